@@ -1,0 +1,145 @@
+/** The Kafka client of a process: settings, connection, and kafkajs's log in the product's own. */
+import { readFileSync } from 'node:fs';
+import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs';
+import { Failure, messageOf } from './failure.js';
+import type { Logger } from './log.js';
+import { defineOptions, type Settings } from './options.js';
+
+export const kafkaOptions = defineOptions({
+  kafkaBrokers: {
+    kind: 'list',
+    env: 'KAFKA_BROKERS',
+    default: [],
+    placeholder: '<host:port>',
+    help: 'Kafka bootstrap brokers',
+  },
+  kafkaSsl: { kind: 'boolean', env: 'KAFKA_SSL', default: false, help: 'connect to Kafka with TLS' },
+  kafkaSslCa: {
+    kind: 'string',
+    env: 'KAFKA_SSL_CA',
+    default: '',
+    placeholder: '<file>',
+    help: 'PEM file of the authority that signed the brokers’ certificates',
+  },
+  kafkaSaslMechanism: {
+    kind: 'string',
+    env: 'KAFKA_SASL_MECHANISM',
+    default: 'none',
+    choices: ['none', 'plain', 'scram-sha-256', 'scram-sha-512'],
+    help: 'SASL mechanism',
+  },
+  kafkaSaslUsername: {
+    kind: 'string',
+    env: 'KAFKA_SASL_USERNAME',
+    default: '',
+    placeholder: '<name>',
+    help: 'SASL user',
+  },
+  kafkaSaslPassword: {
+    kind: 'string',
+    env: 'KAFKA_SASL_PASSWORD',
+    default: '',
+    secret: true,
+    placeholder: '<password>',
+    help: 'SASL password; prefer the environment variable, flags are visible to other users',
+  },
+  topicPrefix: {
+    kind: 'string',
+    env: 'NTA_TOPIC_PREFIX',
+    default: '',
+    placeholder: '<prefix>',
+    pattern: {
+      test: /^[A-Za-z0-9._-]{0,100}$/,
+      description: 'letters, digits, dots, underscores and hyphens, at most 100',
+    },
+    help: 'put in front of every topic and group name, so that two fleets share a cluster',
+  },
+});
+export type KafkaSettings = Settings<typeof kafkaOptions>;
+
+/** How long a first connection may take before the broker counts as away, milliseconds. */
+const CONNECTION_TIMEOUT_MS = 5_000;
+
+/**
+ * A kafkajs client. Retries start at 5 ms instead of kafkajs's 300 ms: with the default every transaction waits
+ * 300 ms for its first retriable answer (measured: 296 ms a transaction against 24 ms).
+ */
+export function createKafka(
+  settings: KafkaSettings,
+  clientId: string,
+  log: Logger,
+  overrides: Partial<KafkaConfig> = {},
+): Kafka {
+  if (settings.kafkaBrokers.length === 0) {
+    throw new Failure('CONFIGURATION', 'no Kafka brokers: give --kafka-brokers host:port or set KAFKA_BROKERS');
+  }
+  const config: KafkaConfig = {
+    clientId,
+    brokers: [...settings.kafkaBrokers],
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    requestTimeout: 30_000,
+    retry: { initialRetryTime: 5, maxRetryTime: 2_000, multiplier: 3, retries: 12 },
+    logLevel: logLevel.INFO,
+    logCreator: () => (entry) => {
+      const { message, timestamp: _timestamp, logger: _logger, ...fields } = entry.log;
+      log[PINO_LEVELS[entry.level] ?? 'debug']({ kafka: entry.namespace, ...fields }, message);
+    },
+    ...overrides,
+  };
+  if (settings.kafkaSsl) config.ssl = settings.kafkaSslCa === '' ? true : { ca: readCertificate(settings.kafkaSslCa) };
+  if (settings.kafkaSaslMechanism !== 'none') {
+    config.sasl = {
+      mechanism: settings.kafkaSaslMechanism,
+      username: settings.kafkaSaslUsername,
+      password: settings.kafkaSaslPassword,
+    } as SASLOptions;
+  }
+  return new Kafka(config);
+}
+
+/**
+ * kafkajs levels → ours. One step lower for most: kafkajs says ERROR of every broken connection that it then mends by
+ * itself; what it cannot mend reaches us as a rejected promise or a CRASH event and is logged there.
+ */
+const PINO_LEVELS: Readonly<Record<number, 'warn' | 'info' | 'debug' | 'trace'>> = {
+  [logLevel.ERROR]: 'debug',
+  [logLevel.WARN]: 'debug',
+  [logLevel.INFO]: 'trace',
+  [logLevel.DEBUG]: 'trace',
+};
+
+function readCertificate(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new Failure(
+      'CONFIGURATION',
+      `--kafka-ssl-ca: cannot read ${file}: ${messageOf(error)}; give a readable PEM file`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/**
+ * Fails with one clear line when no broker answers, the credentials are refused or TLS does not match.
+ *
+ * @throws Failure `KAFKA_UNREACHABLE`, retriable.
+ */
+export async function checkKafka(settings: KafkaSettings, log: Logger): Promise<void> {
+  const kafka = createKafka(settings, 'nta-check', log, { retry: { initialRetryTime: 50, retries: 2 } });
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    await admin.describeCluster();
+  } catch (error) {
+    throw new Failure(
+      'KAFKA_UNREACHABLE',
+      `no Kafka broker answers at ${settings.kafkaBrokers.join(', ')}: ${messageOf(error)}; check --kafka-brokers (KAFKA_BROKERS), and KAFKA_SSL and KAFKA_SASL_… if the cluster asks for them`,
+      { cause: error, retriable: true },
+    );
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Text forms of addresses: IPv4 dotted quad, IPv6 by RFC 5952, MACs in lower-case hexadecimal with colons. Parsing and
+ * prefix arithmetic belong to ipaddr.js; these are here because record keys, alerts and rows need them by the million.
+ */
+import { ADDRESS_IPV4, ADDRESS_IPV6, ADDRESS_MAC, type PacketBlock } from './packet-block.js';
+
+const HEX_BYTES = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+/** 0xc0000201 → "192.0.2.1". */
+export function formatIpv4(address: number): string {
+  return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
+}
+
+/** Sixteen bytes at `offset` in the canonical form of RFC 5952, including "::ffff:192.0.2.1" for mapped addresses. */
+export function formatIpv6(bytes: Uint8Array, offset = 0): string {
+  const group = (index: number): number => (bytes[offset + 2 * index]! << 8) | bytes[offset + 2 * index + 1]!;
+  let bestStart = -1;
+  let bestLength = 1; // a single zero group is not shortened, section 4.2.2
+  for (let start = 0; start < 8; start++) {
+    let length = 0;
+    while (start + length < 8 && group(start + length) === 0) length++;
+    if (length > bestLength) {
+      bestStart = start;
+      bestLength = length;
+    }
+    if (length > 0) start += length;
+  }
+  if (bestStart === 0 && bestLength === 5 && group(5) === 0xffff) {
+    return `::ffff:${bytes[offset + 12]}.${bytes[offset + 13]}.${bytes[offset + 14]}.${bytes[offset + 15]}`;
+  }
+  let text = '';
+  for (let index = 0; index < 8; index++) {
+    if (index === bestStart) {
+      text += '::';
+      index += bestLength - 1;
+      continue;
+    }
+    if (text !== '' && !text.endsWith(':')) text += ':';
+    text += group(index).toString(16);
+  }
+  return text;
+}
+
+/** Six bytes at `offset` → "02:00:5e:10:00:01". */
+export function formatMac(bytes: Uint8Array, offset = 0): string {
+  let text = HEX_BYTES[bytes[offset]!]!;
+  for (let i = 1; i < 6; i++) text += `:${HEX_BYTES[bytes[offset + i]!]!}`;
+  return text;
+}
+
+/** Bytes as Avro carries them: 4 an IPv4 address, 16 IPv6, 6 a MAC; anything else is the empty string. */
+export function formatAddressBytes(bytes: Uint8Array): string {
+  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
+  if (bytes.length === 16) return formatIpv6(bytes);
+  if (bytes.length === 6) return formatMac(bytes);
+  return '';
+}
+
+/** The source of a row, which is also its record key: an IP address, else a MAC, else the empty string. */
+export function formatSource(block: PacketBlock, row: number): string {
+  switch (block.sourceKind[row]) {
+    case ADDRESS_IPV4:
+      return formatIpv4(block.sourceAddress[row]!);
+    case ADDRESS_IPV6:
+      return formatIpv6(block.ipv6, block.sourceAddress[row]! * 16);
+    case ADDRESS_MAC:
+      return formatMac(block.macs, row * 12);
+    default:
+      return '';
+  }
+}
+
+/** The destination's network address of a row, or the empty string. */
+export function formatDestination(block: PacketBlock, row: number): string {
+  switch (block.destinationKind[row]) {
+    case ADDRESS_IPV4:
+      return formatIpv4(block.destinationAddress[row]!);
+    case ADDRESS_IPV6:
+      return formatIpv6(block.ipv6, block.destinationAddress[row]! * 16);
+    default:
+      return '';
+  }
+}

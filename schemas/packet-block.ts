@@ -1,0 +1,247 @@
+/**
+ * Packets inside a process: one block of typed arrays, a row a packet. Capture decodes frames into it, the batcher
+ * groups its rows by source, the Avro codec writes and reads it, detectors and the COPY encoder read it. Objects
+ * appear only where a packet carries something rare (`extras`) and at the edges (JSON, API, alerts).
+ *
+ * Columns are plain public arrays on purpose: an accessor a field costs more than the field in the hot loops.
+ * A block has a fixed capacity and is reused: `reset()` forgets the rows, not the memory.
+ */
+
+/** How `sourceAddress[row]` / `destinationAddress[row]` is to be read. */
+export const ADDRESS_NONE = 0;
+/** The IPv4 address as an unsigned 32-bit number, 192.0.2.1 = 0xc0000201. */
+export const ADDRESS_IPV4 = 4;
+/** The number of a 16-byte address in `ipv6`, at byte `16 * value`. */
+export const ADDRESS_IPV6 = 6;
+/** No network address: the frame is known by its MAC, which stands in `macs`. Only sources have this kind. */
+export const ADDRESS_MAC = 48;
+
+/** Bits of `present[row]`: which of the columns that have no natural "absent" value are set. */
+export const HAS_MACS = 1 << 0;
+export const HAS_IP = 1 << 1; // ipProtocol, ttl
+export const HAS_IP_ID = 1 << 2; // ipId: IPv4 identification, or the identification of an IPv6 fragment header
+export const HAS_FRAGMENT = 1 << 3; // fragmentOffset: the packet is a fragment; offset 0 is the first
+export const HAS_PORTS = 1 << 4; // sourcePort, destinationPort: TCP, UDP, SCTP
+export const HAS_TCP = 1 << 5; // tcpFlags, tcpSequence
+export const HAS_ICMP = 1 << 6; // icmpType, icmpCode: ICMP and ICMPv6
+
+/** TCP flag bits of `tcpFlags`, RFC 9293 section 3.1 (bits 8 to 11 of the word are AE and the reserved bits). */
+export const TCP_FIN = 0x01;
+export const TCP_SYN = 0x02;
+export const TCP_RST = 0x04;
+export const TCP_PSH = 0x08;
+export const TCP_ACK = 0x10;
+export const TCP_URG = 0x20;
+export const TCP_ECE = 0x40;
+export const TCP_CWR = 0x80;
+
+/** Values of `role[row]`: who the sender of the packet is in its conversation, as the capture node saw it. */
+export const ROLE_UNKNOWN = 0;
+/** The first packet of a conversation that the capture node had not seen in either direction. */
+export const ROLE_OPENING = 1;
+export const ROLE_ORIGINATOR = 2;
+export const ROLE_RESPONDER = 3;
+export const ROLE_NAMES = ['unknown', 'opening', 'originator', 'responder'] as const;
+
+/** RFC 826. Addresses are copies: 6-byte MACs, 4-byte IPv4 addresses. */
+export interface Arp {
+  /** 1 request, 2 reply; others as IANA lists them. */
+  readonly operation: number;
+  readonly senderMac: Uint8Array;
+  readonly senderAddress: Uint8Array;
+  readonly targetMac: Uint8Array;
+  readonly targetAddress: Uint8Array;
+}
+
+/** IPv6 neighbour discovery, RFC 4861: the target of a solicitation or advertisement and its link-layer option. */
+export interface NeighborDiscovery {
+  /** 16 bytes. */
+  readonly target: Uint8Array;
+  /** 6 bytes, or empty when the option is absent. */
+  readonly linkLayerAddress: Uint8Array;
+}
+
+/** A short look at the application layer; strings are cut to `APPLICATION_STRING_MAX` bytes. Absent fields are null. */
+export interface Application {
+  readonly protocol: 'dns' | 'tls' | 'http' | 'dhcp';
+  readonly dnsQuery: string | null;
+  readonly dnsType: number | null;
+  readonly tlsServerName: string | null;
+  readonly httpHost: string | null;
+  readonly dhcpMessageType: number | null;
+  readonly dhcpHostname: string | null;
+}
+export const APPLICATION_STRING_MAX = 255;
+
+/**
+ * The layer of a tunnelled packet that the columns do not show: the inner packet when the columns hold the outer one
+ * (the default), the outer one when the capture node was told to look inside.
+ */
+export interface Tunnel {
+  readonly type: 'vxlan' | 'gre' | 'ip6_in_ip4' | 'ip4_in_ip4' | 'ip4_in_ip6' | 'ip6_in_ip6';
+  /** Whether these fields are those of the `inner` or of the `outer` packet. */
+  readonly layer: 'inner' | 'outer';
+  /** VXLAN network identifier or GRE key. */
+  readonly id: number | null;
+  /** 4 or 16 bytes; empty when there is no network address. */
+  readonly source: Uint8Array;
+  readonly destination: Uint8Array;
+  readonly ipProtocol: number | null;
+  readonly sourcePort: number | null;
+  readonly destinationPort: number | null;
+}
+
+/** What few packets carry. A row without any of it has no entry. */
+export interface PacketExtra {
+  readonly arp: Arp | null;
+  readonly neighborDiscovery: NeighborDiscovery | null;
+  readonly application: Application | null;
+  readonly tunnel: Tunnel | null;
+}
+
+/** Where packets come from: what every packet of a batch shares. */
+export interface PacketOrigin {
+  readonly captureNode: string;
+  readonly interface: string;
+  /** LINKTYPE_ value of the interface, https://www.tcpdump.org/linktypes.html */
+  readonly linkType: number;
+  /**
+   * Empty for live traffic; a replay of a capture file has a name of its own here, so that processors can tell an old
+   * capture played now from a packet that is late.
+   */
+  readonly timeline: string;
+  readonly sampling: 'none' | 'packet' | 'flow';
+  /** One of how many was kept; 1 when nothing is sampled out. */
+  readonly samplingRate: number;
+}
+
+export const NO_EXTRA = -1;
+
+export class PacketBlock {
+  readonly capacity: number;
+  /** Rows in use; rows `0 … count - 1` are valid. */
+  count = 0;
+
+  /** µs since 1970-01-01 UTC; a double holds every µs until the year 2255 exactly. */
+  readonly timestamp: Float64Array;
+  /** Index into `origins`. */
+  readonly origin: Uint16Array;
+  readonly present: Uint8Array;
+  /** Length on the wire and length captured, bytes. */
+  readonly frameLength: Uint32Array;
+  readonly capturedLength: Uint32Array;
+  /** Twelve bytes a row: source MAC, then destination MAC. */
+  readonly macs: Uint8Array;
+  /** VLAN ids of the outer and the inner tag; 0 is untagged (a VID of 0 names no VLAN, IEEE 802.1Q). */
+  readonly vlan: Uint16Array;
+  readonly innerVlan: Uint16Array;
+  /** EtherType of the network layer, after the tags; 0x0800 or 0x86dd for links that carry bare IP; 0 when there is none. */
+  readonly etherType: Uint16Array;
+  readonly sourceKind: Uint8Array;
+  readonly sourceAddress: Uint32Array;
+  readonly destinationKind: Uint8Array;
+  readonly destinationAddress: Uint32Array;
+  readonly ipProtocol: Uint8Array;
+  readonly ttl: Uint8Array;
+  readonly ipId: Uint32Array;
+  /** Bytes. */
+  readonly fragmentOffset: Uint16Array;
+  readonly sourcePort: Uint16Array;
+  readonly destinationPort: Uint16Array;
+  readonly tcpFlags: Uint16Array;
+  readonly tcpSequence: Uint32Array;
+  readonly icmpType: Uint8Array;
+  readonly icmpCode: Uint8Array;
+  readonly role: Uint8Array;
+  /** Index into `DECODE_FAILURES`; 0 when the frame was decoded whole. */
+  readonly failure: Uint8Array;
+  /** Index into `extras`, or `NO_EXTRA`. */
+  readonly extra: Int32Array;
+
+  /** Side array of IPv6 addresses, 16 bytes each; `ipv6Count` of them are in use. */
+  readonly ipv6: Uint8Array;
+  ipv6Count = 0;
+  readonly extras: PacketExtra[] = [];
+  readonly origins: PacketOrigin[] = [];
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.timestamp = new Float64Array(capacity);
+    this.origin = new Uint16Array(capacity);
+    this.present = new Uint8Array(capacity);
+    this.frameLength = new Uint32Array(capacity);
+    this.capturedLength = new Uint32Array(capacity);
+    this.macs = new Uint8Array(capacity * 12);
+    this.vlan = new Uint16Array(capacity);
+    this.innerVlan = new Uint16Array(capacity);
+    this.etherType = new Uint16Array(capacity);
+    this.sourceKind = new Uint8Array(capacity);
+    this.sourceAddress = new Uint32Array(capacity);
+    this.destinationKind = new Uint8Array(capacity);
+    this.destinationAddress = new Uint32Array(capacity);
+    this.ipProtocol = new Uint8Array(capacity);
+    this.ttl = new Uint8Array(capacity);
+    this.ipId = new Uint32Array(capacity);
+    this.fragmentOffset = new Uint16Array(capacity);
+    this.sourcePort = new Uint16Array(capacity);
+    this.destinationPort = new Uint16Array(capacity);
+    this.tcpFlags = new Uint16Array(capacity);
+    this.tcpSequence = new Uint32Array(capacity);
+    this.icmpType = new Uint8Array(capacity);
+    this.icmpCode = new Uint8Array(capacity);
+    this.role = new Uint8Array(capacity);
+    this.failure = new Uint8Array(capacity);
+    this.extra = new Int32Array(capacity);
+    this.ipv6 = new Uint8Array(capacity * 2 * 16);
+  }
+
+  /** Forgets every row, address, extra and origin. */
+  reset(): void {
+    this.count = 0;
+    this.ipv6Count = 0;
+    this.extras.length = 0;
+    this.origins.length = 0;
+  }
+
+  /** The index of an origin in `origins`, adding it when it is new. At most 65,536 a block. */
+  originIndex(origin: PacketOrigin): number {
+    const last = this.origins.length - 1;
+    if (last >= 0 && this.origins[last] === origin) return last;
+    const known = this.origins.indexOf(origin);
+    if (known >= 0) return known;
+    this.origins.push(origin);
+    return this.origins.length - 1;
+  }
+
+  /**
+   * Adds a row with every column cleared and returns its index. The caller checks `count < capacity` first; beyond it
+   * writes to typed arrays are lost without an error.
+   */
+  addRow(): number {
+    const row = this.count++;
+    this.present[row] = 0;
+    this.vlan[row] = 0;
+    this.innerVlan[row] = 0;
+    this.etherType[row] = 0;
+    this.sourceKind[row] = ADDRESS_NONE;
+    this.destinationKind[row] = ADDRESS_NONE;
+    this.role[row] = ROLE_UNKNOWN;
+    this.failure[row] = 0;
+    this.extra[row] = NO_EXTRA;
+    return row;
+  }
+
+  /** Copies 16 bytes into the side array and returns the number of the address. */
+  addIpv6(bytes: Uint8Array, offset: number): number {
+    const index = this.ipv6Count++;
+    const to = index * 16;
+    for (let i = 0; i < 16; i++) this.ipv6[to + i] = bytes[offset + i]!;
+    return index;
+  }
+
+  /** Gives a row an extra; a row has at most one, so all parts are given together. */
+  setExtra(row: number, extra: PacketExtra): void {
+    this.extra[row] = this.extras.length;
+    this.extras.push(extra);
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * The topic catalogue: every topic the stages meet at, with its key, value and how long it is kept. `nta setup` creates
+ * what is missing from it and never shrinks or deletes anything.
+ */
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+export interface TopicDefinition {
+  readonly name: string;
+  readonly key: string;
+  readonly value: string;
+  /** Whether it has as many partitions as `packets`, so that a worker's partition number is the same in all of them. */
+  readonly copartitioned: boolean;
+  /** Kafka topic configuration. */
+  readonly config: Readonly<Record<string, string>>;
+}
+
+export const TOPICS = {
+  packets: {
+    name: 'packets',
+    key: 'source address as text (RFC 5952), a MAC where there is no network address, empty where neither is known',
+    value: 'Avro PacketBatch',
+    copartitioned: true,
+    config: { 'retention.ms': String(24 * HOUR_MS), 'max.message.bytes': '4194304' },
+  },
+  alerts: {
+    name: 'alerts',
+    key: 'source address as text',
+    value: 'ECS JSON, one episode event a record',
+    copartitioned: true,
+    config: { 'retention.ms': String(7 * DAY_MS) },
+  },
+  alertEpisodes: {
+    name: 'alert-episodes',
+    key: 'partition, detector and key',
+    value: 'JSON: an open episode; no value once it is closed',
+    copartitioned: true,
+    config: { 'cleanup.policy': 'compact' },
+  },
+  packetsDeadLetter: {
+    name: 'packets-dead-letter',
+    key: 'as the refused record',
+    value: 'the refused record, the reason in its headers',
+    copartitioned: false,
+    config: { 'retention.ms': String(7 * DAY_MS), 'max.message.bytes': '4194304' },
+  },
+  captureNodes: {
+    name: 'capture-nodes',
+    key: 'capture node',
+    value: 'JSON: the node’s latest heartbeat',
+    copartitioned: false,
+    config: { 'cleanup.policy': 'compact' },
+  },
+} as const satisfies Record<string, TopicDefinition>;
+
+export type TopicId = keyof typeof TOPICS;
+
+/** The name of a topic on the cluster. */
+export function topicName(topic: TopicId, prefix: string): string {
+  return `${prefix}${TOPICS[topic].name}`;
+}
+
+/** Consumer groups: what commits offsets on `packets` and `alerts`. */
+export const GROUPS = {
+  processors: 'nta-processors',
+  packetSink: 'nta-sink-packets',
+  alertSink: 'nta-sink-alerts',
+} as const;
+
+export function groupName(group: keyof typeof GROUPS, prefix: string): string {
+  return `${prefix}${GROUPS[group]}`;
+}

@@ -1,0 +1,137 @@
+/** What TCP and UDP carry in test traffic: DNS, a TLS ClientHello, HTTP, DHCP. */
+import { ipv4Bytes, ipv6Bytes, macBytes } from './address-bytes.js';
+
+export const DNS_TYPE = { a: 1, cname: 5, ptr: 12, aaaa: 28 } as const;
+
+export interface DnsQuestion {
+  readonly id: number;
+  readonly name: string;
+  readonly type?: number;
+}
+
+/** RFC 1035: a recursive query of class IN. */
+export function dnsQuery(question: DnsQuestion): Buffer {
+  return Buffer.concat([dnsHeader(question.id, 0x0100, 0), dnsQuestion(question)]);
+}
+
+export interface DnsAnswer {
+  /** "192.0.2.1" or "2001:db8::1"; decides between A and AAAA. */
+  readonly address: string;
+  /** Seconds. */
+  readonly ttl?: number;
+}
+
+/** The answer of a recursive resolver; names of answers point back to the question. */
+export function dnsResponse(question: DnsQuestion, answers: readonly DnsAnswer[]): Buffer {
+  const records = answers.map(({ address, ttl }) => {
+    const data = address.includes(':') ? ipv6Bytes(address) : ipv4Bytes(address);
+    const fixed = Buffer.alloc(12);
+    fixed.writeUInt16BE(0xc00c, 0);
+    fixed.writeUInt16BE(data.length === 16 ? DNS_TYPE.aaaa : DNS_TYPE.a, 2);
+    fixed.writeUInt16BE(1, 4);
+    fixed.writeUInt32BE(ttl ?? 300, 6);
+    fixed.writeUInt16BE(data.length, 10);
+    return Buffer.concat([fixed, data]);
+  });
+  return Buffer.concat([dnsHeader(question.id, 0x8180, answers.length), dnsQuestion(question), ...records]);
+}
+
+function dnsHeader(id: number, flags: number, answerCount: number): Buffer {
+  const header = Buffer.alloc(12);
+  header.writeUInt16BE(id, 0);
+  header.writeUInt16BE(flags, 2);
+  header.writeUInt16BE(1, 4);
+  header.writeUInt16BE(answerCount, 6);
+  return header;
+}
+
+function dnsQuestion(question: DnsQuestion): Buffer {
+  const labels = question.name.split('.').filter((label) => label !== '');
+  const tail = Buffer.alloc(5);
+  tail.writeUInt16BE(question.type ?? DNS_TYPE.a, 1);
+  tail.writeUInt16BE(1, 3);
+  return Buffer.concat([
+    ...labels.map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label)])),
+    tail,
+  ]);
+}
+
+/** RFC 8446 section 4.1.2: a ClientHello record with the server name (RFC 6066), or without when the name is empty. */
+export function tlsClientHello(serverName: string): Buffer {
+  const name = Buffer.from(serverName);
+  const serverNameExtension =
+    name.length === 0 ? [] : [extension(0, vector16(Buffer.concat([Buffer.from([0]), vector16(name)])))];
+  const extensions = [
+    ...serverNameExtension,
+    extension(10, vector16(Buffer.from([0x00, 0x1d, 0x00, 0x17]))), // x25519, secp256r1
+    extension(13, vector16(Buffer.from([0x04, 0x03, 0x08, 0x04]))),
+    extension(43, Buffer.from([4, 0x03, 0x04, 0x03, 0x03])), // TLS 1.3, 1.2
+    extension(51, vector16(Buffer.concat([Buffer.from([0x00, 0x1d]), vector16(Buffer.alloc(32, 0x5a))]))),
+  ];
+  const body = Buffer.concat([
+    Buffer.from([0x03, 0x03]),
+    Buffer.alloc(32, 0xa5), // random
+    Buffer.from([0]), // no session id
+    vector16(Buffer.from([0x13, 0x01, 0x13, 0x02, 0xc0, 0x2f])),
+    Buffer.from([1, 0]), // no compression
+    vector16(Buffer.concat(extensions)),
+  ]);
+  const handshake = Buffer.concat([Buffer.from([1, 0]), vector16(body)]);
+  return Buffer.concat([Buffer.from([22, 3, 1]), vector16(handshake)]);
+}
+
+/** A TLS record of application data of `length` bytes in all. */
+export function tlsApplicationData(length: number): Buffer {
+  return Buffer.concat([Buffer.from([23, 3, 3]), vector16(Buffer.alloc(Math.max(0, length - 5), 0xe7))]);
+}
+
+function extension(type: number, data: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([type >> 8, type & 255]), vector16(data)]);
+}
+
+/** Bytes after their length in two bytes. */
+function vector16(data: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([data.length >> 8, data.length & 255]), data]);
+}
+
+/** RFC 9112. */
+export function httpRequest(host: string, path = '/'): Buffer {
+  return Buffer.from(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: Mozilla/5.0\r\nAccept: */*\r\n\r\n`);
+}
+
+/** A whole response with a body of `bodyLength` bytes. */
+export function httpResponse(bodyLength: number): Buffer {
+  const head = `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${bodyLength}\r\n\r\n`;
+  return Buffer.concat([Buffer.from(head), Buffer.alloc(bodyLength, 0x78)]);
+}
+
+export const DHCP_MESSAGE_TYPE = { discover: 1, offer: 2, request: 3, ack: 5 } as const;
+
+export interface DhcpOptions {
+  readonly messageType: number;
+  readonly clientMac: string;
+  readonly transactionId?: number;
+  readonly hostname?: string;
+  /** The address given, in offers and acknowledgments. */
+  readonly yourAddress?: string;
+}
+
+/** RFC 2131 and 2132. */
+export function dhcp(options: DhcpOptions): Buffer {
+  const fixed = Buffer.alloc(240);
+  const fromServer = options.messageType === DHCP_MESSAGE_TYPE.offer || options.messageType === DHCP_MESSAGE_TYPE.ack;
+  fixed[0] = fromServer ? 2 : 1;
+  fixed[1] = 1;
+  fixed[2] = 6;
+  fixed.writeUInt32BE(options.transactionId ?? 0x3903f326, 4);
+  if (options.yourAddress !== undefined) fixed.set(ipv4Bytes(options.yourAddress), 16);
+  fixed.set(macBytes(options.clientMac), 28);
+  fixed.writeUInt32BE(0x63825363, 236);
+  const hostname = Buffer.from(options.hostname ?? '');
+  return Buffer.concat([
+    fixed,
+    Buffer.from([53, 1, options.messageType]),
+    ...(hostname.length > 0 ? [Buffer.from([12, hostname.length]), hostname] : []),
+    Buffer.from([255]),
+  ]);
+}

@@ -1,0 +1,36 @@
+-- Roles and grants, applied after every migration. Idempotent. The user who migrates owns the tables; it needs CREATEROLE
+-- for the two roles, or somebody creates them beforehand: CREATE ROLE nta_writer; CREATE ROLE nta_reader.
+-- Give them to the users that run the parts: GRANT nta_writer TO sink_user; GRANT nta_reader TO api_user.
+DO $$
+DECLARE
+  role_name name;
+BEGIN
+  FOREACH role_name IN ARRAY ARRAY['nta_writer', 'nta_reader']::name[] LOOP
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
+      BEGIN
+        EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
+      EXCEPTION
+        WHEN insufficient_privilege THEN
+          RAISE WARNING 'role % does not exist and % may not create it; ask an administrator for CREATE ROLE %, then run nta setup again',
+            role_name, current_user, role_name;
+          CONTINUE;
+        WHEN duplicate_object OR unique_violation THEN NULL;
+      END;
+    END IF;
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), role_name);
+    EXECUTE format('GRANT SELECT ON origins, packets, partitions, sink_offsets, alerts, alert_events, capture_nodes,
+      traffic_totals, traffic_protocols, traffic_sources, traffic_ports TO %I', role_name);
+    IF role_name = 'nta_writer' THEN
+      GRANT INSERT ON packets, origins, alert_events TO nta_writer;
+      GRANT INSERT, UPDATE ON sink_offsets, alerts, capture_nodes, traffic_totals TO nta_writer;
+      GRANT INSERT, UPDATE, DELETE ON traffic_protocols, traffic_sources, traffic_ports TO nta_writer;
+      GRANT UPDATE (last_write_at) ON partitions TO nta_writer;
+      GRANT EXECUTE ON FUNCTION create_partition(name, timestamptz, timestamptz) TO nta_writer;
+    ELSE
+      -- A person resolves an alert through the API.
+      GRANT UPDATE (resolved_at, resolved_by, note) ON alerts TO nta_reader;
+      GRANT INSERT ON alert_events TO nta_reader;
+    END IF;
+  END LOOP;
+END
+$$;

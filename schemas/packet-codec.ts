@@ -1,0 +1,251 @@
+/**
+ * One packet between a row of columns and Avro, field by field in the order of packet-batch-1.avsc. Hot: it runs once a
+ * packet on both sides of Kafka, so it is flat and allocates only for what few packets carry.
+ */
+import { type AvroReader, putInt, putLong, putString, putUnsigned32 } from './avro-bytes.js';
+import { DECODE_FAILURES, type DecodeFailureName, decodeFailureCode } from './decode-failure.js';
+import {
+  ADDRESS_IPV4,
+  ADDRESS_IPV6,
+  ADDRESS_NONE,
+  HAS_FRAGMENT,
+  HAS_ICMP,
+  HAS_IP,
+  HAS_IP_ID,
+  HAS_MACS,
+  HAS_PORTS,
+  HAS_TCP,
+  NO_EXTRA,
+  type PacketBlock,
+  ROLE_NAMES,
+} from './packet-block.js';
+import { putExtra, readExtra } from './packet-extra-codec.js';
+
+/** More bytes than a packet without extra can take. */
+export const PACKET_BYTES_MAX = 192;
+/** Fewer bytes than any packet takes: 25 fields of at least one byte. */
+export const PACKET_BYTES_MIN = 25;
+
+const INT_MAX = 0x7fffffff;
+const FAILURE_NAME_MAX = 64;
+
+/** Writes row `row` at `start`; the caller has reserved `PACKET_BYTES_MAX`, and `EXTRA_BYTES_MAX` where it has an extra. */
+export function putPacket(
+  bytes: Buffer,
+  start: number,
+  block: PacketBlock,
+  row: number,
+  firstTimestamp: number,
+): number {
+  const present = block.present[row]!;
+  let at = putLong(bytes, start, block.timestamp[row]! - firstTimestamp);
+  at = putInt(bytes, at, Math.min(block.frameLength[row]!, INT_MAX));
+  at = putInt(bytes, at, Math.min(block.capturedLength[row]!, INT_MAX));
+  at = (present & HAS_MACS) !== 0 ? putMacs(bytes, at, block.macs, row * 12) : putTwoZeros(bytes, at);
+  at = putInt(bytes, at, block.vlan[row]!);
+  at = putInt(bytes, at, block.innerVlan[row]!);
+  at = putInt(bytes, at, block.etherType[row]!);
+  at = putDestination(bytes, at, block, row);
+  if ((present & HAS_IP) !== 0) {
+    bytes[at++] = 2;
+    at = putInt(bytes, at, block.ipProtocol[row]!);
+    bytes[at++] = 2;
+    at = putInt(bytes, at, block.ttl[row]!);
+  } else at = putTwoZeros(bytes, at);
+  if ((present & HAS_IP_ID) !== 0) {
+    bytes[at++] = 2;
+    at = putUnsigned32(bytes, at, block.ipId[row]!);
+  } else bytes[at++] = 0;
+  if ((present & HAS_FRAGMENT) !== 0) {
+    bytes[at++] = 2;
+    at = putInt(bytes, at, block.fragmentOffset[row]!);
+  } else bytes[at++] = 0;
+  if ((present & HAS_PORTS) !== 0) {
+    bytes[at++] = 2;
+    at = putInt(bytes, at, block.sourcePort[row]!);
+    bytes[at++] = 2;
+    at = putInt(bytes, at, block.destinationPort[row]!);
+  } else at = putTwoZeros(bytes, at);
+  if ((present & HAS_TCP) !== 0) {
+    bytes[at++] = 2;
+    at = putInt(bytes, at, block.tcpFlags[row]!);
+    bytes[at++] = 2;
+    at = putUnsigned32(bytes, at, block.tcpSequence[row]!);
+  } else at = putTwoZeros(bytes, at);
+  if ((present & HAS_ICMP) !== 0) {
+    bytes[at++] = 2;
+    at = putInt(bytes, at, block.icmpType[row]!);
+    bytes[at++] = 2;
+    at = putInt(bytes, at, block.icmpCode[row]!);
+  } else at = putTwoZeros(bytes, at);
+  bytes[at++] = block.role[row]! << 1;
+  const extra = block.extra[row]!;
+  if (extra >= 0) at = putExtra(bytes, at, block.extras[extra]!);
+  else at = putTwoZeros(bytes, putTwoZeros(bytes, at));
+  const failure = block.failure[row]!;
+  if (failure === 0) {
+    bytes[at] = 0;
+    return at + 1;
+  }
+  bytes[at] = 2;
+  return putString(bytes, at + 1, DECODE_FAILURES[failure]!, FAILURE_NAME_MAX);
+}
+
+function putTwoZeros(bytes: Buffer, at: number): number {
+  bytes[at] = 0;
+  bytes[at + 1] = 0;
+  return at + 2;
+}
+
+function putMacs(bytes: Buffer, at: number, macs: Uint8Array, from: number): number {
+  bytes[at] = 12;
+  for (let i = 0; i < 6; i++) bytes[at + 1 + i] = macs[from + i]!;
+  bytes[at + 7] = 12;
+  for (let i = 6; i < 12; i++) bytes[at + 2 + i] = macs[from + i]!;
+  return at + 14;
+}
+
+function putDestination(bytes: Buffer, at: number, block: PacketBlock, row: number): number {
+  const kind = block.destinationKind[row]!;
+  const address = block.destinationAddress[row]!;
+  if (kind === ADDRESS_IPV4) {
+    bytes[at] = 8;
+    bytes[at + 1] = address >>> 24;
+    bytes[at + 2] = address >>> 16;
+    bytes[at + 3] = address >>> 8;
+    bytes[at + 4] = address;
+    return at + 5;
+  }
+  if (kind === ADDRESS_IPV6) {
+    bytes[at] = 32;
+    for (let i = 0; i < 16; i++) bytes[at + 1 + i] = block.ipv6[address * 16 + i]!;
+    return at + 17;
+  }
+  bytes[at] = 0;
+  return at + 1;
+}
+
+/**
+ * Reads one packet into row `row`, every column of it but `origin` and the source. Faults are left in `reader`; an
+ * address added to `block.ipv6` or an extra to `block.extras` is for the caller to take back then.
+ */
+export function readPacket(reader: AvroReader, block: PacketBlock, row: number, firstTimestamp: number): void {
+  let present = 0;
+  block.timestamp[row] = firstTimestamp + reader.long();
+  const frameLength = reader.int();
+  const capturedLength = reader.int();
+  block.frameLength[row] = frameLength;
+  block.capturedLength[row] = capturedLength;
+  present |= readMac(reader, block.macs, row * 12);
+  present |= readMac(reader, block.macs, row * 12 + 6);
+  const vlan = reader.int();
+  const innerVlan = reader.int();
+  const etherType = reader.int();
+  block.vlan[row] = vlan;
+  block.innerVlan[row] = innerVlan;
+  block.etherType[row] = etherType;
+  readDestination(reader, block, row);
+
+  let outside = (vlan | innerVlan | etherType) >>> 16;
+  // Fields that one bit of `present` stands for are null together or not at all; `outside` catches the rest.
+  if (reader.some()) {
+    present |= HAS_IP;
+    const ipProtocol = reader.int();
+    outside |= someAgain(reader);
+    const ttl = reader.int();
+    outside |= (ipProtocol | ttl) >>> 8;
+    block.ipProtocol[row] = ipProtocol;
+    block.ttl[row] = ttl;
+  } else outside |= reader.int();
+  if (reader.some()) {
+    present |= HAS_IP_ID;
+    block.ipId[row] = reader.unsigned32();
+  }
+  if (reader.some()) {
+    present |= HAS_FRAGMENT;
+    const fragmentOffset = reader.int();
+    outside |= fragmentOffset >>> 16;
+    block.fragmentOffset[row] = fragmentOffset;
+  }
+  if (reader.some()) {
+    present |= HAS_PORTS;
+    const sourcePort = reader.int();
+    outside |= someAgain(reader);
+    const destinationPort = reader.int();
+    outside |= (sourcePort | destinationPort) >>> 16;
+    block.sourcePort[row] = sourcePort;
+    block.destinationPort[row] = destinationPort;
+  } else outside |= reader.int();
+  if (reader.some()) {
+    present |= HAS_TCP;
+    const tcpFlags = reader.int();
+    outside |= someAgain(reader) | (tcpFlags >>> 16);
+    block.tcpFlags[row] = tcpFlags;
+    block.tcpSequence[row] = reader.unsigned32();
+  } else outside |= reader.int();
+  if (reader.some()) {
+    present |= HAS_ICMP;
+    const icmpType = reader.int();
+    outside |= someAgain(reader);
+    const icmpCode = reader.int();
+    outside |= (icmpType | icmpCode) >>> 8;
+    block.icmpType[row] = icmpType;
+    block.icmpCode[row] = icmpCode;
+  } else outside |= reader.int();
+
+  const role = reader.int();
+  block.role[row] = role;
+  readRareParts(reader, block, row);
+  block.present[row] = present;
+  if (outside !== 0 || frameLength < 0 || capturedLength < 0 || role >>> 0 >= ROLE_NAMES.length) reader.fail('invalid');
+}
+
+/** 0 when the next union has its value, too. */
+function someAgain(reader: AvroReader): number {
+  return reader.int() ^ 1;
+}
+
+function readMac(reader: AvroReader, macs: Uint8Array, to: number): number {
+  const length = reader.int();
+  if (length === 6) {
+    const from = reader.skip(6);
+    const bytes = reader.bytes;
+    for (let i = 0; i < 6; i++) macs[to + i] = bytes[from + i]!;
+    return HAS_MACS;
+  }
+  if (length !== 0) reader.fail('invalid');
+  for (let i = 0; i < 6; i++) macs[to + i] = 0;
+  return 0;
+}
+
+function readDestination(reader: AvroReader, block: PacketBlock, row: number): void {
+  const length = reader.int();
+  if (length === 4) {
+    const from = reader.skip(4);
+    const bytes = reader.bytes;
+    block.destinationKind[row] = ADDRESS_IPV4;
+    block.destinationAddress[row] =
+      (bytes[from]! << 24) | (bytes[from + 1]! << 16) | (bytes[from + 2]! << 8) | bytes[from + 3]!;
+  } else if (length === 16) {
+    const from = reader.skip(16);
+    block.destinationKind[row] = ADDRESS_IPV6;
+    block.destinationAddress[row] = reader.fault === null ? block.addIpv6(reader.bytes, from) : 0;
+  } else {
+    if (length !== 0) reader.fail('invalid');
+    block.destinationKind[row] = ADDRESS_NONE;
+  }
+}
+
+/** The four unions of the extra and `failure`: nearly always five zero bytes. */
+function readRareParts(reader: AvroReader, block: PacketBlock, row: number): void {
+  const { bytes, at } = reader;
+  block.extra[row] = NO_EXTRA;
+  block.failure[row] = 0;
+  if (reader.end - at >= 5 && (bytes[at]! | bytes[at + 1]! | bytes[at + 2]! | bytes[at + 3]! | bytes[at + 4]!) === 0) {
+    reader.at = at + 5;
+    return;
+  }
+  const extra = readExtra(reader);
+  if (extra !== null && reader.fault === null) block.setExtra(row, extra);
+  if (reader.some()) block.failure[row] = decodeFailureCode(reader.string(FAILURE_NAME_MAX) as DecodeFailureName);
+}

@@ -1,0 +1,64 @@
+/** server.properties of the local broker: one KRaft node that is broker and controller at once. */
+
+export interface KafkaConfiguration {
+  readonly brokerPort: number;
+  readonly controllerPort: number;
+  /** The folder of the topics' data, relative to the broker's working directory: Kafka would split a path at commas. */
+  readonly logDirectory: string;
+  /** Added to or put in place of the settings here. */
+  readonly overrides: Readonly<Record<string, string>>;
+}
+
+export const NODE_ID = 1;
+
+/** https://kafka.apache.org/documentation/#brokerconfigs */
+export function renderKafkaConfiguration(configuration: KafkaConfiguration): string {
+  const { brokerPort, controllerPort, logDirectory } = configuration;
+  const properties: Record<string, string> = {
+    'process.roles': 'broker,controller',
+    'node.id': `${NODE_ID}`,
+    'controller.quorum.voters': `${NODE_ID}@127.0.0.1:${controllerPort}`,
+    listeners: `PLAINTEXT://127.0.0.1:${brokerPort},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${brokerPort}`,
+    'controller.listener.names': 'CONTROLLER',
+    'log.dirs': logDirectory,
+
+    // One node: nothing can be replicated. Few internal partitions, each costs files and start time.
+    'default.replication.factor': '1',
+    'min.insync.replicas': '1',
+    'offsets.topic.replication.factor': '1',
+    'offsets.topic.num.partitions': '4',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+    'transaction.state.log.num.partitions': '4',
+    'share.coordinator.state.topic.replication.factor': '1',
+    'share.coordinator.state.topic.min.isr': '1',
+
+    // A misspelt topic is an error, not a new topic; a consumer alone in its group need not wait for others.
+    'auto.create.topics.enable': 'false',
+    'group.initial.rebalance.delay.ms': '0',
+
+    // Bounds for topics that set none of their own, so that a forgotten run cannot fill the disk.
+    'log.retention.hours': '24',
+    'log.retention.bytes': `${4 * 2 ** 30}`,
+    'log.segment.bytes': `${128 * 2 ** 20}`,
+    'log.retention.check.interval.ms': '30000',
+
+    // The default of 128 MB would take a quarter of the heap.
+    'log.cleaner.dedupe.buffer.size': `${16 * 2 ** 20}`,
+    'num.network.threads': '2',
+    'num.io.threads': '4',
+    'num.recovery.threads.per.data.dir': '2',
+    ...configuration.overrides,
+  };
+  return `${Object.entries(properties)
+    .map(([name, value]) => `${name}=${escapeValue(value)}`)
+    .join('\n')}\n`;
+}
+
+/** java.util.Properties: a backslash starts an escape; anything beyond Latin-1 is \uXXXX. */
+function escapeValue(value: string): string {
+  return value
+    .replaceAll('\\', '\\\\')
+    .replace(/[^\x20-\x7e]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}

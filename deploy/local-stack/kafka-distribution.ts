@@ -1,0 +1,156 @@
+/**
+ * Apache Kafka's jars, fetched with Maven as kafka/pom.xml pins them and kept in a cache:
+ *
+ *     <cache>/kafka-<version>/libs/*.jar
+ *                            /pom.xml      the pom that they came from
+ *                            /<java>.jsa   class data of the broker, written by its first stop
+ *
+ * NTA_CACHE_DIR, when set, is the cache; otherwise the data directory is.
+ */
+import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Failure } from '../../runtime/failure.js';
+import { projectRoot } from '../../runtime/project.js';
+import { findJava, type Java, mavenMissing } from './java.js';
+
+export interface KafkaDistribution {
+  readonly version: string;
+  readonly java: Java;
+  /** The jars for `java -cp`: the broker, `kafka.tools.StorageTool` and `org.apache.kafka.tools.*`. */
+  readonly classPath: string;
+  /** Where a class data archive for this Java and these jars belongs; it may not be there yet. */
+  readonly classDataArchive: string;
+}
+
+export interface KafkaDistributionOptions {
+  /** Used when the environment has no NTA_CACHE_DIR. */
+  readonly dataDir: string;
+  /** Takes one line at a time while something long goes on. */
+  readonly onProgress?: (message: string) => void;
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+const POM = join(projectRoot, 'deploy/local-stack/kafka/pom.xml');
+
+/** For the progress line: what the jars of the pom weigh. */
+const DOWNLOAD_SIZE = '45 MB';
+const ERROR_LINES = 3;
+
+/**
+ * The jars from the cache, or fetched into it. Several processes may do so at once: each fetches into a folder of its
+ * own, and the first to finish moves it into place.
+ *
+ * @throws Failure `JAVA_MISSING`, `JAVA_TOO_OLD`, `MAVEN_MISSING` or `KAFKA_DOWNLOAD`.
+ */
+export async function provideKafkaDistribution(options: KafkaDistributionOptions): Promise<KafkaDistribution> {
+  const environment = options.environment ?? process.env;
+  const java = findJava(environment);
+  const version = pinnedVersion();
+  const cache = resolve(environment.NTA_CACHE_DIR || options.dataDir);
+  const folder = join(cache, `kafka-${version}`);
+  if (!isCurrent(folder)) await fetchInto(cache, folder, version, environment, options.onProgress ?? (() => undefined));
+
+  const libs = join(folder, 'libs');
+  const jars = readdirSync(libs).filter((name) => name.endsWith('.jar'));
+  const classPath = jars
+    .sort()
+    .map((name) => join(libs, name))
+    .join(':');
+  // A JVM refuses an archive made by another JVM or for another class path, hence the name.
+  const key = createHash('sha256').update(`${java.version}\n${classPath}`).digest('hex').slice(0, 16);
+  return { version, java, classPath, classDataArchive: join(folder, `${key}.jsa`) };
+}
+
+function pinnedVersion(): string {
+  const version = /<kafka\.version>([^<]+)</.exec(readFileSync(POM, 'utf8'))?.[1];
+  if (version === undefined) throw new Error(`no kafka.version in ${POM}`);
+  return version;
+}
+
+/** The folder appears complete or not at all; what may be wrong is that the pom has changed since. */
+function isCurrent(folder: string): boolean {
+  const copy = join(folder, 'pom.xml');
+  return existsSync(copy) && readFileSync(copy).equals(readFileSync(POM));
+}
+
+async function fetchInto(
+  cache: string,
+  folder: string,
+  version: string,
+  environment: NodeJS.ProcessEnv,
+  onProgress: (message: string) => void,
+): Promise<void> {
+  mkdirSync(cache, { recursive: true });
+  const draft = `${folder}.${randomBytes(6).toString('hex')}`;
+  try {
+    mkdirSync(draft);
+    onProgress(`fetching Apache Kafka ${version} with Maven (${DOWNLOAD_SIZE}, once)`);
+    await copyDependencies(join(draft, 'libs'), version, environment, onProgress);
+    copyFileSync(POM, join(draft, 'pom.xml'));
+    moveIntoPlace(draft, folder);
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+function moveIntoPlace(draft: string, folder: string): void {
+  if (existsSync(folder) && !isCurrent(folder)) {
+    // From an older pom. A broker that runs from it keeps its jars open.
+    const old = `${draft}.old`;
+    renameSync(folder, old);
+    rmSync(old, { recursive: true, force: true });
+  }
+  try {
+    renameSync(draft, folder);
+  } catch (error) {
+    // Another process was first.
+    if (!isCurrent(folder)) throw error;
+  }
+}
+
+function copyDependencies(
+  libs: string,
+  version: string,
+  environment: NodeJS.ProcessEnv,
+  onProgress: (message: string) => void,
+): Promise<void> {
+  return new Promise((done, fail) => {
+    const maven = spawn(
+      'mvn',
+      // Not quiet: its "Downloaded" lines are the progress, its [ERROR] lines the reason of a failure.
+      [
+        '-B',
+        '-Dstyle.color=never',
+        '-f',
+        POM,
+        'dependency:copy-dependencies',
+        '-DincludeScope=runtime',
+        `-DoutputDirectory=${libs}`,
+      ],
+      { env: environment, stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    const errors: string[] = [];
+    let jars = 0;
+    createInterface({ input: maven.stdout }).on('line', (line) => {
+      if (/Downloaded from .*\.jar /.test(line)) onProgress(`fetching Apache Kafka ${version}: ${++jars} files`);
+      const error = /^\[ERROR\] (.+)/.exec(line)?.[1];
+      if (error !== undefined && errors.length < ERROR_LINES) errors.push(error);
+    });
+    maven.on('error', (error: NodeJS.ErrnoException) => fail(error.code === 'ENOENT' ? mavenMissing(error) : error));
+    maven.on('close', (code) => {
+      if (code === 0) done();
+      else fail(downloadFailure(version, code, errors));
+    });
+  });
+}
+
+function downloadFailure(version: string, code: number | null, errors: readonly string[]): Failure {
+  return new Failure(
+    'KAFKA_DOWNLOAD',
+    `Maven could not fetch Apache Kafka ${version}: ${errors[0] ?? `exit code ${code}`}; check the network (a mirror or proxy goes into ~/.m2/settings.xml) and try again, or use an existing cluster with --kafka-brokers`,
+    { cause: new Error(errors.join('\n')), retriable: true },
+  );
+}

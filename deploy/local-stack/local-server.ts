@@ -1,0 +1,188 @@
+/**
+ * What the local Kafka and the local Postgres have in common: one guarded child process with ports on 127.0.0.1 and a
+ * log, made ready, stopped, and disturbed by tests.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Failure, messageOf } from '../../runtime/failure.js';
+import type { Logger } from '../../runtime/log.js';
+import { awaitLeftovers, GuardedProcess, type GuardedProcessOptions, type ProcessExit } from './guarded-process.js';
+import { choosePort } from './local-ports.js';
+import { logSize, rotateLog, tailLog } from './log-tail.js';
+import { readServerRecord, writeServerRecord } from './server-record.js';
+
+/** What one kind of server adds. */
+export interface ServerKind {
+  /** For messages: `Kafka`. */
+  readonly title: string;
+  /** In file names: `kafka`. */
+  readonly name: string;
+  readonly failureCode: string;
+  /** Its ports by role. */
+  readonly portRoles: readonly string[];
+  /** How long a start may take, milliseconds. */
+  readonly startTimeoutMs: number;
+  /** Files beside the output whose end belongs into the message of a failed start. */
+  readonly logFiles: readonly string[];
+  /** Whether a start that ended like this may be tried again with other ports, or after a moment. */
+  isRetriable(logTail: string): boolean;
+  /** Writes configuration and says what to run. */
+  prepare(ports: Readonly<Record<string, number>>, outputFile: string): Promise<GuardedProcessOptions>;
+  /** Resolves when the server is ready for use; rejects when `signal` aborts. */
+  awaitReady(ports: Readonly<Record<string, number>>, signal: AbortSignal): Promise<void>;
+  /** Called after a stop that was asked for. */
+  onStopped?(exit: ProcessExit): void;
+}
+
+const MOST_STARTS = 3;
+const RETRY_PAUSE_MS = 500;
+const TAIL_LINES = 15;
+/** More than the longest stop sequence: whoever is left behind is being stopped by its guardian. */
+const LEFTOVER_WAIT_MS = 30_000;
+
+export class LocalServer {
+  readonly #kind: ServerKind;
+  readonly #directory: string;
+  readonly #outputFile: string;
+  readonly #recordFile: string;
+  readonly #log: Logger;
+  readonly #failed: Promise<never>;
+  #fail: (failure: Failure) => void = () => undefined;
+  #process: GuardedProcess | undefined;
+  #ports: Readonly<Record<string, number>> = {};
+
+  /** @param directory holds the record and `logs/`. */
+  constructor(kind: ServerKind, directory: string, log: Logger) {
+    this.#kind = kind;
+    this.#directory = directory;
+    this.#outputFile = join(directory, 'logs', `${kind.name}-output.log`);
+    this.#recordFile = join(directory, `${kind.name}.json`);
+    this.#log = log;
+    this.#failed = new Promise((_, reject) => {
+      this.#fail = reject;
+    });
+    // Nobody need listen.
+    this.#failed.catch(() => undefined);
+  }
+
+  get ports(): Readonly<Record<string, number>> {
+    return this.#ports;
+  }
+
+  /** Nothing while it does not run. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** Rejects with a Failure when the process ends although nobody asked it to. */
+  get failed(): Promise<never> {
+    return this.#failed;
+  }
+
+  /** @throws Failure with the kind's code, quoting the end of the log. */
+  async start(): Promise<void> {
+    const record = readServerRecord(this.#recordFile);
+    await awaitLeftovers(record.processes, LEFTOVER_WAIT_MS);
+    let kept = record.ports;
+    for (let starts = 1; ; starts++) {
+      const ports = await this.#choosePorts(kept);
+      const started = Date.now();
+      const problem = await this.#startOnce(ports);
+      if (problem === undefined) {
+        this.#log.debug({ ports, server: this.pid, tookMs: Date.now() - started }, `${this.#kind.title} is ready`);
+        return;
+      }
+      if (starts === MOST_STARTS || !problem.retriable) throw problem;
+      this.#log.debug({ ports, reason: problem.message }, `${this.#kind.title} did not start; trying again`);
+      kept = {};
+      await new Promise((done) => setTimeout(done, RETRY_PAUSE_MS));
+    }
+  }
+
+  /** Stops the process by its stop sequence; the data stays. */
+  async stop(): Promise<void> {
+    const process = this.#process;
+    this.#process = undefined;
+    if (process === undefined) return;
+    const exit = await process.stop();
+    this.#log.debug({ ...exit }, `${this.#kind.title} has stopped`);
+    this.#kind.onStopped?.(exit);
+    writeServerRecord(this.#recordFile, { ports: this.#ports, processes: [] });
+  }
+
+  /** Stops and starts again, on the same ports. */
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  /** SIGKILL, for tests: what a power cut does to the process. `start` brings it back. */
+  async kill9(): Promise<void> {
+    const process = this.#process;
+    this.#process = undefined;
+    process?.signal('SIGKILL');
+    await process?.exited;
+  }
+
+  /** SIGSTOP, for tests: the process keeps its connections and answers nobody. */
+  pause(): void {
+    this.#process?.signal('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#process?.signal('SIGCONT');
+  }
+
+  async #choosePorts(kept: Readonly<Record<string, number>>): Promise<Record<string, number>> {
+    const ports: Record<string, number> = {};
+    for (const role of this.#kind.portRoles) ports[role] = await choosePort(kept[role], Object.values(ports));
+    return ports;
+  }
+
+  /** @returns why it did not start. */
+  async #startOnce(ports: Readonly<Record<string, number>>): Promise<Failure | undefined> {
+    const files = [this.#outputFile, ...this.#kind.logFiles];
+    mkdirSync(join(this.#directory, 'logs'), { recursive: true, mode: 0o700 });
+    rotateLog(this.#outputFile);
+    const before = files.map(logSize);
+    const guarded = await GuardedProcess.spawn(await this.#kind.prepare(ports, this.#outputFile));
+    this.#ports = ports;
+    writeServerRecord(this.#recordFile, { ports, processes: guarded.identities() });
+
+    const waiting = new AbortController();
+    const deadline = setTimeout(() => waiting.abort(), this.#kind.startTimeoutMs);
+    const ready = this.#kind.awaitReady(ports, waiting.signal).then(
+      () => undefined,
+      (error: unknown) =>
+        waiting.signal.aborted ? `was not ready after ${this.#kind.startTimeoutMs / 1000} s` : messageOf(error),
+    );
+    const ended = guarded.exited.then(({ code, signal }) => `ended with ${signal ?? `code ${code}`}`);
+    const problem = await Promise.race([ready, ended]);
+    clearTimeout(deadline);
+    if (problem === undefined) {
+      this.#process = guarded;
+      void guarded.exited.then(() => this.#onExit(guarded));
+      return undefined;
+    }
+    waiting.abort();
+    await guarded.stop();
+    const tail = files.map((file, index) => tailLog(file, TAIL_LINES, before[index])).filter((text) => text !== '');
+    return this.#failure(problem, tail.join('\n'));
+  }
+
+  #onExit(guarded: GuardedProcess): void {
+    if (this.#process !== guarded) return;
+    this.#process = undefined;
+    const tail = [this.#outputFile, ...this.#kind.logFiles].map((file) => tailLog(file, TAIL_LINES)).join('\n');
+    this.#fail(this.#failure('ended although nobody stopped it', tail));
+  }
+
+  #failure(problem: string, logTail: string): Failure {
+    const quoted = logTail === '' ? '' : `; its log ends:\n${logTail}`;
+    return new Failure(
+      this.#kind.failureCode,
+      `the local ${this.#kind.title} ${problem}; its logs are in ${join(this.#directory, 'logs')}${quoted}`,
+      { retriable: this.#kind.isRetriable(logTail) },
+    );
+  }
+}

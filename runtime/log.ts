@@ -4,11 +4,17 @@
  */
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
+import { defineOptions } from './options.js';
 
 export type { Logger } from 'pino';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export const logOptions = defineOptions({
+  logLevel: { kind: 'string', env: 'NTA_LOG_LEVEL', default: 'info', choices: LOG_LEVELS, placeholder: '<level>', help: 'least severe level that is logged' },
+  logFile: { kind: 'string', env: 'NTA_LOG_FILE', default: '', placeholder: '<file>', help: 'file to append JSON log lines to instead of standard error' },
+});
 
 export interface LogSettings {
   readonly level: LogLevel;

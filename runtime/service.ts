@@ -19,12 +19,20 @@ export interface Service {
 /** How long a graceful stop may take before the process ends anyway, milliseconds. */
 export const STOP_TIMEOUT_MS = 30_000;
 
+export interface RunHooks {
+  /** Every service has started. */
+  readonly onReady?: () => void;
+  /** A service failed to start, broke or did not stop; logs it by default. */
+  readonly onFailure?: (error: unknown) => void;
+}
+
 /**
  * Runs services until one is done, one breaks or a signal arrives, then stops all of them in reverse order.
  *
  * @returns the exit code: 0 after `done` or a signal, 1 after a failure.
  */
-export async function runServices(services: readonly Service[], log: Logger): Promise<number> {
+export async function runServices(services: readonly Service[], log: Logger, hooks: RunHooks = {}): Promise<number> {
+  const onFailure = hooks.onFailure ?? ((error: unknown) => logFailure(log, error));
   const started: Service[] = [];
   let exitCode = 0;
   const signal = awaitSignal();
@@ -36,13 +44,14 @@ export async function runServices(services: readonly Service[], log: Logger): Pr
       log.debug({ service: service.name }, 'started');
     }
     if (started.length === services.length) {
+      hooks.onReady?.();
       const endings = started.flatMap((service) => (service.done ? [service.done] : []));
       const reason = await Promise.race([signal, ...endings.map((done) => done.then(() => 'done'))]);
       if (reason !== 'done') log.info({ signal: reason }, 'stopping');
     }
   } catch (error) {
     exitCode = 1;
-    logFailure(log, error);
+    onFailure(error);
   }
   for (const service of started.reverse()) {
     try {
@@ -50,7 +59,7 @@ export async function runServices(services: readonly Service[], log: Logger): Pr
       log.debug({ service: service.name }, 'stopped');
     } catch (error) {
       exitCode = 1;
-      logFailure(log, error);
+      onFailure(error);
     }
   }
   return exitCode;

@@ -1,0 +1,19 @@
+/** The token that writes to the API need: the one given, or one made at the first start and kept under `--data-dir`. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+export async function apiToken(settings: { readonly apiToken: string; readonly dataDir: string }): Promise<string> {
+  if (settings.apiToken !== '') return settings.apiToken;
+  const folder = resolve(settings.dataDir);
+  const file = join(folder, 'api-token');
+  await mkdir(folder, { recursive: true });
+  const token = randomBytes(24).toString('base64url');
+  try {
+    await writeFile(file, `${token}\n`, { mode: 0o600, flag: 'wx' });
+    return token;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return (await readFile(file, 'utf8')).trim();
+  }
+}

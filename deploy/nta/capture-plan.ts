@@ -1,0 +1,40 @@
+/** What `nta run` captures: what the flags name, else the default route's interface, else the demonstration. */
+import { join } from 'node:path';
+import { listInterfaces } from '../../producers/live/interfaces.js';
+import { Failure } from '../../runtime/failure.js';
+import { projectRoot } from '../../runtime/project.js';
+import type { RunSettings } from './commands/run.js';
+
+/** A bundled capture: ordinary traffic and one attack of each kind. */
+export const DEMONSTRATION = join(projectRoot, 'deploy', 'demonstration', 'demonstration.pcap');
+
+export interface CapturePlan {
+  /** Settings that differ from those given. */
+  readonly settings: Partial<RunSettings>;
+  readonly description: string;
+  /** A line to print first, when the plan is not what was asked for. */
+  readonly notice: string | null;
+  readonly finite: boolean;
+}
+
+export async function planCapture(settings: RunSettings): Promise<CapturePlan> {
+  if (settings.read.length > 0) {
+    if (settings.interface.length > 0) throw new Failure('CONFIGURATION', '--interface and --read exclude each other: capture live or replay files');
+    return { settings: {}, description: `replaying ${settings.read.join(', ')}`, notice: null, finite: true };
+  }
+  const interfaces = await listInterfaces();
+  if (settings.interface.length > 0) {
+    return { settings: {}, description: `live on ${settings.interface.join(', ')}`, notice: null, finite: false };
+  }
+  const chosen = interfaces.find((item) => item.defaultRoute) ?? interfaces.find((item) => item.name === 'any');
+  if (chosen?.capture.allowed) {
+    return { settings: { interface: [chosen.name] }, description: `live on ${chosen.name}`, notice: null, finite: false };
+  }
+  const reason = chosen ? `${chosen.name}: ${chosen.capture.reason}` : 'there is no interface to capture on';
+  return {
+    settings: { read: [DEMONSTRATION], pace: true, rebaseTime: true },
+    description: 'replaying the demonstration capture at its own speed',
+    notice: `no live capture (${reason}); the bundled demonstration capture is replayed instead`,
+    finite: true,
+  };
+}

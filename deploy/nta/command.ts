@@ -1,0 +1,65 @@
+/**
+ * How a sub-command of `nta` is described and run: its table of options, its arguments, and an action that gets the
+ * settings, a log and resolves with the exit code.
+ */
+import { Failure } from '../../runtime/failure.js';
+import { createLog, type Logger, type LogLevel, logOptions } from '../../runtime/log.js';
+import { addOptions, Command, type OptionTable, readSettings, type Settings } from '../../runtime/options.js';
+import { logFailure } from '../../runtime/service.js';
+
+export interface CommandContext<T extends OptionTable> {
+  readonly settings: Settings<T>;
+  /** Positional arguments. */
+  readonly arguments: readonly string[];
+  readonly log: Logger;
+}
+
+interface CommandDefinition<T extends OptionTable> {
+  readonly name: string;
+  readonly summary: string;
+  /** More for `--help`, below the options: examples, exit codes. */
+  readonly description?: string;
+  /** As commander writes them: `<file...>`, `[name]`. */
+  readonly arguments?: string;
+  readonly options: T;
+  run(context: CommandContext<T>): Promise<number>;
+}
+
+/** The exit code of a command line or a configuration that was refused. */
+export const EXIT_USAGE = 2;
+
+/** Every line of a refusal says who speaks, so that it can be told apart in a pipeline's output. */
+export function printRefusal(message: string): void {
+  for (const line of message.split('\n')) process.stderr.write(`nta: ${line}\n`);
+}
+
+/** Builds the commander command; the process's exit code is set when its action ends. */
+export function defineCommand<const T extends OptionTable>(definition: CommandDefinition<T>): Command {
+  const command = new Command(definition.name).summary(definition.summary).description(definition.summary);
+  if (definition.arguments) command.argument(definition.arguments);
+  else command.allowExcessArguments(false);
+  const table = { ...definition.options, ...logOptions };
+  addOptions(command, table);
+  command.showSuggestionAfterError(true);
+  if (definition.description) command.addHelpText('after', `\n${definition.description}`);
+  command.action(async () => {
+    let settings: Settings<T> & Settings<typeof logOptions>;
+    try {
+      settings = readSettings(table, command.opts(), process.env) as typeof settings;
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      printRefusal(error.message);
+      process.exitCode = EXIT_USAGE;
+      return;
+    }
+    const log = createLog({ level: settings.logLevel as LogLevel, file: settings.logFile, part: definition.name });
+    try {
+      process.exitCode = await definition.run({ settings, arguments: command.processedArgs.flat() as string[], log });
+    } catch (error) {
+      if (error instanceof Failure) printRefusal(error.message);
+      else logFailure(log, error);
+      process.exitCode = error instanceof Failure && error.code === 'CONFIGURATION' ? EXIT_USAGE : 1;
+    }
+  });
+  return command;
+}

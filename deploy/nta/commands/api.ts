@@ -1,0 +1,21 @@
+import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/metrics.js';
+import type { Command } from '../../../runtime/options.js';
+import { postgresOptions } from '../../../runtime/postgres.js';
+import { apiOptions, createApi } from '../../../api/server.js';
+import { defineCommand } from '../command.js';
+import { runPart } from '../part.js';
+
+export const apiCommandOptions = { ...apiOptions, ...postgresOptions, ...metricsOptions };
+
+/** `nta api`: the REST API and the dashboard. */
+export function apiCommand(): Command {
+  return defineCommand({
+    name: 'api',
+    summary: 'serve the REST API and the dashboard',
+    options: apiCommandOptions,
+    run: async ({ settings, log }) => {
+      const registry = createRegistry();
+      return runPart([new MetricsServer(registry, settings), createApi(settings, log, registry)], log);
+    },
+  });
+}

@@ -1,0 +1,33 @@
+import { kafkaOptions } from '../../../runtime/kafka.js';
+import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/metrics.js';
+import type { Command } from '../../../runtime/options.js';
+import { captureOptions, createCapture } from '../../../producers/capture.js';
+import { formatBalance } from '../balance.js';
+import { defineCommand } from '../command.js';
+import { runPart, tellSupervisor } from '../part.js';
+
+export const captureCommandOptions = { ...captureOptions, ...kafkaOptions, ...metricsOptions };
+
+/** `nta capture`: one node of the capture fleet. */
+export function captureCommand(): Command {
+  return defineCommand({
+    name: 'capture',
+    summary: 'capture packets and publish them to Kafka',
+    description: [
+      'Examples:',
+      '  nta capture --interface eth0 --kafka-brokers kafka:9092',
+      "  nta capture --interface any --packet-filter 'not port 9092' --kafka-brokers kafka:9092",
+      '  tcpdump -w - | nta capture --read - --kafka-brokers kafka:9092',
+    ].join('\n'),
+    options: captureCommandOptions,
+    run: async ({ settings, log }) => {
+      const registry = createRegistry();
+      const capture = createCapture(settings, log, registry);
+      const exitCode = await runPart([new MetricsServer(registry, settings, () => capture.readiness()), capture], log);
+      const balance = capture.balance();
+      tellSupervisor({ type: 'result', result: balance });
+      if (settings.read.length > 0 && !process.connected) process.stderr.write(`${formatBalance(balance)}\n`);
+      return exitCode;
+    },
+  });
+}

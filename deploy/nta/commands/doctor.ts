@@ -1,0 +1,34 @@
+import { type Command, defineOptions } from '../../../runtime/options.js';
+import { kafkaOptions } from '../../../runtime/kafka.js';
+import { postgresOptions } from '../../../runtime/postgres.js';
+import { defineCommand } from '../command.js';
+import { examine } from '../examination.js';
+
+const doctorOptions = defineOptions({
+  dataDir: { kind: 'string', env: 'NTA_DATA_DIR', default: '.nta', placeholder: '<folder>', help: 'where local data would be kept' },
+  apiPort: { kind: 'integer', env: 'NTA_API_PORT', default: 5000, minimum: 0, maximum: 65_535, unit: 'port', help: 'port that the dashboard would use' },
+  json: { kind: 'boolean', env: null, default: false, help: 'print a JSON array' },
+});
+
+/** `nta doctor`: every prerequisite, and how to mend what is missing. */
+export function doctorCommand(): Command {
+  return defineCommand({
+    name: 'doctor',
+    summary: 'check every prerequisite and say how to mend it',
+    description: 'Exit code 0 when everything that `nta run` needs is there, 1 otherwise.',
+    options: { ...doctorOptions, ...kafkaOptions, ...postgresOptions },
+    run: async ({ settings, log }) => {
+      const findings = await examine(settings, log);
+      if (settings.json) {
+        process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
+      } else {
+        for (const finding of findings) {
+          const mark = finding.ok ? 'ok     ' : finding.required ? 'MISSING' : 'absent ';
+          process.stdout.write(`${mark} ${finding.name}: ${finding.detail}\n`);
+          if (!finding.ok && finding.remedy !== '') process.stdout.write(`        → ${finding.remedy}\n`);
+        }
+      }
+      return findings.some((finding) => finding.required && !finding.ok) ? 1 : 0;
+    },
+  });
+}

@@ -1,0 +1,28 @@
+import Table from 'cli-table3';
+import { listInterfaces } from '../../../producers/live/interfaces.js';
+import { type Command, defineOptions } from '../../../runtime/options.js';
+import { defineCommand } from '../command.js';
+
+const jsonOption = defineOptions({ json: { kind: 'boolean', env: null, default: false, help: 'print a JSON array' } });
+
+/** `nta interfaces`: what can be captured on, and whether this user may. */
+export function interfacesCommand(): Command {
+  return defineCommand({
+    name: 'interfaces',
+    summary: 'list the interfaces: addresses, state, link type, and whether capturing is allowed now',
+    options: jsonOption,
+    run: async ({ settings }) => {
+      const interfaces = await listInterfaces();
+      if (settings.json) {
+        process.stdout.write(`${JSON.stringify(interfaces, null, 2)}\n`);
+        return 0;
+      }
+      const table = new Table({ head: ['interface', 'state', 'link type', 'addresses', 'capture'], style: { head: [], border: [] } });
+      for (const item of interfaces) {
+        table.push([item.name, item.state, item.linkType, item.addresses.join('\n'), item.capture.allowed ? 'allowed' : item.capture.reason]);
+      }
+      process.stdout.write(`${table.toString()}\n`);
+      return 0;
+    },
+  });
+}

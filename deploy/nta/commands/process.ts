@@ -1,0 +1,31 @@
+import { kafkaOptions } from '../../../runtime/kafka.js';
+import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/metrics.js';
+import { type Command, defineOptions } from '../../../runtime/options.js';
+import { checkDetectionConfig, createProcessor, processOptions } from '../../../processors/processor.js';
+import { defineCommand } from '../command.js';
+import { runPart } from '../part.js';
+
+const checkOption = defineOptions({
+  checkConfig: { kind: 'boolean', env: null, default: false, help: 'only check the file of --detection-config, and exit' },
+});
+
+export const processCommandOptions = { ...processOptions, ...kafkaOptions, ...metricsOptions };
+
+/** `nta process`: one or more members of the processor group. */
+export function processCommand(): Command {
+  return defineCommand({
+    name: 'process',
+    summary: 'detect: read packets from Kafka, keep the windows, publish alerts',
+    options: { ...processCommandOptions, ...checkOption },
+    run: async ({ settings, log }) => {
+      if (settings.checkConfig) {
+        await checkDetectionConfig(settings.detectionConfig);
+        process.stdout.write(`${settings.detectionConfig}: valid\n`);
+        return 0;
+      }
+      const registry = createRegistry();
+      const processor = createProcessor(settings, log, registry);
+      return runPart([new MetricsServer(registry, settings, () => processor.readiness()), processor], log);
+    },
+  });
+}

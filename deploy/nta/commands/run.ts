@@ -1,0 +1,56 @@
+import { type Command, defineOptions, type Settings } from '../../../runtime/options.js';
+import { topicOptions } from '../../../runtime/topic-setup.js';
+import { retentionServiceOptions } from '../../../sinks/retention.js';
+import { defineCommand } from '../command.js';
+import { runPipeline } from '../pipeline.js';
+import { apiCommandOptions } from './api.js';
+import { captureCommandOptions } from './capture.js';
+import { processCommandOptions } from './process.js';
+import { sinkCommandOptions } from './sink.js';
+
+/** What is the run's own; the rest of its options are those of its parts. */
+export const runOwnOptions = defineOptions({
+  enableCapture: { kind: 'boolean', env: 'NTA_ENABLE_CAPTURE', default: false, help: 'run capture' },
+  enableProcessors: { kind: 'boolean', env: 'NTA_ENABLE_PROCESSORS', default: false, help: 'run processors' },
+  enableSinks: { kind: 'boolean', env: 'NTA_ENABLE_SINKS', default: false, help: 'run the Postgres sink' },
+  enableApi: { kind: 'boolean', env: 'NTA_ENABLE_API', default: false, help: 'run the API and the dashboard' },
+  enableCleanup: { kind: 'boolean', env: 'NTA_ENABLE_CLEANUP', default: false, help: 'apply retention every --cleanup-interval' },
+  dataDir: {
+    kind: 'string',
+    env: 'NTA_DATA_DIR',
+    default: '.nta',
+    placeholder: '<folder>',
+    help: 'where the local Kafka and Postgres keep their data',
+  },
+  once: { kind: 'boolean', env: null, default: false, help: 'with --read: end when every packet is processed and stored, and print the balance' },
+  json: { kind: 'boolean', env: null, default: false, help: 'with --once: print the summary as one JSON object on standard output' },
+});
+
+export const runOptions = {
+  ...captureCommandOptions,
+  ...processCommandOptions,
+  ...sinkCommandOptions,
+  ...apiCommandOptions,
+  ...retentionServiceOptions,
+  ...topicOptions,
+  ...runOwnOptions,
+};
+export type RunSettings = Settings<typeof runOptions>;
+
+/** `nta run`, which is `npm start`: the whole pipeline on this machine. */
+export function runCommand(): Command {
+  return defineCommand({
+    name: 'run',
+    summary: 'run the whole pipeline: Kafka, Postgres, processors, sinks, API with dashboard, capture',
+    description: [
+      'Without any --enable-… all parts run. Without --kafka-brokers or --db-host it brings up its own under --data-dir.',
+      '',
+      'Examples:',
+      '  npm start                                      capture on the interface of the default route',
+      '  npm start -- --interface eth1 --packet-filter "not port 22"',
+      '  npm start -- --read attack.pcap --once         replay a capture, print its balance and its alerts',
+    ].join('\n'),
+    options: runOptions,
+    run: ({ settings, log }) => runPipeline(settings, log),
+  });
+}

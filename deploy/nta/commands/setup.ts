@@ -1,0 +1,42 @@
+import { createKafka, checkKafka, kafkaOptions } from '../../../runtime/kafka.js';
+import { type Command, defineOptions } from '../../../runtime/options.js';
+import { checkPostgres, postgresOptions } from '../../../runtime/postgres.js';
+import { ensureTopics, topicOptions } from '../../../runtime/topic-setup.js';
+import { migrate, migrationSql } from '../../../sinks/migration.js';
+import { defineCommand } from '../command.js';
+
+const printOption = defineOptions({
+  print: { kind: 'boolean', env: null, default: false, help: 'print the SQL of the tables instead of running it, and exit' },
+});
+
+/** `nta setup`: topics and tables; changes nothing that exists but by migrations. */
+export function setupCommand(): Command {
+  return defineCommand({
+    name: 'setup',
+    summary: 'create topics and tables',
+    description: 'Topics need --kafka-brokers, tables need --db-host; what is not named is left out.',
+    options: { ...kafkaOptions, ...topicOptions, ...postgresOptions, ...printOption },
+    run: async ({ settings, log }) => {
+      if (settings.print) {
+        process.stdout.write(await migrationSql());
+        return 0;
+      }
+      if (settings.kafkaBrokers.length === 0 && settings.dbHost === '') {
+        process.stderr.write('nta: nothing to set up: give --kafka-brokers for topics, --db-host for tables, or both\n');
+        return 2;
+      }
+      if (settings.kafkaBrokers.length > 0) {
+        await checkKafka(settings, log);
+        const { created, existing } = await ensureTopics(createKafka(settings, 'nta-setup', log), settings);
+        for (const name of created) process.stdout.write(`topic ${name}: created\n`);
+        for (const name of existing) process.stdout.write(`topic ${name}: exists, left as it is\n`);
+      }
+      if (settings.dbHost !== '') {
+        await checkPostgres(settings);
+        const applied = await migrate(settings, log);
+        process.stdout.write(applied.length === 0 ? 'tables: up to date\n' : applied.map((name) => `migration ${name}: applied\n`).join(''));
+      }
+      return 0;
+    },
+  });
+}

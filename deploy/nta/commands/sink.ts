@@ -1,0 +1,28 @@
+import { Failure } from '../../../runtime/failure.js';
+import { kafkaOptions } from '../../../runtime/kafka.js';
+import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/metrics.js';
+import type { Command } from '../../../runtime/options.js';
+import { postgresOptions } from '../../../runtime/postgres.js';
+import { createPostgresSink, sinkOptions } from '../../../sinks/postgres-sink.js';
+import { defineCommand } from '../command.js';
+import { runPart } from '../part.js';
+
+const SINKS = ['postgres'];
+
+export const sinkCommandOptions = { ...sinkOptions, ...kafkaOptions, ...postgresOptions, ...metricsOptions };
+
+/** `nta sink postgres`: packets, alerts and capture nodes into Postgres. */
+export function sinkCommand(): Command {
+  return defineCommand({
+    name: 'sink',
+    summary: 'store packets, alerts and capture nodes: nta sink postgres',
+    arguments: '<name>',
+    options: sinkCommandOptions,
+    run: async ({ settings, arguments: [name], log }) => {
+      if (!SINKS.includes(name!)) throw new Failure('CONFIGURATION', `sink "${name}": there is no such sink; use one of ${SINKS.join(', ')}`);
+      const registry = createRegistry();
+      const sink = createPostgresSink(settings, log, registry);
+      return runPart([new MetricsServer(registry, settings, () => sink.readiness()), sink], log);
+    },
+  });
+}

@@ -1,0 +1,117 @@
+/** `nta run --read … --once`: replay, wait until every packet is processed and stored, and close the balance. */
+import type { CaptureBalance } from '../../producers/balance.js';
+import { Failure } from '../../runtime/failure.js';
+import { createKafka } from '../../runtime/kafka.js';
+import type { Logger } from '../../runtime/log.js';
+import { createPool } from '../../runtime/postgres.js';
+import { alertPositions, readAlerts } from './alert-reader.js';
+import { type AlertSummary, formatAlertTable, summarizeAlerts } from './alert-table.js';
+import { formatCount } from './balance.js';
+import type { RunSettings } from './commands/run.js';
+import { caughtUp, Ledger, type LedgerSnapshot } from './ledger.js';
+import type { Part } from './supervisor.js';
+
+/** How often progress is looked at, and how long it may stand still before the run gives up, milliseconds. */
+const POLL_MS = 100;
+const STALL_MS = 120_000;
+
+/** The summary, as `--json` prints it: counts of packets; `dropped` by reason; the episodes with their ids. */
+export interface ReplaySummary {
+  readonly captured: number;
+  readonly published: number;
+  readonly processed: number;
+  readonly stored: number;
+  readonly dropped: Readonly<Record<string, number>>;
+  readonly balanced: boolean;
+  readonly alerts: readonly AlertSummary[];
+}
+
+interface ReplayContext {
+  readonly settings: RunSettings;
+  readonly log: Logger;
+  readonly say: (line: string) => void;
+  readonly launchCapture: (extra: readonly string[]) => Promise<Part>;
+  readonly interrupted: Promise<NodeJS.Signals>;
+}
+
+export async function replayOnce({ settings, log, say, launchCapture, interrupted }: ReplayContext): Promise<number> {
+  const kafka = createKafka(settings, 'nta-run', log);
+  const pool = createPool({ ...settings, dbMaxConn: 2 }, 'nta-run', (error) => log.debug({ err: error }, 'idle connection'));
+  const ledger = new Ledger(kafka, pool, settings.topicPrefix);
+  const admin = kafka.admin();
+  let interruption = false;
+  void interrupted.then(() => {
+    interruption = true;
+  });
+  const settle = (): Promise<LedgerSnapshot> => waitUntilCaughtUp(ledger, () => interruption);
+  try {
+    await ledger.connect();
+    await admin.connect();
+    // What an earlier run left behind is worked off first, so that the difference below is this replay's alone.
+    const before = await settle();
+    const alertsBefore = await alertPositions(admin, settings.topicPrefix);
+    const capture = await launchCapture(['--finish-timeline']);
+    const exitCode = await Promise.race([capture.ended(), interrupted.then(() => -1)]);
+    const balance = capture.result() as CaptureBalance | undefined;
+    if (balance === undefined) {
+      throw capture.reason() ?? new Failure('REPLAY', `the replay ended with exit code ${exitCode} before it had a balance; its log says why`);
+    }
+    const after = await settle();
+    const alerts = summarizeAlerts(await readAlerts(kafka, settings.topicPrefix, alertsBefore, await alertPositions(admin, settings.topicPrefix)));
+    const summary = summarize(balance, before, after, alerts);
+    if (settings.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
+    else printSummary(summary, say);
+    if (!summary.balanced) process.stderr.write('nta: the balance does not close: see the counts above\n');
+    return summary.balanced ? exitCode : 1;
+  } finally {
+    await admin.disconnect();
+    await ledger.close();
+    await pool.end();
+  }
+}
+
+/** @throws Failure `REPLAY_STALLED` when neither stage has moved for a while. */
+async function waitUntilCaughtUp(ledger: Ledger, isInterrupted: () => boolean): Promise<LedgerSnapshot> {
+  let last = '';
+  let movedAt = Date.now();
+  for (;;) {
+    const snapshot = await ledger.snapshot();
+    if (caughtUp(snapshot.processed, snapshot.end) && caughtUp(snapshot.stored, snapshot.end)) return snapshot;
+    const state = JSON.stringify(snapshot);
+    if (state !== last) {
+      last = state;
+      movedAt = Date.now();
+    }
+    if (isInterrupted()) throw new Failure('INTERRUPTED', 'interrupted before every packet was processed and stored; what was published stays, the next start goes on with it');
+    if (Date.now() - movedAt > STALL_MS) {
+      const behind = caughtUp(snapshot.processed, snapshot.end) ? 'the sink' : 'the processors';
+      throw new Failure('REPLAY_STALLED', `${behind} made no progress for ${STALL_MS / 1000} s; the log above says why; what was published stays, the next start goes on with it`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+function summarize(balance: CaptureBalance, before: LedgerSnapshot, after: LedgerSnapshot, alerts: AlertSummary[]): ReplaySummary {
+  const processed = after.processed.packets - before.processed.packets;
+  const stored = after.stored.packets - before.stored.packets;
+  const dropped = Object.values(balance.dropped).reduce((sum, count) => sum + count, 0);
+  return {
+    captured: balance.seen,
+    published: balance.published,
+    processed,
+    stored,
+    dropped: balance.dropped,
+    balanced: balance.seen === balance.published + dropped && processed === balance.published && stored === balance.published,
+    alerts,
+  };
+}
+
+function printSummary(summary: ReplaySummary, say: (line: string) => void): void {
+  say('');
+  for (const name of ['captured', 'published', 'processed', 'stored'] as const) say(`${name.padEnd(10)} ${formatCount(summary[name]).padStart(15)}`);
+  for (const [reason, count] of Object.entries(summary.dropped)) {
+    if (count > 0) say(`${'dropped'.padEnd(10)} ${formatCount(count).padStart(15)}  ${reason}`);
+  }
+  say('');
+  say(formatAlertTable(summary.alerts));
+}

@@ -1,0 +1,124 @@
+/**
+ * What the detection engine offers to whoever feeds it: one engine a partition of `packets` in a worker, one for all of
+ * `nta analyze`. It is pure: no I/O, no clock, no timer. The same calls give the same output, byte for byte.
+ *
+ * Time is event time. Each source of each timeline has a clock of its own, the newest capture time it has reached, and
+ * windows and lateness are judged by that alone; so an alert does not depend on the number of partitions nor on which
+ * other sources share one. Timelines never mix: a capture replayed beside live traffic neither disturbs it nor is
+ * disturbed, and replayed again it gives the same alerts with the same ids again.
+ *
+ * What is exact: a window is [t − window, t], both ends included. A packet at most `allowedLateness` older than its
+ * source's clock counts as if it had arrived in time: whether a threshold is crossed does not depend on the order of
+ * arrival within that bound. Nothing waits for the bound to pass, so `crossed` is the earliest crossing among the packets
+ * that had arrived when the episode opened.
+ *
+ * An episode is open from the first full window (one that holds the threshold) until a whole window has passed in which
+ * none was full. So the ordinary connections of a host that once scanned do not keep its episode open, and its next
+ * scan is an alert of its own.
+ */
+import type { AlertDocument } from '../../schemas/alert.js';
+import type { PacketBlock } from '../../schemas/packet-block.js';
+import type { DetectionRules } from '../configuration/rules.js';
+
+export interface EngineLimits {
+  /** State beyond this goes, least recently active source first, counted. */
+  readonly stateBudgetBytes: number;
+  /** A packet older than its source's clock by more than this is counted as late and ignored. µs. */
+  readonly allowedLatenessMicros: number;
+  /** IPv6 sources are told apart by so many leading bits: 128, or 64 where an attacker owns a whole /64. */
+  readonly ipv6PrefixBits: number;
+  /** The same packet seen by several capture nodes within this time counts once; 0 counts every sighting. µs. */
+  readonly dedupeWindowMicros: number;
+}
+
+export const DEFAULT_ENGINE_LIMITS: EngineLimits = {
+  stateBudgetBytes: 512 * 1024 * 1024,
+  allowedLatenessMicros: 5_000_000,
+  ipv6PrefixBits: 128,
+  dedupeWindowMicros: 0,
+};
+
+/**
+ * State that must outlive the engine: open episodes, and the windows of detectors that remember longer than input is
+ * re-read. Opaque to the worker, which keeps the latest value of a key; null means that the key is gone.
+ */
+export interface ChangelogEntry {
+  readonly key: string;
+  readonly value: string | null;
+}
+
+export interface EngineOutput {
+  /** In the order they came about. */
+  readonly alerts: readonly AlertDocument[];
+  /** What changed since the last take, each key once. */
+  readonly changelog: readonly ChangelogEntry[];
+}
+
+/** Counters are cumulative since the engine was made; gauges say how it stands. */
+export interface EngineStatistics {
+  /** Rows given to `process`, and those given to `rebuild`. */
+  readonly packets: number;
+  readonly rebuiltPackets: number;
+  readonly latePackets: number;
+  /** Repeated sightings that `dedupeWindow` left out. */
+  readonly duplicatePackets: number;
+  readonly evictedSources: number;
+  readonly evictedEpisodes: number;
+  /** Gauges. `stateBytes` is what the engine's own accounting holds against the budget. */
+  readonly sources: number;
+  readonly windows: number;
+  readonly stateBytes: number;
+  readonly openEpisodes: number;
+  readonly detectors: readonly DetectorStatistics[];
+}
+
+export interface DetectorStatistics {
+  readonly detector: string;
+  /** Packets that counted towards it, and those an exception of the configuration left out. */
+  readonly countedPackets: number;
+  readonly exceptedPackets: number;
+  readonly opened: number;
+  readonly updated: number;
+  readonly closed: number;
+  readonly open: number;
+}
+
+export interface Engine {
+  /** Counts rows `from … to - 1` in the order they arrived, of any sources, timelines and capture nodes. */
+  process(block: PacketBlock, from: number, to: number): void;
+
+  /**
+   * Event time without packets: the capture node's clock. It closes episodes that have gone quiet. On a replay it must
+   * follow every packet of that capture node that is older.
+   */
+  tick(timeline: string, captureNode: string, micros: number): void;
+
+  /** Nothing more follows on this timeline: its episodes close and its state is forgotten. */
+  endTimeline(timeline: string): void;
+
+  /** Alert documents and changelog since the last take. Call it once a transaction. */
+  take(): EngineOutput;
+
+  /**
+   * Puts other rules in force. Episodes of detectors that are gone, switched off or whose key is now excepted close with
+   * the reason `disabled`; windows whose threshold or length changed start empty.
+   */
+  setRules(rules: DetectionRules): void;
+
+  /**
+   * Takes up the changelog of an earlier engine, before anything else. Entries it cannot read are given back with the
+   * reason, and nothing is emitted for them.
+   */
+  restore(entries: Iterable<ChangelogEntry>): readonly { readonly key: string; readonly reason: string }[];
+
+  /**
+   * Input from before the point the changelog stands for, which only fills windows: no alert and no change of an
+   * episode comes of it. After `restore`, before the first `process`, in the order of arrival.
+   */
+  rebuild(block: PacketBlock, from: number, to: number): void;
+
+  /** How far back in event time `rebuild` must reach for windows to be whole: the longest window and the lateness. µs. */
+  readonly rebuildMicros: number;
+
+  readonly statistics: EngineStatistics;
+}

@@ -1,0 +1,23 @@
+/** What an episode has gathered, as detectors see it when they put an alert into words. Times in µs since the epoch. */
+export interface EpisodeEvidence {
+  /** The source as text. */
+  readonly source: string;
+  /** The destination port of detectors that keep one window each, else null. */
+  readonly destinationPort: number | null;
+  readonly threshold: number;
+  readonly windowSeconds: number;
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+  readonly crossed: number;
+  readonly packets: number;
+  readonly peak: number;
+  readonly ports: { readonly distinct: number; readonly sample: readonly number[] };
+  /** Beyond `TARGETS_MAX` distinct targets `distinct` stays there: at least so many. */
+  readonly targets: { readonly distinct: number; readonly sample: readonly string[] };
+  readonly macs: readonly { readonly mac: string; readonly firstSeen: number; readonly lastSeen: number }[];
+  /** How often the value of a packet was another than that of the packet before. */
+  readonly valueChanges: number;
+  readonly closed: boolean;
+}
+
+export const TARGETS_MAX = 1024;

@@ -42,7 +42,31 @@ export function findJava(environment: NodeJS.ProcessEnv = process.env): Java {
   return { command, version: line };
 }
 
-/** What the Failure says when `mvn` is not on the PATH. */
+/**
+ * What `nta doctor` says of Java.
+ *
+ * @throws Failure as findJava does.
+ */
+export async function checkJava(environment: NodeJS.ProcessEnv = process.env): Promise<string> {
+  const { command, version } = findJava(environment);
+  return `${version} (${command})`;
+}
+
+/**
+ * What `nta doctor` says of Maven.
+ *
+ * @throws Failure `MAVEN_MISSING`
+ */
+export async function checkMaven(environment: NodeJS.ProcessEnv = process.env): Promise<string> {
+  const { error, status, stdout, stderr } = spawnSync('mvn', ['-B', '-Dstyle.color=never', '-version'], {
+    encoding: 'utf8',
+    env: environment,
+  });
+  if (error !== undefined || status !== 0) throw mavenMissing(error ?? new Error(stderr));
+  return stdout.split('\n', 1)[0] ?? '';
+}
+
+/** For when `mvn` cannot be run. */
 export function mavenMissing(cause: unknown): Failure {
   return new Failure(
     'MAVEN_MISSING',

@@ -1,0 +1,248 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Kafka } from 'kafkajs';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { startLocalStack } from '../../../deploy/local-stack/local-stack.js';
+import {
+  createTestDatabase,
+  createTestTopics,
+  type PrivateStack,
+  quietKafka,
+  startPrivateStack,
+  testLog,
+} from '../../support/local-stack.js';
+
+/** Reads a topic from its beginning through a new group until `count` values have come. */
+async function readValues(kafka: Kafka, topic: string, groupId: string, count: number): Promise<string[]> {
+  const consumer = kafka.consumer({ groupId });
+  const values: string[] = [];
+  try {
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await new Promise<void>((done, fail) => {
+      consumer.on(consumer.events.CRASH, ({ payload }) => fail(payload.error));
+      consumer
+        .run({
+          eachMessage: async ({ message }) => {
+            values.push(message.value?.toString() ?? '');
+            if (values.length === count) done();
+          },
+        })
+        .catch(fail);
+    });
+    return values;
+  } finally {
+    await consumer.disconnect();
+  }
+}
+
+async function queryOnce<Row extends pg.QueryResultRow>(config: pg.ClientConfig, sql: string): Promise<Row[]> {
+  const { host, port, user, password, database } = config as Required<pg.ClientConfig>;
+  const client = new pg.Client({ host, port, user, password, database } as pg.ClientConfig);
+  await client.connect();
+  try {
+    return (await client.query<Row>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+describe('the shared stack', () => {
+  test('takes a topic, plain and transactional records, and a consumer group, with no retry', async () => {
+    const topics = createTestTopics();
+    const kafka = quietKafka(topics.brokers);
+    const admin = kafka.admin();
+    const plain = kafka.producer({ retry: { retries: 0 } });
+    const transactional = kafka.producer({
+      transactionalId: `${topics.prefix}tx`,
+      maxInFlightRequests: 1,
+      retry: { retries: 0 },
+    });
+    const topic = `${topics.prefix}values`;
+    try {
+      await admin.connect();
+      await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
+      await plain.connect();
+      await plain.send({ topic, acks: -1, messages: [{ value: 'plain' }] });
+      await transactional.connect();
+      const aborted = await transactional.transaction();
+      await aborted.send({ topic, acks: -1, messages: [{ value: 'aborted' }] });
+      await aborted.abort();
+      const committed = await transactional.transaction();
+      await committed.send({ topic, acks: -1, messages: [{ value: 'committed' }] });
+      await committed.commit();
+      expect(await readValues(kafka, topic, `${topics.prefix}group`, 2)).toEqual(['plain', 'committed']);
+    } finally {
+      await Promise.all([admin.disconnect(), plain.disconnect(), transactional.disconnect()]);
+      await topics.remove();
+    }
+  });
+
+  test('refuses a topic that nobody made', async () => {
+    const topics = createTestTopics();
+    const producer = quietKafka(topics.brokers).producer({ retry: { retries: 0 } });
+    await producer.connect();
+    try {
+      await expect(producer.send({ topic: `${topics.prefix}misspelt`, messages: [{ value: '' }] })).rejects.toThrow(
+        /does not host this topic/,
+      );
+    } finally {
+      await producer.disconnect();
+    }
+  });
+
+  test('gives each test a database of its own and drops it', async () => {
+    const database = await createTestDatabase();
+    expect(await queryOnce(database.connection, 'SELECT 1 + 1 AS two')).toEqual([{ two: 2 }]);
+    await database.remove();
+    await expect(queryOnce(database.connection, 'SELECT 1')).rejects.toMatchObject({ code: '3D000' });
+  });
+
+  test('listens on 127.0.0.1 alone and lets nobody in without the password', async () => {
+    const postgres = inject('postgres');
+    expect(await queryOnce(postgres, 'SHOW listen_addresses')).toEqual([{ listen_addresses: '127.0.0.1' }]);
+    expect(await queryOnce(postgres, 'SHOW unix_socket_directories')).toEqual([{ unix_socket_directories: '' }]);
+    await expect(queryOnce({ ...postgres, password: 'wrong' }, 'SELECT 1')).rejects.toMatchObject({ code: '28P01' });
+    if (process.platform === 'linux') {
+      const ports = [postgres.port, ...inject('kafkaBrokers').map((broker) => Number(broker.split(':')[1]))];
+      for (const port of ports) expect(listeningAddresses(port)).toEqual(['127.0.0.1']);
+    }
+  });
+});
+
+/** proc(5): /proc/net/tcp and tcp6; state 0A is LISTEN; Java listens on mapped IPv4 addresses. */
+function listeningAddresses(port: number): string[] {
+  const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
+  return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) =>
+    readFileSync(table, 'utf8')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, local, , state]) => local?.endsWith(`:${hexPort}`) && state === '0A')
+      .map(([, local]) => (/0100007F:/.test(local ?? '') ? '127.0.0.1' : (local ?? ''))),
+  );
+}
+
+describe('a private stack', () => {
+  let stack: PrivateStack;
+  let topic: string;
+
+  beforeAll(async () => {
+    stack = await startPrivateStack({ kafka: true, postgres: true });
+    topic = 'kept';
+    const kafka = quietKafka(stack.kafka!.brokers);
+    const admin = kafka.admin();
+    await admin.connect();
+    await admin.createTopics({ topics: [{ topic }], waitForLeaders: true });
+    await admin.disconnect();
+    await queryOnce(stack.postgres!, 'CREATE TABLE kept (value text)');
+  });
+
+  afterAll(async () => {
+    await stack?.remove();
+  });
+
+  async function add(value: string): Promise<void> {
+    const producer = quietKafka(stack.kafka!.brokers).producer();
+    await producer.connect();
+    await producer.send({ topic, acks: -1, messages: [{ value }] });
+    await producer.disconnect();
+    await queryOnce(stack.postgres!, `INSERT INTO kept VALUES ('${value}')`);
+  }
+
+  async function expectKept(values: string[], groupId: string): Promise<void> {
+    expect(await readValues(quietKafka(stack.kafka!.brokers), topic, groupId, values.length)).toEqual(values);
+    expect(await queryOnce(stack.postgres!, 'SELECT value FROM kept')).toEqual(values.map((value) => ({ value })));
+  }
+
+  test('refuses a second run on its data, naming the process', async () => {
+    const second = startLocalStack({ dataDir: stack.dataDir, kafka: true, postgres: true, log: testLog() });
+    await expect(second).rejects.toMatchObject({
+      code: 'DATA_DIRECTORY_IN_USE',
+      message: expect.stringContaining(`in use by process ${process.pid};`),
+    });
+  });
+
+  test('keeps its secrets to itself', () => {
+    expect(statSync(join(stack.dataDir, 'postgres-password')).mode & 0o777).toBe(0o600);
+    expect(stack.postgres!.password).toHaveLength(32);
+    for (const folder of ['kafka', 'logs', 'postgres']) {
+      expect(statSync(join(stack.dataDir, folder)).mode & 0o077, folder).toBe(0);
+    }
+  });
+
+  test('keeps data, ports and password over a stop of everything', async () => {
+    await add('before the stop');
+    const before = { brokers: stack.kafka!.brokers, port: stack.postgres!.port, password: stack.postgres!.password };
+    await stack.stop();
+    expect(existsSync(join(stack.dataDir, 'lock'))).toBe(false);
+    stack = await startPrivateStack({ kafka: true, postgres: true, dataDir: stack.dataDir });
+    expect({ brokers: stack.kafka!.brokers, port: stack.postgres!.port, password: stack.postgres!.password }).toEqual(
+      before,
+    );
+    await expectKept(['before the stop'], 'after-stop');
+  });
+
+  test('keeps what was acknowledged over kill -9 of both servers', async () => {
+    await add('before the kill');
+    await Promise.all([stack.kafka!.control.kill9(), stack.postgres!.control.kill9()]);
+    await Promise.all([stack.kafka!.control.start(), stack.postgres!.control.start()]);
+    await expectKept(['before the stop', 'before the kill'], 'after-kill');
+  });
+
+  test('replaces a postmaster.pid whose number now belongs to another program', async () => {
+    await stack.postgres!.control.stop();
+    const data = join(stack.dataDir, 'postgres');
+    if (existsSync(data)) writeFileSync(join(data, 'postmaster.pid'), `${process.pid}\n${data}\n`);
+    await stack.postgres!.control.start();
+    expect(await queryOnce(stack.postgres!, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+
+  test('pauses and resumes a server', async () => {
+    const { host, port } = stack.postgres!;
+    stack.postgres!.control.pause();
+    const paused = new pg.Client({ ...stack.postgres, host, port, connectionTimeoutMillis: 300 } as pg.ClientConfig);
+    paused.on('error', () => undefined);
+    await expect(paused.connect()).rejects.toThrow(/timeout/);
+    stack.postgres!.control.resume();
+    expect(await queryOnce(stack.postgres!, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+});
+
+describe('a server that does not do well', () => {
+  let stack: PrivateStack | undefined;
+
+  afterEach(async () => {
+    await stack?.remove();
+    stack = undefined;
+  });
+
+  test('whose configuration is wrong is quoted, and the other one is stopped again', async () => {
+    const start = startPrivateStack({
+      kafka: false,
+      postgres: true,
+      postgresSettings: { shared_buffers: 'plenty' },
+    });
+    await expect(start).rejects.toMatchObject({
+      code: 'POSTGRES_START',
+      message: expect.stringMatching(/ended with code 1[\s\S]*invalid value for parameter "shared_buffers": "plenty"/),
+    });
+  });
+
+  test('a broker that cannot start is quoted', async () => {
+    const start = startPrivateStack({ kafka: true, postgres: false, kafkaProperties: { 'node.id': '7' } });
+    await expect(start).rejects.toMatchObject({
+      code: expect.stringMatching(/^KAFKA_/),
+      message: expect.stringMatching(/node/i),
+    });
+  });
+
+  test('that somebody else kills is reported', async () => {
+    stack = await startPrivateStack({ kafka: false, postgres: true });
+    process.kill(stack.postgres!.control.pid!, 'SIGKILL');
+    await expect(stack.failed).rejects.toMatchObject({
+      code: 'POSTGRES_START',
+      message: expect.stringContaining('ended although nobody stopped it'),
+    });
+  });
+});

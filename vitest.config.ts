@@ -1,0 +1,41 @@
+/**
+ * Two kinds of tests. `unit` files are pure, run side by side and never start a server. `integration` files (named so,
+ * or in one of the folders below) share the local Kafka and Postgres that their global setup brings up, and run one
+ * after another: two cores have no room for more.
+ */
+import { configDefaults, defineConfig } from 'vitest/config';
+
+const INTEGRATION = [
+  'test/**/*.integration.test.ts',
+  'test/end-to-end/**/*.test.ts',
+  'test/faults/**/*.test.ts',
+  'test/browser/**/*.test.ts',
+];
+
+// biome-ignore lint/style/noDefaultExport: vitest reads the default export
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...INTEGRATION],
+          testTimeout: 20_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: INTEGRATION,
+          globalSetup: 'test/support/local-stack-setup.ts',
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});

@@ -15,7 +15,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { Failure } from '../../runtime/failure.js';
+import { Failure, messageOf } from '../../runtime/failure.js';
 import type { Logger } from '../../runtime/log.js';
 import { projectRoot } from '../../runtime/project.js';
 import type { GuardedProcessOptions } from './guarded-process.js';
@@ -129,15 +129,21 @@ async function formatStorage(
       { cwd: home },
     );
   } catch (error) {
-    const { stderr, stdout } = error as { stderr?: string; stdout?: string };
+    const { stderr } = error as { stderr?: string };
     throw new Failure(
       'KAFKA_FORMAT',
-      `cannot format the local Kafka's storage in ${home}: ${(stderr || stdout || String(error)).trim().split('\n').at(-1)}; check that the folder can be written to, or give another --data-dir`,
+      `cannot format the local Kafka's storage in ${home}: ${reasonOf(stderr ?? '') ?? messageOf(error)}; check that the folder can be written to, or give another --data-dir`,
       { cause: error },
     );
   }
   rmSync(join(home, `${CONFIGURATION}.new`));
   renameSync(join(home, draft), join(home, DATA));
+}
+
+/** The line of a Java stack trace that says why. */
+function reasonOf(output: string): string | undefined {
+  const lines = output.split('\n').filter((line) => line !== '' && !line.startsWith('\tat '));
+  return lines.findLast((line) => /Exception|Error/.test(line)) ?? lines.at(-1);
 }
 
 /** 16 bytes in base64url that do not begin with a hyphen, which the tool would take for a flag. */

@@ -111,10 +111,11 @@ function postgresKind(options: PostgresServerOptions, passwordFile: string): Ser
     // The second one: processes of a killed server that have not noticed its end yet.
     isRetriable: (tail) => /Address already in use|pre-existing shared memory block/.test(tail),
     prepare: async (ports, outputFile): Promise<GuardedProcessOptions> => {
-      const password = providePassword(passwordFile);
       const { account, home } = chooseHome(directory, options.log);
       const programs = providePostgresPrograms(account);
       const data = join(home, 'postgres');
+      if (existsSync(data) && !existsSync(passwordFile)) removeAbandonedData(data, home === directory, passwordFile);
+      const password = providePassword(passwordFile);
       if (!existsSync(data)) await initialise(programs, account, home, data, password);
       removeForeignPidFile(data);
       const settings = { ...SETTINGS, port: String(ports['postgres']), ...options.settings };
@@ -170,6 +171,20 @@ function chooseHome(directory: string, log: Logger): { account: Account | undefi
     'Postgres cannot run as root and other users cannot enter the data directory: its data is elsewhere',
   );
   return { home, account: postgresAccount(join(home, 'postgres')) };
+}
+
+/**
+ * Data without its password: outside the data directory it is what remains of a data directory that somebody removed,
+ * and goes with it; inside, only the password was lost.
+ */
+function removeAbandonedData(data: string, inside: boolean, passwordFile: string): void {
+  if (inside) {
+    throw new Failure(
+      'POSTGRES_PASSWORD_LOST',
+      `${passwordFile} is missing, and without it nobody can read ${data}; restore the file, or remove the whole data directory`,
+    );
+  }
+  rmSync(data, { recursive: true });
 }
 
 /** Makes the cluster aside and moves it into place, so that a start cut short leaves no half-made one. */

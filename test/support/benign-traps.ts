@@ -72,9 +72,8 @@ export function* administrator(options: {
 }
 
 /**
- * VRRP (RFC 5798): two routers share a virtual address. The master answers ARP for it with the virtual MAC
- * 00:00:5e:00:01:XX; some implementations announce it with the router's own MAC as well, which makes two MACs of one
- * address without any attack.
+ * VRRP (RFC 5798): two routers share a virtual address. The master claims it with its own MAC once, as some
+ * implementations do, and with the virtual MAC 00:00:5e:00:01:XX: two MACs of one address without any attack.
  */
 export function* virtualRouter(options: {
   readonly start: number;
@@ -99,9 +98,11 @@ export function* virtualRouter(options: {
       time,
       ethernet({ source: macText(virtual), destination: '01:00:5e:00:00:12', pad: true }, advertisement),
     );
-    if (second === 0 || second === half) {
+    if (second === 0) {
       const own = time + 1000;
       (yield own).arp(own, 1, router, virtual, virtual.ipv4);
+    }
+    if (second === 0 || second === half) {
       const announcement = time + 2000;
       (yield announcement).arp(announcement, 1, virtual, virtual);
     }
@@ -109,8 +110,8 @@ export function* virtualRouter(options: {
 }
 
 /**
- * DHCP (RFC 2131) gives an address that one client has left to the next one: two MACs claim one address within a
- * minute, with the server's acknowledgment between them.
+ * DHCP (RFC 2131) gives an address that one client has left to the next one: two MACs claim one address, with the
+ * server's acknowledgment between them, `pause` µs apart.
  */
 export function* addressReassignment(options: {
   readonly start: number;
@@ -118,11 +119,12 @@ export function* addressReassignment(options: {
   readonly address: string;
   readonly firstMac: Uint8Array;
   readonly secondMac: Uint8Array;
+  readonly pause: number;
 }): TrafficScript {
   const holders = [options.firstMac, options.secondMac];
   for (const [index, mac] of holders.entries()) {
     const holder = trafficHost({ ipv4: options.address, mac });
-    let time = options.start + index * 30 * SECOND;
+    let time = options.start + index * options.pause;
     const { discover, offer, request, ack } = DHCP_MESSAGE_TYPE;
     for (const messageType of [discover, offer, request, ack]) {
       (yield time).frame(time, dhcpFrame(messageType, options.server, holder));

@@ -99,12 +99,15 @@ export function destinationOptions(length = 8): ExtensionHeader {
   return paddedExtension(IP_PROTOCOL.destinationOptions, length);
 }
 
-/** A type 2 routing header (Mobile IPv6, RFC 6275) with no segments left: type 0 is forbidden by RFC 5095. */
-export function routingHeader(homeAddress = '2001:db8::1'): ExtensionHeader {
+/**
+ * A segment routing header (type 4, RFC 8754) whose one segment, the packet's destination, has been reached. Type 0
+ * would be shorter, but is forbidden (RFC 5095).
+ */
+export function routingHeader(destination: string): ExtensionHeader {
   const bytes = Buffer.alloc(24);
-  bytes[1] = 2;
-  bytes[2] = 2;
-  bytes.set(ipv6Bytes(homeAddress), 8);
+  bytes[1] = bytes.length / 8 - 1;
+  bytes[2] = 4;
+  bytes.set(ipv6Bytes(destination), 8);
   return { protocol: IP_PROTOCOL.routing, bytes };
 }
 

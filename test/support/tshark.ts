@@ -274,10 +274,10 @@ function parseFrame(line: string): TsharkFrame {
     ttl: number('ip.ttl'),
     hopLimit: number('ipv6.hlim'),
     ipId: number('ip.id'),
-    fragmentOffset: number('ip.frag_offset'),
+    fragmentOffset: eightfold(number('ip.frag_offset')),
     moreFragments: moreFragments === undefined ? undefined : moreFragments === '1' || moreFragments === 'True',
     ipv6FragmentId: number('ipv6.fraghdr.ident'),
-    ipv6FragmentOffset: number('ipv6.fraghdr.offset'),
+    ipv6FragmentOffset: eightfold(number('ipv6.fraghdr.offset')),
     tcpSourcePort: number('tcp.srcport'),
     tcpDestinationPort: number('tcp.dstport'),
     tcpFlags: number('tcp.flags'),
@@ -313,4 +313,9 @@ function epochNanoseconds(text: string): bigint {
   const [seconds, fraction = ''] = text.split('.');
   const sign = text.startsWith('-') ? -1n : 1n;
   return BigInt(seconds!) * 1_000_000_000n + sign * BigInt(fraction.padEnd(9, '0').slice(0, 9));
+}
+
+/** tshark prints fragment offsets as the header has them, in units of 8 bytes. */
+function eightfold(offset: number | undefined): number | undefined {
+  return offset === undefined ? undefined : offset * 8;
 }

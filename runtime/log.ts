@@ -12,8 +12,21 @@ export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', '
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export const logOptions = defineOptions({
-  logLevel: { kind: 'string', env: 'NTA_LOG_LEVEL', default: 'info', choices: LOG_LEVELS, placeholder: '<level>', help: 'least severe level that is logged' },
-  logFile: { kind: 'string', env: 'NTA_LOG_FILE', default: '', placeholder: '<file>', help: 'file to append JSON log lines to instead of standard error' },
+  logLevel: {
+    kind: 'string',
+    env: 'NTA_LOG_LEVEL',
+    default: 'info',
+    choices: LOG_LEVELS,
+    placeholder: '<level>',
+    help: 'least severe level that is logged',
+  },
+  logFile: {
+    kind: 'string',
+    env: 'NTA_LOG_FILE',
+    default: '',
+    placeholder: '<file>',
+    help: 'file to append JSON log lines to instead of standard error',
+  },
 });
 
 export interface LogSettings {

@@ -241,10 +241,10 @@ export function readSettings<const T extends OptionTable>(
 }
 
 /** The arguments that give these settings on a command line, leaving out defaults and secrets (those travel by environment). */
-export function toArguments<T extends OptionTable>(table: T, settings: Partial<Settings<T>>): string[] {
+export function toArguments(table: OptionTable, settings: object): string[] {
   const given: string[] = [];
   for (const [key, definition] of Object.entries(table)) {
-    const value = settings[key as keyof T] as unknown;
+    const value = (settings as Readonly<Record<string, unknown>>)[key];
     if (value === undefined || definition.secret) continue;
     if (definition.kind === 'boolean') {
       if (value !== definition.default) given.push(value ? flagOf(key) : flagOf(key).replace('--', '--no-'));

@@ -69,7 +69,11 @@ export async function ensureTopics(kafka: Kafka, settings: TopicSettings): Promi
   }
 }
 
-async function createTopics(admin: Admin, topics: readonly { id: TopicId; name: string }[], settings: TopicSettings): Promise<void> {
+async function createTopics(
+  admin: Admin,
+  topics: readonly { id: TopicId; name: string }[],
+  settings: TopicSettings,
+): Promise<void> {
   const { brokers } = await admin.describeCluster();
   const replicationFactor = settings.replicationFactor || Math.min(3, brokers.length);
   // A fleet that adds topics later keeps the partition count that `packets` already has.
@@ -85,10 +89,12 @@ async function createTopics(admin: Admin, topics: readonly { id: TopicId; name: 
         topic: name,
         numPartitions: TOPICS[id].copartitioned ? partitions : 1,
         replicationFactor,
-        configEntries: Object.entries({ ...TOPICS[id].config, ...packetRetention(id, settings) }).map(([key, value]) => ({
-          name: key,
-          value,
-        })),
+        configEntries: Object.entries({ ...TOPICS[id].config, ...packetRetention(id, settings) }).map(
+          ([key, value]) => ({
+            name: key,
+            value,
+          }),
+        ),
       })),
     });
   } catch (error) {
@@ -117,6 +123,9 @@ async function checkCopartitioning(admin: Admin, prefix: string): Promise<void> 
   }
   if (new Set(counts.values()).size > 1) {
     const layout = [...counts].map(([name, count]) => `${name} has ${count}`).join(', ');
-    throw new Failure('TOPIC_LAYOUT', `topics must have the same number of partitions, but ${layout}: add partitions with kafka-topics.sh --alter, or use another --topic-prefix`);
+    throw new Failure(
+      'TOPIC_LAYOUT',
+      `topics must have the same number of partitions, but ${layout}: add partitions with kafka-topics.sh --alter, or use another --topic-prefix`,
+    );
   }
 }

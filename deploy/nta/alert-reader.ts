@@ -13,7 +13,12 @@ export async function alertPositions(admin: Admin, topicPrefix: string): Promise
 }
 
 /** All documents between two positions, in order of partition and offset. */
-export async function readAlerts(kafka: Kafka, topicPrefix: string, from: TopicPositions, to: TopicPositions): Promise<AlertDocument[]> {
+export async function readAlerts(
+  kafka: Kafka,
+  topicPrefix: string,
+  from: TopicPositions,
+  to: TopicPositions,
+): Promise<AlertDocument[]> {
   const wanted = new Map([...to].filter(([partition, end]) => end > (from.get(partition) ?? 0)));
   if (wanted.size === 0) return [];
   const topic = topicName('alerts', topicPrefix);
@@ -30,12 +35,17 @@ export async function readAlerts(kafka: Kafka, topicPrefix: string, from: TopicP
         const end = wanted.get(batch.partition) ?? 0;
         for (const { offset, value } of batch.messages) {
           if (value && Number(offset) >= (from.get(batch.partition) ?? 0) && Number(offset) < end) {
-            found.push({ partition: batch.partition, offset: Number(offset), document: JSON.parse(value.toString()) as AlertDocument });
+            found.push({
+              partition: batch.partition,
+              offset: Number(offset),
+              document: JSON.parse(value.toString()) as AlertDocument,
+            });
           }
         }
       },
     });
-    for (const partition of wanted.keys()) consumer.seek({ topic, partition, offset: String(from.get(partition) ?? 0) });
+    for (const partition of wanted.keys())
+      consumer.seek({ topic, partition, offset: String(from.get(partition) ?? 0) });
     await complete;
   } finally {
     await consumer.disconnect();

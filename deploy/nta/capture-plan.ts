@@ -19,7 +19,8 @@ export interface CapturePlan {
 
 export async function planCapture(settings: RunSettings): Promise<CapturePlan> {
   if (settings.read.length > 0) {
-    if (settings.interface.length > 0) throw new Failure('CONFIGURATION', '--interface and --read exclude each other: capture live or replay files');
+    if (settings.interface.length > 0)
+      throw new Failure('CONFIGURATION', '--interface and --read exclude each other: capture live or replay files');
     return { settings: {}, description: `replaying ${settings.read.join(', ')}`, notice: null, finite: true };
   }
   const interfaces = await listInterfaces();
@@ -28,7 +29,12 @@ export async function planCapture(settings: RunSettings): Promise<CapturePlan> {
   }
   const chosen = interfaces.find((item) => item.defaultRoute) ?? interfaces.find((item) => item.name === 'any');
   if (chosen?.capture.allowed) {
-    return { settings: { interface: [chosen.name] }, description: `live on ${chosen.name}`, notice: null, finite: false };
+    return {
+      settings: { interface: [chosen.name] },
+      description: `live on ${chosen.name}`,
+      notice: null,
+      finite: false,
+    };
   }
   const reason = chosen ? `${chosen.name}: ${chosen.capture.reason}` : 'there is no interface to capture on';
   return {

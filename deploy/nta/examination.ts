@@ -1,15 +1,18 @@
 /** What `nta doctor` looks at: each prerequisite with its state and, when it is missing, the remedy. */
+
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { existsSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { listInterfaces } from '../../producers/live/interfaces.js';
 import { messageOf } from '../../runtime/failure.js';
 import { checkKafka, type KafkaSettings } from '../../runtime/kafka.js';
 import type { Logger } from '../../runtime/log.js';
 import { checkPostgres, type PostgresSettings } from '../../runtime/postgres.js';
-import { checkJava, checkMaven } from '../local-stack/java.js';
+import { findJava, mavenMissing } from '../local-stack/java.js';
 
 export interface Finding {
   readonly name: string;
@@ -26,6 +29,8 @@ interface ExaminationSettings extends KafkaSettings, PostgresSettings {
   readonly apiPort: number;
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: Maven colours its version
+const ANSI_STYLE = /\u001b\[[0-9;]*m/g;
 const MINIMUM_FREE_BYTES = 2 * 1024 ** 3;
 
 export async function examine(settings: ExaminationSettings, log: Logger): Promise<Finding[]> {
@@ -33,15 +38,34 @@ export async function examine(settings: ExaminationSettings, log: Logger): Promi
   const ownPostgres = settings.dbHost === '';
   const findings: Finding[] = [
     { name: 'Node.js', ok: true, required: true, detail: process.versions.node, remedy: '' },
-    { name: 'machine', ok: true, required: false, detail: `${process.platform} ${process.arch}, ${availableParallelism()} cores, ${Math.round(totalmem() / 1024 ** 3)} GiB`, remedy: '' },
+    {
+      name: 'machine',
+      ok: true,
+      required: false,
+      detail: `${process.platform} ${process.arch}, ${availableParallelism()} cores, ${Math.round(totalmem() / 1024 ** 3)} GiB`,
+      remedy: '',
+    },
   ];
   if (ownKafka) {
-    findings.push(await attempt('Java', true, checkJava), await attempt('Maven', true, checkMaven));
+    findings.push(
+      await attempt('Java', true, async () => findJava().version),
+      await attempt('Maven', true, checkMaven),
+    );
   } else {
-    findings.push(await attempt('Kafka', true, async () => (await checkKafka(settings, log), settings.kafkaBrokers.join(', '))));
+    findings.push(
+      await attempt('Kafka', true, async () => {
+        await checkKafka(settings, log);
+        return settings.kafkaBrokers.join(', ');
+      }),
+    );
   }
   if (!ownPostgres) {
-    findings.push(await attempt('Postgres', true, async () => (await checkPostgres(settings), `${settings.dbHost}:${settings.dbPort}/${settings.dbName}`)));
+    findings.push(
+      await attempt('Postgres', true, async () => {
+        await checkPostgres(settings);
+        return `${settings.dbHost}:${settings.dbPort}/${settings.dbName}`;
+      }),
+    );
   }
   findings.push(await diskFinding(settings.dataDir), await portFinding(settings.apiPort), ...(await captureFindings()));
   return findings;
@@ -53,6 +77,15 @@ async function attempt(name: string, required: boolean, check: () => Promise<str
     return { name, ok: true, required, detail: await check(), remedy: '' };
   } catch (error) {
     return { name, ok: false, required, detail: messageOf(error), remedy: '' };
+  }
+}
+
+async function checkMaven(): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)('mvn', ['--version']);
+    return stdout.split('\n')[0]!.replaceAll(ANSI_STYLE, '');
+  } catch (error) {
+    throw mavenMissing(error);
   }
 }
 
@@ -89,7 +122,15 @@ async function captureFindings(): Promise<Finding[]> {
   const interfaces = await listInterfaces();
   const best = interfaces.find((item) => item.defaultRoute) ?? interfaces[0];
   if (!best) {
-    return [{ name: 'live capture', ok: false, required: false, detail: 'there is no interface', remedy: 'replay files with --read' }];
+    return [
+      {
+        name: 'live capture',
+        ok: false,
+        required: false,
+        detail: 'there is no interface',
+        remedy: 'replay files with --read',
+      },
+    ];
   }
   return [
     {
@@ -97,7 +138,9 @@ async function captureFindings(): Promise<Finding[]> {
       ok: best.capture.allowed,
       required: false,
       detail: best.capture.allowed ? `allowed on ${best.name}` : `${best.name}: ${best.capture.reason}`,
-      remedy: best.capture.allowed ? '' : 'without it `nta run` replays the demonstration capture; --read FILE works as well',
+      remedy: best.capture.allowed
+        ? ''
+        : 'without it `nta run` replays the demonstration capture; --read FILE works as well',
     },
   ];
 }

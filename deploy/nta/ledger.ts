@@ -50,7 +50,10 @@ export class Ledger {
   private async processed(topic: string, partitions: number): Promise<StagePosition> {
     const nextOffset = new Array<number>(partitions).fill(-1);
     let packets = 0;
-    const groups = await this.admin.fetchOffsets({ groupId: groupName('processors', this.topicPrefix), topics: [topic] });
+    const groups = await this.admin.fetchOffsets({
+      groupId: groupName('processors', this.topicPrefix),
+      topics: [topic],
+    });
     for (const { partition, offset, metadata } of groups.flatMap((group) => group.partitions)) {
       nextOffset[partition] = Number(offset);
       packets += packetsOf(metadata);

@@ -36,35 +36,60 @@ export function selectParts(settings: RunSettings): PartSelection {
   const { enableCapture, enableProcessors, enableSinks, enableApi, enableCleanup, once } = settings;
   const named = enableCapture || enableProcessors || enableSinks || enableApi || enableCleanup;
   if (named && !once) {
-    return { capture: enableCapture, processors: enableProcessors, sinks: enableSinks, api: enableApi, cleanup: enableCleanup };
+    return {
+      capture: enableCapture,
+      processors: enableProcessors,
+      sinks: enableSinks,
+      api: enableApi,
+      cleanup: enableCleanup,
+    };
   }
-  return { capture: true, processors: true, sinks: true, api: once ? enableApi : true, cleanup: once ? enableCleanup : true };
+  return {
+    capture: true,
+    processors: true,
+    sinks: true,
+    api: once ? enableApi : true,
+    cleanup: once ? enableCleanup : true,
+  };
 }
 
 export async function runPipeline(given: RunSettings, log: Logger): Promise<number> {
-  if (given.once && given.read.length === 0) throw new Failure('CONFIGURATION', '--once: there is no end to a live capture; give the files to replay with --read');
-  if (given.json && !given.once) throw new Failure('CONFIGURATION', '--json: only a run that ends has a summary; add --once and --read FILE');
+  if (given.once && given.read.length === 0)
+    throw new Failure(
+      'CONFIGURATION',
+      '--once: there is no end to a live capture; give the files to replay with --read',
+    );
+  if (given.json && !given.once)
+    throw new Failure('CONFIGURATION', '--json: only a run that ends has a summary; add --once and --read FILE');
   const say = (line: string): void => void (given.json ? process.stderr : process.stdout).write(`${line}\n`);
   const select = selectParts(given);
   const signal = awaitSignal();
   const capture = select.capture ? await planCapture(given) : undefined;
 
-  let stack: LocalStack | undefined;
+  const servers: { stack?: LocalStack } = {};
   const parts: Part[] = [];
   const stopAll = async (): Promise<void> => {
     for (const part of [...parts].reverse()) {
       await part.stop();
       if (!given.once) say(`stopped ${part.name}`);
     }
-    await stack?.stop();
+    await servers.stack?.stop();
   };
   try {
     const started = await startServers(given, select, log, say, (running) => {
-      stack = running;
+      servers.stack = running;
     });
     const settings = { ...started, apiToken: select.api ? await apiToken(started) : started.apiToken };
-    const launch = async (name: string, table: OptionTable, extra: readonly string[] = [], finite = false): Promise<Part> => {
-      const part = new Part({ arguments: [name, ...extra, ...toArguments(table, settings)], environment: secrets(table, settings), finite }, log);
+    const launch = async (
+      name: string,
+      table: OptionTable,
+      extra: readonly string[] = [],
+      finite = false,
+    ): Promise<Part> => {
+      const part = new Part(
+        { arguments: [name, ...extra, ...toArguments(table, settings)], environment: secrets(table, settings), finite },
+        log,
+      );
       parts.push(part);
       await Promise.race([part.start(), signal]);
       return part;
@@ -89,23 +114,41 @@ export async function runPipeline(given: RunSettings, log: Logger): Promise<numb
       say(`           open ${address}/#token=${settings.apiToken} to resolve alerts there`);
     }
     if (given.once) {
-      return await replayOnce({ settings, log, say, launchCapture: (extra) => launch('capture', captureCommandOptions, extra, true), interrupted: signal });
+      return await replayOnce({
+        settings,
+        log,
+        say,
+        launchCapture: (extra) => launch('capture', captureCommandOptions, extra, true),
+        interrupted: signal,
+      });
     }
     if (capture) {
       if (capture.notice) say(capture.notice);
       const part = new Part(
-        { arguments: ['capture', ...toArguments(captureCommandOptions, { ...settings, ...capture.settings })], environment: secrets(captureCommandOptions, settings), finite: capture.finite },
+        {
+          arguments: ['capture', ...toArguments(captureCommandOptions, { ...settings, ...capture.settings })],
+          environment: secrets(captureCommandOptions, settings),
+          finite: capture.finite,
+        },
         log,
       );
       parts.push(part);
       await Promise.race([part.start(), signal]);
       say(`capture    ${capture.description}`);
       if (capture.finite) {
-        void part.ended().then((code) => say(code === 0 ? 'capture    the replay is over; Ctrl-C ends the rest' : `capture    the replay ended with exit code ${code}`));
+        void part
+          .ended()
+          .then((code) =>
+            say(
+              code === 0
+                ? 'capture    the replay is over; Ctrl-C ends the rest'
+                : `capture    the replay ended with exit code ${code}`,
+            ),
+          );
       }
     }
     say('running; Ctrl-C stops everything');
-    await signal;
+    await Promise.race([signal, ...(servers.stack ? [servers.stack.failed] : [])]);
     say('stopping …');
     return 0;
   } finally {
@@ -123,12 +166,20 @@ async function startServers(
 ): Promise<RunSettings> {
   const needsKafka = select.capture || select.processors || select.sinks;
   const needsPostgres = select.sinks || select.api || select.cleanup;
-  const local = { kafka: needsKafka && given.kafkaBrokers.length === 0, postgres: needsPostgres && given.dbHost === '' };
+  const local = {
+    kafka: needsKafka && given.kafkaBrokers.length === 0,
+    postgres: needsPostgres && given.dbHost === '',
+  };
   if (needsKafka && !local.kafka) await checkKafka(given, log);
   if (needsPostgres && !local.postgres) await checkPostgres(given);
   let settings = given;
   if (local.kafka || local.postgres) {
-    const stack = await startLocalStack({ dataDir: resolve(given.dataDir), ...local, log, onProgress: (line) => process.stderr.write(`nta: ${line}\n`) });
+    const stack = await startLocalStack({
+      dataDir: resolve(given.dataDir),
+      ...local,
+      log,
+      onProgress: (line) => process.stderr.write(`nta: ${line}\n`),
+    });
     onStack(stack);
     if (stack.kafka) settings = { ...settings, kafkaBrokers: stack.kafka.brokers };
     if (stack.postgres) {
@@ -156,7 +207,8 @@ function secrets(table: OptionTable, settings: object): Record<string, string> {
   const environment: Record<string, string> = {};
   for (const [key, definition] of Object.entries(table)) {
     const value = (settings as Record<string, unknown>)[key];
-    if (definition.secret && definition.env !== null && typeof value === 'string' && value !== '') environment[definition.env] = value;
+    if (definition.secret && definition.env !== null && typeof value === 'string' && value !== '')
+      environment[definition.env] = value;
   }
   return environment;
 }

@@ -36,7 +36,9 @@ interface ReplayContext {
 
 export async function replayOnce({ settings, log, say, launchCapture, interrupted }: ReplayContext): Promise<number> {
   const kafka = createKafka(settings, 'nta-run', log);
-  const pool = createPool({ ...settings, dbMaxConn: 2 }, 'nta-run', (error) => log.debug({ err: error }, 'idle connection'));
+  const pool = createPool({ ...settings, dbMaxConn: 2 }, 'nta-run', (error) =>
+    log.debug({ err: error }, 'idle connection'),
+  );
   const ledger = new Ledger(kafka, pool, settings.topicPrefix);
   const admin = kafka.admin();
   let interruption = false;
@@ -54,10 +56,15 @@ export async function replayOnce({ settings, log, say, launchCapture, interrupte
     const exitCode = await Promise.race([capture.ended(), interrupted.then(() => -1)]);
     const balance = capture.result() as CaptureBalance | undefined;
     if (balance === undefined) {
-      throw capture.reason() ?? new Failure('REPLAY', `the replay ended with exit code ${exitCode} before it had a balance; its log says why`);
+      throw (
+        capture.reason() ??
+        new Failure('REPLAY', `the replay ended with exit code ${exitCode} before it had a balance; its log says why`)
+      );
     }
     const after = await settle();
-    const alerts = summarizeAlerts(await readAlerts(kafka, settings.topicPrefix, alertsBefore, await alertPositions(admin, settings.topicPrefix)));
+    const alerts = summarizeAlerts(
+      await readAlerts(kafka, settings.topicPrefix, alertsBefore, await alertPositions(admin, settings.topicPrefix)),
+    );
     const summary = summarize(balance, before, after, alerts);
     if (settings.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
     else printSummary(summary, say);
@@ -82,16 +89,28 @@ async function waitUntilCaughtUp(ledger: Ledger, isInterrupted: () => boolean): 
       last = state;
       movedAt = Date.now();
     }
-    if (isInterrupted()) throw new Failure('INTERRUPTED', 'interrupted before every packet was processed and stored; what was published stays, the next start goes on with it');
+    if (isInterrupted())
+      throw new Failure(
+        'INTERRUPTED',
+        'interrupted before every packet was processed and stored; what was published stays, the next start goes on with it',
+      );
     if (Date.now() - movedAt > STALL_MS) {
       const behind = caughtUp(snapshot.processed, snapshot.end) ? 'the sink' : 'the processors';
-      throw new Failure('REPLAY_STALLED', `${behind} made no progress for ${STALL_MS / 1000} s; the log above says why; what was published stays, the next start goes on with it`);
+      throw new Failure(
+        'REPLAY_STALLED',
+        `${behind} made no progress for ${STALL_MS / 1000} s; the log above says why; what was published stays, the next start goes on with it`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 
-function summarize(balance: CaptureBalance, before: LedgerSnapshot, after: LedgerSnapshot, alerts: AlertSummary[]): ReplaySummary {
+function summarize(
+  balance: CaptureBalance,
+  before: LedgerSnapshot,
+  after: LedgerSnapshot,
+  alerts: AlertSummary[],
+): ReplaySummary {
   const processed = after.processed.packets - before.processed.packets;
   const stored = after.stored.packets - before.stored.packets;
   const dropped = Object.values(balance.dropped).reduce((sum, count) => sum + count, 0);
@@ -101,14 +120,16 @@ function summarize(balance: CaptureBalance, before: LedgerSnapshot, after: Ledge
     processed,
     stored,
     dropped: balance.dropped,
-    balanced: balance.seen === balance.published + dropped && processed === balance.published && stored === balance.published,
+    balanced:
+      balance.seen === balance.published + dropped && processed === balance.published && stored === balance.published,
     alerts,
   };
 }
 
 function printSummary(summary: ReplaySummary, say: (line: string) => void): void {
   say('');
-  for (const name of ['captured', 'published', 'processed', 'stored'] as const) say(`${name.padEnd(10)} ${formatCount(summary[name]).padStart(15)}`);
+  for (const name of ['captured', 'published', 'processed', 'stored'] as const)
+    say(`${name.padEnd(10)} ${formatCount(summary[name]).padStart(15)}`);
   for (const [reason, count] of Object.entries(summary.dropped)) {
     if (count > 0) say(`${'dropped'.padEnd(10)} ${formatCount(count).padStart(15)}  ${reason}`);
   }

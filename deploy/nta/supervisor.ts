@@ -110,7 +110,13 @@ export class Part {
       child.on('error', reject);
       child.on('exit', (code, signal) => {
         if (!ready && !this.stopping && !(this.definition.finite && code === 0)) {
-          reject(this.failure ?? new Failure('PART_ENDED', `${this.name} ended with ${describeExit(code, signal)} before it was ready; its log says why`));
+          reject(
+            this.failure ??
+              new Failure(
+                'PART_ENDED',
+                `${this.name} ended with ${describeExit(code, signal)} before it was ready; its log says why`,
+              ),
+          );
           this.resolveEnd(code ?? 1);
           return;
         }
@@ -126,10 +132,16 @@ export class Part {
       return;
     }
     if (Date.now() - this.startedAt > STABLE_AFTER_MS) this.restartDelay = RESTART_FIRST_MS;
-    this.log.error({ child: this.name, restart_ms: this.restartDelay }, `${this.name} ended with ${describeExit(code, signal)}; starting it again`);
+    this.log.error(
+      { child: this.name, restart_ms: this.restartDelay },
+      `${this.name} ended with ${describeExit(code, signal)}; starting it again`,
+    );
     this.restartTimer = setTimeout(() => {
       this.launch().catch((error: unknown) => {
-        this.log.error({ child: this.name }, `${this.name} did not start again: ${error instanceof Error ? error.message : String(error)}`);
+        this.log.error(
+          { child: this.name },
+          `${this.name} did not start again: ${error instanceof Error ? error.message : String(error)}`,
+        );
         this.onExit(null, null);
       });
     }, this.restartDelay);

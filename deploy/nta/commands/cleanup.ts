@@ -1,6 +1,11 @@
 import { type Command, defineOptions } from '../../../runtime/options.js';
 import { checkPostgres, postgresOptions } from '../../../runtime/postgres.js';
-import { applyRetention, createRetention, retentionOptions, retentionServiceOptions } from '../../../sinks/retention.js';
+import {
+  applyRetention,
+  createRetention,
+  retentionOptions,
+  retentionServiceOptions,
+} from '../../../sinks/retention.js';
 import { defineCommand } from '../command.js';
 import { runPart } from '../part.js';
 
@@ -22,7 +27,8 @@ export function cleanupCommand(): Command {
       if (settings.everyInterval) return runPart([createRetention(settings, log)], log);
       const result = await applyRetention(settings, { dryRun: settings.dryRun }, log);
       const verb = settings.dryRun ? 'would drop' : 'dropped';
-      for (const item of result.dropped) process.stdout.write(`${verb} ${item.name}: ${item.range}, ${item.bytes} bytes\n`);
+      for (const item of result.dropped)
+        process.stdout.write(`${verb} ${item.name}: ${item.range}, ${item.bytes} bytes\n`);
       if (result.dropped.length === 0) process.stdout.write('nothing is older than the retention\n');
       return 0;
     },

@@ -1,12 +1,26 @@
-import { type Command, defineOptions } from '../../../runtime/options.js';
 import { kafkaOptions } from '../../../runtime/kafka.js';
+import { type Command, defineOptions } from '../../../runtime/options.js';
 import { postgresOptions } from '../../../runtime/postgres.js';
 import { defineCommand } from '../command.js';
 import { examine } from '../examination.js';
 
 const doctorOptions = defineOptions({
-  dataDir: { kind: 'string', env: 'NTA_DATA_DIR', default: '.nta', placeholder: '<folder>', help: 'where local data would be kept' },
-  apiPort: { kind: 'integer', env: 'NTA_API_PORT', default: 5000, minimum: 0, maximum: 65_535, unit: 'port', help: 'port that the dashboard would use' },
+  dataDir: {
+    kind: 'string',
+    env: 'NTA_DATA_DIR',
+    default: '.nta',
+    placeholder: '<folder>',
+    help: 'where local data would be kept',
+  },
+  apiPort: {
+    kind: 'integer',
+    env: 'NTA_API_PORT',
+    default: 5000,
+    minimum: 0,
+    maximum: 65_535,
+    unit: 'port',
+    help: 'port that the dashboard would use',
+  },
   json: { kind: 'boolean', env: null, default: false, help: 'print a JSON array' },
 });
 

@@ -17,9 +17,18 @@ export function interfacesCommand(): Command {
         process.stdout.write(`${JSON.stringify(interfaces, null, 2)}\n`);
         return 0;
       }
-      const table = new Table({ head: ['interface', 'state', 'link type', 'addresses', 'capture'], style: { head: [], border: [] } });
+      const table = new Table({
+        head: ['interface', 'state', 'link type', 'addresses', 'capture'],
+        style: { head: [], border: [] },
+      });
       for (const item of interfaces) {
-        table.push([item.name, item.state, item.linkType, item.addresses.join('\n'), item.capture.allowed ? 'allowed' : item.capture.reason]);
+        table.push([
+          item.name,
+          item.state,
+          item.linkType,
+          item.addresses.join('\n'),
+          item.capture.allowed ? 'allowed' : item.capture.reason,
+        ]);
       }
       process.stdout.write(`${table.toString()}\n`);
       return 0;

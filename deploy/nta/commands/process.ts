@@ -1,12 +1,17 @@
+import { checkDetectionConfig, createProcessor, processOptions } from '../../../processors/processor.js';
 import { kafkaOptions } from '../../../runtime/kafka.js';
 import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/metrics.js';
 import { type Command, defineOptions } from '../../../runtime/options.js';
-import { checkDetectionConfig, createProcessor, processOptions } from '../../../processors/processor.js';
 import { defineCommand } from '../command.js';
 import { runPart } from '../part.js';
 
 const checkOption = defineOptions({
-  checkConfig: { kind: 'boolean', env: null, default: false, help: 'only check the file of --detection-config, and exit' },
+  checkConfig: {
+    kind: 'boolean',
+    env: null,
+    default: false,
+    help: 'only check the file of --detection-config, and exit',
+  },
 });
 
 export const processCommandOptions = { ...processOptions, ...kafkaOptions, ...metricsOptions };

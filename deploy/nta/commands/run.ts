@@ -14,7 +14,12 @@ export const runOwnOptions = defineOptions({
   enableProcessors: { kind: 'boolean', env: 'NTA_ENABLE_PROCESSORS', default: false, help: 'run processors' },
   enableSinks: { kind: 'boolean', env: 'NTA_ENABLE_SINKS', default: false, help: 'run the Postgres sink' },
   enableApi: { kind: 'boolean', env: 'NTA_ENABLE_API', default: false, help: 'run the API and the dashboard' },
-  enableCleanup: { kind: 'boolean', env: 'NTA_ENABLE_CLEANUP', default: false, help: 'apply retention every --cleanup-interval' },
+  enableCleanup: {
+    kind: 'boolean',
+    env: 'NTA_ENABLE_CLEANUP',
+    default: false,
+    help: 'apply retention every --cleanup-interval',
+  },
   dataDir: {
     kind: 'string',
     env: 'NTA_DATA_DIR',
@@ -22,8 +27,18 @@ export const runOwnOptions = defineOptions({
     placeholder: '<folder>',
     help: 'where the local Kafka and Postgres keep their data',
   },
-  once: { kind: 'boolean', env: null, default: false, help: 'with --read: end when every packet is processed and stored, and print the balance' },
-  json: { kind: 'boolean', env: null, default: false, help: 'with --once: print the summary as one JSON object on standard output' },
+  once: {
+    kind: 'boolean',
+    env: null,
+    default: false,
+    help: 'with --read: end when every packet is processed and stored, and print the balance',
+  },
+  json: {
+    kind: 'boolean',
+    env: null,
+    default: false,
+    help: 'with --once: print the summary as one JSON object on standard output',
+  },
 });
 
 export const runOptions = {

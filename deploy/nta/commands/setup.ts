@@ -1,4 +1,4 @@
-import { createKafka, checkKafka, kafkaOptions } from '../../../runtime/kafka.js';
+import { checkKafka, createKafka, kafkaOptions } from '../../../runtime/kafka.js';
 import { type Command, defineOptions } from '../../../runtime/options.js';
 import { checkPostgres, postgresOptions } from '../../../runtime/postgres.js';
 import { ensureTopics, topicOptions } from '../../../runtime/topic-setup.js';
@@ -6,7 +6,12 @@ import { migrate, migrationSql } from '../../../sinks/migration.js';
 import { defineCommand } from '../command.js';
 
 const printOption = defineOptions({
-  print: { kind: 'boolean', env: null, default: false, help: 'print the SQL of the tables instead of running it, and exit' },
+  print: {
+    kind: 'boolean',
+    env: null,
+    default: false,
+    help: 'print the SQL of the tables instead of running it, and exit',
+  },
 });
 
 /** `nta setup`: topics and tables; changes nothing that exists but by migrations. */
@@ -22,7 +27,9 @@ export function setupCommand(): Command {
         return 0;
       }
       if (settings.kafkaBrokers.length === 0 && settings.dbHost === '') {
-        process.stderr.write('nta: nothing to set up: give --kafka-brokers for topics, --db-host for tables, or both\n');
+        process.stderr.write(
+          'nta: nothing to set up: give --kafka-brokers for topics, --db-host for tables, or both\n',
+        );
         return 2;
       }
       if (settings.kafkaBrokers.length > 0) {
@@ -34,7 +41,11 @@ export function setupCommand(): Command {
       if (settings.dbHost !== '') {
         await checkPostgres(settings);
         const applied = await migrate(settings, log);
-        process.stdout.write(applied.length === 0 ? 'tables: up to date\n' : applied.map((name) => `migration ${name}: applied\n`).join(''));
+        process.stdout.write(
+          applied.length === 0
+            ? 'tables: up to date\n'
+            : applied.map((name) => `migration ${name}: applied\n`).join(''),
+        );
       }
       return 0;
     },

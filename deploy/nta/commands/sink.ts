@@ -19,7 +19,8 @@ export function sinkCommand(): Command {
     arguments: '<name>',
     options: sinkCommandOptions,
     run: async ({ settings, arguments: [name], log }) => {
-      if (!SINKS.includes(name!)) throw new Failure('CONFIGURATION', `sink "${name}": there is no such sink; use one of ${SINKS.join(', ')}`);
+      if (!SINKS.includes(name!))
+        throw new Failure('CONFIGURATION', `sink "${name}": there is no such sink; use one of ${SINKS.join(', ')}`);
       const registry = createRegistry();
       const sink = createPostgresSink(settings, log, registry);
       return runPart([new MetricsServer(registry, settings, () => sink.readiness()), sink], log);

@@ -2,6 +2,9 @@
  * Why a frame could not be decoded whole. The names are the `failure` field of a packet, the `reason` label of
  * `nta_capture_decode_failures_total` and what `nta decode` prints; they are never renumbered or reused, because the
  * numbers are the values of a column. A name says the layer, then what is wrong with it.
+ *
+ * `frame_truncated` means that the capture's snap length cut a header off which the wire had; `…_truncated` of a layer
+ * means that its header does not fit into the layer below on the wire itself, so the packet was sent like that.
  */
 export const DECODE_FAILURES = [
   '', // 0: no failure
@@ -10,10 +13,13 @@ export const DECODE_FAILURES = [
   'ethernet_truncated',
   'vlan_truncated',
   'vlan_too_deep',
+  'link_too_deep',
   'llc_truncated',
+  'provider_tag_truncated',
   'sll_truncated',
   'null_truncated',
   'null_family_unknown',
+  'cisco_hdlc_truncated',
   'ppp_truncated',
   'pppoe_truncated',
   'mpls_truncated',

@@ -1,0 +1,61 @@
+/**
+ * The state of decoding one frame, and what all protocol decoders share. Every decoder is a function
+ * `(dissection, block, row, buffer, offset, end) → failure`: it reads the header at `offset` (never at or beyond `end`,
+ * the end of what was captured of its layer), fills columns of the row and returns 0 or a code of `DECODE_FAILURES`.
+ * What was read before a failure stays in the row. No decoder throws, whatever the bytes.
+ */
+import { decodeFailureCode } from '../../schemas/decode-failure.js';
+import { NO_EXTRA, PacketBlock, type PacketExtra } from '../../schemas/packet-block.js';
+
+/** Tunnels in tunnels beyond this are not followed. */
+export const TUNNEL_DEPTH_MAX = 4;
+
+export interface DecodeOptions {
+  /**
+   * Which packet of a tunnelled one the columns show: `outer` (the default) the one that the wire carries, `inner` the
+   * innermost one. The other end of the nest is described in `extra.tunnel`.
+   */
+  readonly tunnels?: 'outer' | 'inner';
+  /** Whether to look into DNS, TLS, HTTP and DHCP; true by default. */
+  readonly application?: boolean;
+}
+
+/** Reused for every frame of a thread: decoding allocates nothing but the rare extras. */
+export class Dissection {
+  readonly showInner: boolean;
+  readonly application: boolean;
+  /**
+   * Where the layer being decoded ends on the wire: the end of the frame, moved in by every length field passed. It
+   * lies beyond `end` when the capture was cut by its snap length.
+   */
+  wireEnd = 0;
+  tunnelDepth = 0;
+  /** Headers below the network layer passed so far. */
+  linkHeaders = 0;
+  /** A row for each packet in tunnels, by depth. */
+  readonly nested = new PacketBlock(TUNNEL_DEPTH_MAX);
+
+  constructor(options: DecodeOptions = {}) {
+    this.showInner = options.tunnels === 'inner';
+    this.application = options.application ?? true;
+  }
+}
+
+const FRAME_TRUNCATED = decodeFailureCode('frame_truncated');
+
+/**
+ * The failure of a header that does not end at or before `end`: `code` when it does not fit into its layer on the wire
+ * either, `frame_truncated` when only the snap length cut it off.
+ */
+export function truncated(dissection: Dissection, headerEnd: number, code: number): number {
+  return headerEnd > dissection.wireEnd ? code : FRAME_TRUNCATED;
+}
+
+const EMPTY_EXTRA: PacketExtra = { arp: null, neighborDiscovery: null, application: null, tunnel: null };
+
+/** Adds a part to what a row carries beyond its columns. */
+export function addExtra(block: PacketBlock, row: number, part: Partial<PacketExtra>): void {
+  const index = block.extra[row]!;
+  if (index === NO_EXTRA) block.setExtra(row, { ...EMPTY_EXTRA, ...part });
+  else block.extras[index] = { ...block.extras[index]!, ...part };
+}

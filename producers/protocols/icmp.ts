@@ -1,0 +1,26 @@
+/** Internet Control Message Protocol, RFC 792. */
+import { decodeFailureCode } from '../../schemas/decode-failure.js';
+import { HAS_ICMP, type PacketBlock } from '../../schemas/packet-block.js';
+import { type Dissection, truncated } from './dissection.js';
+
+const TYPE = 0;
+const CODE = 1;
+const CODE_END = 2;
+const HEADER_LENGTH = 8;
+
+const TRUNCATED = decodeFailureCode('icmp_truncated');
+
+export function decodeIcmp(
+  dissection: Dissection,
+  block: PacketBlock,
+  row: number,
+  buffer: Uint8Array,
+  offset: number,
+  end: number,
+): number {
+  if (end - offset < CODE_END) return truncated(dissection, offset + HEADER_LENGTH, TRUNCATED);
+  block.icmpType[row] = buffer[offset + TYPE]!;
+  block.icmpCode[row] = buffer[offset + CODE]!;
+  block.present[row]! |= HAS_ICMP;
+  return end - offset < HEADER_LENGTH ? truncated(dissection, offset + HEADER_LENGTH, TRUNCATED) : 0;
+}

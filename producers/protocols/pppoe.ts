@@ -1,0 +1,26 @@
+/** The session stage of PPP over Ethernet, RFC 2516. */
+import { decodeFailureCode } from '../../schemas/decode-failure.js';
+import type { PacketBlock } from '../../schemas/packet-block.js';
+import { uint16 } from './bytes.js';
+import { type Dissection, truncated } from './dissection.js';
+import { decodePpp } from './ppp.js';
+
+const LENGTH = 4;
+const HEADER_LENGTH = 6;
+
+const TRUNCATED = decodeFailureCode('pppoe_truncated');
+
+export function decodePppoeSession(
+  dissection: Dissection,
+  block: PacketBlock,
+  row: number,
+  buffer: Uint8Array,
+  offset: number,
+  frameEnd: number,
+): number {
+  const payload = offset + HEADER_LENGTH;
+  if (frameEnd < payload) return truncated(dissection, payload, TRUNCATED);
+  const wireEnd = payload + uint16(buffer, offset + LENGTH);
+  if (wireEnd < dissection.wireEnd) dissection.wireEnd = wireEnd;
+  return decodePpp(dissection, block, row, buffer, payload, Math.min(wireEnd, frameEnd));
+}

@@ -1,0 +1,80 @@
+/**
+ * Tags that bridges put before a customer's frame: the I-TAG of provider backbone bridges (IEEE Std 802.1Q clause 9.7,
+ * "MAC in MAC"), VN-Tag (Cisco, 802.1BR's forerunner) and the SecTAG of MACsec (IEEE Std 802.1AE clause 9).
+ */
+import { decodeFailureCode } from '../../schemas/decode-failure.js';
+import type { PacketBlock } from '../../schemas/packet-block.js';
+import { uint16 } from './bytes.js';
+import { type Dissection, truncated } from './dissection.js';
+import { decodeEthernet } from './ethernet.js';
+import { decodeEtherType, ETHERTYPE_MIN } from './ethertype.js';
+
+const BACKBONE_TAG_LENGTH = 4; // flags and I-SID; the customer's frame follows
+const VNTAG_LENGTH = 4;
+const ETHER_TYPE_LENGTH = 2;
+
+const MACSEC_CONTROL = 0;
+const MACSEC_SCI_PRESENT = 0x20;
+const MACSEC_ENCRYPTED_OR_CHANGED = 0x0c;
+const MACSEC_TAG_LENGTH = 6;
+const MACSEC_SCI_LENGTH = 8;
+const MACSEC_CHECK_VALUE_LENGTH = 16;
+
+const TRUNCATED = decodeFailureCode('provider_tag_truncated');
+
+/** The addresses of the row become the customer's: they are the ends; the backbone's are bridges. */
+export function decodeBackboneTag(
+  dissection: Dissection,
+  block: PacketBlock,
+  row: number,
+  buffer: Uint8Array,
+  offset: number,
+  end: number,
+): number {
+  if (end < offset + BACKBONE_TAG_LENGTH) return truncated(dissection, offset + BACKBONE_TAG_LENGTH, TRUNCATED);
+  return decodeEthernet(dissection, block, row, buffer, offset + BACKBONE_TAG_LENGTH, end);
+}
+
+export function decodeVnTag(
+  dissection: Dissection,
+  block: PacketBlock,
+  row: number,
+  buffer: Uint8Array,
+  offset: number,
+  end: number,
+): number {
+  return decodeTagged(dissection, block, row, buffer, offset + VNTAG_LENGTH, end);
+}
+
+/** An encrypted payload is known by its MAC; one that is only signed is read like any other. */
+export function decodeMacsec(
+  dissection: Dissection,
+  block: PacketBlock,
+  row: number,
+  buffer: Uint8Array,
+  offset: number,
+  end: number,
+): number {
+  if (end < offset + MACSEC_TAG_LENGTH) return truncated(dissection, offset + MACSEC_TAG_LENGTH, TRUNCATED);
+  const control = buffer[offset + MACSEC_CONTROL]!;
+  if ((control & MACSEC_ENCRYPTED_OR_CHANGED) !== 0) return 0;
+  const tagLength = MACSEC_TAG_LENGTH + ((control & MACSEC_SCI_PRESENT) !== 0 ? MACSEC_SCI_LENGTH : 0);
+  dissection.wireEnd -= MACSEC_CHECK_VALUE_LENGTH;
+  const checkedEnd = Math.min(end, dissection.wireEnd);
+  return decodeTagged(dissection, block, row, buffer, offset + tagLength, checkedEnd);
+}
+
+function decodeTagged(
+  dissection: Dissection,
+  block: PacketBlock,
+  row: number,
+  buffer: Uint8Array,
+  typeOffset: number,
+  end: number,
+): number {
+  const payload = typeOffset + ETHER_TYPE_LENGTH;
+  if (end < payload) return truncated(dissection, payload, TRUNCATED);
+  const etherType = uint16(buffer, typeOffset);
+  if (etherType < ETHERTYPE_MIN) return 0;
+  return decodeEtherType(dissection, block, row, buffer, payload, end, etherType);
+}

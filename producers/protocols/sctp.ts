@@ -1,0 +1,27 @@
+/** Stream Control Transmission Protocol, RFC 9260 section 3.1: the common header. */
+import { decodeFailureCode } from '../../schemas/decode-failure.js';
+import { HAS_PORTS, type PacketBlock } from '../../schemas/packet-block.js';
+import { uint16 } from './bytes.js';
+import { type Dissection, truncated } from './dissection.js';
+
+const SOURCE_PORT = 0;
+const DESTINATION_PORT = 2;
+const PORTS_END = 4;
+const HEADER_LENGTH = 12;
+
+const TRUNCATED = decodeFailureCode('sctp_truncated');
+
+export function decodeSctp(
+  dissection: Dissection,
+  block: PacketBlock,
+  row: number,
+  buffer: Uint8Array,
+  offset: number,
+  end: number,
+): number {
+  if (end - offset < PORTS_END) return truncated(dissection, offset + HEADER_LENGTH, TRUNCATED);
+  block.sourcePort[row] = uint16(buffer, offset + SOURCE_PORT);
+  block.destinationPort[row] = uint16(buffer, offset + DESTINATION_PORT);
+  block.present[row]! |= HAS_PORTS;
+  return end - offset < HEADER_LENGTH ? truncated(dissection, offset + HEADER_LENGTH, TRUNCATED) : 0;
+}

@@ -1,0 +1,47 @@
+/** User Datagram Protocol, RFC 768. */
+import { decodeFailureCode } from '../../schemas/decode-failure.js';
+import { HAS_PORTS, type PacketBlock } from '../../schemas/packet-block.js';
+import { decodeUdpApplication } from './application.js';
+import { uint16 } from './bytes.js';
+import { type Dissection, truncated } from './dissection.js';
+import { decodeVxlan, VXLAN_PORT, VXLAN_PORT_LINUX } from './vxlan.js';
+
+const SOURCE_PORT = 0;
+const DESTINATION_PORT = 2;
+const PORTS_END = 4;
+const LENGTH = 4;
+const HEADER_LENGTH = 8;
+
+const TRUNCATED = decodeFailureCode('udp_truncated');
+const WRONG_LENGTH = decodeFailureCode('udp_length');
+
+export function decodeUdp(
+  dissection: Dissection,
+  block: PacketBlock,
+  row: number,
+  buffer: Uint8Array,
+  offset: number,
+  packetEnd: number,
+): number {
+  if (packetEnd - offset < PORTS_END) return truncated(dissection, offset + HEADER_LENGTH, TRUNCATED);
+  const destinationPort = uint16(buffer, offset + DESTINATION_PORT);
+  block.sourcePort[row] = uint16(buffer, offset + SOURCE_PORT);
+  block.destinationPort[row] = destinationPort;
+  block.present[row]! |= HAS_PORTS;
+  if (packetEnd - offset < HEADER_LENGTH) return truncated(dissection, offset + HEADER_LENGTH, TRUNCATED);
+  const length = uint16(buffer, offset + LENGTH);
+  let end = packetEnd;
+  // 0 is a jumbo datagram (RFC 2675) or one that offload will cut. More than the packet holds is a first fragment.
+  if (length !== 0) {
+    if (length < HEADER_LENGTH) return WRONG_LENGTH;
+    const wireEnd = offset + length;
+    if (wireEnd < dissection.wireEnd) dissection.wireEnd = wireEnd;
+    if (wireEnd < end) end = wireEnd;
+  }
+  const payload = offset + HEADER_LENGTH;
+  if (destinationPort === VXLAN_PORT || destinationPort === VXLAN_PORT_LINUX) {
+    return decodeVxlan(dissection, block, row, buffer, payload, end);
+  }
+  if (payload < end && dissection.application) decodeUdpApplication(block, row, buffer, payload, end);
+  return 0;
+}

@@ -1,0 +1,59 @@
+/**
+ * VLAN tags, IEEE Std 802.1Q clause 9: C-TAG, S-TAG (QinQ, 802.1ad) and the older tag types. The columns hold the ids of
+ * the two outermost tags; further ones are passed over.
+ */
+import { decodeFailureCode } from '../../schemas/decode-failure.js';
+import type { PacketBlock } from '../../schemas/packet-block.js';
+import { uint16 } from './bytes.js';
+import { type Dissection, truncated } from './dissection.js';
+import {
+  decodeEtherType,
+  ETHERTYPE_PROVIDER_VLAN,
+  ETHERTYPE_QINQ_9100,
+  ETHERTYPE_QINQ_9200,
+  ETHERTYPE_QINQ_9300,
+  ETHERTYPE_VLAN,
+} from './ethertype.js';
+
+const CONTROL = 0; // priority, drop eligible, 12 bits VID
+const ETHER_TYPE = 2;
+const TAG_LENGTH = 4;
+const VLAN_ID_MASK = 0x0fff;
+/** Two are usual, three exist; a stack of more than this is garbage. */
+const TAGS_MAX = 8;
+
+const TRUNCATED = decodeFailureCode('vlan_truncated');
+const TOO_DEEP = decodeFailureCode('vlan_too_deep');
+
+export function decodeVlan(
+  dissection: Dissection,
+  block: PacketBlock,
+  row: number,
+  buffer: Uint8Array,
+  firstTag: number,
+  end: number,
+): number {
+  let offset = firstTag;
+  for (let tags = 0; tags < TAGS_MAX; tags++) {
+    const payload = offset + TAG_LENGTH;
+    if (end < payload) return truncated(dissection, payload, TRUNCATED);
+    const id = uint16(buffer, offset + CONTROL) & VLAN_ID_MASK;
+    if (tags === 0) block.vlan[row] = id;
+    else if (tags === 1) block.innerVlan[row] = id;
+    const etherType = uint16(buffer, offset + ETHER_TYPE);
+    if (!isTag(etherType)) return decodeEtherType(dissection, block, row, buffer, payload, end, etherType);
+    block.etherType[row] = etherType;
+    offset = payload;
+  }
+  return TOO_DEEP;
+}
+
+function isTag(etherType: number): boolean {
+  return (
+    etherType === ETHERTYPE_VLAN ||
+    etherType === ETHERTYPE_PROVIDER_VLAN ||
+    etherType === ETHERTYPE_QINQ_9100 ||
+    etherType === ETHERTYPE_QINQ_9200 ||
+    etherType === ETHERTYPE_QINQ_9300
+  );
+}

@@ -21,7 +21,12 @@ export const TOPICS = {
     key: 'source address as text (RFC 5952), a MAC where there is no network address, empty where neither is known',
     value: 'Avro PacketBatch',
     copartitioned: true,
-    config: { 'retention.ms': String(24 * HOUR_MS), 'max.message.bytes': '4194304' },
+    // The broker's own time of arrival, so that a capture node whose clock is wrong can be told by it.
+    config: {
+      'retention.ms': String(24 * HOUR_MS),
+      'max.message.bytes': '4194304',
+      'message.timestamp.type': 'LogAppendTime',
+    },
   },
   alerts: {
     name: 'alerts',
@@ -35,7 +40,13 @@ export const TOPICS = {
     key: 'partition, detector and key',
     value: 'JSON: an open episode; no value once it is closed',
     copartitioned: true,
-    config: { 'cleanup.policy': 'compact' },
+    // Workers write their whole state again every 20 minutes and read from there on, so what is older may shrink early.
+    config: {
+      'cleanup.policy': 'compact',
+      'min.compaction.lag.ms': String(HOUR_MS),
+      'segment.bytes': '16777216',
+      'max.message.bytes': '4194304',
+    },
   },
   packetsDeadLetter: {
     name: 'packets-dead-letter',

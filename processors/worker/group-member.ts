@@ -1,0 +1,117 @@
+/**
+ * One member of the processor group, for as long as the process lives: a session after the other. A session that breaks
+ * (a broker restarted, the worker was fenced, a transaction failed) is given up whole and the next one finds
+ * everything as it was committed.
+ */
+import { setTimeout } from 'node:timers/promises';
+import { Failure, messageOf } from '../../runtime/failure.js';
+import type { Logger } from '../../runtime/log.js';
+import type { Service } from '../../runtime/service.js';
+import { GroupSession, isKafkaError, type SessionOptions } from './group-session.js';
+import type { ProcessMetrics } from './process-metrics.js';
+import type { RuleSource } from './rule-source.js';
+
+export interface GroupMemberOptions {
+  readonly session: SessionOptions;
+  readonly rules: RuleSource;
+  /** Fails with a line a person can act on when no broker answers. */
+  readonly check: () => Promise<void>;
+  readonly log: Logger;
+  readonly metrics: ProcessMetrics;
+}
+
+/** Pause before a broken membership is begun anew: doubling from the first to the last, ms. */
+const RETRY_FIRST_MS = 100;
+const RETRY_LAST_MS = 5_000;
+/** A session that worked for so long starts the pauses over, ms. */
+const STABLE_AFTER_MS = 30_000;
+
+export class GroupMember implements Service {
+  readonly name = 'processor';
+  readonly done: Promise<void>;
+  private rejectDone: (error: unknown) => void = () => undefined;
+  private session: GroupSession | undefined;
+  private supervision: Promise<void> = Promise.resolve();
+  private readonly stopping = new AbortController();
+
+  constructor(private readonly options: GroupMemberOptions) {
+    this.done = new Promise((_, reject) => {
+      this.rejectDone = reject;
+    });
+    this.done.catch(() => undefined);
+  }
+
+  /** Why no packets are being processed, or null when they are. */
+  readiness(): string | null {
+    return this.session === undefined ? 'not a member of the consumer group' : this.session.readiness();
+  }
+
+  /** Resolves when the group has assigned partitions; their recovery goes on. */
+  async start(): Promise<void> {
+    await this.options.rules.start();
+    await this.options.check();
+    this.session = new GroupSession(this.options.session);
+    await this.session.start();
+    this.supervision = this.supervise(this.session).catch((error: unknown) => this.rejectDone(error));
+  }
+
+  /** Rules that were read again take effect. */
+  applyRules(): void {
+    this.session?.setRules(this.options.rules.rules);
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    const { session } = this;
+    this.session = undefined;
+    try {
+      await session?.stop();
+      await this.supervision;
+    } finally {
+      await this.options.rules.stop();
+    }
+  }
+
+  /** Replaces every session that breaks; ends when the member is stopped, rejects at what no new session mends. */
+  private async supervise(first: GroupSession): Promise<void> {
+    const { log, metrics } = this.options;
+    let session = first;
+    let retryMs = RETRY_FIRST_MS;
+    let startedAt = performance.now();
+    for (;;) {
+      const error = await this.brokenOrStopped(session);
+      if (error === null) return;
+      this.session = undefined;
+      metrics.sessionFailures.inc();
+      await session.abandon();
+      if (!isMendable(error)) throw error;
+      if (performance.now() - startedAt > STABLE_AFTER_MS) retryMs = RETRY_FIRST_MS;
+      log.warn(
+        { code: (error as { code?: string }).code, retry_ms: retryMs },
+        `joining the group again: ${messageOf(error)}`,
+      );
+      await setTimeout(retryMs, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+      retryMs = Math.min(retryMs * 2, RETRY_LAST_MS);
+      if (this.stopping.signal.aborted) return;
+      session = new GroupSession(this.options.session);
+      startedAt = performance.now();
+      this.session = session;
+      session.start().catch((reason: unknown) => session.fail(reason));
+    }
+  }
+
+  /** The reason why the session broke, or null when the member is stopped first. */
+  private brokenOrStopped(session: GroupSession): Promise<unknown> {
+    const { signal } = this.stopping;
+    return new Promise((resolve) => {
+      if (signal.aborted) resolve(null);
+      signal.addEventListener('abort', () => resolve(null), { once: true });
+      session.failed.catch(resolve);
+    });
+  }
+}
+
+/** Kafka's own errors and retriable failures pass; a missing topic or a defect does not. */
+function isMendable(error: unknown): boolean {
+  return error instanceof Failure ? error.retriable : isKafkaError(error);
+}

@@ -1,0 +1,289 @@
+/**
+ * One membership in the processor group, from joining to leaving or breaking. It never mends itself: whatever fails,
+ * the session ends with the reason, and its owner begins another, which finds every partition as it was committed.
+ *
+ * The group consumes two topics of equal partition count. Batches of `packets` feed the engines; a partition of the
+ * changelog is read only while the partition of the same number recovers, and is paused otherwise.
+ */
+import { setImmediate } from 'node:timers/promises';
+import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+import { Failure, messageOf } from '../../runtime/failure.js';
+import type { Logger } from '../../runtime/log.js';
+import type { DetectionRules } from '../configuration/rules.js';
+import type { Engine } from '../engine/engine.js';
+import { stickyAssigner } from './partition-assignment.js';
+import { PartitionPublisher } from './partition-publisher.js';
+import { type CommitPacing, type PartitionSource, PartitionWorker } from './partition-worker.js';
+import type { ProcessMetrics } from './process-metrics.js';
+
+export interface SessionTopics {
+  readonly input: string;
+  readonly alerts: string;
+  readonly changelog: string;
+  readonly deadLetters: string;
+}
+
+export interface SessionOptions {
+  readonly kafka: Kafka;
+  readonly groupId: string;
+  readonly topics: SessionTopics;
+  readonly sessionTimeoutMs: number;
+  readonly pacing: CommitPacing;
+  /** An engine for one partition out of so many that this worker has. */
+  readonly createEngine: (partitions: number) => Engine;
+  readonly log: Logger;
+  readonly metrics: ProcessMetrics;
+}
+
+/** One fetch; `packets` allows records of 4 MiB. */
+const FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024;
+const FETCH_BYTES = 16 * 1024 * 1024;
+/** A fetch without data returns after this, and what was paused or resumed meanwhile takes effect, ms. */
+const FETCH_WAIT_MS = 100;
+const REBALANCE_TIMEOUT_MS = 15_000;
+/** Members notice a rebalance by their heartbeat, ms. */
+const HEARTBEAT_MS = 500;
+/** While a commit is slow, heartbeats go on at this interval, ms. */
+const COMMIT_WAIT_MS = 200;
+
+export class GroupSession {
+  /** Rejects when the session breaks; never resolves. */
+  readonly failed: Promise<never>;
+  private rejectFailed: (error: unknown) => void = () => undefined;
+  private readonly consumer: Consumer;
+  private readonly admin: Admin;
+  private readonly partitions = new Map<number, PartitionWorker>();
+  private isEnding = false;
+  private hasJoined = false;
+
+  constructor(private readonly options: SessionOptions) {
+    const { kafka, groupId, topics, sessionTimeoutMs } = options;
+    this.failed = new Promise((_, reject) => {
+      this.rejectFailed = reject;
+    });
+    this.failed.catch(() => undefined);
+    this.admin = kafka.admin();
+    this.consumer = kafka.consumer({
+      groupId,
+      sessionTimeout: sessionTimeoutMs,
+      rebalanceTimeout: Math.max(REBALANCE_TIMEOUT_MS, sessionTimeoutMs),
+      heartbeatInterval: Math.min(HEARTBEAT_MS, Math.floor(sessionTimeoutMs / 4)),
+      maxBytesPerPartition: FETCH_BYTES_PER_PARTITION,
+      maxBytes: FETCH_BYTES,
+      maxWaitTimeInMs: FETCH_WAIT_MS,
+      partitionAssigners: [stickyAssigner(topics.input, topics.changelog, () => [...this.partitions.keys()])],
+      retry: { restartOnFailure: () => Promise.resolve(false) },
+    });
+  }
+
+  /** Why the session is not at work, or null when it is. */
+  readiness(): string | null {
+    if (!this.hasJoined) return 'joining the consumer group';
+    const recovering = [...this.partitions.values()].filter(({ state }) => state !== 'running');
+    return recovering.length === 0 ? null : `${recovering.length} partitions are recovering`;
+  }
+
+  /** Resolves when the group has given this member its partitions. */
+  async start(): Promise<void> {
+    const { topics } = this.options;
+    await this.admin.connect();
+    await this.checkTopics();
+    const { events } = this.consumer;
+    this.consumer.on(events.CRASH, ({ payload }) => this.fail(payload.error));
+    this.consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
+      if (payload.topic === topics.changelog) {
+        this.partitions.get(payload.partition)?.onChangelogPosition(Number(payload.lastOffset) + 1);
+      }
+    });
+    const joined = new Promise<void>((resolve) => {
+      this.consumer.on(events.GROUP_JOIN, ({ payload }) => {
+        this.onAssignment((payload.memberAssignment as Record<string, number[]>)[topics.input] ?? []);
+        this.hasJoined = true;
+        resolve();
+      });
+    });
+    await this.consumer.connect();
+    await this.consumer.subscribe({ topics: [topics.input, topics.changelog], fromBeginning: true });
+    await this.consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: 4,
+      eachBatch: (payload) => this.onBatch(payload),
+    });
+    await Promise.race([joined, this.failed]);
+  }
+
+  /** Commits what is processed, then leaves the group, so that others go on where this member stopped. */
+  async stop(): Promise<void> {
+    this.isEnding = true;
+    try {
+      await Promise.all([...this.partitions.values()].map((partition) => partition.flush()));
+    } finally {
+      await this.release();
+    }
+  }
+
+  /** Ends a broken session: nothing more is committed. */
+  async abandon(): Promise<void> {
+    this.isEnding = true;
+    await this.release();
+  }
+
+  /** Lets a change of the rules take effect in every partition, between two records. */
+  setRules(rules: DetectionRules): void {
+    for (const partition of this.partitions.values()) partition.setRules((engine) => engine.setRules(rules));
+  }
+
+  private async release(): Promise<void> {
+    const open = [...this.partitions.values()];
+    this.partitions.clear();
+    this.options.metrics.partitions.set(0);
+    await Promise.all(open.map((partition) => partition.close()));
+    await this.consumer.disconnect().catch((error: unknown) => this.logDisconnect(error));
+    await this.admin.disconnect().catch((error: unknown) => this.logDisconnect(error));
+  }
+
+  private logDisconnect(error: unknown): void {
+    this.options.log.debug({ reason: messageOf(error) }, 'a connection to Kafka did not close cleanly');
+  }
+
+  /** Breaks the session with this reason. */
+  fail(error: unknown): void {
+    if (!this.isEnding) this.rejectFailed(error);
+  }
+
+  private async checkTopics(): Promise<void> {
+    const { topics } = this.options;
+    const names = Object.values(topics);
+    const existing = new Set(await this.admin.listTopics());
+    const missing = names.filter((name) => !existing.has(name));
+    if (missing.length > 0) {
+      throw new Failure(
+        'TOPICS_MISSING',
+        `Kafka has no topic ${missing.join(', ')}: create what is missing with nta setup`,
+      );
+    }
+    const metadata = await this.admin.fetchTopicMetadata({ topics: names });
+    const partitionCount = (name: string): number =>
+      metadata.topics.find((topic) => topic.name === name)?.partitions.length ?? 0;
+    const expected = partitionCount(topics.input);
+    for (const name of [topics.alerts, topics.changelog]) {
+      if (partitionCount(name) < expected) {
+        throw new Failure(
+          'TOPICS_PARTITIONS',
+          `the topic ${name} has ${partitionCount(name)} partitions and ${topics.input} has ${expected}: let nta setup add what is missing`,
+        );
+      }
+    }
+  }
+
+  /** Called before the first fetch that follows. */
+  private onAssignment(assigned: readonly number[]): void {
+    if (this.isEnding) return;
+    const { log, metrics } = this.options;
+    metrics.rebalances.inc();
+    metrics.partitions.set(assigned.length);
+    const lost = [...this.partitions.keys()].filter((partition) => !assigned.includes(partition));
+    for (const partition of lost) {
+      const worker = this.partitions.get(partition)!;
+      this.partitions.delete(partition);
+      void worker.close();
+    }
+    const added = assigned.filter((partition) => !this.partitions.has(partition));
+    for (const worker of this.partitions.values()) worker.resumeAfterRebalance();
+    for (const partition of added) {
+      const worker = this.createWorker(partition, assigned.length);
+      this.partitions.set(partition, worker);
+      worker.open();
+    }
+    log.info({ assigned: [...assigned].sort((a, b) => a - b), added, lost }, 'partitions assigned');
+  }
+
+  private createWorker(partition: number, partitionCount: number): PartitionWorker {
+    const { kafka, groupId, topics, pacing, createEngine, log, metrics } = this.options;
+    const source = this.createSource(partition);
+    source.pause('input');
+    source.pause('changelog');
+    return new PartitionWorker({
+      inputTopic: topics.input,
+      partition,
+      source,
+      publisher: new PartitionPublisher(kafka, {
+        groupId,
+        partition,
+        inputTopic: topics.input,
+        alertTopic: topics.alerts,
+        changelogTopic: topics.changelog,
+        deadLetterTopic: topics.deadLetters,
+      }),
+      createEngine: () => createEngine(partitionCount),
+      pacing,
+      log,
+      metrics,
+      onFailure: (error) => this.fail(error),
+    });
+  }
+
+  private createSource(partition: number): PartitionSource {
+    const { consumer, admin } = this;
+    const { groupId, topics } = this.options;
+    return {
+      committed: async () => {
+        const [group] = await admin.fetchOffsets({ groupId, topics: [topics.input] });
+        const own = group?.partitions.find((candidate) => candidate.partition === partition);
+        return { offset: Number(own?.offset ?? -1), metadata: own?.metadata ?? null };
+      },
+      bounds: async (topic) => {
+        const offsets = await admin.fetchTopicOffsets(topics[topic]);
+        const own = offsets.find((candidate) => candidate.partition === partition);
+        if (own === undefined) throw new Failure('TOPICS_PARTITIONS', `${topics[topic]} has no partition ${partition}`);
+        return { low: Number(own.low), high: Number(own.high) };
+      },
+      resume: (topic, offset) => {
+        consumer.seek({ topic: topics[topic], partition, offset: String(offset) });
+        consumer.resume([{ topic: topics[topic], partitions: [partition] }]);
+      },
+      pause: (topic) => consumer.pause([{ topic: topics[topic], partitions: [partition] }]),
+    };
+  }
+
+  /** A defect must not reach kafkajs: it would give the same records again to an engine that stopped half-way. */
+  private async onBatch(payload: EachBatchPayload): Promise<void> {
+    try {
+      await this.processBatch(payload);
+    } catch (error) {
+      if (isKafkaError(error)) throw error;
+      this.fail(error);
+      this.isEnding = true;
+    }
+  }
+
+  private async processBatch({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> {
+    const { partition, messages } = batch;
+    const worker = this.partitions.get(partition);
+    if (worker === undefined || this.isEnding) return;
+    if (batch.topic === this.options.topics.changelog) {
+      worker.onChangelog(messages);
+      resolveOffset(messages[messages.length - 1]!.offset);
+      return;
+    }
+    let next = 0;
+    while (next < messages.length) {
+      next = worker.process(messages, next);
+      resolveOffset(messages[next - 1]!.offset);
+      worker.setHighWatermark(Number(batch.highWatermark));
+      await setImmediate();
+      await heartbeat();
+      while (worker.isBehind && !this.isEnding) {
+        await worker.commitDone(COMMIT_WAIT_MS);
+        await heartbeat();
+      }
+      if (this.partitions.get(partition) !== worker || this.isEnding) return;
+    }
+  }
+}
+
+/** Errors that kafkajs raises and deals with itself: a rebalance, a lost connection. */
+export function isKafkaError(error: unknown): boolean {
+  return error instanceof Error && error.name.startsWith('KafkaJS');
+}

@@ -1,0 +1,143 @@
+/**
+ * The records of one input partition, decoded and given to its engine in their order. A record that cannot be used is
+ * set aside with the reason and does not hold up those behind it.
+ */
+import type { KafkaMessage, Message } from 'kafkajs';
+import { decodePacketBatch, MAX_BATCH_PACKETS, type PacketBatchResult } from '../../schemas/packet-batch.js';
+import { PacketBlock } from '../../schemas/packet-block.js';
+import type { Engine } from '../engine/engine.js';
+import type { ProcessMetrics } from './process-metrics.js';
+import type { ReplayPosition } from './replay-position.js';
+
+/** How far live packets may be ahead of Kafka's clock before the record counts as poison, µs. */
+const FUTURE_MAX_MICROS = 86_400e6;
+
+/** The timeline of live traffic; replays have names. */
+const LIVE = '';
+
+type Batch = Extract<PacketBatchResult, { ok: true }>;
+
+export interface InputOrigin {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+export class PartitionInput {
+  /** Packets processed since the first record of the partition. */
+  packets: number;
+  private readonly block = new PacketBlock(MAX_BATCH_PACKETS);
+  private deadLetters: Message[] = [];
+
+  constructor(
+    private readonly origin: InputOrigin,
+    private readonly engine: Engine,
+    private readonly replay: ReplayPosition,
+    private readonly metrics: ProcessMetrics,
+    packetsBefore: number,
+  ) {
+    this.packets = packetsBefore;
+  }
+
+  /**
+   * Reads a record that has been processed before: it fills windows and nothing else.
+   *
+   * @returns its packets
+   */
+  rebuild(message: KafkaMessage): number {
+    const batch = this.decode(message);
+    if ('reason' in batch) return 0;
+    this.observe(message, batch);
+    if (batch.endOfTimeline) this.replay.end(batch.origin.timeline);
+    else if (batch.packets > 0) this.engine.rebuild(this.block, 0, this.block.count);
+    this.metrics.replayedPackets.inc(batch.packets);
+    return batch.packets;
+  }
+
+  /**
+   * Processes a record.
+   *
+   * @returns its packets
+   */
+  process(message: KafkaMessage): number {
+    const batch = this.decode(message);
+    this.metrics.records.inc();
+    this.metrics.bytes.inc(message.value?.length ?? 0);
+    if ('reason' in batch) {
+      this.deadLetters.push(this.deadLetter(message, batch.reason, batch.detail));
+      this.metrics.deadLetters.inc({ reason: batch.reason });
+      return 0;
+    }
+    for (const timeline of this.observe(message, batch)) this.engine.endTimeline(timeline);
+    const { timeline, captureNode } = batch.origin;
+    if (batch.packets > 0) this.engine.process(this.block, 0, this.block.count);
+    else if (!batch.endOfTimeline) this.engine.tick(timeline, captureNode, batch.firstTimestamp);
+    if (batch.endOfTimeline) {
+      this.engine.endTimeline(timeline);
+      this.replay.end(timeline);
+    }
+    this.packets += batch.packets;
+    this.metrics.packets.inc(batch.packets);
+    return batch.packets;
+  }
+
+  get hasDeadLetters(): boolean {
+    return this.deadLetters.length > 0;
+  }
+
+  /** The records set aside since the last take, as they go to the dead-letter topic. */
+  takeDeadLetters(): Message[] {
+    const taken = this.deadLetters;
+    this.deadLetters = [];
+    return taken;
+  }
+
+  private decode(message: KafkaMessage): Batch | { readonly reason: string; readonly detail: string } {
+    const { value } = message;
+    if (value === null) return { reason: 'no_value', detail: 'the record has no value' };
+    this.block.reset();
+    const batch = decodePacketBatch(value, this.block);
+    if (!batch.ok) return batch;
+    if (batch.origin.timeline === LIVE) {
+      const ahead = this.newest(batch) - Number(message.timestamp) * 1000;
+      if (ahead > FUTURE_MAX_MICROS) {
+        const days = (ahead / 86_400e6).toFixed(1);
+        return { reason: 'timestamp_in_future', detail: `captured ${days} days after Kafka’s timestamp of the record` };
+      }
+    }
+    return batch;
+  }
+
+  private observe(message: KafkaMessage, batch: Batch): readonly string[] {
+    const { timeline, captureNode } = batch.origin;
+    return this.replay.observe(
+      Number(message.offset),
+      timeline,
+      captureNode,
+      this.newest(batch),
+      Number(message.timestamp),
+    );
+  }
+
+  /** The newest capture time of the batch, µs. */
+  private newest(batch: Batch): number {
+    const { timestamp, count } = this.block;
+    let newest = batch.firstTimestamp;
+    for (let row = 0; row < count; row++) if (timestamp[row]! > newest) newest = timestamp[row]!;
+    return newest;
+  }
+
+  private deadLetter(message: KafkaMessage, reason: string, detail: string): Message {
+    return {
+      key: message.key,
+      value: message.value,
+      headers: {
+        reason,
+        detail,
+        'source-topic': this.origin.topic,
+        'source-partition': String(this.origin.partition),
+        'source-offset': message.offset,
+        'source-timestamp': message.timestamp,
+      },
+    };
+  }
+}

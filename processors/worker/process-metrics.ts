@@ -1,0 +1,70 @@
+/** Metrics of a processor worker. The label `partition` is bounded by the topic; no label carries an address. */
+import { Counter, Gauge, Histogram, type Registry } from '../../runtime/metrics.js';
+
+export class ProcessMetrics {
+  readonly packets: Counter;
+  readonly records: Counter;
+  readonly bytes: Counter;
+  readonly latePackets: Counter;
+  readonly replayedPackets: Counter;
+  readonly lostRecords: Counter;
+  readonly evictions: Counter;
+  readonly alerts: Counter<'rule' | 'action'>;
+  readonly deadLetters: Counter<'reason'>;
+  readonly transactions: Counter<'result'>;
+  readonly transactionSeconds: Histogram;
+  readonly recoverySeconds: Histogram;
+  readonly rebalances: Counter;
+  readonly sessionFailures: Counter;
+  readonly configurationReloads: Counter<'result'>;
+  readonly partitions: Gauge;
+  readonly lag: Gauge<'partition'>;
+  readonly stateBytes: Gauge<'partition'>;
+  readonly sources: Gauge<'partition'>;
+  readonly openEpisodes: Gauge<'partition'>;
+
+  constructor(registry: Registry) {
+    const counter = <Label extends string = never>(name: string, help: string, labelNames: readonly Label[] = []) =>
+      new Counter<Label>({ name: `nta_process_${name}`, help, labelNames, registers: [registry] });
+    const gauge = <Label extends string = never>(name: string, help: string, labelNames: readonly Label[] = []) =>
+      new Gauge<Label>({ name: `nta_process_${name}`, help, labelNames, registers: [registry] });
+    const histogram = (name: string, help: string, buckets: number[]) =>
+      new Histogram({ name: `nta_process_${name}`, help, buckets, registers: [registry] });
+
+    this.packets = counter('packets_total', 'packets processed, without those replayed to rebuild windows');
+    this.records = counter('records_total', 'records of the topic packets processed');
+    this.bytes = counter('bytes_total', 'bytes of those records’ values');
+    this.latePackets = counter('late_packets_total', 'packets that came later than --allowed-lateness');
+    this.replayedPackets = counter('replayed_packets_total', 'packets read again to rebuild windows');
+    this.lostRecords = counter('lost_records_total', 'records that retention deleted before they were processed');
+    this.evictions = counter('evictions_total', 'sources forgotten because of --state-budget');
+    this.alerts = counter('alerts_total', 'alert events committed', ['rule', 'action']);
+    this.deadLetters = counter('dead_letters_total', 'records refused and kept on packets-dead-letter', ['reason']);
+    this.transactions = counter('transactions_total', 'Kafka transactions', ['result']);
+    this.transactionSeconds = histogram(
+      'transaction_seconds',
+      'from begin to committed',
+      [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    );
+    this.recoverySeconds = histogram(
+      'recovery_seconds',
+      'from the assignment of a partition to its windows and episodes being rebuilt',
+      [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60],
+    );
+    this.rebalances = counter('rebalances_total', 'assignments received from the group');
+    this.sessionFailures = counter('session_failures_total', 'memberships that broke and were begun anew');
+    this.configurationReloads = counter('configuration_reloads_total', 'reads of --detection-config', ['result']);
+    this.partitions = gauge('partitions', 'partitions assigned to this worker');
+    this.lag = gauge('lag_records', 'records of the partition not yet processed', ['partition']);
+    this.stateBytes = gauge('state_bytes', 'estimated memory of the partition’s windows and episodes', ['partition']);
+    this.sources = gauge('sources', 'sources with state', ['partition']);
+    this.openEpisodes = gauge('open_episodes', 'episodes that are open', ['partition']);
+  }
+
+  /** Forgets the gauges of a partition that another worker has now. */
+  forgetPartition(partition: number): void {
+    for (const gauge of [this.lag, this.stateBytes, this.sources, this.openEpisodes]) {
+      gauge.remove({ partition: String(partition) });
+    }
+  }
+}

@@ -1,0 +1,75 @@
+/** Packets of a filter, newest first, by page. */
+import type pg from 'pg';
+import type { PacketConditions } from './packet-filter.js';
+import type { PacketRow } from './packet-view.js';
+import { query } from './pool.js';
+import { allOf, type Condition, not, QueryParameters } from './query-parameters.js';
+import type { TimeRange } from './time-range.js';
+
+export interface PacketPosition {
+  readonly time: string;
+  /** packets.id, beyond 2^53. */
+  readonly id: string;
+}
+
+export interface PacketQuery extends PacketConditions {
+  readonly range: TimeRange;
+  readonly after: PacketPosition | null;
+  readonly limit: number;
+}
+
+const COLUMNS = `captured_at, id, origin_id, frame_length, captured_length, ether_type, source_mac, destination_mac,
+  vlan, inner_vlan, ip_protocol, ttl, ip_id, fragment_offset, source_port, destination_port, tcp_flags, tcp_sequence,
+  icmp_type, icmp_code, arp_operation, role, failure, source, destination, details`;
+
+function rangeConditions({ range, after }: Pick<PacketQuery, 'range' | 'after'>): Condition[] {
+  const conditions: Condition[] = [];
+  const { from, to } = range;
+  if (from !== null) conditions.push((p) => `captured_at >= ${p.add(from, 'timestamptz')}`);
+  if (to !== null) conditions.push((p) => `captured_at < ${p.add(to, 'timestamptz')}`);
+  if (after !== null) {
+    conditions.push((p) => {
+      const time = p.add(after.time, 'timestamptz');
+      // The row comparison alone would neither prune partitions nor bound the index scan.
+      return `captured_at <= ${time} AND (captured_at, id) < (${time}, ${p.add(after.id, 'bigint')})`;
+    });
+  }
+  return conditions;
+}
+
+/**
+ * The statement. Where a host may be either side, each side is asked for in the order of its own index (address, time)
+ * and the two are merged: as one OR, Postgres would fetch and sort every packet of a busy host.
+ */
+export function packetStatement(wanted: PacketQuery): { text: string; values: unknown[] } {
+  const parameters = new QueryParameters();
+  const shared = [...rangeConditions(wanted), wanted.rest];
+  const [first, second] = wanted.host?.alternatives ?? [];
+  const branches =
+    wanted.host === null
+      ? [allOf(shared)]
+      : first && second
+        ? [allOf([first, ...shared]), allOf([second, not(first), ...shared])]
+        : [allOf([wanted.host, ...shared])];
+  const limit = parameters.add(wanted.limit, 'integer');
+  const page = branches
+    .map(
+      (branch) =>
+        `(SELECT ${COLUMNS} FROM packets WHERE ${branch(parameters)} ORDER BY captured_at DESC, id DESC LIMIT ${limit})`,
+    )
+    .join(' UNION ALL ');
+  const text = `SELECT page.captured_at, page.id::text AS id, page.frame_length, page.captured_length, page.ether_type,
+  page.source_mac, page.destination_mac, page.vlan, page.inner_vlan, page.ip_protocol, page.ttl, page.ip_id,
+  page.fragment_offset, page.source_port, page.destination_port, page.tcp_flags, page.tcp_sequence, page.icmp_type,
+  page.icmp_code, page.arp_operation, page.role, page.failure, host(page.source) AS source,
+  host(page.destination) AS destination, page.details, origins.capture_node, origins.interface, origins.timeline,
+  origins.sampling_rate
+FROM (${page}) AS page LEFT JOIN origins ON origins.id = page.origin_id
+ORDER BY page.captured_at DESC, page.id DESC LIMIT ${limit}`;
+  return { text, values: parameters.values };
+}
+
+export async function findPackets(pool: pg.Pool, wanted: PacketQuery): Promise<PacketRow[]> {
+  const { text, values } = packetStatement(wanted);
+  return (await query<PacketRow>(pool, text, values)).rows;
+}

@@ -1,0 +1,56 @@
+/** The API's connections: bounded in number, in time per statement, and with values in the form that answers carry. */
+import pg from 'pg';
+import { type PostgresSettings, postgresConfig } from '../runtime/postgres.js';
+import { ApiProblem } from './problem.js';
+
+const INT8 = 20;
+const TIMESTAMPTZ = 1184;
+
+/** "2026-01-02 03:04:05.6789+00" → "2026-01-02T03:04:05.678900Z"; a Date would lose the microseconds. */
+export function formatPostgresTime(text: string): string {
+  const match = /^(\S+) (\d{2}:\d{2}:\d{2})(?:\.(\d+))?\+00$/.exec(text);
+  return match ? `${match[1]}T${match[2]}.${(match[3] ?? '').padEnd(6, '0')}Z` : text;
+}
+
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
+    if (oid === TIMESTAMPTZ) return formatPostgresTime;
+    // Counts of packets and bytes: exact up to 2^53, which is 9 petabytes.
+    if (oid === INT8) return Number;
+    return pg.types.getTypeParser(oid, format);
+  }) as pg.CustomTypesConfig['getTypeParser'],
+};
+
+export function createApiPool(
+  settings: PostgresSettings,
+  statementTimeoutMs: number,
+  onIdleError: (error: Error) => void,
+): pg.Pool {
+  const pool = new pg.Pool({
+    ...postgresConfig(settings, 'nta-api'),
+    types,
+    statement_timeout: statementTimeoutMs,
+    // A server that vanished without a word is noticed here.
+    query_timeout: statementTimeoutMs + 5_000,
+    // A query is short; compiling it would take longer than running it.
+    options: '-c timezone=UTC -c datestyle=ISO -c jit=off',
+  });
+  pool.on('error', onIdleError);
+  return pool;
+}
+
+/** Requests that may wait for a connection; further ones are turned away at once rather than after a timeout. */
+const WAITING_MAX = 100;
+
+export function query<Row extends pg.QueryResultRow>(
+  pool: pg.Pool,
+  text: string,
+  values: readonly unknown[] = [],
+): Promise<pg.QueryResult<Row>> {
+  if (pool.waitingCount >= WAITING_MAX) {
+    throw new ApiProblem(503, 'BUSY', 'too many requests wait for the database; try again, or raise --db-max-conn', {
+      headers: { 'retry-after': '2' },
+    });
+  }
+  return pool.query<Row>(text, [...values]);
+}

@@ -1,0 +1,129 @@
+/** `GET /api/packets` and `POST /api/packets/search`. */
+import { createRoute, z } from '@hono/zod-openapi';
+import { decodeCursor, encodeCursor, limitSchema } from '../cursor.js';
+import {
+  expressionExcess,
+  type PacketExpression,
+  packetConditions,
+  packetExpressionSchema,
+  packetQueryShape,
+} from '../packet-filter.js';
+import { findPackets, type PacketPosition } from '../packet-query.js';
+import { packetSchema, viewPacket } from '../packet-view.js';
+import { strictObject } from '../strict-object.js';
+import {
+  hoursSchema,
+  refineTimeRange,
+  resolveTimeRange,
+  type TimeRangeInput,
+  timeRangeShape,
+  timeSchema,
+} from '../time-range.js';
+import {
+  bodyErrors,
+  createRouter,
+  jsonContent,
+  nextSchema,
+  type RouteDependencies,
+  readSecurity,
+  sharedErrors,
+} from './route.js';
+
+const pageSchema = z.object({ packets: z.array(packetSchema), next: nextSchema }).openapi('PacketPage');
+
+const positionSchema = z
+  .string()
+  .max(200)
+  .transform((text, context): PacketPosition => {
+    const position = decodeCursor(text, ['string', 'string']);
+    const [time, id] = (position ?? []) as string[];
+    if (time === undefined || id === undefined || !/^[\dT:.Z+-]{1,40}$/.test(time) || !/^-?\d{1,19}$/.test(id)) {
+      context.addIssue({ code: 'custom', message: 'is no cursor of this list; start again without it' });
+      return z.NEVER;
+    }
+    return { time, id };
+  });
+
+const searchSchema = z
+  .preprocess(
+    (body, context) => {
+      const filter = typeof body === 'object' && body !== null && 'filter' in body ? body.filter : undefined;
+      const excess = expressionExcess(filter);
+      if (excess === null) return body;
+      context.addIssue({ code: 'custom', path: ['filter'], message: excess });
+      return z.NEVER;
+    },
+    strictObject({
+      filter: packetExpressionSchema.optional(),
+      from: timeSchema.optional().openapi({ description: 'First time, inclusive; ISO 8601.' }),
+      to: timeSchema.optional().openapi({ description: 'End, exclusive; ISO 8601.' }),
+      hours: hoursSchema
+        .optional()
+        .openapi({ description: 'Instead of from and to: hours back from now.', type: 'number' }),
+      limit: limitSchema,
+      next: positionSchema.optional().openapi({ description: '`next` of the page before.' }),
+    }).superRefine(refineTimeRange),
+  )
+  .openapi('PacketSearch');
+
+const listRoute = createRoute({
+  method: 'get',
+  path: '/packets',
+  operationId: 'listPackets',
+  summary: 'Packets, newest first',
+  tags: ['packets'],
+  security: readSecurity,
+  request: {
+    query: strictObject({
+      ...timeRangeShape,
+      ...packetQueryShape,
+      limit: limitSchema.openapi({ param: { description: 'Most packets of the page, 1 to 1000.' } }),
+      next: positionSchema.optional().openapi({ param: { description: '`next` of the page before.' } }),
+    }).superRefine(refineTimeRange),
+  },
+  responses: { 200: jsonContent(pageSchema, 'A page of packets.'), ...sharedErrors },
+});
+
+const searchRoute = createRoute({
+  method: 'post',
+  path: '/packets/search',
+  operationId: 'searchPackets',
+  summary: 'Packets of a filter with and, or and not, newest first',
+  tags: ['packets'],
+  security: readSecurity,
+  request: { body: { required: true, content: { 'application/json': { schema: searchSchema } } } },
+  responses: { 200: jsonContent(pageSchema, 'A page of packets.'), ...sharedErrors, ...bodyErrors },
+});
+
+export function packetRoutes({ pool, now }: RouteDependencies) {
+  const page = async (
+    expression: PacketExpression,
+    range: TimeRangeInput,
+    limit: number,
+    after: PacketPosition | undefined,
+  ): Promise<z.infer<typeof pageSchema>> => {
+    const rows = await findPackets(pool, {
+      ...packetConditions(expression),
+      range: resolveTimeRange(range, now()),
+      after: after ?? null,
+      // One more than asked for tells whether there is a next page.
+      limit: limit + 1,
+    });
+    const shown = rows.slice(0, limit);
+    const last = shown.at(-1);
+    return {
+      packets: shown.map(viewPacket),
+      next: rows.length > limit && last ? encodeCursor([last.captured_at, last.id]) : null,
+    };
+  };
+
+  return createRouter()
+    .openapi(listRoute, async (c) => {
+      const { from, to, hours, limit, next, ...expression } = c.req.valid('query');
+      return c.json(await page(expression, { from, to, hours }, limit, next), 200);
+    })
+    .openapi(searchRoute, async (c) => {
+      const { filter, from, to, hours, limit, next } = c.req.valid('json');
+      return c.json(await page(filter ?? {}, { from, to, hours }, limit, next), 200);
+    });
+}

@@ -1,0 +1,65 @@
+/** What every route shares: its dependencies, its documented errors, and validation errors as problem details. */
+import { OpenAPIHono, z } from '@hono/zod-openapi';
+import type pg from 'pg';
+import type { ApiBindings } from '../access.js';
+import { invalidInput, PROBLEM_MEDIA_TYPE, problemSchema } from '../problem.js';
+
+export interface RouteDependencies {
+  readonly pool: pg.Pool;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** A router whose refused inputs become a 400 that names each of them. */
+export function createRouter(): OpenAPIHono<ApiBindings> {
+  return new OpenAPIHono<ApiBindings>({
+    defaultHook: (result) => {
+      if (result.success) return;
+      const target = result.target === 'json' ? 'body' : '';
+      throw invalidInput(
+        result.error.issues.slice(0, 20).map((issue) => ({
+          input:
+            issue.code === 'unrecognized_keys' ? target : [target, ...issue.path.map(String)].filter(Boolean).join('.'),
+          reason: issue.message,
+        })),
+      );
+    },
+  });
+}
+
+const problem = (description: string) => ({
+  description,
+  content: { [PROBLEM_MEDIA_TYPE]: { schema: problemSchema } },
+});
+
+/** The errors that any route may answer. */
+export const sharedErrors = {
+  400: problem('An input is refused; `errors` names each with the reason.'),
+  401: problem('The bearer token is missing or wrong.'),
+  403: problem('The request comes from another site’s page, or the server takes no writes because it has no token.'),
+  421: problem('The Host header is not a name of this server.'),
+  429: problem('Too many wrong tokens from this address; `Retry-After` says when to try again.'),
+  500: problem('A defect of the server; its log has the details.'),
+  503: problem('The database is away, busy, outdated or too slow for this query.'),
+};
+
+export const notFoundError = { 404: problem('There is no such thing.') };
+
+export const bodyErrors = {
+  413: problem('The body is too large.'),
+  415: problem('The body is not application/json.'),
+};
+
+export const jsonContent = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
+  description,
+  content: { 'application/json': { schema } },
+});
+
+/** Reads need the token unless they come directly over loopback; `{}` is how OpenAPI says "or nothing". */
+export const readSecurity: Record<string, string[]>[] = [{ bearer: [] }, {}];
+export const writeSecurity: Record<string, string[]>[] = [{ bearer: [] }];
+
+export const nextSchema = z
+  .string()
+  .nullable()
+  .openapi({ description: 'Give it as `next` for the page after this one; null on the last page.' });

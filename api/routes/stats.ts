@@ -1,0 +1,200 @@
+/** `GET /api/stats`: what the dashboard shows, from the rollups alone. */
+import { createRoute, z } from '@hono/zod-openapi';
+import {
+  findExtent,
+  findNodeTraffic,
+  findProtocols,
+  findSeries,
+  findTopPorts,
+  findTopSources,
+  findTotals,
+  type StatsQuery,
+} from '../stats-query.js';
+import { type Interval, wholeMinutes } from '../stats-range.js';
+import { strictObject } from '../strict-object.js';
+import { isoMicros, refineTimeRange, resolveTimeRange, timeRangeShape, timestampSchema } from '../time-range.js';
+import { createRouter, jsonContent, type RouteDependencies, readSecurity, sharedErrors } from './route.js';
+
+const volume = {
+  packets: z.number().openapi({ description: 'Packets on the wire: sampled ones count sampling_rate times.' }),
+  bytes: z.number().openapi({ description: 'Bytes on the wire.' }),
+};
+const volumeSchema = z.object(volume).openapi('Volume');
+
+const statsSchema = z
+  .object({
+    from: timestampSchema.nullable().openapi({
+      description:
+        'Start of what was counted: the range in whole minutes. Null when all was asked for and there is nothing.',
+    }),
+    to: timestampSchema.nullable().openapi({ description: 'End of what was counted, exclusive.' }),
+    data_from: timestampSchema
+      .nullable()
+      .openapi({ description: 'First minute of all data; null when there is none.' }),
+    data_to: timestampSchema.nullable().openapi({ description: 'End of the last minute of all data.' }),
+    totals: z.object({
+      ...volume,
+      observed_packets: z.number().openapi({ description: 'Packets captured, without scaling.' }),
+      sources: z.number().openapi({ description: 'Distinct sources, estimated within 4 % (one standard deviation).' }),
+      failures: z.number().openapi({ description: 'Packets that could not be decoded whole.' }),
+      packets_per_second: z.number().openapi({ description: 'Over the part of the range that has data.' }),
+      bits_per_second: z.number(),
+      tcp_flags: z.object({
+        fin: z.number(),
+        syn: z.number(),
+        rst: z.number(),
+        psh: z.number(),
+        ack: z.number(),
+        urg: z.number(),
+        syn_only: z.number().openapi({ description: 'SYN without ACK: attempts to connect.' }),
+      }),
+    }),
+    bucket_seconds: z.int(),
+    series: z
+      .array(
+        z.object({
+          time: timestampSchema.openapi({ description: 'Start of the bucket.' }),
+          ...volume,
+          protocols: z.record(z.string(), volumeSchema),
+        }),
+      )
+      .openapi({ description: 'Oldest first; buckets without traffic are absent.' }),
+    protocols: z.array(z.object({ protocol: z.string(), ...volume })).openapi({ description: 'Busiest first.' }),
+    top_sources: z.array(z.object({ source: z.string(), ...volume })).openapi({
+      description:
+        'Busiest first; what the rollups do not tell apart stands last as "other". A source that was not always among the busiest has at least these counts.',
+    }),
+    top_destination_ports: z
+      .array(z.object({ destination_port: z.int(), protocol: z.string(), ...volume }))
+      .openapi({ description: 'Busiest first.' }),
+    capture_nodes: z
+      .array(z.object({ capture_node: z.string(), ...volume }))
+      .openapi({ description: 'Busiest first.' }),
+  })
+  .openapi('Stats');
+
+type Stats = z.infer<typeof statsSchema>;
+
+const statsRoute = createRoute({
+  method: 'get',
+  path: '/stats',
+  operationId: 'getStats',
+  summary: 'Traffic over time, by protocol, source, port and capture node',
+  tags: ['stats'],
+  security: readSecurity,
+  request: {
+    query: strictObject({
+      ...timeRangeShape,
+      capture_node: z
+        .string('is given twice')
+        .max(255)
+        .refine((text) => !text.includes('\0'), 'must not contain a NUL character')
+        .optional()
+        .openapi({ param: { description: 'Only what this capture node saw.' } }),
+      buckets: z.coerce
+        .number('must be a whole number from 1 to 1000')
+        .int('must be a whole number from 1 to 1000')
+        .min(1, 'must be a whole number from 1 to 1000')
+        .max(1000, 'must be a whole number from 1 to 1000')
+        .default(300)
+        .openapi({ param: { description: 'Most points of the series, 1 to 1000.' } }),
+      top: z.coerce
+        .number('must be a whole number from 1 to 100')
+        .int('must be a whole number from 1 to 100')
+        .min(1, 'must be a whole number from 1 to 100')
+        .max(100, 'must be a whole number from 1 to 100')
+        .default(10)
+        .openapi({ param: { description: 'Most rows of each ranking, 1 to 100.' } }),
+    }).superRefine(refineTimeRange),
+  },
+  responses: { 200: jsonContent(statsSchema, 'The statistics.'), ...sharedErrors },
+});
+
+export function statsRoutes({ pool, now }: RouteDependencies) {
+  return createRouter().openapi(statsRoute, async (c) => {
+    const { buckets, top, capture_node: captureNode = null, ...asked } = c.req.valid('query');
+    const extent = await findExtent(pool, captureNode);
+    const resolved = resolveTimeRange(asked, now());
+    const start = resolved.from === null ? (extent?.start ?? null) : Date.parse(resolved.from);
+    const openEnd = asked.hours === undefined ? (extent?.end ?? null) : now();
+    const end = resolved.to === null ? openEnd : Date.parse(resolved.to);
+    if (start === null || end === null || start >= end) return c.json(emptyStats(resolved.from, resolved.to), 200);
+
+    const range = wholeMinutes({ start, end });
+    const wanted: StatsQuery = { range, captureNode, buckets, top };
+    const [totals, protocols, sources, ports, nodes] = await Promise.all([
+      findTotals(pool, wanted),
+      findProtocols(pool, wanted),
+      findTopSources(pool, wanted),
+      findTopPorts(pool, wanted),
+      findNodeTraffic(pool, wanted),
+    ]);
+    const series = await findSeries(pool, wanted, protocols);
+    const seconds = activeSeconds(range, extent, now());
+    const stats: Stats = {
+      from: isoMicros(range.start),
+      to: isoMicros(range.end),
+      data_from: extent && isoMicros(extent.start),
+      data_to: extent && isoMicros(extent.end),
+      totals: {
+        packets: totals.packets,
+        bytes: totals.bytes,
+        observed_packets: totals.observed_packets,
+        sources: totals.sources,
+        failures: totals.failures,
+        packets_per_second: seconds === 0 ? 0 : totals.packets / seconds,
+        bits_per_second: seconds === 0 ? 0 : (totals.bytes * 8) / seconds,
+        tcp_flags: {
+          fin: totals.tcp_fin,
+          syn: totals.tcp_syn,
+          rst: totals.tcp_rst,
+          psh: totals.tcp_psh,
+          ack: totals.tcp_ack,
+          urg: totals.tcp_urg,
+          syn_only: totals.tcp_syn_only,
+        },
+      },
+      bucket_seconds: series.bucketSeconds,
+      series: series.points.map(({ start: bucket, ...point }) => ({ time: isoMicros(bucket * 1000), ...point })),
+      protocols: protocols.slice(0, top),
+      top_sources: sources,
+      top_destination_ports: ports,
+      capture_nodes: nodes,
+    };
+    return c.json(stats, 200);
+  });
+}
+
+/** Seconds of the range between the first and the last data; the minute that is still running counts as far as it has come. */
+function activeSeconds(range: Interval, extent: Interval | null, now: number): number {
+  if (!extent) return 0;
+  const end = Math.min(range.end, extent.end);
+  const running = now > end - 60_000 && now < end ? now : end;
+  return Math.max(0, (running - Math.max(range.start, extent.start)) / 1000);
+}
+
+function emptyStats(from: string | null, to: string | null): Stats {
+  const tcpFlags = { fin: 0, syn: 0, rst: 0, psh: 0, ack: 0, urg: 0, syn_only: 0 };
+  return {
+    from,
+    to,
+    data_from: null,
+    data_to: null,
+    totals: {
+      packets: 0,
+      bytes: 0,
+      observed_packets: 0,
+      sources: 0,
+      failures: 0,
+      packets_per_second: 0,
+      bits_per_second: 0,
+      tcp_flags: tcpFlags,
+    },
+    bucket_seconds: 60,
+    series: [],
+    protocols: [],
+    top_sources: [],
+    top_destination_ports: [],
+    capture_nodes: [],
+  };
+}

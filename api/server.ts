@@ -1,0 +1,208 @@
+/** The REST API and the dashboard: one Hono application, and the service that listens with it. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import { bodyLimit } from 'hono/body-limit';
+import { HTTPException } from 'hono/http-exception';
+import { routePath } from 'hono/route';
+import type pg from 'pg';
+import { messageOf } from '../runtime/failure.js';
+import type { Logger } from '../runtime/log.js';
+import { Counter, Histogram, listen, type Registry } from '../runtime/metrics.js';
+import { checkPostgres, type PostgresSettings } from '../runtime/postgres.js';
+import type { Service } from '../runtime/service.js';
+import { type ApiBindings, guardAccess, guardHost } from './access.js';
+import { dashboardRoutes, readDashboard } from './dashboard.js';
+import { openApiDocument } from './open-api.js';
+import { createApiPool } from './pool.js';
+import { ApiProblem, databaseProblem, problemResponse } from './problem.js';
+import { responseHeaders } from './response-headers.js';
+import { alertRoutes } from './routes/alerts.js';
+import { healthRoutes } from './routes/health.js';
+import { nodeRoutes } from './routes/nodes.js';
+import { packetRoutes } from './routes/packets.js';
+import { createRouter } from './routes/route.js';
+import { statsRoutes } from './routes/stats.js';
+import { type ApiSettings, readApiToken } from './settings.js';
+
+export { type ApiSettings, apiOptions } from './settings.js';
+
+/** Largest body, bytes: a search of 200 expressions fits many times. */
+const BODY_MAX = 64 * 1024;
+
+export interface ApiDependencies {
+  /** From `createApiPool`, whose values have the form that answers carry. */
+  readonly pool: pg.Pool;
+  readonly settings: Pick<ApiSettings, 'apiHost' | 'apiAllowedHosts'>;
+  /** Empty when none is set: writes are refused then. */
+  readonly token: string;
+  readonly log: Logger;
+  readonly registry: Registry;
+  /** Milliseconds since the epoch; the wall clock when absent. */
+  readonly now?: () => number;
+}
+
+/** The application, without a listener: tests call its `request`. */
+export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBindings> {
+  const { pool, settings, token, log, registry, now = Date.now } = dependencies;
+  const refused = new Counter({
+    name: 'nta_api_refused_requests_total',
+    help: 'Requests refused before any route saw them',
+    labelNames: ['reason'] as const,
+    registers: [registry],
+  });
+  const duration = new Histogram({
+    name: 'nta_api_request_duration_seconds',
+    help: 'Time to answer a request',
+    labelNames: ['method', 'route', 'status'] as const,
+    buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
+    registers: [registry],
+  });
+
+  const app = createRouter();
+  app.use('*', async (c, next) => {
+    const stop = duration.startTimer();
+    await next();
+    // The route's pattern, never the path: paths carry ids.
+    const route = c.res.status === 404 || c.res.status === 421 ? 'none' : routePath(c, -1);
+    const seconds = stop({ method: c.req.method, route, status: c.res.status });
+    log.debug(
+      { method: c.req.method, path: c.req.path, status: c.res.status, milliseconds: Math.round(seconds * 1000) },
+      'request',
+    );
+  });
+  app.use('*', responseHeaders);
+  const rules = { settings, token, refused, now };
+  app.use('*', guardHost(rules));
+  app.use('/api/*', guardAccess(rules));
+  app.use(
+    '/api/*',
+    bodyLimit({
+      maxSize: BODY_MAX,
+      onError: () => {
+        throw new ApiProblem(413, 'BODY_TOO_LARGE', `the body must have at most ${BODY_MAX} bytes`);
+      },
+    }),
+  );
+  app.use('/api/*', async (c, next) => {
+    const type = c.req.header('content-type');
+    const hasBody = c.req.method === 'POST' && (type !== undefined || Number(c.req.header('content-length') ?? 0) > 0);
+    if (hasBody && !/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type ?? '')) {
+      throw new ApiProblem(415, 'NOT_JSON', 'Content-Type: the body must be application/json');
+    }
+    await next();
+  });
+
+  const routes = { pool, now };
+  app.route('/api', packetRoutes(routes));
+  app.route('/api', alertRoutes(routes));
+  app.route('/api', statsRoutes(routes));
+  app.route('/api', nodeRoutes(routes));
+  app.route('/api', healthRoutes(routes));
+  app.get('/api/openapi.json', (c) => c.json(openApiDocument(app)));
+  app.route('/', dashboardRoutes(readDashboard()));
+
+  app.notFound((c) => problemResponse(c, missingRoute(c.req.method, c.req.path)));
+  app.onError((error, c) => {
+    const problem = problemOf(error);
+    if (problem.status >= 500) {
+      log[problem.status === 500 ? 'error' : 'warn'](
+        { method: c.req.method, path: c.req.path, code: problem.code, err: problem.status === 500 ? error : undefined },
+        problem.message,
+      );
+    }
+    return problemResponse(c, problem);
+  });
+  return app;
+}
+
+/** Methods that the paths of the API take, for a 405 that says so. */
+function missingRoute(method: string, path: string): ApiProblem {
+  const isWrite = path === '/api/packets/search' || /^\/api\/alerts\/[^/]+\/(resolve|reopen)$/.test(path);
+  const isRead = /^\/api\/(packets|alerts|alerts\/[^/]+|stats|nodes|health|openapi\.json)$/.test(path) && !isWrite;
+  if (isWrite || isRead) {
+    const allowed = isWrite ? 'POST' : 'GET';
+    return new ApiProblem(405, 'METHOD_NOT_ALLOWED', `${path} takes ${allowed}, not ${method}`, {
+      headers: { allow: allowed },
+    });
+  }
+  return new ApiProblem(
+    404,
+    'NO_SUCH_PATH',
+    `there is nothing at ${path.slice(0, 200)}; /api/openapi.json lists the API, / is the dashboard`,
+  );
+}
+
+function problemOf(error: Error): ApiProblem {
+  if (error instanceof ApiProblem) return error;
+  // Hono's own: a body that is no JSON.
+  if (error instanceof HTTPException && error.status === 400) {
+    return new ApiProblem(400, 'INVALID_INPUT', 'body: is no valid JSON', {
+      errors: [{ input: 'body', reason: 'is no valid JSON' }],
+    });
+  }
+  const problem = databaseProblem(error);
+  if (problem) return problem;
+  return new ApiProblem(500, 'INTERNAL', 'a defect of the server; its log has the details', { cause: error });
+}
+
+export interface ApiService extends Service {
+  /** `http://127.0.0.1:5000`, once it is started. */
+  readonly url: string;
+}
+
+class Api implements ApiService {
+  readonly name = 'api';
+  url = '';
+  private pool: pg.Pool | undefined;
+  private server: Server | undefined;
+
+  constructor(
+    private readonly settings: ApiSettings & PostgresSettings,
+    private readonly log: Logger,
+    private readonly registry: Registry,
+  ) {}
+
+  async start(): Promise<void> {
+    const { settings, log, registry } = this;
+    const token = readApiToken(settings, (message) => log.warn(message));
+    await checkPostgres(settings);
+    const pool = createApiPool(settings, settings.apiStatementTimeout, (error) =>
+      log.warn({ reason: messageOf(error) }, 'a connection to Postgres broke; the next request makes a new one'),
+    );
+    this.pool = pool;
+    const app = createApp({ pool, settings, token, log, registry });
+    // A slow or silent client holds a socket for a bounded time only.
+    const server = createServer(
+      { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 10_000, maxHeaderSize: 32 * 1024 },
+      getRequestListener(app.fetch),
+    );
+    server.maxConnections = 1000;
+    this.server = server;
+    await listen(server, settings.apiHost, settings.apiPort, '--api-port');
+    const { address, port, family } = server.address() as AddressInfo;
+    this.url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+    if (token === '')
+      log.warn('no API token is set, so alerts cannot be resolved: give NTA_API_TOKEN or --api-token-file');
+    log.info({ url: this.url }, 'API and dashboard listen');
+  }
+
+  async stop(): Promise<void> {
+    const { server, pool } = this;
+    if (server?.listening) {
+      // Requests in flight are answered; idle keep-alive connections are not waited for.
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const giveUp = setTimeout(() => server.closeAllConnections(), 5_000);
+      await closed;
+      clearTimeout(giveUp);
+    }
+    await pool?.end();
+  }
+}
+
+/** @param registry takes the API's metrics; one API a registry. */
+export function createApi(settings: ApiSettings & PostgresSettings, log: Logger, registry: Registry): ApiService {
+  return new Api(settings, log, registry);
+}

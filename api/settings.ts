@@ -1,0 +1,102 @@
+/** Settings of the API, and the token they name. */
+import { readFileSync, statSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { Failure, messageOf } from '../runtime/failure.js';
+import { defineOptions, type Settings } from '../runtime/options.js';
+
+export const apiOptions = defineOptions({
+  apiHost: {
+    kind: 'string',
+    env: 'NTA_API_HOST',
+    default: '127.0.0.1',
+    placeholder: '<address>',
+    help: 'address that the API and the dashboard listen on; beyond loopback every request needs the token',
+  },
+  apiPort: {
+    kind: 'integer',
+    env: 'NTA_API_PORT',
+    default: 5000,
+    minimum: 0,
+    maximum: 65_535,
+    unit: 'port',
+    help: 'port of the API and the dashboard; 0 takes a free one',
+  },
+  apiToken: {
+    kind: 'string',
+    env: 'NTA_API_TOKEN',
+    default: '',
+    secret: true,
+    placeholder: '<token>',
+    pattern: { test: /^[\x21-\x7e]{16,512}$/, description: '16 to 512 printable characters without spaces' },
+    help: 'bearer token of the API; prefer the environment variable, flags are visible to other users',
+  },
+  apiTokenFile: {
+    kind: 'string',
+    env: 'NTA_API_TOKEN_FILE',
+    default: '',
+    placeholder: '<file>',
+    help: 'file that holds the token instead',
+  },
+  apiAllowedHosts: {
+    kind: 'list',
+    env: 'NTA_API_ALLOWED_HOSTS',
+    default: [],
+    placeholder: '<name>',
+    help: 'names, besides its addresses and localhost, that browsers may reach the API by (a reverse proxy’s name)',
+  },
+  apiStatementTimeout: {
+    kind: 'duration',
+    env: 'NTA_API_STATEMENT_TIMEOUT',
+    default: 10_000,
+    minimum: 100,
+    maximum: 600_000,
+    help: 'longest time a request’s query may take',
+  },
+});
+export type ApiSettings = Settings<typeof apiOptions>;
+
+/** 127.0.0.0/8, ::1 and the name that stands for them. */
+export function isLoopbackHost(host: string): boolean {
+  const name = host.toLowerCase().replace(/^\[|\]$/g, '');
+  return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'));
+}
+
+/**
+ * The token that requests are held to; empty when none is set, which only a loopback listener may do: it then serves
+ * reads and refuses writes.
+ *
+ * @param warn told when other users of the machine can read the file.
+ * @throws Failure `CONFIGURATION` when the file cannot be read, the token is too weak, or other machines would be served without one.
+ */
+export function readApiToken(settings: ApiSettings, warn: (message: string) => void): string {
+  const token = settings.apiToken !== '' ? settings.apiToken : readTokenFile(settings.apiTokenFile, warn);
+  if (token === '' && !isLoopbackHost(settings.apiHost)) {
+    throw new Failure(
+      'CONFIGURATION',
+      `--api-host ${settings.apiHost} serves other machines, which needs a token: set NTA_API_TOKEN or --api-token-file, or listen on 127.0.0.1`,
+    );
+  }
+  return token;
+}
+
+function readTokenFile(file: string, warn: (message: string) => void): string {
+  if (file === '') return '';
+  let token: string;
+  try {
+    token = readFileSync(file, 'utf8').trim();
+    if ((statSync(file).mode & 0o077) !== 0) warn(`${file} can be read by other users: chmod 600 it`);
+  } catch (error) {
+    throw new Failure(
+      'CONFIGURATION',
+      `--api-token-file: cannot read ${file}: ${messageOf(error)}; give a file that holds the token`,
+      { cause: error },
+    );
+  }
+  if (!apiOptions.apiToken.pattern.test.test(token)) {
+    throw new Failure(
+      'CONFIGURATION',
+      `--api-token-file: the token in ${file} must be ${apiOptions.apiToken.pattern.description}; make one with \`openssl rand -hex 32\``,
+    );
+  }
+  return token;
+}

@@ -1,6 +1,6 @@
 /** A child process under a guardian (guardian.js): started, signalled, stopped, and never left behind. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -130,6 +130,36 @@ function killGroup(pid: number): void {
     // Already gone.
   }
 }
+
+export interface GuardedRun {
+  readonly exit: ProcessExit;
+  /** What the command wrote, both streams. */
+  readonly output: string;
+}
+
+/**
+ * Runs a command to its end; it is killed at once when this process goes away.
+ *
+ * @param options.outputFile is emptied first.
+ * @param onOutput takes the output as it grows.
+ * @throws Failure `PROCESS_START`
+ */
+export async function runGuarded(
+  options: Omit<GuardedProcessOptions, 'stopSequence'>,
+  onOutput: (output: string) => void = () => undefined,
+): Promise<GuardedRun> {
+  writeFileSync(options.outputFile, '', { mode: 0o600 });
+  const guarded = await GuardedProcess.spawn({ ...options, stopSequence: [] });
+  const look = setInterval(() => onOutput(readFileSync(options.outputFile, 'utf8')), OUTPUT_POLL_MS);
+  try {
+    const exit = await guarded.exited;
+    return { exit, output: readFileSync(options.outputFile, 'utf8') };
+  } finally {
+    clearInterval(look);
+  }
+}
+
+const OUTPUT_POLL_MS = 500;
 
 /** How often a process that should end is looked at, milliseconds. */
 const POLL_MS = 50;

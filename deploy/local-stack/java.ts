@@ -1,6 +1,6 @@
 /** The Java and the Maven that the local Kafka needs, found or asked for. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../../runtime/failure.js';
 
@@ -58,21 +58,32 @@ export async function checkJava(environment: NodeJS.ProcessEnv = process.env): P
  * @throws Failure `MAVEN_MISSING`
  */
 export async function checkMaven(environment: NodeJS.ProcessEnv = process.env): Promise<string> {
-  const { error, status, stdout, stderr } = spawnSync('mvn', ['-B', '-Dstyle.color=never', '-version'], {
+  const { status, stdout } = spawnSync('mvn', ['-B', '-Dstyle.color=never', '-version'], {
     encoding: 'utf8',
     env: environment,
   });
-  if (error !== undefined || status !== 0) throw mavenMissing(error ?? new Error(stderr));
+  if (status !== 0) throw mavenMissing();
   return stdout.split('\n', 1)[0] ?? '';
 }
 
 /** For when `mvn` cannot be run. */
-export function mavenMissing(cause: unknown): Failure {
+export function mavenMissing(): Failure {
   return new Failure(
     'MAVEN_MISSING',
     `no "mvn" on the PATH, and the local Kafka is fetched with Apache Maven; install it: ${installCommand()}`,
-    { cause },
   );
+}
+
+export function isOnPath(command: string, environment: NodeJS.ProcessEnv): boolean {
+  const folders = (environment.PATH ?? '').split(':').filter((folder) => folder !== '');
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, command), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
 }
 
 function installCommand(): string {

@@ -10,19 +10,19 @@
  * class data archive (a dump of the loaded classes that the JVM maps at start), which the first stop writes. Stopping
  * the compiler at its first tier would save 0.4 s more at the cost of every request afterwards.
  */
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { promisify } from 'node:util';
-import { Failure, messageOf } from '../../runtime/failure.js';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Failure } from '../../runtime/failure.js';
 import type { Logger } from '../../runtime/log.js';
 import { projectRoot } from '../../runtime/project.js';
-import type { GuardedProcessOptions } from './guarded-process.js';
+import { draftOf, removeAbandonedDrafts } from './draft.js';
+import { type GuardedProcessOptions, runGuarded } from './guarded-process.js';
 import { renderKafkaConfiguration } from './kafka-configuration.js';
 import type { KafkaDistribution } from './kafka-distribution.js';
 import { awaitKafka } from './kafka-readiness.js';
 import { LocalServer, type ServerKind } from './local-server.js';
+import { reasonIn } from './log-tail.js';
 
 export interface KafkaBrokerOptions {
   readonly directory: string;
@@ -74,7 +74,7 @@ function kafkaKind(options: KafkaBrokerOptions): ServerKind {
         overrides: options.properties ?? {},
       };
       if (!existsSync(join(home, DATA))) {
-        await formatStorage(distribution, home, (logDirectory) =>
+        await formatStorage(distribution, home, logs, (logDirectory) =>
           renderKafkaConfiguration({ ...configuration, logDirectory }),
         );
       }
@@ -109,41 +109,30 @@ function kafkaKind(options: KafkaBrokerOptions): ServerKind {
 async function formatStorage(
   distribution: KafkaDistribution,
   home: string,
+  logs: string,
   render: (logDirectory: string) => string,
 ): Promise<void> {
   const draft = `${DATA}.new`;
   rmSync(join(home, draft), { recursive: true, force: true });
   writeFileSync(join(home, `${CONFIGURATION}.new`), render(draft));
-  const clusterId = randomClusterId();
-  const args = [
-    '-XX:TieredStopAtLevel=1',
-    '-XX:+UseSerialGC',
-    '-cp',
-    distribution.classPath,
-    'kafka.tools.StorageTool',
-  ];
-  try {
-    await promisify(execFile)(
-      distribution.java.command,
-      [...args, 'format', '--cluster-id', clusterId, '--config', `${CONFIGURATION}.new`],
-      { cwd: home },
-    );
-  } catch (error) {
-    const { stderr } = error as { stderr?: string };
+  const { exit, output } = await runGuarded({
+    command: distribution.java.command,
+    args: [
+      // A tool that runs for a second need not be compiled well.
+      ...['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-cp', distribution.classPath, 'kafka.tools.StorageTool'],
+      ...['format', '--cluster-id', randomClusterId(), '--config', `${CONFIGURATION}.new`],
+    ],
+    workingDirectory: home,
+    outputFile: join(logs, 'kafka-format.log'),
+  });
+  if (exit.code !== 0) {
     throw new Failure(
       'KAFKA_FORMAT',
-      `cannot format the local Kafka's storage in ${home}: ${reasonOf(stderr ?? '') ?? messageOf(error)}; check that the folder can be written to, or give another --data-dir`,
-      { cause: error },
+      `cannot format the local Kafka's storage in ${home}: ${reasonIn(output) ?? 'no reason given'}; check that the folder can be written to, or give another --data-dir`,
     );
   }
   rmSync(join(home, `${CONFIGURATION}.new`));
   renameSync(join(home, draft), join(home, DATA));
-}
-
-/** The line of a Java stack trace that says why. */
-function reasonOf(output: string): string | undefined {
-  const lines = output.split('\n').filter((line) => line !== '' && !line.startsWith('\tat '));
-  return lines.findLast((line) => /Exception|Error/.test(line)) ?? lines.at(-1);
 }
 
 /** 16 bytes in base64url that do not begin with a hyphen, which the tool would take for a flag. */
@@ -169,8 +158,8 @@ class ClassDataArchive {
   javaOptions(): string[] {
     this.#draft = undefined;
     if (existsSync(this.#path)) return [`-XX:SharedArchiveFile=${this.#path}`, '-Xlog:cds*=off'];
-    this.#removeAbandonedDrafts();
-    this.#draft = `${this.#path}.${randomBytes(6).toString('hex')}`;
+    removeAbandonedDrafts(this.#path);
+    this.#draft = draftOf(this.#path);
     return [`-XX:ArchiveClassesAtExit=${this.#draft}`, '-Xlog:cds*=off'];
   }
 
@@ -179,16 +168,5 @@ class ClassDataArchive {
     if (this.#draft === undefined || !existsSync(this.#draft)) return;
     renameSync(this.#draft, this.#path);
     this.#draft = undefined;
-  }
-
-  /** Of brokers that were killed while writing. */
-  #removeAbandonedDrafts(): void {
-    const folder = dirname(this.#path);
-    const hourAgo = Date.now() - 3_600_000;
-    for (const name of readdirSync(folder)) {
-      const path = join(folder, name);
-      if (name.startsWith(`${basename(this.#path)}.`) && statSync(path).mtimeMs < hourAgo)
-        rmSync(path, { force: true });
-    }
   }
 }

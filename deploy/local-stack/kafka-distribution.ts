@@ -7,14 +7,14 @@
  *
  * NTA_CACHE_DIR, when set, is the cache; otherwise the data directory is.
  */
-import { spawn } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import { Failure } from '../../runtime/failure.js';
 import { projectRoot } from '../../runtime/project.js';
-import { findJava, type Java, mavenMissing } from './java.js';
+import { draftOf, removeAbandonedDrafts } from './draft.js';
+import { type ProcessExit, runGuarded } from './guarded-process.js';
+import { findJava, isOnPath, type Java, mavenMissing } from './java.js';
 
 export interface KafkaDistribution {
   readonly version: string;
@@ -84,11 +84,13 @@ async function fetchInto(
   onProgress: (message: string) => void,
 ): Promise<void> {
   mkdirSync(cache, { recursive: true });
-  const draft = `${folder}.${randomBytes(6).toString('hex')}`;
+  removeAbandonedDrafts(folder);
+  const draft = draftOf(folder);
   try {
     mkdirSync(draft);
     onProgress(`fetching Apache Kafka ${version} with Maven (${DOWNLOAD_SIZE}, once)`);
-    await copyDependencies(join(draft, 'libs'), version, environment, onProgress);
+    await copyDependencies(draft, version, environment, onProgress);
+    rmSync(join(draft, 'maven.log'));
     copyFileSync(POM, join(draft, 'pom.xml'));
     moveIntoPlace(draft, folder);
   } finally {
@@ -99,7 +101,7 @@ async function fetchInto(
 function moveIntoPlace(draft: string, folder: string): void {
   if (existsSync(folder) && !isCurrent(folder)) {
     // From an older pom. A broker that runs from it keeps its jars open.
-    const old = `${draft}.old`;
+    const old = draftOf(folder);
     renameSync(folder, old);
     rmSync(old, { recursive: true, force: true });
   }
@@ -111,46 +113,44 @@ function moveIntoPlace(draft: string, folder: string): void {
   }
 }
 
-function copyDependencies(
-  libs: string,
+async function copyDependencies(
+  draft: string,
   version: string,
   environment: NodeJS.ProcessEnv,
   onProgress: (message: string) => void,
 ): Promise<void> {
-  return new Promise((done, fail) => {
-    const maven = spawn(
-      'mvn',
+  if (!isOnPath('mvn', environment)) throw mavenMissing();
+  const { exit, output } = await runGuarded(
+    {
+      command: 'mvn',
       // Not quiet: its "Downloaded" lines are the progress, its [ERROR] lines the reason of a failure.
-      [
+      args: [
         '-B',
         '-Dstyle.color=never',
         '-f',
         POM,
         'dependency:copy-dependencies',
         '-DincludeScope=runtime',
-        `-DoutputDirectory=${libs}`,
+        `-DoutputDirectory=${join(draft, 'libs')}`,
       ],
-      { env: environment, stdio: ['ignore', 'pipe', 'inherit'] },
-    );
-    const errors: string[] = [];
-    let jars = 0;
-    createInterface({ input: maven.stdout }).on('line', (line) => {
-      if (/Downloaded from .*\.jar /.test(line)) onProgress(`fetching Apache Kafka ${version}: ${++jars} files`);
-      const error = /^\[ERROR\] (.+)/.exec(line)?.[1];
-      if (error !== undefined && errors.length < ERROR_LINES) errors.push(error);
-    });
-    maven.on('error', (error: NodeJS.ErrnoException) => fail(error.code === 'ENOENT' ? mavenMissing(error) : error));
-    maven.on('close', (code) => {
-      if (code === 0) done();
-      else fail(downloadFailure(version, code, errors));
-    });
-  });
+      environment,
+      workingDirectory: draft,
+      outputFile: join(draft, 'maven.log'),
+    },
+    (text) => {
+      const jars = text.match(/Downloaded from .*\.jar /g)?.length ?? 0;
+      if (jars > 0) onProgress(`fetching Apache Kafka ${version}: ${jars} files`);
+    },
+  );
+  if (exit.code === 0) return;
+  const errors = [...output.matchAll(/\[ERROR\] (.+)/g)].map((match) => match[1] ?? '').slice(0, ERROR_LINES);
+  throw downloadFailure(version, exit, errors);
 }
 
-function downloadFailure(version: string, code: number | null, errors: readonly string[]): Failure {
+function downloadFailure(version: string, exit: ProcessExit, errors: readonly string[]): Failure {
   return new Failure(
     'KAFKA_DOWNLOAD',
-    `Maven could not fetch Apache Kafka ${version}: ${errors[0] ?? `exit code ${code}`}; check the network (a mirror or proxy goes into ~/.m2/settings.xml) and try again, or use an existing cluster with --kafka-brokers`,
+    `Maven could not fetch Apache Kafka ${version}: ${errors[0] ?? `it ended with ${exit.signal ?? `code ${exit.code}`}`}; check the network (a mirror or proxy goes into ~/.m2/settings.xml) and try again, or use an existing cluster with --kafka-brokers`,
     { cause: new Error(errors.join('\n')), retriable: true },
   );
 }

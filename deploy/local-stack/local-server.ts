@@ -8,7 +8,7 @@ import { Failure, messageOf } from '../../runtime/failure.js';
 import type { Logger } from '../../runtime/log.js';
 import { awaitLeftovers, GuardedProcess, type GuardedProcessOptions, type ProcessExit } from './guarded-process.js';
 import { choosePort } from './local-ports.js';
-import { logSize, rotateLog, tailLog } from './log-tail.js';
+import { logSize, reasonIn, rotateLog, tailLog } from './log-tail.js';
 import { readServerRecord, writeServerRecord } from './server-record.js';
 
 /** What one kind of server adds. */
@@ -22,7 +22,7 @@ export interface ServerKind {
   readonly portRoles: readonly string[];
   /** How long a start may take, milliseconds. */
   readonly startTimeoutMs: number;
-  /** Files beside the output whose end belongs into the message of a failed start. */
+  /** Files beside the output that may say why it did not start. */
   readonly logFiles: readonly string[];
   /** Whether a start that ended like this may be tried again with other ports, or after a moment. */
   isRetriable(logTail: string): boolean;
@@ -36,7 +36,7 @@ export interface ServerKind {
 
 const MOST_STARTS = 3;
 const RETRY_PAUSE_MS = 500;
-const TAIL_LINES = 15;
+const TAIL_LINES = 30;
 /** More than the longest stop sequence: whoever is left behind is being stopped by its guardian. */
 const LEFTOVER_WAIT_MS = 30_000;
 
@@ -79,7 +79,7 @@ export class LocalServer {
     return this.#failed;
   }
 
-  /** @throws Failure with the kind's code, quoting the end of the log. */
+  /** @throws Failure with the kind's code; its cause is the end of the log. */
   async start(): Promise<void> {
     const record = readServerRecord(this.#recordFile);
     await awaitLeftovers(record.processes, LEFTOVER_WAIT_MS);
@@ -166,23 +166,26 @@ export class LocalServer {
     }
     waiting.abort();
     await guarded.stop();
-    const tail = files.map((file, index) => tailLog(file, TAIL_LINES, before[index])).filter((text) => text !== '');
-    return this.#failure(problem, tail.join('\n'));
+    return this.#failure(problem, files.map((file, index) => tailLog(file, before[index])).join('\n'));
   }
 
   #onExit(guarded: GuardedProcess): void {
     if (this.#process !== guarded) return;
     this.#process = undefined;
-    const tail = [this.#outputFile, ...this.#kind.logFiles].map((file) => tailLog(file, TAIL_LINES)).join('\n');
+    const tail = [this.#outputFile, ...this.#kind.logFiles].map((file) => tailLog(file)).join('\n');
     this.#fail(this.#failure('ended although nobody stopped it', tail));
   }
 
+  /** The message names the likeliest reason; the cause is the end of the log. */
   #failure(problem: string, logTail: string): Failure {
-    const quoted = logTail === '' ? '' : `; its log ends:\n${logTail}`;
+    const reason = reasonIn(logTail);
     return new Failure(
       this.#kind.failureCode,
-      `the local ${this.#kind.title} ${problem}; its logs are in ${join(this.#directory, 'logs')}${quoted}`,
-      { retriable: this.#kind.isRetriable(logTail) },
+      `the local ${this.#kind.title} ${problem}${reason === undefined ? '' : `: ${reason}`}; its logs are in ${join(this.#directory, 'logs')}`,
+      {
+        retriable: this.#kind.isRetriable(logTail),
+        cause: new Error(logTail.split('\n').slice(-TAIL_LINES).join('\n')),
+      },
     );
   }
 }

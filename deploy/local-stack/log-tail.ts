@@ -2,7 +2,8 @@
 import { closeSync, fstatSync, openSync, readSync, renameSync, statSync } from 'node:fs';
 
 const MOST_LOG_BYTES = 10_000_000;
-const TAIL_BYTES = 16_384;
+/** Kafka writes some 20 kB of farewell after the line that says why it gives up. */
+const TAIL_BYTES = 65_536;
 
 /** Moves a log that has grown past 10 MB aside, over the one moved aside before. */
 export function rotateLog(path: string): void {
@@ -13,8 +14,8 @@ export function rotateLog(path: string): void {
   }
 }
 
-/** The last lines of a log, from byte `since` on; empty when there is no log. */
-export function tailLog(path: string, lines: number, since = 0): string {
+/** The end of a log, from byte `since` on; empty when there is no log. */
+export function tailLog(path: string, since = 0): string {
   let descriptor: number;
   try {
     descriptor = openSync(path, 'r');
@@ -26,10 +27,22 @@ export function tailLog(path: string, lines: number, since = 0): string {
     const start = Math.max(size - TAIL_BYTES, since, 0);
     const buffer = Buffer.alloc(Math.max(size - start, 0));
     readSync(descriptor, buffer, 0, buffer.length, start);
-    return buffer.toString('utf8').trimEnd().split('\n').slice(-lines).join('\n');
+    return buffer.toString('utf8').trimEnd();
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** The line of a log that most likely says why its server gave up: a root cause, an error, or else the last line. */
+export function reasonIn(log: string): string | undefined {
+  const lines = log.split('\n').filter((line) => line !== '' && !/^\s+at /.test(line));
+  return (
+    lines.findLast((line) => line.startsWith('Caused by: ')) ??
+    lines.findLast((line) => /\b(FATAL|PANIC)\b/.test(line)) ??
+    lines.findLast((line) => /\bERROR\b/.test(line)) ??
+    lines.findLast((line) => /Exception|error/i.test(line)) ??
+    lines.at(-1)
+  )?.trim();
 }
 
 /** The size of a log in bytes, 0 when there is none. */

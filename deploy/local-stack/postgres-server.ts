@@ -9,16 +9,15 @@
  * <home> is <directory>, except when root starts it below a folder that no other user can enter: then it is a folder
  * of its own below /var/lib/nta, and the log says so.
  */
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import pg from 'pg';
 import { Failure, messageOf } from '../../runtime/failure.js';
 import type { Logger } from '../../runtime/log.js';
-import type { Account, GuardedProcessOptions } from './guarded-process.js';
+import { type Account, type GuardedProcessOptions, runGuarded } from './guarded-process.js';
 import { LocalServer, type ServerKind } from './local-server.js';
+import { reasonIn } from './log-tail.js';
 import { canEnter, postgresAccount, systemFolderFor } from './postgres-account.js';
 import { type PostgresPrograms, providePostgresPrograms } from './postgres-programs.js';
 
@@ -116,7 +115,8 @@ function postgresKind(options: PostgresServerOptions, passwordFile: string): Ser
       const data = join(home, 'postgres');
       if (existsSync(data) && !existsSync(passwordFile)) removeAbandonedData(data, home === directory, passwordFile);
       const password = providePassword(passwordFile);
-      if (!existsSync(data)) await initialise(programs, account, home, data, password);
+      if (!existsSync(data))
+        await initialise(programs, account, home, password, join(directory, 'logs', 'postgres-init.log'));
       removeForeignPidFile(data);
       const settings = { ...SETTINGS, port: String(ports['postgres']), ...options.settings };
       return {
@@ -192,9 +192,10 @@ async function initialise(
   programs: PostgresPrograms,
   account: Account | undefined,
   home: string,
-  data: string,
   password: string,
+  outputFile: string,
 ): Promise<void> {
+  const data = join(home, 'postgres');
   const draft = `${data}.new`;
   const passwordFile = join(home, `postgres-init.${randomBytes(6).toString('hex')}`);
   rmSync(draft, { recursive: true, force: true });
@@ -213,14 +214,20 @@ async function initialise(
     '--builtin-locale=C.UTF-8',
   ];
   try {
-    await promisify(execFile)(programs.initdb, args, { cwd: '/', env: serverEnvironment(), ...account });
-  } catch (error) {
-    const { stderr } = error as { stderr?: string };
-    throw new Failure(
-      'POSTGRES_INIT',
-      `cannot make the local Postgres's data in ${data}: ${(stderr || messageOf(error)).trim().split('\n').at(-1)}; check that the folder can be written to and has room, or give another --data-dir`,
-      { cause: error },
-    );
+    const { exit, output } = await runGuarded({
+      command: programs.initdb,
+      args,
+      workingDirectory: '/',
+      ...(account ? { account } : {}),
+      environment: serverEnvironment(),
+      outputFile,
+    });
+    if (exit.code !== 0) {
+      throw new Failure(
+        'POSTGRES_INIT',
+        `cannot make the local Postgres's data in ${data}: ${reasonIn(output) ?? 'no reason given'}; check that the folder can be written to and has room, or give another --data-dir`,
+      );
+    }
   } finally {
     rmSync(passwordFile, { force: true });
   }

@@ -11,6 +11,7 @@ import { checkPostgres } from '../../runtime/postgres.js';
 import { awaitSignal } from '../../runtime/service.js';
 import { ensureTopics } from '../../runtime/topic-setup.js';
 import { migrate } from '../../sinks/migration.js';
+import { watchLauncher } from '../local-stack/launcher.js';
 import { type LocalStack, startLocalStack } from '../local-stack/local-stack.js';
 import { apiToken } from './api-token.js';
 import { planCapture } from './capture-plan.js';
@@ -64,6 +65,8 @@ export async function runPipeline(given: RunSettings, log: Logger): Promise<numb
   const say = (line: string): void => void (given.json ? process.stderr : process.stdout).write(`${line}\n`);
   const select = selectParts(given);
   const signal = awaitSignal();
+  // Nothing may go on without its `npm start`, and a killed npm passes on no signal.
+  const unwatchLauncher = watchLauncher(() => process.kill(process.pid, 'SIGTERM'));
   const capture = select.capture ? await planCapture(given) : undefined;
 
   const servers: { stack?: LocalStack } = {};
@@ -152,6 +155,7 @@ export async function runPipeline(given: RunSettings, log: Logger): Promise<numb
     say('stopping …');
     return 0;
   } finally {
+    unwatchLauncher();
     await stopAll();
   }
 }

@@ -1,0 +1,190 @@
+/**
+ * Records on their way out: to Kafka, or to the spool while Kafka is away or slow. For each source the order of its
+ * records is that in which they were given, whichever way they go:
+ * a record goes straight to Kafka only while nothing older waits in the spool, and the spool is sent in rounds, with new
+ * records queuing behind it until it is empty and its last round is acknowledged.
+ */
+
+import type { Kafka } from 'kafkajs';
+import type { Failure } from '../runtime/failure.js';
+import type { Logger } from '../runtime/log.js';
+import type { Balance } from './balance.js';
+import type { OutgoingRecord } from './publisher/lane.js';
+import { Publisher } from './publisher/publisher.js';
+import type { Spool } from './spool/spool.js';
+
+/** Bytes in memory for Kafka at which files wait, and live records take the spool. */
+const PENDING_BYTES_MAX = 64 * 1024 * 1024;
+/** Bytes of the spool sent at once, which is also what is sent again after a kill. */
+const ROUND_BYTES = 4 * 1024 * 1024;
+const SYNC_INTERVAL_MS = 1_000;
+const COMPLAINT_INTERVAL_MS = 10_000;
+
+export interface DeliveryOptions {
+  readonly kafka: Kafka;
+  readonly topic: string;
+  readonly spool: Spool | null;
+  readonly onStuck: (failure: Failure) => void;
+}
+
+export class Delivery {
+  readonly publisher: Publisher;
+  private readonly spool: Spool | null;
+  /** Packets of the round under way, by interface: still in the spool as far as a later run is concerned. */
+  private round: readonly OutgoingRecord[] | null = null;
+  private draining: Promise<void> | null = null;
+  private syncTimer: NodeJS.Timeout | undefined;
+  private stopped = false;
+  private complainedAt = Number.NEGATIVE_INFINITY;
+  /** Bytes cut from the spool of an earlier run because they were torn or damaged. */
+  tornBytes = 0;
+
+  constructor(
+    options: DeliveryOptions,
+    private readonly balance: Balance,
+    private readonly log: Logger,
+  ) {
+    this.spool = options.spool;
+    this.publisher = new Publisher(
+      options.kafka,
+      options.topic,
+      {
+        onPublished: (interfaceName, packets) => {
+          this.balance.of(interfaceName).published += packets;
+        },
+        onRefused: (interfaceName, packets, reason) => {
+          this.balance.of(interfaceName).dropped.refused += packets;
+          this.log.error(
+            { interface: interfaceName, packets, reason },
+            'Kafka refuses a record for good; it is dropped',
+          );
+        },
+        onStuck: options.onStuck,
+      },
+      log,
+    );
+  }
+
+  async start(): Promise<void> {
+    await this.publisher.start();
+    if (this.spool === null) return;
+    this.recover(this.spool);
+    this.syncTimer = setInterval(() => this.spool?.sync(), SYNC_INTERVAL_MS);
+    this.drain();
+  }
+
+  get spoolBytes(): number {
+    return this.spool?.bytes ?? 0;
+  }
+
+  /** Live traffic: never waits. */
+  put(record: OutgoingRecord): void {
+    const { publisher, spool } = this;
+    if (spool === null || (!this.isSpooling && publisher.pendingBytes < PENDING_BYTES_MAX && !publisher.isAway)) {
+      publisher.publish(record);
+      return;
+    }
+    const { key, value, packets, interfaceName } = record;
+    const counts = this.balance.of(interfaceName);
+    counts.spooled += packets;
+    const refusal = spool.append({ key: key.toString(), value, packets, interfaceName });
+    if (refusal !== null && performance.now() - this.complainedAt > COMPLAINT_INTERVAL_MS) {
+      this.complainedAt = performance.now();
+      this.log.error({ reason: refusal.message }, 'the spool cannot be written; packets are dropped');
+    }
+    this.drain();
+  }
+
+  /** Files: straight to Kafka, whoever reads them waits for `hasRoom`. */
+  publish(record: OutgoingRecord): void {
+    this.publisher.publish(record);
+  }
+
+  get hasRoom(): boolean {
+    return this.publisher.pendingBytes < PENDING_BYTES_MAX;
+  }
+
+  /** Resolves when files may go on. */
+  async room(): Promise<void> {
+    await this.publisher.settled(PENDING_BYTES_MAX / 2);
+  }
+
+  /** A record without packets to every partition; left out while older records wait, for it must not overtake them. */
+  tick(key: Buffer, value: Buffer): void {
+    if (!this.isSpooling && !this.publisher.isAway) this.publisher.broadcast(key, value);
+  }
+
+  /** Resolves when everything given so far, and what the spool holds, has been acknowledged. */
+  async settled(): Promise<void> {
+    for (;;) {
+      await this.publisher.settled();
+      if (this.spool === null || !this.isSpooling || this.stopped) return;
+      await this.draining;
+    }
+  }
+
+  /** Ends without waiting; what is not acknowledged goes to the spool in front of what is there, for the next run. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearInterval(this.syncTimer);
+    const left = await this.publisher.stop();
+    await this.draining;
+    const { spool, round } = this;
+    if (spool === null) return;
+    const packets = left.filter((record) => record.packets > 0);
+    for (const { interfaceName, packets: count } of packets) this.balance.of(interfaceName).spooled += count;
+    // A round was never acknowledged to the spool, so its records are there still. Those of it that Kafka took before
+    // it went away are sent again by the next run.
+    if (round === null) {
+      const refusal = spool.prepend(packets.map((record) => ({ ...record, key: record.key.toString() })));
+      if (refusal !== null)
+        this.log.error({ reason: refusal.message }, 'the spool cannot be written; packets are lost');
+    }
+    spool.close();
+    const { spooled } = this.balance.total();
+    if (spooled > 0) this.log.warn({ packets: spooled }, 'packets stay in the spool; the next run sends them');
+  }
+
+  private get isSpooling(): boolean {
+    return this.round !== null || (this.spool !== null && !this.spool.isEmpty);
+  }
+
+  private recover(spool: Spool): void {
+    const { records, packets, tornBytes } = spool.open();
+    this.tornBytes = tornBytes;
+    for (const [interfaceName, count] of packets) {
+      const counts = this.balance.of(interfaceName);
+      counts.seen += count;
+      counts.recovered += count;
+      counts.spooled += count;
+    }
+    if (tornBytes > 0)
+      this.log.warn({ bytes: tornBytes }, 'the end of the spool was torn by a kill and has been cut off');
+    if (records > 0) this.log.info({ records }, 'the spool of the last run is sent first');
+  }
+
+  private drain(): void {
+    if (this.draining !== null || this.stopped) return;
+    this.draining = this.sendRounds().finally(() => {
+      this.draining = null;
+    });
+  }
+
+  private async sendRounds(): Promise<void> {
+    const spool = this.spool!;
+    while (!spool.isEmpty && !this.stopped) {
+      // What went to Kafka directly is older than everything in the spool.
+      await this.publisher.settled();
+      if (this.stopped) return;
+      this.round = spool.read(ROUND_BYTES).map((record) => ({ ...record, key: Buffer.from(record.key) }));
+      for (const record of this.round) {
+        this.balance.of(record.interfaceName).spooled -= record.packets;
+        this.publisher.publish(record);
+      }
+      await this.publisher.settled();
+      if (this.stopped) return;
+      spool.acknowledge();
+      this.round = null;
+    }
+  }
+}

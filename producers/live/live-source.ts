@@ -1,0 +1,192 @@
+/**
+ * Live traffic of one interface: runs an engine, hands its frames on, and starts it again with growing pauses when it
+ * dies or the interface goes away. The time without a capture is logged and counted.
+ */
+import { Failure } from '../../runtime/failure.js';
+import type { Logger } from '../../runtime/log.js';
+import { CaptureParser } from '../capture-file/parser.js';
+import type { SourceIntake } from '../intake.js';
+import { type Engine, type EngineDefinition, type EngineExit, type EngineOptions, startEngine } from './engine.js';
+
+const PAUSE_MIN_MS = 250;
+const PAUSE_MAX_MS = 5_000;
+/** An engine that lived this long was well: the next pause is the shortest again. */
+const WELL_AFTER_MS = 10_000;
+const STATISTICS_INTERVAL_MS = 1_000;
+/** How long an engine may take to say that it listens, milliseconds. */
+const BEGIN_TIMEOUT_MS = 10_000;
+
+export class LiveSource {
+  private engine: Engine | null = null;
+  private stopping = false;
+  private timer: NodeJS.Timeout | undefined;
+  private wakeUp: (() => void) | null = null;
+  private header: { resolve: () => void } | null = null;
+  private running: Promise<void> = Promise.resolve();
+  /** Of the present engine, what has been counted already. */
+  private countedDrops = 0;
+  /** Whether an engine is capturing now. */
+  up = false;
+  restarts = 0;
+  private downSince: number | null = null;
+  private pastGapsMs = 0;
+
+  constructor(
+    private readonly definition: EngineDefinition,
+    private readonly options: EngineOptions,
+    private readonly intake: SourceIntake,
+    private readonly log: Logger,
+  ) {}
+
+  /**
+   * Resolves when the first engine captures.
+   *
+   * @throws Failure `CAPTURE_PERMISSION`, `INTERFACE_MISSING`, `CAPTURE_ENGINE`.
+   */
+  async start(): Promise<void> {
+    const exited = this.launch();
+    const begun = await Promise.race([exited, this.awaitHeader()]);
+    if (begun !== null) throw explain(this.options.interface, begun);
+    this.timer = setInterval(() => this.poll(), STATISTICS_INTERVAL_MS);
+    this.running = this.supervise(exited);
+  }
+
+  get name(): string {
+    return this.options.interface;
+  }
+
+  /** Time without a capture since the first began, milliseconds. */
+  get gapMs(): number {
+    return this.pastGapsMs + (this.downSince === null ? 0 : performance.now() - this.downSince);
+  }
+
+  /** Ends the engine and resolves when all that it captured has been handed on. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    clearInterval(this.timer);
+    this.engine?.stop();
+    this.wakeUp?.();
+    await this.running;
+  }
+
+  /** The pcap header comes as soon as the engine has opened the interface. */
+  private awaitHeader(): Promise<null> {
+    return new Promise((resolve, reject) => {
+      const timeout = setTimeout(() => {
+        this.engine?.stop();
+        reject(
+          new Failure('CAPTURE_ENGINE', `${this.definition.name} does not start on ${this.options.interface}`, {
+            retriable: true,
+          }),
+        );
+      }, BEGIN_TIMEOUT_MS);
+      this.header = {
+        resolve: () => {
+          clearTimeout(timeout);
+          resolve(null);
+        },
+      };
+    });
+  }
+
+  private launch(): Promise<EngineExit> {
+    const engine = startEngine(this.definition, this.options);
+    this.engine = engine;
+    this.countedDrops = 0;
+    const parser = new CaptureParser(this.intake);
+    engine.output.on('data', (chunk: Buffer) => {
+      if (!this.up) this.onBegun();
+      const failure = parser.push(chunk);
+      if (failure !== null) {
+        this.log.error({ interface: this.options.interface, reason: failure.message }, 'the engine writes no capture');
+        engine.stop();
+      }
+    });
+    return engine.exited.then((exit) => {
+      this.countDrops(engine);
+      this.up = false;
+      return exit;
+    });
+  }
+
+  private onBegun(): void {
+    this.up = true;
+    if (this.downSince !== null) {
+      const gapMs = Math.round(performance.now() - this.downSince);
+      this.pastGapsMs += gapMs;
+      this.downSince = null;
+      this.log.warn(
+        { interface: this.options.interface, gapMs },
+        'the capture goes on; what passed meanwhile is not in it',
+      );
+    }
+    this.header?.resolve();
+    this.header = null;
+  }
+
+  private async supervise(first: Promise<EngineExit>): Promise<void> {
+    let pause = PAUSE_MIN_MS;
+    let exited = first;
+    let launchedAt = performance.now();
+    for (;;) {
+      const exit = await exited;
+      if (this.stopping) return;
+      const details = { interface: this.options.interface, reason: exit.message, code: exit.code, signal: exit.signal };
+      if (this.downSince === null) {
+        this.downSince = performance.now();
+        this.log.error(details, 'the capture has stopped; it is started again');
+      } else this.log.debug(details, 'the capture does not start yet');
+      if (performance.now() - launchedAt > WELL_AFTER_MS) pause = PAUSE_MIN_MS;
+      await this.sleep(pause);
+      if (this.stopping) return;
+      pause = Math.min(pause * 2, PAUSE_MAX_MS);
+      this.restarts++;
+      launchedAt = performance.now();
+      exited = this.launch();
+    }
+  }
+
+  private poll(): void {
+    const engine = this.engine;
+    if (engine === null || !this.up) return;
+    this.countDrops(engine);
+    engine.refresh();
+  }
+
+  /** What the kernel dropped was on the wire, so it was seen. */
+  private countDrops(engine: Engine): void {
+    const { dropped } = engine.statistics;
+    const more = dropped - this.countedDrops;
+    if (more <= 0) return;
+    this.countedDrops = dropped;
+    this.intake.counts.seen += more;
+    this.intake.counts.dropped.kernel_dropped += more;
+  }
+
+  private sleep(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+function explain(interfaceName: string, exit: EngineExit): Failure {
+  const reason = exit.message === '' ? `it ended with code ${exit.code ?? exit.signal}` : exit.message;
+  if (/permission|not permitted/i.test(reason)) {
+    return new Failure(
+      'CAPTURE_PERMISSION',
+      `may not capture on ${interfaceName}: ${reason}; run as root, or once: sudo setcap cap_net_raw,cap_net_admin=eip "$(command -v tcpdump)"`,
+    );
+  }
+  if (/no such device|doesn't exist|not up|went down/i.test(reason)) {
+    return new Failure(
+      'INTERFACE_MISSING',
+      `cannot capture on ${interfaceName}: ${reason}; nta interfaces lists what there is`,
+    );
+  }
+  return new Failure('CAPTURE_ENGINE', `cannot capture on ${interfaceName}: ${reason}`);
+}

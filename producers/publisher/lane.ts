@@ -1,0 +1,105 @@
+/**
+ * The records of one partition on their way: a queue and at most one request. One request at a time keeps their order;
+ * a request that fails is sent again unchanged, under the same sequence numbers, so that the broker recognises what it
+ * has already written (KIP-98). One partition a request on purpose: of a request to several brokers kafkajs repeats
+ * everything when one of them fails for long, and what the others had written would be there twice.
+ */
+
+/** A record ready for Kafka. */
+export interface OutgoingRecord {
+  readonly key: Buffer;
+  readonly value: Buffer;
+  readonly packets: number;
+  /** Whose packets they are in the balance. */
+  readonly interfaceName: string;
+}
+
+/** Bytes of one request, unless one record alone is larger: below the 1 MiB that brokers take by default. */
+const REQUEST_BYTES_MAX = 900 * 1024;
+/** kafkajs copies the records of a request once for each of them, so many small ones go in several requests. */
+const REQUEST_RECORDS_MAX = 1000;
+
+/** What became of a request: `later` sends it again, `refused` gives its only record up. */
+export type SendOutcome = 'sent' | 'later' | 'too_large' | 'refused';
+
+export type SendRequest = (partition: number, records: readonly OutgoingRecord[]) => Promise<SendOutcome>;
+
+export interface LaneListener {
+  onSent(records: readonly OutgoingRecord[]): void;
+  onRefused(record: OutgoingRecord): void;
+}
+
+export class Lane {
+  private queue: OutgoingRecord[] = [];
+  /** How many of `queue`'s first records have been sent; they are cut off in bulk. */
+  private head = 0;
+  private recordsMax = REQUEST_RECORDS_MAX;
+  private running = false;
+  private stopped = false;
+  /** When the request under way was first sent, `performance.now()`; null when there is none. */
+  busySince: number | null = null;
+
+  constructor(
+    private readonly partition: number,
+    private readonly send: SendRequest,
+    private readonly listener: LaneListener,
+  ) {}
+
+  push(record: OutgoingRecord): void {
+    this.queue.push(record);
+    if (!this.running && !this.stopped) void this.run();
+  }
+
+  /** Sends nothing more, and gives back what was not sent, in order; the request under way, if any, is among it. */
+  halt(): OutgoingRecord[] {
+    this.stopped = true;
+    const left = this.queue.slice(this.head);
+    this.queue = [];
+    this.head = 0;
+    return left;
+  }
+
+  private async run(): Promise<void> {
+    this.running = true;
+    // Whatever else is pushed in this turn goes into the same request.
+    await Promise.resolve();
+    while (this.head < this.queue.length && !this.stopped) {
+      const records = this.nextRequest();
+      this.busySince = performance.now();
+      let outcome = await this.send(this.partition, records);
+      while (outcome === 'later' && !this.stopped) outcome = await this.send(this.partition, records);
+      if (this.stopped) break;
+      this.busySince = null;
+      if (outcome === 'too_large' && records.length > 1) {
+        this.recordsMax = Math.ceil(records.length / 2);
+        continue;
+      }
+      this.head += records.length;
+      if (outcome === 'sent') this.listener.onSent(records);
+      else for (const record of records) this.listener.onRefused(record);
+      this.recordsMax = REQUEST_RECORDS_MAX;
+      if (this.head === this.queue.length) {
+        this.queue = [];
+        this.head = 0;
+      } else if (this.head > 4096 && this.head * 2 > this.queue.length) {
+        this.queue = this.queue.slice(this.head);
+        this.head = 0;
+      }
+    }
+    this.running = false;
+  }
+
+  /** The first records that fit a request. */
+  private nextRequest(): OutgoingRecord[] {
+    const { queue, head } = this;
+    let bytes = 0;
+    let end = head;
+    while (end < queue.length && end - head < this.recordsMax) {
+      const size = queue[end]!.value.length + queue[end]!.key.length;
+      if (end > head && bytes + size > REQUEST_BYTES_MAX) break;
+      bytes += size;
+      end++;
+    }
+    return queue.slice(head, end);
+  }
+}

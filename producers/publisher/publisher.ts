@@ -1,0 +1,245 @@
+/**
+ * Publishes records to the topic `packets`: an idempotent producer, acknowledged by all in-sync replicas, in order for
+ * each source. Counts as published what Kafka has acknowledged, and nothing else. It never gives up on its own: while
+ * no broker answers it goes on trying, and whoever feeds it decides by `isAway` and `pendingBytes` to wait or to spool.
+ */
+import { type Kafka, KafkaJSError, type Producer } from 'kafkajs';
+import { Failure, messageOf } from '../../runtime/failure.js';
+import type { Logger } from '../../runtime/log.js';
+import { Lane, type OutgoingRecord, type SendOutcome } from './lane.js';
+import { partitionOf } from './partition.js';
+
+/** Kafka's error codes that concern one record or the producer's session, https://kafka.apache.org/protocol#protocol_error_codes */
+const MESSAGE_TOO_LARGE = 'MESSAGE_TOO_LARGE';
+const RECORD_LIST_TOO_LARGE = 'RECORD_LIST_TOO_LARGE';
+const RECORD_REFUSED = new Set(['INVALID_RECORD', 'INVALID_TIMESTAMP', 'CORRUPT_MESSAGE']);
+/** The broker has forgotten this producer or its sequence (log deleted, unclean election): a new session is needed. */
+const SESSION_LOST = new Set([
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'UNKNOWN_PRODUCER_ID',
+  'INVALID_PRODUCER_EPOCH',
+  'INVALID_PRODUCER_ID_MAPPING',
+  'PRODUCER_FENCED',
+]);
+/** Waiting will not mend these: somebody has to change something on the cluster. */
+const NEEDS_SOMEONE = new Set([
+  'TOPIC_AUTHORIZATION_FAILED',
+  'CLUSTER_AUTHORIZATION_FAILED',
+  'INVALID_TOPIC_EXCEPTION',
+  'UNSUPPORTED_VERSION',
+]);
+
+/** How long a request may be under way before Kafka counts as away, milliseconds. */
+const AWAY_AFTER_MS = 2_000;
+const PAUSE_MIN_MS = 50;
+const PAUSE_MAX_MS = 2_000;
+/** At most one log line about the same trouble in this time, milliseconds. */
+const COMPLAINT_INTERVAL_MS = 10_000;
+
+export interface PublisherListener {
+  onPublished(interfaceName: string, packets: number): void;
+  /** The broker refuses the record for good. */
+  onRefused(interfaceName: string, packets: number, reason: string): void;
+  /** Kafka refuses in a way that waiting does not mend; the publisher goes on trying. */
+  onStuck(failure: Failure): void;
+}
+
+export class Publisher {
+  private producer: Producer | null = null;
+  private renewal: Promise<void> | null = null;
+  private lanes: Lane[] = [];
+  private waiting: { bytes: number; resolve: () => void }[] = [];
+  private complainedAt = Number.NEGATIVE_INFINITY;
+  private stopped = false;
+  private lastReason = '';
+  /** Bytes accepted and not yet acknowledged. */
+  pendingBytes = 0;
+  /** Requests that had to be sent again, and sessions that had to be renewed. */
+  retries = 0;
+  renewals = 0;
+  records = 0;
+
+  constructor(
+    private readonly kafka: Kafka,
+    private readonly topic: string,
+    private readonly listener: PublisherListener,
+    private readonly log: Logger,
+  ) {}
+
+  /** @throws Failure `TOPIC_MISSING`; what kafkajs throws when no broker answers. */
+  async start(): Promise<void> {
+    const partitions = await this.countPartitions();
+    this.producer = await this.connectProducer();
+    const listener = {
+      onSent: (records: readonly OutgoingRecord[]) => {
+        for (const record of records) {
+          this.records++;
+          if (record.packets > 0) this.listener.onPublished(record.interfaceName, record.packets);
+          this.release(record);
+        }
+      },
+      onRefused: (record: OutgoingRecord) => {
+        this.listener.onRefused(record.interfaceName, record.packets, this.lastReason);
+        this.release(record);
+      },
+    };
+    const send = (partition: number, records: readonly OutgoingRecord[]) => this.send(partition, records);
+    this.lanes = Array.from({ length: partitions }, (_, partition) => new Lane(partition, send, listener));
+  }
+
+  get partitions(): number {
+    return this.lanes.length;
+  }
+
+  /** Whether a request has been waiting for so long that Kafka is to be taken as away. */
+  get isAway(): boolean {
+    const now = performance.now();
+    return this.lanes.some((lane) => lane.busySince !== null && now - lane.busySince > AWAY_AFTER_MS);
+  }
+
+  publish(record: OutgoingRecord): void {
+    this.publishTo(partitionOf(record.key, this.lanes.length), record);
+  }
+
+  /** The same record without packets to every partition. */
+  broadcast(key: Buffer, value: Buffer): void {
+    for (let partition = 0; partition < this.lanes.length; partition++) {
+      this.publishTo(partition, { key, value, packets: 0, interfaceName: '' });
+    }
+  }
+
+  private publishTo(partition: number, record: OutgoingRecord): void {
+    this.pendingBytes += sizeOf(record);
+    this.lanes[partition]!.push(record);
+  }
+
+  /** Resolves when at most `bytes` are pending. */
+  async settled(bytes = 0): Promise<void> {
+    if (this.pendingBytes <= bytes || this.stopped) return;
+    await new Promise<void>((resolve) => this.waiting.push({ bytes, resolve }));
+  }
+
+  /**
+   * Ends without waiting any longer and gives back what Kafka has not acknowledged, in order for each source; `settled`
+   * first leaves nothing.
+   */
+  async stop(): Promise<OutgoingRecord[]> {
+    this.stopped = true;
+    const left = this.lanes.flatMap((lane) => lane.halt());
+    this.pendingBytes = 0;
+    this.wake();
+    await this.renewal?.catch(() => undefined);
+    await this.producer?.disconnect().catch(() => undefined);
+    return left;
+  }
+
+  private release(record: OutgoingRecord): void {
+    this.pendingBytes -= sizeOf(record);
+    if (this.waiting.length > 0) this.wake();
+  }
+
+  private wake(): void {
+    const ready = this.waiting.filter(({ bytes }) => this.stopped || this.pendingBytes <= bytes);
+    if (ready.length === 0) return;
+    this.waiting = this.waiting.filter((waiter) => !ready.includes(waiter));
+    for (const { resolve } of ready) resolve();
+  }
+
+  private async countPartitions(): Promise<number> {
+    const admin = this.kafka.admin();
+    try {
+      await admin.connect();
+      const topics = await admin.listTopics();
+      if (!topics.includes(this.topic)) {
+        throw new Failure('TOPIC_MISSING', `Kafka has no topic "${this.topic}": create it with nta setup`);
+      }
+      const { topics: found } = await admin.fetchTopicMetadata({ topics: [this.topic] });
+      return found[0]!.partitions.length;
+    } finally {
+      await admin.disconnect().catch(() => undefined);
+    }
+  }
+
+  private async connectProducer(): Promise<Producer> {
+    const producer = this.kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 5,
+      allowAutoTopicCreation: false,
+      createPartitioner:
+        () =>
+        ({ message }) =>
+          message.partition!,
+      retry: { initialRetryTime: PAUSE_MIN_MS, maxRetryTime: 500, retries: 2 },
+    });
+    await producer.connect();
+    return producer;
+  }
+
+  private async send(partition: number, records: readonly OutgoingRecord[]): Promise<SendOutcome> {
+    try {
+      await this.renewal;
+      const messages = records.map(({ key, value }) => ({ key, value, partition }));
+      await this.producer!.send({ topic: this.topic, acks: -1, messages });
+      this.pause = PAUSE_MIN_MS;
+      return 'sent';
+    } catch (error) {
+      if (this.stopped) return 'later';
+      return this.judge(error);
+    }
+  }
+
+  private pause = PAUSE_MIN_MS;
+
+  private async judge(error: unknown): Promise<SendOutcome> {
+    const type = errorType(error);
+    this.lastReason = type;
+    if (type === MESSAGE_TOO_LARGE || type === RECORD_LIST_TOO_LARGE) return 'too_large';
+    if (RECORD_REFUSED.has(type)) return 'refused';
+    this.retries++;
+    if (SESSION_LOST.has(type)) {
+      this.log.warn(
+        { type },
+        'Kafka has lost the producer session; a new one is opened, records of one request may repeat',
+      );
+      this.renewal ??= this.renew().finally(() => {
+        this.renewal = null;
+      });
+      return 'later';
+    }
+    if (performance.now() - this.complainedAt > COMPLAINT_INTERVAL_MS) {
+      this.complainedAt = performance.now();
+      this.log.warn({ type, pendingBytes: this.pendingBytes }, `Kafka does not take records: ${messageOf(error)}`);
+    }
+    if (NEEDS_SOMEONE.has(type)) {
+      const remedy = 'check the topic and the ACLs of this user';
+      this.listener.onStuck(
+        new Failure('KAFKA_REFUSED', `Kafka refuses records on "${this.topic}": ${messageOf(error)}; ${remedy}`, {
+          cause: error,
+        }),
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, this.pause));
+    this.pause = Math.min(this.pause * 2, PAUSE_MAX_MS);
+    return 'later';
+  }
+
+  private async renew(): Promise<void> {
+    this.renewals++;
+    const old = this.producer;
+    this.producer = await this.connectProducer();
+    await old?.disconnect().catch(() => undefined);
+  }
+}
+
+function sizeOf(record: OutgoingRecord): number {
+  return record.key.length + record.value.length;
+}
+
+/** Kafka's name of an error, else the name of kafkajs's class; retries wrap what they met last. */
+function errorType(error: unknown): string {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if ('type' in cause && typeof cause.type === 'string') return cause.type;
+    if (!(cause instanceof KafkaJSError) || !(cause.cause instanceof Error)) return cause.name;
+  }
+  return 'unknown';
+}

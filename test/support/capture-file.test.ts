@@ -65,7 +65,7 @@ test('pcapng: sections, interfaces with their own resolution, all kinds of block
         { kind: 'interface', timestampResolution: 3, timestampOffset: 1_000_000_000 },
         enhanced(0, TIME + 123_456),
         enhanced(1, TIME + 0.25),
-        { kind: 'unknown', type: 0x40000bad, body: Buffer.from('skip me') },
+        { kind: 'unknown', type: 0x7777, body: Buffer.from('skip me') },
         enhanced(2, TIME + SECOND / 2),
         enhanced(3, TIME + 7000),
       ],

@@ -159,7 +159,7 @@ const CASES: readonly Case[] = [
     name: 'QinQ',
     frame: frames.ethernet({}, frames.qinq(100, 7, inner)),
     layers: ['ieee8021ad', 'vlan', 'ip'],
-    fields: { vlans: [7] },
+    fields: { vlans: [100, 7] },
   },
   { name: 'MPLS', frame: frames.ethernet({}, frames.mpls([16, 17], inner)), layers: ['mpls', 'ip', 'tcp'] },
   {

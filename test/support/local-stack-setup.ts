@@ -9,15 +9,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import type { TestProject } from 'vitest/node';
 import { removeLocalStackData, startLocalStack } from '../../deploy/local-stack/local-stack.js';
-import type { PostgresConnection } from '../../deploy/local-stack/postgres-server.js';
 import { projectRoot } from '../../runtime/project.js';
-
-declare module 'vitest' {
-  interface ProvidedContext {
-    kafkaBrokers: string[];
-    postgres: PostgresConnection;
-  }
-}
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   // Fetched Kafka jars serve every run of this clone.

@@ -19,7 +19,14 @@ import {
 import type { PostgresConnection } from '../../deploy/local-stack/postgres-server.js';
 import type { KafkaSettings } from '../../runtime/kafka.js';
 import type { PostgresSettings } from '../../runtime/postgres.js';
-import './local-stack-setup.js';
+
+declare module 'vitest' {
+  /** What the global setup of the integration tests hands over. */
+  interface ProvidedContext {
+    kafkaBrokers: string[];
+    postgres: PostgresConnection;
+  }
+}
 
 export interface TestTopics {
   /** Put in front of every topic and group of the test. */
@@ -85,20 +92,19 @@ export async function startPrivateStack(
   options: Pick<LocalStackOptions, 'kafka' | 'postgres'> & Partial<LocalStackOptions>,
 ): Promise<PrivateStack> {
   const dataDir = options.dataDir ?? createDataDirectory();
-  try {
-    const stack = await startLocalStack({ log: testLog(), ...options, dataDir });
-    return {
-      ...stack,
-      dataDir,
-      remove: async () => {
-        await stack.stop();
-        removeLocalStackData(dataDir);
-      },
-    };
-  } catch (error) {
-    removeLocalStackData(dataDir);
+  const stack = await startLocalStack({ log: testLog(), ...options, dataDir }).catch((error: unknown) => {
+    // A directory that was given may hold data, or belong to a run.
+    if (options.dataDir === undefined) removeLocalStackData(dataDir);
     throw error;
-  }
+  });
+  return {
+    ...stack,
+    dataDir,
+    remove: async () => {
+      await stack.stop();
+      removeLocalStackData(dataDir);
+    },
+  };
 }
 
 /** An empty folder that the user who runs Postgres can enter. */
@@ -130,6 +136,22 @@ export function postgresSettings(connection: PostgresConnection): PostgresSettin
     dbSslmode: 'disable',
     dbSslCa: '',
     dbMaxConn: 10,
+  };
+}
+
+/** For the environment of a process under test: the shared or given servers, and the test's corner of them. */
+export function stackEnvironment(topics?: TestTopics, database?: TestDatabase): Record<string, string> {
+  return {
+    ...(topics ? { KAFKA_BROKERS: topics.brokers.join(','), NTA_TOPIC_PREFIX: topics.prefix } : {}),
+    ...(database
+      ? {
+          DB_HOST: database.connection.host,
+          DB_PORT: String(database.connection.port),
+          DB_NAME: database.connection.database,
+          DB_USER: database.connection.user,
+          DB_PASSWORD: database.connection.password,
+        }
+      : {}),
   };
 }
 

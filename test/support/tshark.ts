@@ -19,11 +19,9 @@ export interface TsharkFrame {
   readonly capturedLength: number;
   /** All layers, outermost first: ["eth", "ethertype", "ip", "tcp"]. */
   readonly layers: readonly string[];
-  /** How tshark names the link type of the frame (wtap encapsulation number). */
-  readonly encapsulation: number;
   readonly sourceMac: string | undefined;
   readonly destinationMac: string | undefined;
-  /** VLAN ids, outermost first. */
+  /** VLAN ids of all tags, service and customer, outermost first. */
   readonly vlans: readonly number[];
   /** EtherTypes, outermost first: of the Ethernet header, then of each tag. */
   readonly etherTypes: readonly number[];
@@ -96,6 +94,7 @@ const FIELDS = [
   'eth.dst',
   'sll.src.eth',
   'vlan.id',
+  'ieee8021ad.id',
   'eth.type',
   'vlan.etype',
   'sll.etype',
@@ -166,7 +165,9 @@ export class TsharkError extends Error {
   }
 }
 
-/** Every frame of a capture. Throws `TsharkError` after the last frame when tshark does not read to the end. */
+/**
+ * Every frame of a capture. Blocks of a pcapng file that hold no packet (custom blocks, a journal) are left out, although
+ * tshark numbers them. Throws `TsharkError` after the last frame when tshark does not read to the end. */
 export async function* tsharkFrames(path: string, options: TsharkOptions = {}): AsyncGenerator<TsharkFrame, void> {
   const tool = findTool('tshark');
   if (tool === undefined) throw new TsharkError(path, null, 'tshark is not installed', 0);
@@ -183,7 +184,9 @@ export async function* tsharkFrames(path: string, options: TsharkOptions = {}): 
   let frames = 0;
   try {
     for await (const line of createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY })) {
-      yield parseFrame(line);
+      const frame = parseFrame(line);
+      if (frame === undefined) continue;
+      yield frame;
       frames++;
     }
     const exitCode = await exit;
@@ -237,7 +240,7 @@ function tsharkArguments(path: string, options: TsharkOptions): string[] {
   ];
 }
 
-function parseFrame(line: string): TsharkFrame {
+function parseFrame(line: string): TsharkFrame | undefined {
   const cells = line.split(SEPARATOR);
   const all = (field: Field): string[] => {
     const cell = cells[FIELDS.indexOf(field)] ?? '';
@@ -246,6 +249,7 @@ function parseFrame(line: string): TsharkFrame {
   const text = (field: Field): string | undefined => all(field)[0];
   const numbers = (field: Field): number[] => all(field).map(Number);
   const number = (field: Field): number | undefined => numbers(field)[0];
+  if (text('frame.encap_type') === undefined) return undefined;
   const moreFragments = text('ip.flags.mf');
   return {
     frame: number('frame.number')!,
@@ -253,10 +257,12 @@ function parseFrame(line: string): TsharkFrame {
     frameLength: number('frame.len')!,
     capturedLength: number('frame.cap_len')!,
     layers: (text('frame.protocols') ?? '').split(':'),
-    encapsulation: number('frame.encap_type')!,
     sourceMac: text('eth.src') ?? text('sll.src.eth'),
     destinationMac: text('eth.dst'),
-    vlans: numbers('vlan.id'),
+    vlans: inLayerOrder(text('frame.protocols') ?? '', {
+      ieee8021ad: numbers('ieee8021ad.id'),
+      vlan: numbers('vlan.id'),
+    }),
     etherTypes: [...numbers('sll.etype'), ...numbers('eth.type'), ...numbers('vlan.etype')],
     ipv4Source: text('ip.src'),
     ipv4Destination: text('ip.dst'),
@@ -318,4 +324,17 @@ function epochNanoseconds(text: string): bigint {
 /** tshark prints fragment offsets as the header has them, in units of 8 bytes. */
 function eightfold(offset: number | undefined): number | undefined {
   return offset === undefined ? undefined : offset * 8;
+}
+
+/** The values of several layers' fields, in the order in which the layers stand in the frame. */
+function inLayerOrder(layers: string, values: Readonly<Record<string, readonly number[]>>): number[] {
+  const taken: Record<string, number> = {};
+  const ordered: number[] = [];
+  for (const layer of layers.split(':')) {
+    const index = taken[layer] ?? 0;
+    const value = values[layer]?.[index];
+    taken[layer] = index + 1;
+    if (value !== undefined) ordered.push(value);
+  }
+  return ordered;
 }

@@ -78,12 +78,15 @@ export class NetworkList {
  */
 export function parseNetwork(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
   if (text.includes('/')) {
-    if (!ipaddr.isValidCIDR(text)) throw new Error(`${JSON.stringify(text)} is no network, such as 192.0.2.0/24 or 2001:db8::/32`);
+    if (!ipaddr.isValidCIDR(text))
+      throw new Error(`${JSON.stringify(text)} is no network, such as 192.0.2.0/24 or 2001:db8::/32`);
     return ipaddr.parseCIDR(text);
   }
   // ipaddr.js reads 1.2 and 0x7f000001 as addresses; in a configuration file they are mistakes
   if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !ipaddr.IPv6.isValid(text)) {
-    throw new Error(`${JSON.stringify(text)} is no address and no network, such as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32`);
+    throw new Error(
+      `${JSON.stringify(text)} is no address and no network, such as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32`,
+    );
   }
   const address = ipaddr.parse(text);
   return [address, address.kind() === 'ipv4' ? 32 : 128];

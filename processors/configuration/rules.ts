@@ -2,9 +2,10 @@
  * Detection rules as the engine takes them: detectors with their options read, and the exceptions compiled. They come
  * from `parseDetectionConfiguration`, or from `defaultRules` when there is no file.
  */
-import type { Detector, DetectorOptions } from '../detectors/detector.js';
-import { builtInDetectors } from '../detectors/built-in.js';
+
 import type { Severity } from '../../schemas/alert.js';
+import { builtInDetectors } from '../detectors/built-in.js';
+import type { Detector, DetectorOptions } from '../detectors/detector.js';
 import { defaultOptions } from '../detectors/detector.js';
 import type { ExceptionList } from './exceptions.js';
 

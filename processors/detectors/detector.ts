@@ -47,7 +47,13 @@ export interface NetworksOption {
   readonly default: readonly string[];
   readonly help: string;
 }
-export type DetectorOption = IntegerOption | BooleanOption | PortsOption | NetworksOption;
+/** Hardware addresses, or their first bytes: "00:00:5e:00:01". */
+export interface MacsOption {
+  readonly kind: 'macs';
+  readonly default: readonly string[];
+  readonly help: string;
+}
+export type DetectorOption = IntegerOption | BooleanOption | PortsOption | NetworksOption | MacsOption;
 export type DetectorOptionTable = Readonly<Record<string, DetectorOption>>;
 
 type ValueOf<O extends DetectorOption> = O extends IntegerOption

@@ -93,8 +93,11 @@ export interface Engine {
    */
   tick(timeline: string, captureNode: string, micros: number): void;
 
-  /** Nothing more follows on this timeline: its episodes close and its state is forgotten. */
-  endTimeline(timeline: string): void;
+  /**
+   * Nothing more follows on this timeline, which came as far as `micros` (the clock of the record that says so): its
+   * episodes close, as `quiet` or as `end_of_timeline`, and its state is forgotten.
+   */
+  endTimeline(timeline: string, micros: number): void;
 
   /** Alert documents and changelog since the last take. Call it once a transaction. */
   take(): EngineOutput;

@@ -20,4 +20,8 @@ export interface EpisodeEvidence {
   readonly closed: boolean;
 }
 
+/** Bounds of what an episode keeps: distinct targets and values it tells apart, capture nodes it names, samples it shows. */
 export const TARGETS_MAX = 1024;
+export const VALUES_MAX = 65_536;
+export const NODES_MAX = 256;
+export const SAMPLE_MAX = 20;

@@ -1,4 +1,8 @@
 /** Built packets through the real engine, for tests of detectors and of the engine. */
+
+import { type DetectionRules, defaultRules } from '../../processors/configuration/rules.js';
+import { DetectionEngine } from '../../processors/engine/detection-engine.js';
+import { DEFAULT_ENGINE_LIMITS, type EngineLimits } from '../../processors/engine/engine.js';
 import type { AlertDocument } from '../../schemas/alert.js';
 import {
   ADDRESS_IPV4,
@@ -11,9 +15,6 @@ import {
   ROLE_OPENING,
   ROLE_UNKNOWN,
 } from '../../schemas/packet-block.js';
-import { type DetectionRules, defaultRules } from '../../processors/configuration/rules.js';
-import { DetectionEngine } from '../../processors/engine/detection-engine.js';
-import { DEFAULT_ENGINE_LIMITS, type EngineLimits } from '../../processors/engine/engine.js';
 import { ipv4Bytes, ipv4Number, ipv6Bytes, macBytes } from './address-bytes.js';
 import type { ReferencePacket } from './reference-detection.js';
 

@@ -1,0 +1,71 @@
+/**
+ * Detection over whole captures in one process, without Kafka: what `nta analyze` puts behind the decoder. The alerts
+ * are those that workers make of the same captures.
+ */
+import type { AlertDocument } from '../schemas/alert.js';
+import type { PacketBlock } from '../schemas/packet-block.js';
+import { type DetectionRules, defaultRules } from './configuration/rules.js';
+import { DetectionEngine } from './engine/detection-engine.js';
+import { DEFAULT_ENGINE_LIMITS, type EngineLimits, type EngineStatistics } from './engine/engine.js';
+
+export class Analysis {
+  private readonly engine: DetectionEngine;
+  /** How far each timeline has come, and the capture nodes seen on it. */
+  private readonly ends = new Map<string, { newest: number; readonly captureNodes: Set<string> }>();
+
+  constructor(rules: DetectionRules = defaultRules(), limits: Partial<EngineLimits> = {}) {
+    this.engine = new DetectionEngine(rules, { ...DEFAULT_ENGINE_LIMITS, ...limits });
+  }
+
+  /**
+   * Takes in the rows of a block in the order they were captured and gives the alerts that came of them. A timeline's
+   * blocks must come in order, which lets quiet episodes close and idle state go while a long capture is read.
+   */
+  process(block: PacketBlock): readonly AlertDocument[] {
+    this.engine.process(block, 0, block.count);
+    this.advance(block);
+    return this.engine.take().alerts;
+  }
+
+  /** Ends a timeline: nothing more comes of this capture. */
+  endTimeline(timeline: string): readonly AlertDocument[] {
+    this.engine.endTimeline(timeline, this.ends.get(timeline)?.newest ?? 0);
+    this.ends.delete(timeline);
+    return this.engine.take().alerts;
+  }
+
+  /** Ends every timeline that is still open. */
+  finish(): readonly AlertDocument[] {
+    return [...this.ends.keys()].flatMap((timeline) => this.endTimeline(timeline));
+  }
+
+  get statistics(): EngineStatistics {
+    return this.engine.statistics;
+  }
+
+  private advance(block: PacketBlock): void {
+    const touched = new Set<string>();
+    let row = 0;
+    while (row < block.count) {
+      const originIndex = block.origin[row]!;
+      const { timeline, captureNode } = block.origins[originIndex]!;
+      let end = this.ends.get(timeline);
+      if (end === undefined) {
+        end = { newest: Number.NEGATIVE_INFINITY, captureNodes: new Set() };
+        this.ends.set(timeline, end);
+      }
+      end.captureNodes.add(captureNode);
+      touched.add(timeline);
+      let newest = end.newest;
+      for (; row < block.count && block.origin[row] === originIndex; row++) {
+        const time = block.timestamp[row]!;
+        if (time > newest) newest = time;
+      }
+      end.newest = newest;
+    }
+    for (const timeline of touched) {
+      const { newest, captureNodes } = this.ends.get(timeline)!;
+      for (const captureNode of captureNodes) this.engine.tick(timeline, captureNode, newest);
+    }
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * A source that asks for connections faster than clients do, whoever it asks: a flood from an address of its own. Where
+ * the flood's sources are spoofed no single source gets this far; that is for a detection keyed by target.
+ */
+import { counted, seconds, toTargets } from './alert-words.js';
+import { defineDetector } from './detector.js';
+
+export const synFlood = defineDetector({
+  id: 'syn-flood',
+  version: '1',
+  name: 'SYN flood',
+  summary:
+    'A source sends many TCP SYN without ACK within the window, to any targets and ports. A flood that spoofs a new source for each packet is not seen.',
+  techniques: [
+    { id: 'T1498.001', name: 'Network Denial of Service: Direct Network Flood' },
+    { id: 'T1499.001', name: 'Endpoint Denial of Service: OS Exhaustion Flood' },
+  ],
+  eventTypes: ['denied'],
+  severity: 4,
+  keyedBy: 'source',
+  perDestinationPort: false,
+  packets: ['tcp-syn'],
+  measure: 'count',
+  values: 'none',
+  durable: false,
+  threshold: { default: 100, minimum: 2, maximum: 100_000, help: 'SYN without ACK' },
+  windowSeconds: { default: 60, minimum: 1, maximum: 3600, help: 'length of the window' },
+  options: {},
+  createObserver: () => () => 0,
+  describe: (evidence) => ({
+    message: `${evidence.source} sent ${evidence.packets} SYN ${toTargets(evidence.targets)} in ${seconds(evidence)}`,
+    details: { spread: evidence.targets.distinct <= 1 ? 'one target' : counted(evidence.targets, 'target') },
+  }),
+});

@@ -1,0 +1,155 @@
+/** Alert documents of an episode. Nothing in them depends on when or where they were made. */
+import { createHash } from 'node:crypto';
+import {
+  type AlertAction,
+  type AlertDocument,
+  type AlertEvidence,
+  formatTimestamp,
+  SEVERITY_NAMES,
+} from '../../schemas/alert.js';
+import type { Episode } from './episode.js';
+import type { EpisodeEvidence } from './evidence.js';
+
+const ECS_VERSION = '8.17.0';
+const CATEGORIES = ['network', 'intrusion_detection'];
+
+export type CloseReason = 'quiet' | 'end_of_timeline' | 'superseded' | 'evicted' | 'disabled';
+
+/** The episode's id: 128 bits of SHA-256 over detector, version, key and first crossing time. */
+export function episodeId(episode: Episode): string {
+  const { key, rule, crossed } = episode;
+  return digest([key.detector, rule.detector.version, key.source, String(key.part), String(crossed)]);
+}
+
+function digest(parts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+}
+
+export function alertDocument(
+  episode: Episode,
+  action: AlertAction,
+  time: number,
+  closeReason: CloseReason | null,
+): AlertDocument {
+  const { rule, key } = episode;
+  const { detector } = rule;
+  const evidence = episode.evidence(action === 'close');
+  const text = detector.describe(evidence, rule.options);
+  const id = episodeId(episode);
+  const destination = destinationOf(evidence);
+  return {
+    '@timestamp': formatTimestamp(time),
+    ecs: { version: ECS_VERSION },
+    message: text.message,
+    event: {
+      id: digest([id, String(episode.sequence), action]),
+      kind: 'alert',
+      category: CATEGORIES,
+      type: detector.eventTypes,
+      action,
+      module: 'nta',
+      dataset: 'nta.alerts',
+      severity: rule.severity,
+      start: formatTimestamp(evidence.firstSeen),
+      end: formatTimestamp(evidence.lastSeen),
+      reason: reasonOf(episode, action, closeReason),
+    },
+    rule: { id: detector.id, name: detector.name, version: detector.version },
+    source: { ip: ipOf(key.source), address: key.source },
+    ...(destination ? { destination } : {}),
+    threat: {
+      framework: 'MITRE ATT&CK',
+      technique: {
+        id: detector.techniques.map((technique) => technique.id),
+        name: detector.techniques.map((technique) => technique.name),
+      },
+    },
+    observer: { name: [...episode.captureNodes].sort(), product: 'nta', type: 'sensor' },
+    related: { ip: [...new Set([ipOf(key.source), ...evidence.targets.sample])] },
+    nta: {
+      alert: {
+        id,
+        sequence: episode.sequence,
+        status: action === 'close' ? 'closed' : 'open',
+        severity_name: SEVERITY_NAMES[rule.severity],
+        crossed: formatTimestamp(episode.crossed),
+        threshold: rule.threshold,
+        window_seconds: rule.windowMicros / 1e6,
+        ...(closeReason === null ? {} : { close_reason: closeReason }),
+        evidence: evidenceDocument(evidence, text.details, detector.values),
+      },
+    },
+  };
+}
+
+/** Of a source that is an IPv6 prefix, its first address. */
+function ipOf(source: string): string {
+  return source.split('/')[0]!;
+}
+
+/** The target when there is exactly one, and the port of detectors that watch each port by itself. */
+function destinationOf(evidence: EpisodeEvidence): { ip?: string; port?: number } | null {
+  const only = evidence.targets.distinct === 1 ? evidence.targets.sample[0] : undefined;
+  if (only === undefined && evidence.destinationPort === null) return null;
+  return {
+    ...(only === undefined ? {} : { ip: only }),
+    ...(evidence.destinationPort === null ? {} : { port: evidence.destinationPort }),
+  };
+}
+
+function reasonOf(episode: Episode, action: AlertAction, closeReason: CloseReason | null): string {
+  const { threshold, windowMicros, detector } = episode.rule;
+  const counted =
+    detector.measure === 'count'
+      ? 'packets'
+      : detector.values === 'none'
+        ? 'distinct values'
+        : `distinct ${detector.values === 'macs' ? 'MACs' : 'ports'}`;
+  const limit = `${threshold} ${counted} in ${windowMicros / 1e6} s`;
+  switch (action) {
+    case 'open':
+      return `reached ${limit}`;
+    case 'update':
+      return `goes on: ${episode.packets} packets since it reached ${limit}`;
+    case 'close':
+      return CLOSE_REASONS[closeReason ?? 'quiet'];
+  }
+}
+
+const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
+  quiet: 'below the threshold for a whole window',
+  end_of_timeline: 'the replayed capture ended',
+  superseded: 'the source started over',
+  evicted: 'forgotten to stay within the state budget',
+  disabled: 'the detection or this source was taken out of the rules',
+};
+
+function evidenceDocument(
+  evidence: EpisodeEvidence,
+  details: AlertEvidence['details'],
+  values: 'none' | 'ports' | 'macs',
+): AlertEvidence {
+  const { firstSeen, lastSeen, packets } = evidence;
+  const seconds = (lastSeen - firstSeen) / 1e6;
+  return {
+    first_seen: formatTimestamp(firstSeen),
+    last_seen: formatTimestamp(lastSeen),
+    packets,
+    peak: evidence.peak,
+    rate: seconds > 0 ? Math.round((packets / seconds) * 1000) / 1000 : 0,
+    ...(values === 'ports' ? { ports: evidence.ports } : {}),
+    ...(evidence.targets.distinct > 0
+      ? { targets: { distinct: evidence.targets.distinct, sample: [...evidence.targets.sample] } }
+      : {}),
+    ...(values === 'macs'
+      ? {
+          macs: evidence.macs.map((claim) => ({
+            mac: claim.mac,
+            first_seen: formatTimestamp(claim.firstSeen),
+            last_seen: formatTimestamp(claim.lastSeen),
+          })),
+        }
+      : {}),
+    ...(details && Object.keys(details).length > 0 ? { details } : {}),
+  };
+}

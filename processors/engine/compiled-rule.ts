@@ -1,0 +1,61 @@
+/** A rule as the packet path wants it, with its counters. */
+import type { DetectionRule } from '../configuration/rules.js';
+import type { PacketObserver } from '../detectors/detector.js';
+import type { DetectorStatistics } from './engine.js';
+import { packetKindMask } from './packet-kind.js';
+import { type WindowShape, windowShape } from './window-store.js';
+
+export class CompiledRule {
+  readonly kinds: number;
+  readonly observe: PacketObserver;
+  readonly shape: WindowShape;
+  readonly durable: boolean;
+  readonly perPort: boolean;
+  countedPackets = 0;
+  exceptedPackets = 0;
+  opened = 0;
+  updated = 0;
+  closed = 0;
+  open = 0;
+
+  constructor(
+    readonly rule: DetectionRule,
+    latenessMicros: number,
+  ) {
+    const { detector, threshold, windowMicros } = rule;
+    this.kinds = packetKindMask(detector.packets);
+    this.observe = detector.createObserver(rule.options);
+    this.shape = windowShape(detector.measure === 'distinct', threshold, windowMicros, latenessMicros);
+    this.durable = detector.durable;
+    this.perPort = detector.perDestinationPort;
+  }
+
+  get id(): string {
+    return this.rule.detector.id;
+  }
+
+  /** Whether windows filled under the other rule serve this one. */
+  sharesWindows(other: CompiledRule): boolean {
+    return (
+      this.id === other.id &&
+      this.rule.detector.version === other.rule.detector.version &&
+      this.rule.threshold === other.rule.threshold &&
+      this.rule.windowMicros === other.rule.windowMicros &&
+      JSON.stringify(this.rule.options) === JSON.stringify(other.rule.options)
+    );
+  }
+
+  takeCounters(other: CompiledRule): void {
+    this.countedPackets = other.countedPackets;
+    this.exceptedPackets = other.exceptedPackets;
+    this.opened = other.opened;
+    this.updated = other.updated;
+    this.closed = other.closed;
+    this.open = other.open;
+  }
+
+  get statistics(): DetectorStatistics {
+    const { id, countedPackets, exceptedPackets, opened, updated, closed, open } = this;
+    return { detector: id, countedPackets, exceptedPackets, opened, updated, closed, open };
+  }
+}

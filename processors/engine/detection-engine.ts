@@ -1,0 +1,664 @@
+/** The engine: sources, windows and episodes behind the interface of engine.ts, which says what it promises. */
+
+import { formatIpv4, formatIpv6 } from '../../schemas/address.js';
+import type { AlertAction, AlertDocument } from '../../schemas/alert.js';
+import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock } from '../../schemas/packet-block.js';
+import type { DetectionRules } from '../configuration/rules.js';
+import { AddressPool } from './address-pool.js';
+import { alertDocument, type CloseReason } from './alert-document.js';
+import { type DurableWindow, episodeEntryKey, parseChangelogEntry, windowEntryKey } from './changelog.js';
+import { CompiledRule } from './compiled-rule.js';
+import type { ChangelogEntry, Engine, EngineLimits, EngineOutput, EngineStatistics } from './engine.js';
+import { Episode, type EpisodeKey, type EpisodeSnapshot } from './episode.js';
+import { packetKind } from './packet-kind.js';
+import { SourceWords } from './source-address.js';
+import { NONE, SourceTable } from './source-table.js';
+import { type Timeline, Timelines } from './timelines.js';
+import { TARGET_IPV4, TARGET_IPV6, TARGET_NONE, WindowStore } from './window-store.js';
+
+/** Event time between two looks for episodes that have gone quiet. µs. */
+const SWEEP_INTERVAL_MICROS = 1e6;
+/** Replays at the same time; one more ends the oldest. */
+const TIMELINES_MAX = 1000;
+/** Capture nodes told apart; all beyond share the last number. */
+const NODES_TOLD_APART = 65_535;
+/** What an episode is reckoned at until it is next measured. */
+const NEW_EPISODE_BYTES = 2000;
+
+export class DetectionEngine implements Engine {
+  private rules: CompiledRule[] = [];
+  private kinds = 0;
+  private readonly sources = new SourceTable();
+  private readonly addresses = new AddressPool();
+  private readonly windows: WindowStore;
+  private readonly words: SourceWords;
+  private readonly timelines = new Timelines();
+  private readonly nodeIndexes = new Map<string, number>();
+  private readonly nodeNames: string[] = [];
+  /** Open episodes by their window. */
+  private readonly episodes = new Map<number, Episode>();
+  private episodeBytes = 0;
+  private longestWindow = 0;
+  private longestReplayedWindow = 0;
+
+  private alerts: AlertDocument[] = [];
+  /** Keys that are gone; what has changed is written when it is taken. */
+  private changelog = new Map<string, string | null>();
+  private readonly dirtyEpisodes = new Set<Episode>();
+  private readonly dirtyWindows = new Set<number>();
+
+  /** Clocks of restored sources, which hold from the first packet after the rebuild. */
+  private readonly restoredClocks = new Map<number, number>();
+  private rebuilding = false;
+  /** The source at work, which must not be evicted. */
+  private current = NONE;
+  private packets = 0;
+  private rebuiltPackets = 0;
+  private latePackets = 0;
+  private duplicatePackets = 0;
+  private evictedSources = 0;
+  private evictedEpisodes = 0;
+
+  constructor(
+    rules: DetectionRules,
+    private readonly limits: EngineLimits,
+  ) {
+    this.words = new SourceWords(limits.ipv6PrefixBits);
+    this.windows = new WindowStore(
+      { mayGrow: (bytes) => this.stateBytes + bytes <= limits.stateBudgetBytes, evict: () => this.evict() },
+      (entry) => this.addresses.release(entry),
+    );
+    this.compile(rules);
+  }
+
+  process(block: PacketBlock, from: number, to: number): void {
+    this.packets += to - from;
+    this.finishRestore();
+    this.consume(block, from, to);
+    this.advanceLiveClocks(block, from, to);
+  }
+
+  rebuild(block: PacketBlock, from: number, to: number): void {
+    this.rebuiltPackets += to - from;
+    this.rebuilding = true;
+    this.consume(block, from, to);
+    this.rebuilding = false;
+  }
+
+  tick(timelineName: string, captureNode: string, micros: number): void {
+    this.finishRestore();
+    const timeline = this.timelineOf(timelineName);
+    timeline.advance(this.nodeIndex(captureNode), micros);
+    this.closeQuiet(timeline);
+  }
+
+  endTimeline(timelineName: string, micros: number): void {
+    this.finishRestore();
+    const timeline = this.timelines.find(timelineName);
+    if (timeline === undefined) return;
+    const end = Math.max(micros, timeline.newest);
+    this.closeAll(
+      (episode) => episode.key.timeline === timelineName,
+      (episode) => (end > episode.quietAt + this.limits.allowedLatenessMicros ? 'quiet' : 'end_of_timeline'),
+    );
+    for (let slot = 0; slot < this.sources.slots; slot++) {
+      if (this.sources.kind[slot] !== 0 && this.sources.timeline[slot] === timeline.index) this.forget(slot);
+    }
+    this.timelines.delete(timeline);
+  }
+
+  take(): EngineOutput {
+    for (const episode of this.dirtyEpisodes) {
+      const clock = this.sources.clock[this.windows.source[episode.window]!]!;
+      const snapshot = episode.snapshot(clock, (node) => this.nodeNames[node]!);
+      this.changelog.set(episodeEntryKey(episode.key), JSON.stringify(snapshot));
+    }
+    this.dirtyEpisodes.clear();
+    for (const window of this.dirtyWindows) {
+      const durable = this.durableWindow(window);
+      this.changelog.set(windowEntryKey(durable), JSON.stringify(durable));
+    }
+    this.dirtyWindows.clear();
+    this.episodeBytes = 0;
+    for (const episode of this.episodes.values()) this.episodeBytes += episode.bytes;
+    const output = {
+      alerts: this.alerts,
+      changelog: [...this.changelog].map(([key, value]): ChangelogEntry => ({ key, value })),
+    };
+    this.alerts = [];
+    this.changelog = new Map();
+    return output;
+  }
+
+  setRules(rules: DetectionRules): void {
+    const before = this.rules;
+    this.compile(rules);
+    const kept = before.map((old) => this.rules.findIndex((rule) => rule.sharesWindows(old)));
+    this.closeAll(
+      (episode) => {
+        const rule = this.rules[kept[this.windows.key[episode.window]! >>> 16]!];
+        return rule === undefined || rule.rule.exceptions?.coversSource(episode.key.source) === true;
+      },
+      () => 'disabled',
+      before,
+    );
+    for (const old of before) this.rules.find((rule) => rule.id === old.id)?.takeCounters(old);
+    for (const [window, episode] of this.episodes) {
+      episode.rule = this.rules[kept[this.windows.key[window]! >>> 16]!]!.rule;
+    }
+    for (let slot = 0; slot < this.sources.slots; slot++) {
+      if (this.sources.kind[slot] !== 0) this.renumberWindows(slot, kept, before);
+    }
+  }
+
+  restore(entries: Iterable<ChangelogEntry>): { key: string; reason: string }[] {
+    const refused: { key: string; reason: string }[] = [];
+    for (const { key, value } of entries) {
+      if (value === null) continue;
+      const entry = parseChangelogEntry(value);
+      const reason = typeof entry === 'string' ? entry : this.restoreEntry(entry);
+      if (reason === null) continue;
+      refused.push({ key, reason });
+      this.changelog.set(key, null);
+    }
+    return refused;
+  }
+
+  get rebuildMicros(): number {
+    return this.longestReplayedWindow + 2 * this.limits.allowedLatenessMicros;
+  }
+
+  get statistics(): EngineStatistics {
+    return {
+      packets: this.packets,
+      rebuiltPackets: this.rebuiltPackets,
+      latePackets: this.latePackets,
+      duplicatePackets: this.duplicatePackets,
+      evictedSources: this.evictedSources,
+      evictedEpisodes: this.evictedEpisodes,
+      sources: this.sources.size,
+      windows: this.windows.windowCount,
+      stateBytes: this.stateBytes,
+      openEpisodes: this.episodes.size,
+      detectors: this.rules.map((rule) => rule.statistics),
+    };
+  }
+
+  private get stateBytes(): number {
+    return this.sources.bytes + this.windows.bytes + this.addresses.stateBytes + this.episodeBytes;
+  }
+
+  private compile(rules: DetectionRules): void {
+    this.rules = rules.rules.map((rule) => new CompiledRule(rule, this.limits.allowedLatenessMicros));
+    this.kinds = this.rules.reduce((mask, rule) => mask | rule.kinds, 0);
+    this.longestWindow = Math.max(0, ...this.rules.map((rule) => rule.shape.window));
+    const replayed = this.rules.filter((rule) => !rule.durable);
+    this.longestReplayedWindow = Math.max(0, ...replayed.map((rule) => rule.shape.window));
+  }
+
+  /** The packet path. Rows come in runs of one source, so a source is looked up once a run. */
+  private consume(block: PacketBlock, from: number, to: number): void {
+    const { sourceKind, sourceAddress, origin, timestamp } = block;
+    const lateness = this.limits.allowedLatenessMicros;
+    let kind = -1;
+    let address = -1;
+    let originIndex = -1;
+    let slot = NONE;
+    let node = 0;
+    for (let row = from; row < to; row++) {
+      const rowKind = sourceKind[row]!;
+      if (rowKind !== ADDRESS_IPV4 && rowKind !== ADDRESS_IPV6) continue;
+      const time = timestamp[row]!;
+      if (sourceAddress[row] !== address || rowKind !== kind || origin[row] !== originIndex) {
+        kind = rowKind;
+        address = sourceAddress[row]!;
+        if (origin[row] !== originIndex) {
+          originIndex = origin[row]!;
+          node = this.nodeIndex(block.origins[originIndex]!.captureNode);
+        }
+        slot = this.sourceSlot(block, row, time);
+        this.current = slot;
+      }
+      const clock = this.sources.clock[slot]!;
+      if (time > clock) {
+        this.sources.clock[slot] = time;
+      } else if (time < clock - lateness) {
+        if (!this.rebuilding) this.latePackets++;
+        continue;
+      }
+      const packet = packetKind(block, row);
+      if ((packet & this.kinds) !== 0) this.offer(block, row, packet, slot, node, time);
+    }
+    this.current = NONE;
+  }
+
+  private sourceSlot(block: PacketBlock, row: number, time: number): number {
+    const { words } = this;
+    if (block.sourceKind[row] === ADDRESS_IPV4) words.setIpv4(block.sourceAddress[row]!);
+    else words.setIpv6(block.ipv6, block.sourceAddress[row]! * 16);
+    return this.slotOf(this.timelineOf(block.origins[block.origin[row]!]!.timeline), time);
+  }
+
+  /** The slot of the source in `words`, made when it is new. */
+  private slotOf(timeline: Timeline, clock: number): number {
+    const { kind, words } = this.words;
+    const w0 = words[0]!;
+    const w1 = words[1]!;
+    const w2 = words[2]!;
+    const w3 = words[3]!;
+    const known = this.sources.find(timeline.index, kind, w0, w1, w2, w3);
+    if (known !== NONE) {
+      this.sources.touch(known);
+      return known;
+    }
+    this.expire();
+    for (;;) {
+      const bytes = this.sources.growthBytes;
+      if (bytes === 0 || this.stateBytes + bytes <= this.limits.stateBudgetBytes || !this.evict()) break;
+    }
+    return this.sources.add(timeline.index, kind, w0, w1, w2, w3, clock);
+  }
+
+  /** Shows a packet to the rules that asked for its kind. */
+  private offer(block: PacketBlock, row: number, packet: number, slot: number, node: number, time: number): void {
+    const { rules } = this;
+    for (let index = 0; index < rules.length; index++) {
+      const rule = rules[index]!;
+      if ((rule.kinds & packet) === 0) continue;
+      if (this.rebuilding && rule.durable) continue; // the changelog has these windows whole
+      const value = rule.observe(block, row);
+      if (value < 0) continue;
+      if (rule.rule.exceptions?.matches(block, row)) {
+        if (!this.rebuilding) rule.exceptedPackets++;
+        continue;
+      }
+      const key = ((index << 16) | (rule.perPort ? block.destinationPort[row]! : 0)) >>> 0;
+      this.count(rule, key, slot, block, row, time, value, node);
+    }
+  }
+
+  private count(
+    rule: CompiledRule,
+    key: number,
+    slot: number,
+    block: PacketBlock,
+    row: number,
+    time: number,
+    value: number,
+    node: number,
+  ): void {
+    const { windows } = this;
+    const window = this.windowOf(slot, key);
+    const newest = windows.isNewest(window, time);
+    let target = 0;
+    let targetKind = TARGET_NONE;
+    if (block.destinationKind[row] === ADDRESS_IPV4) {
+      target = block.destinationAddress[row]!;
+      targetKind = TARGET_IPV4;
+    } else if (block.destinationKind[row] === ADDRESS_IPV6) {
+      target = this.addresses.hold(block.ipv6, block.destinationAddress[row]! * 16);
+      targetKind = TARGET_IPV6;
+    }
+    windows.add(window, rule.shape, time, value, target, targetKind, node);
+    if (rule.durable) this.dirtyWindows.add(window);
+    const open = windows.open[window] === 1;
+    if (this.rebuilding) {
+      if (open) this.episodes.get(window)!.recall(time, value);
+      return;
+    }
+    rule.countedPackets++;
+    let firstFull = Number.NaN;
+    let lastFull = Number.NaN;
+    if (newest) {
+      if (windows.heldBy(window) >= rule.shape.threshold) {
+        firstFull = time;
+        lastFull = time;
+      }
+    } else {
+      windows.findFull(window, rule.shape, time);
+      firstFull = windows.earliestFull;
+      lastFull = windows.latestFull;
+    }
+    if (open) this.carryOn(rule, window, block, row, time, value, node, firstFull, lastFull);
+    else if (!Number.isNaN(firstFull)) this.open(rule, window, firstFull, lastFull);
+  }
+
+  private windowOf(slot: number, key: number): number {
+    const first = this.sources.windows[slot]!;
+    const known = this.windows.find(first, key);
+    if (known !== NONE) return known;
+    const window = this.windows.create(slot, key);
+    this.windows.next[window] = first;
+    this.sources.windows[slot] = window;
+    return window;
+  }
+
+  /** A counted packet of a source whose episode is open. */
+  private carryOn(
+    rule: CompiledRule,
+    window: number,
+    block: PacketBlock,
+    row: number,
+    time: number,
+    value: number,
+    node: number,
+    firstFull: number,
+    lastFull: number,
+  ): void {
+    const episode = this.episodes.get(window)!;
+    const full = !Number.isNaN(firstFull);
+    if (full && firstFull > episode.quietAt) {
+      this.close(episode, 'quiet');
+      this.open(rule, window, firstFull, lastFull);
+      return;
+    }
+    if (full) {
+      if (lastFull > episode.lastFull) episode.lastFull = lastFull;
+    } else if (time > episode.quietAt) {
+      // a packet still on its way within the allowed lateness may yet show that it went on
+      if (time > episode.quietAt + this.limits.allowedLatenessMicros) this.close(episode, 'quiet');
+      return;
+    }
+    const ipv4 = block.destinationKind[row] === ADDRESS_IPV4;
+    const address = block.destinationAddress[row]!;
+    const targetKey = ipv4
+      ? address
+      : block.destinationKind[row] === ADDRESS_IPV6
+        ? ipv6Key(block.ipv6, address * 16)
+        : -1;
+    const held = this.windows.heldBy(window);
+    episode.count(time, value, 1, held, this.nodeNames[node]!, node, targetKey, () =>
+      ipv4 ? formatIpv4(address) : formatIpv6(block.ipv6, address * 16),
+    );
+    this.dirtyEpisodes.add(episode);
+    if (episode.packets >= episode.nextUpdate) this.emit(episode, 'update', time, null);
+  }
+
+  private open(rule: CompiledRule, window: number, firstFull: number, lastFull: number): void {
+    const episode = new Episode(this.episodeKey(window), rule.rule, firstFull, window);
+    episode.lastFull = lastFull;
+    const held = this.windows.heldBy(window);
+    this.windows.forEach(window, firstFull - rule.shape.window, (time, value, target, targetKind, node, sightings) => {
+      const ipv4 = targetKind === TARGET_IPV4;
+      const targetKey = ipv4 ? target : targetKind === TARGET_IPV6 ? ipv6Key(this.addresses.bytes, target * 16) : -1;
+      episode.count(time, value, sightings, held, this.nodeNames[node]!, node, targetKey, () =>
+        ipv4 ? formatIpv4(target) : formatIpv6(this.addresses.bytes, target * 16),
+      );
+    });
+    this.adopt(episode, rule);
+    rule.opened++;
+    this.emit(episode, 'open', firstFull, null);
+    if (this.stateBytes > this.limits.stateBudgetBytes) this.evict();
+  }
+
+  private adopt(episode: Episode, rule: CompiledRule): void {
+    this.windows.open[episode.window] = 1;
+    this.episodes.set(episode.window, episode);
+    this.episodeBytes += NEW_EPISODE_BYTES;
+    rule.open++;
+  }
+
+  private emit(episode: Episode, action: AlertAction, time: number, reason: CloseReason | null): void {
+    episode.sequence++;
+    episode.nextUpdate = episode.packets * 2;
+    this.dirtyEpisodes.add(episode);
+    this.alerts.push(alertDocument(episode, action, time, reason));
+    if (action === 'update') this.rules[this.windows.key[episode.window]! >>> 16]!.updated++;
+  }
+
+  private close(episode: Episode, reason: CloseReason, rules: readonly CompiledRule[] = this.rules): void {
+    const { window } = episode;
+    this.emit(episode, 'close', reason === 'quiet' ? episode.quietAt : episode.lastSeen, reason);
+    this.dirtyEpisodes.delete(episode);
+    this.changelog.set(episodeEntryKey(episode.key), null);
+    this.episodes.delete(window);
+    this.windows.open[window] = 0;
+    this.episodeBytes -= NEW_EPISODE_BYTES;
+    const rule = rules[this.windows.key[window]! >>> 16]!;
+    rule.closed++;
+    rule.open--;
+  }
+
+  /** Closes the episodes chosen, in an order that does not depend on how they are kept. */
+  private closeAll(
+    chosen: (episode: Episode) => boolean,
+    reason: (episode: Episode) => CloseReason,
+    rules: readonly CompiledRule[] = this.rules,
+  ): void {
+    const due = [...this.episodes.values()].filter(chosen);
+    due.sort((a, b) => a.quietAt - b.quietAt || compareKeys(a.key, b.key));
+    for (const episode of due) this.close(episode, reason(episode), rules);
+  }
+
+  private closeQuiet(timeline: Timeline): void {
+    timeline.sweptAt = timeline.newest;
+    timeline.slowestClock = timeline.findSlowestClock();
+    if (this.episodes.size === 0) return;
+    const lateness = this.limits.allowedLatenessMicros;
+    this.closeAll(
+      (episode) =>
+        episode.key.timeline === timeline.name && timeline.clockOf(episode.lastNode) > episode.quietAt + lateness,
+      () => 'quiet',
+    );
+  }
+
+  private advanceLiveClocks(block: PacketBlock, from: number, to: number): void {
+    let row = from;
+    while (row < to) {
+      const originIndex = block.origin[row]!;
+      const origin = block.origins[originIndex]!;
+      let newest = Number.NEGATIVE_INFINITY;
+      for (; row < to && block.origin[row] === originIndex; row++) newest = Math.max(newest, block.timestamp[row]!);
+      if (origin.timeline === '') this.timelineOf('').advance(this.nodeIndex(origin.captureNode), newest);
+    }
+    const live = this.timelines.find('');
+    if (live !== undefined && live.newest - live.sweptAt >= SWEEP_INTERVAL_MICROS) this.closeQuiet(live);
+  }
+
+  private timelineOf(name: string): Timeline {
+    const known = this.timelines.find(name);
+    if (known !== undefined) return known;
+    if (this.timelines.size >= TIMELINES_MAX) {
+      const oldest = this.timelines.oldestReplay;
+      if (oldest !== undefined) this.endTimeline(oldest.name, oldest.newest);
+    }
+    return this.timelines.of(name);
+  }
+
+  private nodeIndex(name: string): number {
+    const known = this.nodeIndexes.get(name);
+    if (known !== undefined) return known;
+    if (this.nodeNames.length > NODES_TOLD_APART) return NODES_TOLD_APART;
+    const index = this.nodeNames.push(name) - 1;
+    this.nodeIndexes.set(name, index);
+    return index;
+  }
+
+  private episodeKey(window: number): EpisodeKey {
+    const slot = this.windows.source[window]!;
+    const key = this.windows.key[window]!;
+    return {
+      timeline: this.timelines.at(this.sources.timeline[slot]!).name,
+      source: this.words.format(this.sources.kind[slot]!, this.sources.words, slot * 4),
+      detector: this.rules[key >>> 16]!.id,
+      part: key & 0xffff,
+    };
+  }
+
+  /** Forgets idle sources at the end of the list, two for each new one, when nothing of theirs can matter any more. */
+  private expire(): void {
+    for (let i = 0; i < 2; i++) {
+      const slot = this.sources.leastRecent;
+      if (slot === NONE || slot === this.current) return;
+      const { slowestClock } = this.timelines.at(this.sources.timeline[slot]!);
+      const horizon = this.longestWindow + 2 * this.limits.allowedLatenessMicros;
+      if (this.sources.clock[slot]! + horizon >= slowestClock || this.hasOpenEpisode(slot)) return;
+      this.forget(slot);
+    }
+  }
+
+  private hasOpenEpisode(slot: number): boolean {
+    for (let window = this.sources.windows[slot]!; window !== NONE; window = this.windows.next[window]!) {
+      if (this.windows.open[window] === 1) return true;
+    }
+    return false;
+  }
+
+  /** Gives up the least recently active source to stay within the budget; false when there is none to give up. */
+  private evict(): boolean {
+    const slot = this.sources.leastRecent;
+    if (slot === NONE || slot === this.current) return false;
+    for (let window = this.sources.windows[slot]!; window !== NONE; window = this.windows.next[window]!) {
+      const episode = this.windows.open[window] === 1 ? this.episodes.get(window) : undefined;
+      if (episode === undefined) continue;
+      this.evictedEpisodes++;
+      this.close(episode, 'evicted');
+    }
+    this.evictedSources++;
+    this.forget(slot);
+    return true;
+  }
+
+  /** Frees a source without open episodes. */
+  private forget(slot: number): void {
+    let window = this.sources.windows[slot]!;
+    while (window !== NONE) {
+      const next = this.windows.next[window]!;
+      this.dropWindow(window, this.rules);
+      window = next;
+    }
+    this.restoredClocks.delete(slot);
+    this.sources.remove(slot);
+  }
+
+  private dropWindow(window: number, rules: readonly CompiledRule[]): void {
+    const rule = rules[this.windows.key[window]! >>> 16]!;
+    if (rule.durable) {
+      this.dirtyWindows.delete(window);
+      this.changelog.set(windowEntryKey(this.windowKey(window, rule)), null);
+    }
+    this.windows.remove(window);
+  }
+
+  /** Gives a source's windows the numbers of the new rules and drops those that have none. */
+  private renumberWindows(slot: number, kept: readonly number[], before: readonly CompiledRule[]): void {
+    let window = this.sources.windows[slot]!;
+    this.sources.windows[slot] = NONE;
+    while (window !== NONE) {
+      const next = this.windows.next[window]!;
+      const key = this.windows.key[window]!;
+      const index = kept[key >>> 16]!;
+      if (index < 0) {
+        this.dropWindow(window, before);
+      } else {
+        this.windows.key[window] = ((index << 16) | (key & 0xffff)) >>> 0;
+        this.windows.next[window] = this.sources.windows[slot]!;
+        this.sources.windows[slot] = window;
+      }
+      window = next;
+    }
+  }
+
+  private windowKey(window: number, rule: CompiledRule): EpisodeKey {
+    const slot = this.windows.source[window]!;
+    return {
+      timeline: this.timelines.at(this.sources.timeline[slot]!).name,
+      source: this.words.format(this.sources.kind[slot]!, this.sources.words, slot * 4),
+      detector: rule.id,
+      part: this.windows.key[window]! & 0xffff,
+    };
+  }
+
+  private durableWindow(window: number): DurableWindow {
+    const rule = this.rules[this.windows.key[window]! >>> 16]!;
+    const sightings: DurableWindow['sightings'] = [];
+    this.windows.forEach(window, Number.NEGATIVE_INFINITY, (time, value, target, targetKind, node, count) => {
+      const text =
+        targetKind === TARGET_IPV4
+          ? formatIpv4(target)
+          : targetKind === TARGET_IPV6
+            ? formatIpv6(this.addresses.bytes, target * 16)
+            : '';
+      sightings.push([time, value, count, text, this.nodeNames[node]!]);
+    });
+    const clock = this.sources.clock[this.windows.source[window]!]!;
+    return { kind: 'window', ...this.windowKey(window, rule), version: rule.rule.detector.version, clock, sightings };
+  }
+
+  /** The reason when the entry cannot be taken up, else null. */
+  private restoreEntry(entry: EpisodeSnapshot | DurableWindow): string | null {
+    const index = this.rules.findIndex(
+      (rule) => rule.id === entry.detector && rule.rule.detector.version === entry.version,
+    );
+    if (index < 0) return `the rules have no detector ${entry.detector} of version ${entry.version}`;
+    if (!this.words.parse(entry.source)) return `its source ${JSON.stringify(entry.source)} is no address`;
+    const rule = this.rules[index]!;
+    const slot = this.slotOf(this.timelineOf(entry.timeline), 0);
+    this.restoredClocks.set(slot, Math.max(entry.clock, this.restoredClocks.get(slot) ?? 0));
+    this.current = slot;
+    const window = this.windowOf(slot, ((index << 16) | entry.part) >>> 0);
+    if (entry.kind === 'episode') {
+      this.adopt(
+        Episode.restored(entry, rule.rule, window, (name) => this.nodeIndex(name)),
+        rule,
+      );
+    } else {
+      for (const [time, value, count, target, node] of entry.sightings)
+        this.restoreSighting(rule, window, time, value, count, target, node);
+    }
+    this.current = NONE;
+    return null;
+  }
+
+  private restoreSighting(
+    rule: CompiledRule,
+    window: number,
+    time: number,
+    value: number,
+    count: number,
+    target: string,
+    node: string,
+  ): void {
+    const words = new SourceWords(128);
+    let number = 0;
+    let kind = TARGET_NONE;
+    if (target !== '' && words.parse(target)) {
+      if (words.kind === ADDRESS_IPV4) {
+        kind = TARGET_IPV4;
+        number = words.words[0]!;
+      } else {
+        const bytes = new Uint8Array(16);
+        const view = new DataView(bytes.buffer);
+        for (let i = 0; i < 4; i++) view.setUint32(i * 4, words.words[i]!);
+        kind = TARGET_IPV6;
+        number = this.addresses.hold(bytes, 0);
+      }
+    }
+    this.windows.add(window, rule.shape, time, value, number, kind, this.nodeIndex(node), count);
+  }
+
+  private finishRestore(): void {
+    if (this.restoredClocks.size === 0) return;
+    for (const [slot, clock] of this.restoredClocks) {
+      if (clock > this.sources.clock[slot]!) this.sources.clock[slot] = clock;
+    }
+    this.restoredClocks.clear();
+  }
+}
+
+/** A number that tells IPv6 targets apart, outside the range of IPv4 addresses. */
+function ipv6Key(bytes: Uint8Array, offset: number): number {
+  let high = 0x811c9dc5;
+  let low = 0x2b2ae3d1;
+  for (let i = 0; i < 16; i++) {
+    high = Math.imul(high ^ bytes[offset + i]!, 0x01000193);
+    low = Math.imul(low ^ bytes[offset + i]!, 0x85ebca6b);
+  }
+  return ((high >>> 12) + 1) * 0x1_0000_0000 + (low >>> 0);
+}
+
+function compareKeys(a: EpisodeKey, b: EpisodeKey): number {
+  if (a.detector !== b.detector) return a.detector < b.detector ? -1 : 1;
+  if (a.source !== b.source) return a.source < b.source ? -1 : 1;
+  return a.part - b.part;
+}

@@ -1,0 +1,248 @@
+/**
+ * An open episode: what it is known by, how far it has come and the evidence so far. It outlives a restart as a snapshot
+ * in the changelog; what a snapshot leaves out is what re-reading the last window brings back.
+ */
+import { z } from 'zod';
+import type { DetectionRule } from '../configuration/rules.js';
+import type { EpisodeEvidence } from './evidence.js';
+import { NODES_MAX, SAMPLE_MAX, TARGETS_MAX, VALUES_MAX } from './evidence.js';
+import { PacketMeter, ValueMeter } from './peak-meter.js';
+
+export interface EpisodeKey {
+  readonly timeline: string;
+  /** The source as text. */
+  readonly source: string;
+  readonly detector: string;
+  /** Destination port of detectors that keep one window each, else 0. */
+  readonly part: number;
+}
+
+interface MacClaim {
+  firstSeen: number;
+  lastSeen: number;
+}
+
+const snapshotSchema = z.strictObject({
+  kind: z.literal('episode'),
+  timeline: z.string(),
+  source: z.string(),
+  detector: z.string(),
+  version: z.string(),
+  part: z.number().int(),
+  crossed: z.number(),
+  firstSeen: z.number(),
+  lastSeen: z.number(),
+  lastFull: z.number(),
+  packets: z.number(),
+  peak: z.number(),
+  sequence: z.number().int(),
+  nextUpdate: z.number(),
+  valueChanges: z.number(),
+  lastValue: z.number(),
+  captureNodes: z.array(z.string()),
+  lastNode: z.string(),
+  /** The clock of its source. */
+  clock: z.number(),
+  values: z.array(z.number()),
+  targets: z.array(z.number()),
+  targetSample: z.array(z.string()),
+  macs: z.array(z.tuple([z.number(), z.number(), z.number()])),
+});
+export type EpisodeSnapshot = z.infer<typeof snapshotSchema>;
+
+/** A snapshot from JSON, or the reason it is none. */
+export function parseEpisodeSnapshot(value: unknown): EpisodeSnapshot | string {
+  const result = snapshotSchema.safeParse(value);
+  return result.success ? result.data : z.prettifyError(result.error).replace(/\s+/g, ' ');
+}
+
+export class Episode {
+  firstSeen = Number.POSITIVE_INFINITY;
+  lastSeen = Number.NEGATIVE_INFINITY;
+  /** End of the latest full window. */
+  lastFull: number;
+  packets = 0;
+  peak = 0;
+  /** Events so far. */
+  sequence = 0;
+  /** `packets` at which the next update is due. */
+  nextUpdate = 0;
+  valueChanges = 0;
+  /** The capture node of the last packet, whose clock says when the episode has been quiet. */
+  lastNode = 0;
+  readonly captureNodes = new Set<string>();
+  private lastValue = -1;
+  private readonly targets = new Set<number>();
+  private readonly targetSample: string[] = [];
+  private readonly macClaims = new Map<number, MacClaim>();
+  private readonly packetMeter: PacketMeter | null;
+  private readonly valueMeter: ValueMeter | null;
+
+  constructor(
+    readonly key: EpisodeKey,
+    public rule: DetectionRule,
+    readonly crossed: number,
+    /** Its window in the window store. */
+    public window: number,
+  ) {
+    this.lastFull = crossed;
+    const distinct = rule.detector.measure === 'distinct';
+    this.packetMeter = distinct ? null : new PacketMeter(rule.windowMicros);
+    this.valueMeter = distinct ? new ValueMeter(rule.windowMicros, VALUES_MAX) : null;
+  }
+
+  /** When it has been quiet for a whole window. */
+  get quietAt(): number {
+    return this.lastFull + this.rule.windowMicros;
+  }
+
+  /** A rough measure of the memory it holds. */
+  get bytes(): number {
+    return 1500 + this.targets.size * 40 + (this.valueMeter?.distinct ?? 0) * 48;
+  }
+
+  /** Takes in a counted packet. `targetKey` tells targets apart; its text is asked for only while the sample is short. */
+  count(
+    time: number,
+    value: number,
+    sightings: number,
+    held: number,
+    captureNode: string,
+    node: number,
+    targetKey: number,
+    targetText: () => string,
+  ): void {
+    this.packets += sightings;
+    if (time < this.firstSeen) this.firstSeen = time;
+    if (time >= this.lastSeen) {
+      this.lastSeen = time;
+      this.lastNode = node;
+    }
+    if (held > this.peak) this.peak = held;
+    if (this.captureNodes.size < NODES_MAX) this.captureNodes.add(captureNode);
+    this.measure(time, value, sightings);
+    if (this.rule.detector.values === 'macs') this.claim(time, value);
+    if (targetKey < 0 || this.targets.size >= TARGETS_MAX || this.targets.has(targetKey)) return;
+    this.targets.add(targetKey);
+    if (this.targetSample.length < SAMPLE_MAX) this.targetSample.push(targetText());
+  }
+
+  /** Brings back what a snapshot leaves out, from a packet it already counts. */
+  recall(time: number, value: number): void {
+    if (this.valueMeter === null) this.packetMeter!.add(time, 1);
+    else if (this.valueMeter.has(value)) this.valueMeter.add(time, value);
+  }
+
+  private measure(time: number, value: number, sightings: number): void {
+    if (this.valueMeter === null) {
+      this.peak = Math.max(this.peak, this.packetMeter!.add(time, sightings));
+      return;
+    }
+    this.peak = Math.max(this.peak, this.valueMeter.add(time, value));
+    if (this.lastValue !== -1 && this.lastValue !== value) this.valueChanges++;
+    this.lastValue = value;
+  }
+
+  private claim(time: number, mac: number): void {
+    const known = this.macClaims.get(mac);
+    if (known === undefined) {
+      if (this.macClaims.size < SAMPLE_MAX) this.macClaims.set(mac, { firstSeen: time, lastSeen: time });
+      return;
+    }
+    known.firstSeen = Math.min(known.firstSeen, time);
+    known.lastSeen = Math.max(known.lastSeen, time);
+  }
+
+  evidence(closed: boolean): EpisodeEvidence {
+    const { detector } = this.rule;
+    const ports: number[] = [];
+    if (detector.values === 'ports') {
+      for (const port of this.valueMeter!.values()) {
+        if (ports.push(port) === SAMPLE_MAX) break;
+      }
+    }
+    return {
+      source: this.key.source,
+      destinationPort: detector.perDestinationPort ? this.key.part : null,
+      threshold: this.rule.threshold,
+      windowSeconds: this.rule.windowMicros / 1e6,
+      firstSeen: this.firstSeen,
+      lastSeen: this.lastSeen,
+      crossed: this.crossed,
+      packets: this.packets,
+      peak: this.peak,
+      ports: {
+        distinct: detector.values === 'ports' ? this.valueMeter!.distinct : 0,
+        sample: ports.sort((a, b) => a - b),
+      },
+      targets: { distinct: this.targets.size, sample: this.targetSample },
+      macs: [...this.macClaims].map(([mac, { firstSeen, lastSeen }]) => ({
+        mac: formatMacNumber(mac),
+        firstSeen,
+        lastSeen,
+      })),
+      valueChanges: this.valueChanges,
+      closed,
+    };
+  }
+
+  snapshot(clock: number, nodeName: (node: number) => string): EpisodeSnapshot {
+    return {
+      kind: 'episode',
+      ...this.key,
+      version: this.rule.detector.version,
+      crossed: this.crossed,
+      firstSeen: this.firstSeen,
+      lastSeen: this.lastSeen,
+      lastFull: this.lastFull,
+      packets: this.packets,
+      peak: this.peak,
+      sequence: this.sequence,
+      nextUpdate: this.nextUpdate,
+      valueChanges: this.valueChanges,
+      lastValue: this.lastValue,
+      captureNodes: [...this.captureNodes],
+      lastNode: nodeName(this.lastNode),
+      clock,
+      values: this.valueMeter === null ? [] : [...this.valueMeter.values()],
+      targets: [...this.targets],
+      targetSample: this.targetSample,
+      macs: [...this.macClaims].map(([mac, claim]) => [mac, claim.firstSeen, claim.lastSeen]),
+    };
+  }
+
+  /** The episode of a snapshot. */
+  static restored(
+    snapshot: EpisodeSnapshot,
+    rule: DetectionRule,
+    window: number,
+    nodeIndex: (name: string) => number,
+  ): Episode {
+    const { timeline, source, detector, part } = snapshot;
+    const episode = new Episode({ timeline, source, detector, part }, rule, snapshot.crossed, window);
+    episode.firstSeen = snapshot.firstSeen;
+    episode.lastSeen = snapshot.lastSeen;
+    episode.lastFull = snapshot.lastFull;
+    episode.packets = snapshot.packets;
+    episode.peak = snapshot.peak;
+    episode.sequence = snapshot.sequence;
+    episode.nextUpdate = snapshot.nextUpdate;
+    episode.valueChanges = snapshot.valueChanges;
+    episode.lastValue = snapshot.lastValue;
+    episode.lastNode = nodeIndex(snapshot.lastNode);
+    for (const name of snapshot.captureNodes) episode.captureNodes.add(name);
+    for (const value of snapshot.values) episode.valueMeter?.restore(value);
+    for (const target of snapshot.targets) episode.targets.add(target);
+    episode.targetSample.push(...snapshot.targetSample);
+    for (const [mac, firstSeen, lastSeen] of snapshot.macs) episode.macClaims.set(mac, { firstSeen, lastSeen });
+    return episode;
+  }
+}
+
+/** 48 bits as a number → "02:00:5e:10:00:01". */
+export function formatMacNumber(mac: number): string {
+  return mac
+    .toString(16)
+    .padStart(12, '0')
+    .replace(/..(?!$)/g, '$&:');
+}

@@ -1,0 +1,14 @@
+/** Typed arrays that grow: a pool's columns are replaced by longer copies, one column at a time. */
+export type Column = Float64Array | Uint32Array | Int32Array | Uint16Array | Uint8Array;
+
+/** A copy with room for `capacity` entries; new ones are zero. */
+export function grown<C extends Column>(column: C, capacity: number): C {
+  const longer = new (column.constructor as new (length: number) => C)(capacity);
+  longer.set(column as never);
+  return longer;
+}
+
+/** The next capacity of a pool: by half, so that a budget is used well and copying stays rare. */
+export function nextCapacity(capacity: number): number {
+  return Math.max(1024, Math.ceil(capacity * 1.5));
+}

@@ -1,0 +1,54 @@
+/** Sorts a row into one of the kinds that detectors ask for. */
+import {
+  HAS_ICMP,
+  HAS_IP,
+  HAS_PORTS,
+  HAS_TCP,
+  NO_EXTRA,
+  type PacketBlock,
+  TCP_ACK,
+  TCP_FIN,
+  TCP_PSH,
+  TCP_SYN,
+  TCP_URG,
+} from '../../schemas/packet-block.js';
+import { PACKET_KINDS, type PacketKind } from '../detectors/detector.js';
+
+/** FIN, SYN, RST, PSH, ACK, URG. What ECE and CWR say is between the ends and changes no shape. */
+const SHAPE_FLAGS = 0x3f;
+const XMAS = TCP_FIN | TCP_PSH | TCP_URG;
+const UDP = 17;
+
+const bit = (kind: PacketKind): number => 1 << PACKET_KINDS.indexOf(kind);
+export const KIND_TCP_SYN: number = bit('tcp-syn');
+export const KIND_TCP_STEALTH: number = bit('tcp-stealth');
+export const KIND_TCP: number = bit('tcp');
+export const KIND_UDP: number = bit('udp');
+export const KIND_ICMP: number = bit('icmp');
+export const KIND_ARP: number = bit('arp');
+export const KIND_NEIGHBOR_DISCOVERY: number = bit('neighbor-discovery');
+export const KIND_OTHER: number = bit('other');
+
+/** One bit a kind. */
+export function packetKindMask(kinds: readonly PacketKind[]): number {
+  return kinds.reduce((mask, kind) => mask | bit(kind), 0);
+}
+
+/** The kind of a row, as its bit. */
+export function packetKind(block: PacketBlock, row: number): number {
+  const present = block.present[row]!;
+  if ((present & HAS_TCP) !== 0) {
+    const flags = block.tcpFlags[row]!;
+    if ((flags & (TCP_SYN | TCP_ACK)) === TCP_SYN) return KIND_TCP_SYN;
+    const shape = flags & SHAPE_FLAGS;
+    return shape === 0 || shape === TCP_FIN || shape === XMAS ? KIND_TCP_STEALTH : KIND_TCP;
+  }
+  if ((present & HAS_PORTS) !== 0 && block.ipProtocol[row] === UDP) return KIND_UDP;
+  const extra = block.extra[row]!;
+  if (extra !== NO_EXTRA) {
+    const { arp, neighborDiscovery } = block.extras[extra]!;
+    if (arp !== null) return KIND_ARP;
+    if (neighborDiscovery !== null) return KIND_NEIGHBOR_DISCOVERY;
+  }
+  return (present & HAS_ICMP) !== 0 && (present & HAS_IP) !== 0 ? KIND_ICMP : KIND_OTHER;
+}

@@ -1,0 +1,55 @@
+/** Sources between their three forms: the columns of a block, four words of the source table, and text. */
+import ipaddr from 'ipaddr.js';
+import { formatIpv4, formatIpv6 } from '../../schemas/address.js';
+import { ADDRESS_IPV4, ADDRESS_IPV6 } from '../../schemas/packet-block.js';
+
+/** The words of an address; reused, because there is one for every run of packets. */
+export class SourceWords {
+  kind = 0;
+  readonly words = new Uint32Array(4);
+  private readonly masks: Uint32Array;
+
+  /** IPv6 addresses are cut to so many bits, 1 … 128. */
+  constructor(private readonly ipv6PrefixBits: number) {
+    this.masks = Uint32Array.from([0, 32, 64, 96], (start) => {
+      const bits = Math.min(32, Math.max(0, ipv6PrefixBits - start));
+      return bits === 0 ? 0 : 0xffffffff << (32 - bits);
+    });
+  }
+
+  setIpv4(address: number): void {
+    this.kind = ADDRESS_IPV4;
+    this.words[0] = address;
+    this.words[1] = 0;
+    this.words[2] = 0;
+    this.words[3] = 0;
+  }
+
+  setIpv6(bytes: Uint8Array, offset: number): void {
+    this.kind = ADDRESS_IPV6;
+    for (let i = 0; i < 4; i++) {
+      const at = offset + i * 4;
+      const word = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+      this.words[i] = word & this.masks[i]!;
+    }
+  }
+
+  /** Reads what `format` wrote; false when the text is no such source. */
+  parse(text: string): boolean {
+    const address = text.split('/')[0]!;
+    if (!ipaddr.isValid(address)) return false;
+    const bytes = Uint8Array.from(ipaddr.parse(address).toByteArray());
+    if (bytes.length === 16) this.setIpv6(bytes, 0);
+    else this.setIpv4(((bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!) >>> 0);
+    return true;
+  }
+
+  /** The text of a source whose words stand at `offset`. */
+  format(kind: number, words: Uint32Array, offset: number): string {
+    if (kind === ADDRESS_IPV4) return formatIpv4(words[offset]!);
+    const bytes = new Uint8Array(16);
+    const view = new DataView(bytes.buffer);
+    for (let i = 0; i < 4; i++) view.setUint32(i * 4, words[offset + i]!);
+    return this.ipv6PrefixBits === 128 ? formatIpv6(bytes) : `${formatIpv6(bytes)}/${this.ipv6PrefixBits}`;
+  }
+}

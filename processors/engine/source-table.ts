@@ -1,0 +1,216 @@
+/**
+ * The sources an engine knows, by timeline and address: flat columns under one open-addressing index, with a list from
+ * the most to the least recently active for eviction. IPv4 and IPv6 share the layout: an address is four words.
+ */
+import { grown, nextCapacity } from './growth.js';
+
+export const NONE = -1;
+
+/** Bytes a source takes in the columns and, at its fullest, in the index. */
+const BYTES_PER_SOURCE = 52;
+
+export class SourceTable {
+  /** Sources in the table. */
+  size = 0;
+  /** Newest capture time of the source, µs. */
+  clock: Float64Array;
+  /** Index of its timeline. */
+  timeline: Uint16Array;
+  /** 4 or 6; 0 marks a free slot. */
+  kind: Uint8Array;
+  /** Four words a slot. */
+  words: Uint32Array;
+  /** First window of the source in the window store. */
+  windows: Int32Array;
+  private newer: Int32Array;
+  private older: Int32Array;
+  private newest = NONE;
+  private oldest = NONE;
+  private free = NONE;
+  private used = 0;
+  private capacity: number;
+  private index: Int32Array;
+  private indexMask: number;
+
+  constructor(capacity = 1024) {
+    this.capacity = capacity;
+    this.clock = new Float64Array(capacity);
+    this.timeline = new Uint16Array(capacity);
+    this.kind = new Uint8Array(capacity);
+    this.words = new Uint32Array(capacity * 4);
+    this.windows = new Int32Array(capacity);
+    this.newer = new Int32Array(capacity);
+    this.older = new Int32Array(capacity);
+    this.index = new Int32Array(2048).fill(NONE);
+    this.indexMask = 2047;
+  }
+
+  get bytes(): number {
+    return this.capacity * (BYTES_PER_SOURCE - 8) + this.index.length * 4;
+  }
+
+  /** Bytes that `add` would take beyond `bytes`; 0 while a slot is free. */
+  get growthBytes(): number {
+    if (this.free !== NONE || this.used < this.capacity) return 0;
+    const capacity = nextCapacity(this.capacity);
+    const index = capacity > this.index.length * 0.7 ? this.index.length * 4 : 0;
+    return (capacity - this.capacity) * (BYTES_PER_SOURCE - 8) + index;
+  }
+
+  /** The slot of a source, or `NONE`. */
+  find(timeline: number, kind: number, w0: number, w1: number, w2: number, w3: number): number {
+    let at = hash(timeline, w0, w1, w2, w3) & this.indexMask;
+    for (;;) {
+      const slot = this.index[at]!;
+      if (slot === NONE) return NONE;
+      const word = slot * 4;
+      if (
+        this.words[word] === w0 &&
+        this.kind[slot] === kind &&
+        this.timeline[slot] === timeline &&
+        this.words[word + 1] === w1 &&
+        this.words[word + 2] === w2 &&
+        this.words[word + 3] === w3
+      ) {
+        return slot;
+      }
+      at = (at + 1) & this.indexMask;
+    }
+  }
+
+  /** Adds a source that is not there, as the most recently active one. */
+  add(timeline: number, kind: number, w0: number, w1: number, w2: number, w3: number, clock: number): number {
+    if (this.free === NONE && this.used === this.capacity) this.grow();
+    let slot = this.free;
+    if (slot === NONE) slot = this.used++;
+    else this.free = this.older[slot]!;
+    const word = slot * 4;
+    this.words[word] = w0;
+    this.words[word + 1] = w1;
+    this.words[word + 2] = w2;
+    this.words[word + 3] = w3;
+    this.kind[slot] = kind;
+    this.timeline[slot] = timeline;
+    this.clock[slot] = clock;
+    this.windows[slot] = NONE;
+    this.linkNewest(slot);
+    this.size++;
+    this.insertIndex(slot);
+    return slot;
+  }
+
+  /** Makes a source the most recently active one. */
+  touch(slot: number): void {
+    if (slot === this.newest) return;
+    this.unlink(slot);
+    this.linkNewest(slot);
+  }
+
+  /** The least recently active source, or `NONE`. */
+  get leastRecent(): number {
+    return this.oldest;
+  }
+
+  remove(slot: number): void {
+    this.removeIndex(slot);
+    this.unlink(slot);
+    this.kind[slot] = 0;
+    this.older[slot] = this.free;
+    this.free = slot;
+    this.size--;
+  }
+
+  /** Slots below this have been used; those of kind 0 are free. */
+  get slots(): number {
+    return this.used;
+  }
+
+  private linkNewest(slot: number): void {
+    this.newer[slot] = NONE;
+    this.older[slot] = this.newest;
+    if (this.newest !== NONE) this.newer[this.newest] = slot;
+    this.newest = slot;
+    if (this.oldest === NONE) this.oldest = slot;
+  }
+
+  private unlink(slot: number): void {
+    const newer = this.newer[slot]!;
+    const older = this.older[slot]!;
+    if (newer === NONE) this.newest = older;
+    else this.older[newer] = older;
+    if (older === NONE) this.oldest = newer;
+    else this.newer[older] = newer;
+  }
+
+  private home(slot: number): number {
+    const word = slot * 4;
+    const { words } = this;
+    return (
+      hash(this.timeline[slot]!, words[word]!, words[word + 1]!, words[word + 2]!, words[word + 3]!) & this.indexMask
+    );
+  }
+
+  private insertIndex(slot: number): void {
+    if (this.size > this.index.length * 0.7) {
+      this.rebuildIndex(this.index.length * 2);
+      return;
+    }
+    let at = this.home(slot);
+    while (this.index[at] !== NONE) at = (at + 1) & this.indexMask;
+    this.index[at] = slot;
+  }
+
+  private rebuildIndex(length: number): void {
+    this.index = new Int32Array(length).fill(NONE);
+    this.indexMask = length - 1;
+    for (let slot = 0; slot < this.used; slot++) {
+      if (this.kind[slot] === 0) continue;
+      let at = this.home(slot);
+      while (this.index[at] !== NONE) at = (at + 1) & this.indexMask;
+      this.index[at] = slot;
+    }
+  }
+
+  /** Deletion that shifts later entries back (Knuth 6.4, algorithm R), so that no tombstones pile up. */
+  private removeIndex(slot: number): void {
+    let hole = this.home(slot);
+    while (this.index[hole] !== slot) hole = (hole + 1) & this.indexMask;
+    let at = hole;
+    for (;;) {
+      at = (at + 1) & this.indexMask;
+      const candidate = this.index[at]!;
+      if (candidate === NONE) break;
+      const home = this.home(candidate);
+      if (((at - home) & this.indexMask) >= ((at - hole) & this.indexMask)) {
+        this.index[hole] = candidate;
+        hole = at;
+      }
+    }
+    this.index[hole] = NONE;
+  }
+
+  private grow(): void {
+    const capacity = nextCapacity(this.capacity);
+    this.clock = grown(this.clock, capacity);
+    this.timeline = grown(this.timeline, capacity);
+    this.kind = grown(this.kind, capacity);
+    this.words = grown(this.words, capacity * 4);
+    this.windows = grown(this.windows, capacity);
+    this.newer = grown(this.newer, capacity);
+    this.older = grown(this.older, capacity);
+    this.capacity = capacity;
+  }
+}
+
+/** The finaliser of MurmurHash3 over the words; IPv4 addresses have only the first. */
+function hash(timeline: number, w0: number, w1: number, w2: number, w3: number): number {
+  let h = w0 ^ Math.imul(timeline + 1, 0x9e3779b1);
+  if ((w1 | w2 | w3) !== 0) {
+    h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ w1;
+    h = Math.imul(h ^ (h >>> 15), 0xc2b2ae35) ^ w2;
+    h = Math.imul(h ^ (h >>> 15), 0x27d4eb2f) ^ w3;
+  }
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}

@@ -7,7 +7,7 @@ import { decodePacketBatch, MAX_BATCH_PACKETS, type PacketBatchResult } from '..
 import { PacketBlock } from '../../schemas/packet-block.js';
 import type { Engine } from '../engine/engine.js';
 import type { ProcessMetrics } from './process-metrics.js';
-import type { ReplayPosition } from './replay-position.js';
+import type { EndedTimeline, ReplayPosition } from './replay-position.js';
 
 /** How far live packets may be ahead of Kafka's clock before the record counts as poison, µs. */
 const FUTURE_MAX_MICROS = 86_400e6;
@@ -67,12 +67,12 @@ export class PartitionInput {
       this.metrics.deadLetters.inc({ reason: batch.reason });
       return 0;
     }
-    for (const timeline of this.observe(message, batch)) this.engine.endTimeline(timeline);
+    for (const ended of this.observe(message, batch)) this.engine.endTimeline(ended.timeline, ended.newest);
     const { timeline, captureNode } = batch.origin;
     if (batch.packets > 0) this.engine.process(this.block, 0, this.block.count);
     else if (!batch.endOfTimeline) this.engine.tick(timeline, captureNode, batch.firstTimestamp);
     if (batch.endOfTimeline) {
-      this.engine.endTimeline(timeline);
+      this.engine.endTimeline(timeline, batch.firstTimestamp);
       this.replay.end(timeline);
     }
     this.packets += batch.packets;
@@ -107,13 +107,14 @@ export class PartitionInput {
     return batch;
   }
 
-  private observe(message: KafkaMessage, batch: Batch): readonly string[] {
+  private observe(message: KafkaMessage, batch: Batch): readonly EndedTimeline[] {
     const { timeline, captureNode } = batch.origin;
     return this.replay.observe(
       Number(message.offset),
       timeline,
       captureNode,
       this.newest(batch),
+      batch.packets === 0,
       Number(message.timestamp),
     );
   }

@@ -1,11 +1,12 @@
 /**
  * From where the input has to be read again so that windows come out as they were.
  *
- * Windows are not logged. What they hold at the committed offset comes from packets at most `span` older than the clock
- * of the capture node that saw them (the longest window and the allowed lateness). At intervals this keeps a checkpoint:
- * an offset and the clock of every capture node there. Packets before a checkpoint are not newer than its clocks, so the
- * newest checkpoint whose clocks all lie a span behind the present ones is where to begin. Clocks are kept per node, not
- * per timeline, because a node that empties its spool after an outage may be hours behind the others.
+ * Windows are not logged. What they may still have to hold at the committed offset is packets at most `span` (the longest
+ * window and the allowed lateness) older than those still to come. At intervals this keeps a checkpoint: an offset and,
+ * for every capture node, its newest packet before that offset. The newest checkpoint whose packets all lie a span behind
+ * what is still to come is where to begin. What is still to come from a node that captures live is not older than what
+ * it sent (but for the allowed lateness); a replay publishes source by source, so there only its ticks tell. Each node
+ * counts for itself, because one that empties its spool after an outage may be hours behind the others.
  *
  * Kafka's timestamps of records say nothing about event time (last year's capture is replayed today). They decide one
  * thing only: when a node from which nothing comes any more is given up, which would otherwise pin the checkpoint. They
@@ -19,21 +20,32 @@ export const CAPTURE_NODE_IDLE_MS = 5 * 60_000;
 const CHECKPOINTS_PER_SPAN = 8;
 const CHECKPOINTS_MAX = 64;
 
+/** The timeline of live traffic; replays have names. */
+const LIVE = '';
+
 interface NodeClock {
   readonly timeline: string;
   readonly captureNode: string;
-  /** Highest capture time seen, µs. */
-  clock: number;
-  /** `clock` at the newest checkpoint. */
-  checkpointClock: number;
+  /** Its newest packet, µs; −∞ while there was none. */
+  newest: number;
+  /** No packet older than this is still to come, but for lateness, µs; −∞ while nothing is known. */
+  watermark: number;
+  /** `newest` at the last checkpoint. */
+  checkpointed: number;
   /** Kafka's timestamp of its newest record, ms. */
   lastRecord: number;
+}
+
+export interface EndedTimeline {
+  readonly timeline: string;
+  /** How far it came, µs. */
+  readonly newest: number;
 }
 
 interface Checkpoint {
   /** The record to begin with. */
   readonly offset: number;
-  readonly clocks: readonly (readonly [node: NodeClock, clock: number])[];
+  readonly nodes: readonly (readonly [node: NodeClock, newest: number])[];
 }
 
 export class ReplayPosition {
@@ -50,7 +62,7 @@ export class ReplayPosition {
     offset: number,
     private spanMicros: number,
   ) {
-    this.checkpoints = [{ offset, clocks: [] }];
+    this.checkpoints = [{ offset, nodes: [] }];
   }
 
   /** A longer span holds for what is yet to come: older checkpoints may be gone. */
@@ -61,36 +73,42 @@ export class ReplayPosition {
   /**
    * Takes note of a record before it is processed.
    *
-   * @returns timelines of replays to end first, because nothing came on them any more.
+   * @param newest the newest packet of the record, or its clock when it is a tick, µs.
+   * @param recordMs Kafka's timestamp of the record.
+   * @returns replays to end first, because nothing came of them any more.
    */
   observe(
     offset: number,
     timeline: string,
     captureNode: string,
-    clockMicros: number,
+    newest: number,
+    isTick: boolean,
     recordMs: number,
-  ): readonly string[] {
+  ): readonly EndedTimeline[] {
+    const node = this.nodeOf(timeline, captureNode, recordMs);
+    if (!isTick && newest > node.newest) {
+      if (newest - node.checkpointed > this.spanMicros / CHECKPOINTS_PER_SPAN) this.checkpoint(offset);
+      node.newest = newest;
+    }
+    if ((isTick || timeline === LIVE) && newest > node.watermark) node.watermark = newest;
+    if (recordMs > node.lastRecord) node.lastRecord = recordMs;
+    return recordMs > this.nextIdleCheck ? this.forgetIdle(recordMs) : [];
+  }
+
+  private nodeOf(timeline: string, captureNode: string, recordMs: number): NodeClock {
     let nodes = this.timelines.get(timeline);
     if (nodes === undefined) {
       nodes = new Map();
       this.timelines.set(timeline, nodes);
     }
-    const node = nodes.get(captureNode);
+    let node = nodes.get(captureNode);
     if (node === undefined) {
-      nodes.set(captureNode, {
-        timeline,
-        captureNode,
-        clock: clockMicros,
-        checkpointClock: clockMicros,
-        lastRecord: recordMs,
-      });
+      const never = Number.NEGATIVE_INFINITY;
+      node = { timeline, captureNode, newest: never, watermark: never, checkpointed: never, lastRecord: recordMs };
+      nodes.set(captureNode, node);
       this.nextIdleCheck = Math.min(this.nextIdleCheck, recordMs + CAPTURE_NODE_IDLE_MS);
-    } else {
-      if (clockMicros - node.checkpointClock > this.spanMicros / CHECKPOINTS_PER_SPAN) this.checkpoint(offset);
-      if (clockMicros > node.clock) node.clock = clockMicros;
-      if (recordMs > node.lastRecord) node.lastRecord = recordMs;
     }
-    return recordMs > this.nextIdleCheck ? this.forgetIdle(recordMs) : [];
+    return node;
   }
 
   /** Forgets a timeline that has ended. */
@@ -107,39 +125,41 @@ export class ReplayPosition {
   }
 
   private isCovered(checkpoint: Checkpoint): boolean {
-    return checkpoint.clocks.every(
-      ([node, clock]) =>
-        clock < node.clock - this.spanMicros || this.timelines.get(node.timeline)?.get(node.captureNode) !== node,
+    return checkpoint.nodes.every(
+      ([node, newest]) =>
+        newest < node.watermark - this.spanMicros || this.timelines.get(node.timeline)?.get(node.captureNode) !== node,
     );
   }
 
   private checkpoint(offset: number): void {
-    const clocks: [NodeClock, number][] = [];
-    for (const nodes of this.timelines.values()) {
-      for (const node of nodes.values()) {
-        node.checkpointClock = node.clock;
-        clocks.push([node, node.clock]);
+    const nodes: [NodeClock, number][] = [];
+    for (const ofTimeline of this.timelines.values()) {
+      for (const node of ofTimeline.values()) {
+        node.checkpointed = node.newest;
+        if (node.newest > Number.NEGATIVE_INFINITY) nodes.push([node, node.newest]);
       }
     }
-    this.checkpoints.push({ offset, clocks });
+    this.checkpoints.push({ offset, nodes });
     // A node that lags far behind keeps an old checkpoint in use; fewer between it and the newest cost only precision.
     if (this.checkpoints.length > CHECKPOINTS_MAX) {
       this.checkpoints = this.checkpoints.filter((_, index, all) => index % 2 === 0 || index === all.length - 1);
     }
   }
 
-  private forgetIdle(recordMs: number): string[] {
-    const ended: string[] = [];
+  private forgetIdle(recordMs: number): EndedTimeline[] {
+    const ended: EndedTimeline[] = [];
     this.nextIdleCheck = Number.POSITIVE_INFINITY;
     for (const [timeline, nodes] of this.timelines) {
-      for (const [captureNode, { lastRecord }] of nodes) {
-        if (recordMs - lastRecord > CAPTURE_NODE_IDLE_MS) nodes.delete(captureNode);
-        else this.nextIdleCheck = Math.min(this.nextIdleCheck, lastRecord + CAPTURE_NODE_IDLE_MS);
+      let newest = 0;
+      for (const [captureNode, node] of nodes) {
+        newest = Math.max(newest, node.newest, node.watermark);
+        if (recordMs - node.lastRecord > CAPTURE_NODE_IDLE_MS) nodes.delete(captureNode);
+        else this.nextIdleCheck = Math.min(this.nextIdleCheck, node.lastRecord + CAPTURE_NODE_IDLE_MS);
       }
       if (nodes.size > 0) continue;
       this.timelines.delete(timeline);
       // Live traffic has no end; a replay that stopped without saying so (its process was killed) has come to its own.
-      if (timeline !== '') ended.push(timeline);
+      if (timeline !== LIVE) ended.push({ timeline, newest });
     }
     return ended;
   }

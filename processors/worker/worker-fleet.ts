@@ -1,0 +1,179 @@
+/**
+ * `--workers N`: N members of the group in N child processes, because one worker uses one core. A child that ends by
+ * itself is started again; its partitions are with the others meanwhile. Their logs and metrics come out of this
+ * process, the metrics with a label `worker`.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Failure, messageOf } from '../../runtime/failure.js';
+import type { KafkaSettings } from '../../runtime/kafka.js';
+import { LOG_LEVELS, type Logger, type LogLevel } from '../../runtime/log.js';
+import type { Registry } from '../../runtime/metrics.js';
+import { projectRoot } from '../../runtime/project.js';
+import { type Service, withTimeout } from '../../runtime/service.js';
+import type { ProcessSettings } from '../processor.js';
+import { FleetMetrics, type MetricSnapshot } from './fleet-metrics.js';
+
+/** What a worker is told, once. */
+export interface WorkerOrder {
+  readonly settings: ProcessSettings & KafkaSettings;
+  readonly logLevel: LogLevel;
+}
+
+/** What a worker tells. */
+export type WorkerMessage =
+  | { readonly type: 'ready' }
+  | { readonly type: 'failed'; readonly code: string; readonly message: string }
+  | { readonly type: 'report'; readonly readiness: string | null; readonly metrics: readonly MetricSnapshot[] };
+
+const ENTRY = join(projectRoot, 'dist', 'processors', 'worker', 'worker-process.js');
+
+/** Pause before a worker is started again: doubling from the first to the last, ms. */
+const RESTART_FIRST_MS = 200;
+const RESTART_LAST_MS = 10_000;
+const STABLE_AFTER_MS = 30_000;
+const STOP_TIMEOUT_MS = 25_000;
+
+export class WorkerFleet implements Service {
+  readonly name = 'processor';
+  readonly done: Promise<void>;
+  private readonly workers: WorkerChild[];
+  private readonly metrics: FleetMetrics;
+  private readonly onHangup = (): void => {
+    for (const worker of this.workers) worker.signal('SIGHUP');
+  };
+
+  constructor(settings: ProcessSettings & KafkaSettings, log: Logger, registry: Registry) {
+    this.metrics = new FleetMetrics(registry);
+    const order: WorkerOrder = { settings: { ...settings, workers: 1 }, logLevel: log.level as LogLevel };
+    this.workers = Array.from({ length: settings.workers }, (_, index) => {
+      const child = log.child({ worker: index });
+      return new WorkerChild(order, child, (snapshot) => this.metrics.update(index, snapshot));
+    });
+    // Workers are started again for as long as the fleet lives, so it neither finishes nor breaks.
+    this.done = new Promise(() => undefined);
+  }
+
+  readiness(): string | null {
+    const reasons = this.workers.flatMap(({ readiness }, index) =>
+      readiness === null ? [] : [`worker ${index}: ${readiness}`],
+    );
+    return reasons.length === 0 ? null : reasons.join('; ');
+  }
+
+  /** @throws Failure of the first worker that does not come up: what keeps one from starting keeps all. */
+  async start(): Promise<void> {
+    process.on('SIGHUP', this.onHangup);
+    await Promise.all(this.workers.map((worker) => worker.start()));
+  }
+
+  async stop(): Promise<void> {
+    process.off('SIGHUP', this.onHangup);
+    await Promise.all(this.workers.map((worker) => worker.stop()));
+  }
+}
+
+class WorkerChild {
+  readiness: string | null = 'starting';
+  private child: ChildProcess | undefined;
+  private isStopping = false;
+  private restartMs = RESTART_FIRST_MS;
+  private restartTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly order: WorkerOrder,
+    private readonly log: Logger,
+    private readonly onMetrics: (metrics: readonly MetricSnapshot[]) => void,
+  ) {}
+
+  /** Resolves when the worker is a member of the group. */
+  start(): Promise<void> {
+    const startedAt = Date.now();
+    const child = fork(ENTRY, [], {
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+      // A process group of its own: Ctrl-C reaches the parent alone, which stops its workers in order.
+      detached: true,
+      execArgv: ['--enable-source-maps'],
+    });
+    this.child = child;
+    relayLog(child, this.log);
+    child.send(this.order, () => undefined);
+    return new Promise((resolve, reject) => {
+      let isReady = false;
+      let failure: Failure | undefined;
+      child.on('message', (message: WorkerMessage) => {
+        if (message.type === 'report') {
+          this.readiness = message.readiness;
+          this.onMetrics(message.metrics);
+        } else if (message.type === 'ready') {
+          isReady = true;
+          resolve();
+        } else {
+          failure = new Failure(message.code, message.message);
+        }
+      });
+      child.on('error', (error) => this.log.error(`the worker process: ${messageOf(error)}`));
+      child.on('exit', (code, signal) => {
+        this.child = undefined;
+        const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
+        this.readiness = `ended with ${how}`;
+        if (isReady || this.isStopping) resolve();
+        else
+          reject(
+            failure ?? new Failure('WORKER_ENDED', `a worker ended with ${how} before it was ready; the log says why`),
+          );
+        if (isReady && !this.isStopping) this.scheduleRestart(how, Date.now() - startedAt);
+      });
+    });
+  }
+
+  private scheduleRestart(how: string, livedMs: number): void {
+    if (livedMs > STABLE_AFTER_MS) this.restartMs = RESTART_FIRST_MS;
+    this.log.error({ restart_ms: this.restartMs }, `the worker ended with ${how}; starting it again`);
+    this.restartTimer = setTimeout(() => {
+      this.start().catch((error: unknown) => {
+        this.log.error(messageOf(error));
+        if (!this.isStopping) this.scheduleRestart('a failed start', 0);
+      });
+    }, this.restartMs);
+    this.restartMs = Math.min(this.restartMs * 2, RESTART_LAST_MS);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child?.kill(signal);
+  }
+
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    clearTimeout(this.restartTimer);
+    const { child } = this;
+    if (child === undefined) return;
+    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill('SIGTERM');
+    try {
+      await withTimeout(exited, STOP_TIMEOUT_MS, 'the worker did not stop');
+    } catch {
+      this.log.error('the worker did not stop in time; killed');
+      child.kill('SIGKILL');
+      await exited;
+    }
+  }
+}
+
+/** The worker's JSON lines in the log of this process; other output, such as a stack of Node's own, as it is. */
+function relayLog(child: ChildProcess, log: Logger): void {
+  if (child.stderr === null) return;
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    let entry: { level?: LogLevel; msg?: string } = {};
+    try {
+      entry = JSON.parse(line) as typeof entry;
+    } catch {
+      log.error(line);
+      return;
+    }
+    const { level = 'error', msg = '', ...fields } = entry;
+    for (const own of ['time', 'part'] as const) delete (fields as Record<string, unknown>)[own];
+    if (level !== 'silent' && LOG_LEVELS.includes(level)) log[level](fields, msg);
+  });
+}

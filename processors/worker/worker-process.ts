@@ -1,0 +1,48 @@
+/**
+ * Entry of one of several workers: a child of `nta process --workers N`. It gets its settings over the IPC channel
+ * (a password must not stand on a command line), reports readiness and metrics over it, and stops when it closes, so
+ * that no worker outlives its parent.
+ */
+import { Failure } from '../../runtime/failure.js';
+import type { KafkaSettings } from '../../runtime/kafka.js';
+import { createLog, type LogLevel } from '../../runtime/log.js';
+import { Registry } from '../../runtime/metrics.js';
+import { logFailure, runServices } from '../../runtime/service.js';
+import { createProcessor, type ProcessSettings } from '../processor.js';
+import type { WorkerMessage, WorkerOrder } from './worker-fleet.js';
+
+const REPORT_MS = 1_000;
+
+process.once('message', (order: WorkerOrder) => {
+  run(order.settings, order.logLevel).then((exitCode) => process.exit(exitCode));
+});
+
+async function run(settings: ProcessSettings & KafkaSettings, level: LogLevel): Promise<number> {
+  const log = createLog({ level, file: '', part: 'process' });
+  const registry = new Registry();
+  const processor = createProcessor(settings, log, registry);
+  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  const report = async (): Promise<void> => {
+    tell({ type: 'report', readiness: processor.readiness(), metrics: await registry.getMetricsAsJSON() });
+  };
+  const timer = setInterval(() => void report(), REPORT_MS);
+  try {
+    return await runServices([processor], log, {
+      onReady: () => {
+        tell({ type: 'ready' });
+        void report();
+      },
+      onFailure: (error) => {
+        if (error instanceof Failure) tell({ type: 'failed', code: error.code, message: error.message });
+        logFailure(log, error);
+      },
+    });
+  } finally {
+    clearInterval(timer);
+    await report();
+  }
+}
+
+function tell(message: WorkerMessage): void {
+  if (process.connected) process.send?.(message);
+}

@@ -71,11 +71,12 @@ export function topicName(topic: TopicId, prefix: string): string {
   return `${prefix}${TOPICS[topic].name}`;
 }
 
-/** Consumer groups: what commits offsets on `packets` and `alerts`. */
+/** Consumer groups: what commits offsets on `packets`, `alerts` and `capture-nodes`. */
 export const GROUPS = {
   processors: 'nta-processors',
   packetSink: 'nta-sink-packets',
   alertSink: 'nta-sink-alerts',
+  nodeSink: 'nta-sink-nodes',
 } as const;
 
 export function groupName(group: keyof typeof GROUPS, prefix: string): string {

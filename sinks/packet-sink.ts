@@ -1,0 +1,104 @@
+/** The sink of `packets`: every packet into Postgres, once, with the statistics. */
+import type { Kafka, KafkaMessage } from 'kafkajs';
+import type pg from 'pg';
+import type { Logger } from '../runtime/log.js';
+import { groupName, topicName } from '../schemas/topics.js';
+import type { Availability } from './availability.js';
+import { DeadLetters } from './dead-letters.js';
+import { parseStorePolicy, type SinkSettings } from './options.js';
+import { PacketWriter } from './packet-writer.js';
+import { PartitionKeeper } from './partition-keeper.js';
+import type { SinkMetrics } from './sink-metrics.js';
+import type { TopicPosition } from './topic-position.js';
+import { TopicReader } from './topic-reader.js';
+
+/** Of one answer of Kafka; some 200,000 packets. */
+const FETCH_BYTES = 4 << 20;
+/** Partitions of the present and the next interval are looked after this often. */
+const AHEAD_INTERVAL_MS = 60_000;
+
+export class PacketSink {
+  readonly reader: TopicReader;
+  private readonly writer: PacketWriter;
+  private readonly keeper: PartitionKeeper;
+  private readonly deadLetters: DeadLetters;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    settings: SinkSettings & { readonly topicPrefix: string },
+    kafka: Kafka,
+    pool: pg.Pool,
+    private readonly availability: Availability,
+    private readonly metrics: SinkMetrics,
+    log: Logger,
+  ) {
+    const topic = topicName('packets', settings.topicPrefix);
+    this.keeper = new PartitionKeeper(pool, settings.partitionInterval, log);
+    this.deadLetters = new DeadLetters(kafka, topicName('packetsDeadLetter', settings.topicPrefix));
+    this.writer = new PacketWriter(
+      pool,
+      topic,
+      parseStorePolicy(settings.store).every,
+      this.keeper,
+      availability,
+      (letters) => this.deadLetters.send(letters),
+      metrics,
+      log,
+      {
+        stored: (offsets) => this.reader.stored(offsets),
+        superseded: () => this.reposition(),
+        broken: (error) => this.reader.fail(error),
+      },
+    );
+    this.reader = new TopicReader(
+      kafka,
+      pool,
+      {
+        topic,
+        groupId: groupName('packetSink', settings.topicPrefix),
+        readCommitted: false,
+        maxBytes: FETCH_BYTES,
+      },
+      {
+        take: (position, messages, highWatermark) => this.take(topic, position, messages, highWatermark),
+        settled: () => this.writer.settled(),
+      },
+      availability,
+      metrics,
+      log,
+    );
+  }
+
+  async start(): Promise<void> {
+    await this.availability.persist(() => this.keeper.ensureAhead());
+    this.timer = setInterval(() => {
+      this.availability.persist(() => this.keeper.ensureAhead()).catch(() => undefined);
+    }, AHEAD_INTERVAL_MS);
+    await this.reader.start();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    await this.reader.stop();
+    await this.deadLetters.close();
+  }
+
+  /** Reads the positions from the tables again. */
+  reposition(): void {
+    this.reader.reposition().catch((error: unknown) => this.reader.fail(error));
+  }
+
+  private async take(
+    topic: string,
+    position: TopicPosition,
+    messages: readonly KafkaMessage[],
+    highWatermark: bigint,
+  ): Promise<void> {
+    for (const message of messages) {
+      while (!this.writer.hasRoom) await this.writer.progress();
+      if (!this.reader.isCurrent(position)) return; // the unit it was to join was thrown away
+      await this.writer.take(position, message);
+    }
+    this.metrics.lag.set({ topic, partition: position.partition }, Number(highWatermark - position.nextOffset));
+  }
+}

@@ -1,0 +1,123 @@
+/** The Postgres sink: packets, alerts and heartbeats into the tables, as one service. */
+import type pg from 'pg';
+import { createKafka, type KafkaSettings } from '../runtime/kafka.js';
+import type { Logger } from '../runtime/log.js';
+import type { Registry } from '../runtime/metrics.js';
+import { checkPostgres, createPool, type PostgresSettings } from '../runtime/postgres.js';
+import type { Service } from '../runtime/service.js';
+import { groupName, topicName } from '../schemas/topics.js';
+import { storeAlerts } from './alert-sink.js';
+import { Availability } from './availability.js';
+import { storeHeartbeats } from './capture-node-sink.js';
+import type { SinkSettings } from './options.js';
+import { PacketSink } from './packet-sink.js';
+import { sqlState } from './postgres-errors.js';
+import { RecordSink } from './record-sink.js';
+import { SinkMetrics } from './sink-metrics.js';
+
+export interface PostgresSink extends Service {
+  readonly done: Promise<void>;
+  /** Why nothing is stored at the moment (disk full, standby, away), or null. */
+  readiness(): string | null;
+}
+
+/**
+ * The tables must be there (`migrate`), and the topics too.
+ *
+ * `start` fails when Postgres cannot be reached; from then on its absence is waited out.
+ */
+export function createPostgresSink(
+  settings: SinkSettings & KafkaSettings & PostgresSettings,
+  log: Logger,
+  registry: Registry,
+): PostgresSink {
+  return new Sink(settings, log, new SinkMetrics(registry));
+}
+
+class Sink implements PostgresSink {
+  readonly name = 'postgres-sink';
+  readonly done: Promise<void>;
+  private readonly stopping = new AbortController();
+  private readonly availability: Availability;
+  private readonly pool: pg.Pool;
+  private readonly packets: PacketSink;
+  private readonly others: readonly RecordSink[];
+
+  constructor(
+    private readonly settings: SinkSettings & KafkaSettings & PostgresSettings,
+    private readonly log: Logger,
+    metrics: SinkMetrics,
+  ) {
+    const prefix = settings.topicPrefix;
+    const kafka = createKafka(settings, 'nta-sink', log);
+    this.availability = new Availability(log, metrics, this.stopping.signal);
+    this.pool = createPool(settings, 'nta-sink', (error) => this.connectionLost(error));
+    this.packets = new PacketSink(settings, kafka, this.pool, this.availability, metrics, log);
+    const alerts = topicName('alerts', prefix);
+    const nodes = topicName('captureNodes', prefix);
+    const passOver = (topic: string) => async (message: { offset: string }, partition: number, error: unknown) => {
+      metrics.poisonRecords.inc({ reason: 'refused_by_postgres' });
+      log.error({ topic, partition, offset: message.offset, sqlstate: sqlState(error), err: error }, 'record refused');
+    };
+    this.others = [
+      new RecordSink(
+        { topic: alerts, groupId: groupName('alertSink', prefix), readCommitted: true },
+        kafka,
+        this.pool,
+        async (client, messages) => {
+          for (const { message, reason, detail } of await storeAlerts(client, messages)) {
+            metrics.poisonRecords.inc({ reason });
+            log.error({ topic: alerts, offset: message.offset, reason, detail }, 'alert cannot be read; passed over');
+          }
+        },
+        passOver(alerts),
+        this.availability,
+        metrics,
+        log,
+      ),
+      new RecordSink(
+        { topic: nodes, groupId: groupName('nodeSink', prefix), readCommitted: false },
+        kafka,
+        this.pool,
+        async (client, messages) => {
+          const unreadable = await storeHeartbeats(client, messages);
+          if (unreadable > 0) metrics.poisonRecords.inc({ reason: 'invalid_heartbeat' }, unreadable);
+        },
+        passOver(nodes),
+        this.availability,
+        metrics,
+        log,
+      ),
+    ];
+    this.done = Promise.race([this.packets.reader.done, ...this.others.map(({ reader }) => reader.done)]);
+    this.done.catch(() => undefined);
+  }
+
+  readiness(): string | null {
+    return this.availability.unavailable;
+  }
+
+  async start(): Promise<void> {
+    await checkPostgres(this.settings);
+    await this.packets.start();
+    for (const sink of this.others) await sink.start();
+    this.log.info({ store: this.settings.store }, 'storing into Postgres');
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    for (const sink of this.others) await sink.stop().catch(() => undefined);
+    await this.packets.stop().catch(() => undefined);
+    await this.pool.end();
+  }
+
+  /**
+   * The server may have crashed, and with it commits that had not reached the disk: the tables say again from
+   * where to read.
+   */
+  private connectionLost(error: Error): void {
+    this.log.debug({ cause: error.message }, 'connection to Postgres lost');
+    if (this.stopping.signal.aborted) return;
+    this.packets.reposition();
+  }
+}

@@ -1,0 +1,237 @@
+/**
+ * Reads a topic from where the tables say, not from where Kafka says: on assignment, and whenever the position in memory is
+ * worth nothing, the position of a partition is read from sink_offsets and the consumer sent there. Kafka's commit is advisory:
+ * it shows lag to Kafka's own tools.
+ */
+import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
+import type pg from 'pg';
+import { Failure, messageOf } from '../runtime/failure.js';
+import { fetchTopicIds } from '../runtime/kafka-topic-ids.js';
+import type { Logger } from '../runtime/log.js';
+import { type Availability, Stopped } from './availability.js';
+import type { SinkMetrics } from './sink-metrics.js';
+import { readPosition, type TopicPosition } from './topic-position.js';
+
+export interface TopicReaderSettings {
+  readonly topic: string;
+  readonly groupId: string;
+  /** Records of transactions that were not committed are left out. */
+  readonly readCommitted: boolean;
+  /** Most bytes of one answer of Kafka; what a batch may hold in memory. */
+  readonly maxBytes: number;
+}
+
+/** What is done with the records; `position` is that of the next record, and `take` advances it. */
+export interface RecordTaker {
+  take(position: TopicPosition, messages: readonly KafkaMessage[], highWatermark: bigint): Promise<void>;
+  /** Resolves when all that was taken is stored, or thrown away. */
+  settled(): Promise<void>;
+}
+
+/** After this many tries to seek, the answer is taken as it is: records before it are gone, or were control records. */
+const SEEKS_MAX = 3;
+const COMMIT_INTERVAL_MS = 1_000;
+const HEARTBEAT_INTERVAL_MS = 2_000;
+/** Kafka takes a member that is silent for this long for dead. */
+const SESSION_TIMEOUT_MS = 15_000;
+
+interface PartitionState {
+  readonly position: TopicPosition;
+  seeks: number;
+}
+
+export class TopicReader {
+  private readonly consumer: Consumer;
+  private readonly states = new Map<number, PartitionState>();
+  private assigned: readonly number[] = [];
+  private readonly committable = new Map<number, bigint>();
+  private committedAt = 0;
+  private readonly failed: Promise<never>;
+  private reject: (error: unknown) => void = () => undefined;
+
+  constructor(
+    private readonly kafka: Kafka,
+    private readonly pool: pg.Pool,
+    private readonly settings: TopicReaderSettings,
+    private readonly taker: RecordTaker,
+    private readonly availability: Availability,
+    private readonly metrics: SinkMetrics,
+    private readonly log: Logger,
+  ) {
+    this.consumer = kafka.consumer({
+      groupId: settings.groupId,
+      readUncommitted: !settings.readCommitted,
+      allowAutoTopicCreation: false,
+      sessionTimeout: SESSION_TIMEOUT_MS,
+      heartbeatInterval: HEARTBEAT_INTERVAL_MS,
+      maxBytes: settings.maxBytes,
+      maxBytesPerPartition: settings.maxBytes >> 1,
+      maxWaitTimeInMs: 100,
+    });
+    this.failed = new Promise((_, reject) => {
+      this.reject = reject;
+    });
+    this.failed.catch(() => undefined);
+  }
+
+  /** Rejects when the consumer has stopped for good. */
+  get done(): Promise<void> {
+    return this.failed;
+  }
+
+  async start(): Promise<void> {
+    const { GROUP_JOIN, CRASH } = this.consumer.events;
+    this.consumer.on(GROUP_JOIN, ({ payload }) => {
+      this.assigned = payload.memberAssignment[this.settings.topic] ?? [];
+      this.states.clear(); // another member may have stored records meanwhile
+      this.log.debug({ topic: this.settings.topic, partitions: this.assigned }, 'partitions assigned');
+    });
+    this.consumer.on(CRASH, ({ payload }) => {
+      if (payload.restart) return;
+      this.fail(
+        new Failure(
+          'SINK_CONSUMER',
+          `reading ${this.settings.topic} has stopped: ${messageOf(payload.error)}; the process ends, so that its supervisor starts it again`,
+          { cause: payload.error },
+        ),
+      );
+    });
+    await this.consumer.connect();
+    await this.consumer.subscribe({ topic: this.settings.topic, fromBeginning: true });
+    await this.consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: true,
+      eachBatch: (payload) => this.eachBatch(payload),
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.consumer.stop();
+    await this.taker.settled();
+    await this.commit(true);
+    await this.consumer.disconnect();
+  }
+
+  /** Whether `position` is still that of a partition this sink reads. */
+  isCurrent(position: TopicPosition): boolean {
+    return this.states.get(position.partition)?.position === position;
+  }
+
+  /** The positions in memory are worthless: reads them again and sends the consumer there, quiet partitions included. */
+  async reposition(): Promise<void> {
+    this.states.clear();
+    for (const partition of this.assigned) {
+      const position = await this.readPosition(partition);
+      if (this.states.has(partition) || !this.assigned.includes(partition)) continue;
+      this.states.set(partition, { position, seeks: 0 });
+      this.consumer.seek({ topic: this.settings.topic, partition, offset: position.nextOffset.toString() });
+    }
+  }
+
+  /** Ends the sink: something broke that waiting does not mend. */
+  fail(error: unknown): void {
+    this.reject(error);
+  }
+
+  /** Notes offsets that are stored and tells Kafka now and then. */
+  stored(offsets: ReadonlyMap<number, bigint>): void {
+    for (const [partition, offset] of offsets) this.committable.set(partition, offset);
+    void this.commit(false);
+  }
+
+  private async commit(now: boolean): Promise<void> {
+    if (this.committable.size === 0 || (!now && performance.now() - this.committedAt < COMMIT_INTERVAL_MS)) return;
+    this.committedAt = performance.now();
+    const offsets = [...this.committable].map(([partition, offset]) => ({
+      topic: this.settings.topic,
+      partition,
+      offset: offset.toString(),
+    }));
+    this.committable.clear();
+    try {
+      await this.consumer.commitOffsets(offsets);
+    } catch (error) {
+      this.log.debug({ topic: this.settings.topic, cause: messageOf(error) }, 'offsets not committed to Kafka');
+    }
+  }
+
+  private async eachBatch(payload: EachBatchPayload): Promise<void> {
+    const { batch, heartbeat } = payload;
+    try {
+      await this.withHeartbeats(heartbeat, async () => {
+        let state = this.states.get(batch.partition);
+        if (state === undefined) {
+          await this.taker.settled();
+          state = { position: await this.readPosition(batch.partition), seeks: 0 };
+          this.states.set(batch.partition, state);
+        }
+        if (!this.inPlace(state, fetchedOffset(batch), batch.highWatermark)) return;
+        const { position } = state;
+        const fresh = batch.messages.filter(({ offset }) => BigInt(offset) >= position.nextOffset);
+        await this.taker.take(position, fresh, BigInt(batch.highWatermark));
+      });
+    } catch (error) {
+      if (!(error instanceof Stopped)) throw error;
+    }
+  }
+
+  /** Whether the batch starts where the next record is expected; if not, the consumer is sent there. */
+  private inPlace(state: PartitionState, fetched: bigint, highWatermark: string): boolean {
+    const { position } = state;
+    const { topic } = this.settings;
+    if (fetched === position.nextOffset || (fetched > position.nextOffset && state.seeks >= SEEKS_MAX)) {
+      if (fetched > position.nextOffset && !this.settings.readCommitted) {
+        const lost = Number(fetched - position.nextOffset);
+        this.metrics.lostRecords.inc({ topic }, lost);
+        this.log.error(
+          { topic, partition: position.partition, from: String(position.nextOffset), to: String(fetched) },
+          `Kafka no longer has ${lost} records of ${topic} that were not stored yet; raise its retention`,
+        );
+      }
+      state.seeks = 0;
+      return true;
+    }
+    if (position.nextOffset > BigInt(highWatermark)) {
+      throw new Failure(
+        'SINK_POSITION',
+        `partition ${position.partition} of ${topic} ends at ${highWatermark}, but the tables hold it up to ${position.nextOffset}: the topic was made anew, or Kafka lost records; delete its row from sink_offsets to start over`,
+      );
+    }
+    state.seeks++;
+    this.consumer.seek({ topic, partition: position.partition, offset: position.nextOffset.toString() });
+    return false;
+  }
+
+  private async readPosition(partition: number): Promise<TopicPosition> {
+    const { topic } = this.settings;
+    const ids = await fetchTopicIds(this.kafka, [topic]);
+    const position = await this.availability.persist(() =>
+      readPosition(this.pool, topic, partition, ids.get(topic) ?? ''),
+    );
+    if (position.recreated) this.log.warn({ topic, partition }, `${topic} was made anew; it is stored from its start`);
+    this.log.debug({ topic, partition, offset: String(position.nextOffset) }, 'position read');
+    return position;
+  }
+
+  /** Sends heartbeats while the work goes on, so that a long wait for Postgres does not cost the assignment. */
+  private async withHeartbeats(heartbeat: () => Promise<void>, work: () => Promise<void>): Promise<void> {
+    let failure: unknown = null;
+    const timer = setInterval(() => {
+      heartbeat().catch((error: unknown) => {
+        failure = error; // the group rebalances: finish what is being taken, then let kafkajs join again
+      });
+    }, HEARTBEAT_INTERVAL_MS);
+    try {
+      await work();
+      if (failure !== null) throw failure;
+      await heartbeat();
+    } finally {
+      clearInterval(timer);
+    }
+  }
+}
+
+/** The offset that was asked for; kafkajs has it on every batch, its types have not. */
+function fetchedOffset(batch: EachBatchPayload['batch']): bigint {
+  return BigInt((batch as unknown as { readonly fetchedOffset: string }).fetchedOffset);
+}

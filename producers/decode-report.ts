@@ -20,7 +20,7 @@ import {
 } from '../schemas/packet-block.js';
 import { type DecodeCaptureOptions, type DecodedCapture, decodeCapture } from './capture-decoder.js';
 import type { CaptureFailure } from './capture-file/failure.js';
-import { LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from './decoder.js';
+import { LINK_NAMES, LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from './link.js';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from './protocols/ethertype.js';
 import { PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP } from './protocols/ip-protocol.js';
 
@@ -181,21 +181,6 @@ export function emptySummary(): CaptureSummary {
     failures: {},
   };
 }
-
-const LINK_NAMES: Readonly<Record<number, string>> = {
-  0: 'null',
-  1: 'ethernet',
-  9: 'ppp',
-  50: 'ppp_hdlc',
-  51: 'ppp_ether',
-  101: 'raw',
-  104: 'cisco_hdlc',
-  108: 'loop',
-  113: 'linux_sll',
-  228: 'ipv4',
-  229: 'ipv6',
-  276: 'linux_sll2',
-};
 
 /** Adds the rows of a block, decoded with the outer packet in the columns. */
 export function summarizeBlock(summary: CaptureSummary, block: PacketBlock): void {

@@ -1,36 +1,15 @@
 /**
- * One captured frame to one row of a block. Link types are LINKTYPE_ values (https://www.tcpdump.org/linktypes.html).
+ * One captured frame to one row of a block.
+ *
  * To add a protocol: a file in protocols/, a line where its predecessor dispatches, its failures in
  * schemas/decode-failure.ts.
  */
-import { decodeFailureCode } from '../schemas/decode-failure.js';
 import { ADDRESS_MAC, ADDRESS_NONE, HAS_MACS, type PacketBlock } from '../schemas/packet-block.js';
-import { decodeBsdLoopback } from './protocols/bsd-loopback.js';
-import { decodeCiscoHdlc } from './protocols/cisco-hdlc.js';
+import { decodeLink, LINKTYPE_ETHERNET } from './link.js';
 import type { Dissection } from './protocols/dissection.js';
 import { decodeEthernet } from './protocols/ethernet.js';
-import { decodeEtherType, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from './protocols/ethertype.js';
-import { decodeLinuxCooked, decodeLinuxCooked2 } from './protocols/linux-cooked.js';
-import { decodePppLink } from './protocols/ppp.js';
-import { decodePppoeSession } from './protocols/pppoe.js';
-import { decodeRawIp } from './protocols/raw-ip.js';
 
 export { type DecodeOptions, Dissection } from './protocols/dissection.js';
-
-export const LINKTYPE_NULL = 0;
-export const LINKTYPE_ETHERNET = 1;
-export const LINKTYPE_PPP = 9;
-export const LINKTYPE_PPP_HDLC = 50;
-export const LINKTYPE_PPP_ETHER = 51;
-export const LINKTYPE_RAW = 101;
-export const LINKTYPE_CISCO_HDLC = 104;
-export const LINKTYPE_LOOP = 108;
-export const LINKTYPE_LINUX_SLL = 113;
-export const LINKTYPE_IPV4 = 228;
-export const LINKTYPE_IPV6 = 229;
-export const LINKTYPE_LINUX_SLL2 = 276;
-
-const LINK_UNSUPPORTED = decodeFailureCode('link_unsupported');
 
 /**
  * Adds exactly one row for a frame, whatever its bytes, and returns its index. The block has room for it. Reads only
@@ -71,39 +50,4 @@ export function decodeFrame(
     block.sourceKind[row] = ADDRESS_MAC;
   }
   return row;
-}
-
-function decodeLink(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-  linkType: number,
-): number {
-  switch (linkType) {
-    case LINKTYPE_LINUX_SLL2:
-      return decodeLinuxCooked2(dissection, block, row, buffer, offset, end);
-    case LINKTYPE_LINUX_SLL:
-      return decodeLinuxCooked(dissection, block, row, buffer, offset, end);
-    case LINKTYPE_RAW:
-      return decodeRawIp(dissection, block, row, buffer, offset, end);
-    case LINKTYPE_IPV4:
-      return decodeEtherType(dissection, block, row, buffer, offset, end, ETHERTYPE_IPV4);
-    case LINKTYPE_IPV6:
-      return decodeEtherType(dissection, block, row, buffer, offset, end, ETHERTYPE_IPV6);
-    case LINKTYPE_NULL:
-    case LINKTYPE_LOOP:
-      return decodeBsdLoopback(dissection, block, row, buffer, offset, end);
-    case LINKTYPE_PPP:
-    case LINKTYPE_PPP_HDLC:
-      return decodePppLink(dissection, block, row, buffer, offset, end);
-    case LINKTYPE_PPP_ETHER:
-      return decodePppoeSession(dissection, block, row, buffer, offset, end);
-    case LINKTYPE_CISCO_HDLC:
-      return decodeCiscoHdlc(dissection, block, row, buffer, offset, end);
-    default:
-      return LINK_UNSUPPORTED;
-  }
 }

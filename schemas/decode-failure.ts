@@ -10,6 +10,9 @@ export const DECODE_FAILURES = [
   '', // 0: no failure
   'link_unsupported',
   'frame_truncated',
+  'link_truncated',
+  'capture_header_truncated',
+  'ieee80211_truncated',
   'ethernet_truncated',
   'vlan_truncated',
   'vlan_too_deep',

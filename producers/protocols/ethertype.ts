@@ -10,8 +10,15 @@ import { decodeIpv4 } from './ipv4.js';
 import { decodeIpv6 } from './ipv6.js';
 import { decodeLlc } from './llc.js';
 import { decodeMpls } from './mpls.js';
+import { decodeNsh } from './nsh.js';
 import { decodePppoeSession } from './pppoe.js';
-import { decodeBackboneTag, decodeMacsec, decodeVnTag } from './provider-tags.js';
+import {
+  decodeAristaTimestamp,
+  decodeBackboneTag,
+  decodeFabricPath,
+  decodeMacsec,
+  decodeVnTag,
+} from './provider-tags.js';
 import { decodeVlan } from './vlan.js';
 
 export const ETHERTYPE_IPV4 = 0x0800;
@@ -33,11 +40,15 @@ export const ETHERTYPE_QINQ_9100 = 0x9100;
 export const ETHERTYPE_QINQ_9200 = 0x9200;
 export const ETHERTYPE_QINQ_9300 = 0x9300;
 export const ETHERTYPE_ERSPAN_3 = 0x22eb;
+export const ETHERTYPE_FABRIC_PATH = 0x8903;
+export const ETHERTYPE_NSH = 0x894f;
+export const ETHERTYPE_ARISTA = 0xd28b;
 
 /** Numbers below are lengths of an IEEE 802.3 frame, not types. */
 export const ETHERTYPE_MIN = 0x0600;
 
-const LINK_HEADERS_MAX = 16;
+/** Attackers nest tags by the dozen to slip past those who stop early. */
+const LINK_HEADERS_MAX = 64;
 const TOO_DEEP = decodeFailureCode('link_too_deep');
 
 /** Decodes what follows a type or length field; `offset` is the byte after it. */
@@ -80,6 +91,12 @@ export function decodeEtherType(
       return decodeVnTag(dissection, block, row, buffer, offset, end);
     case ETHERTYPE_MACSEC:
       return decodeMacsec(dissection, block, row, buffer, offset, end);
+    case ETHERTYPE_FABRIC_PATH:
+      return decodeFabricPath(dissection, block, row, buffer, offset, end);
+    case ETHERTYPE_ARISTA:
+      return decodeAristaTimestamp(dissection, block, row, buffer, offset, end);
+    case ETHERTYPE_NSH:
+      return decodeNsh(dissection, block, row, buffer, offset, end);
     default:
       return 0;
   }

@@ -1,6 +1,7 @@
 /**
  * Tags that bridges put before a customer's frame: the I-TAG of provider backbone bridges (IEEE Std 802.1Q clause 9.7,
- * "MAC in MAC"), VN-Tag (Cisco, 802.1BR's forerunner) and the SecTAG of MACsec (IEEE Std 802.1AE clause 9).
+ * "MAC in MAC"), Cisco's FabricPath and VN-Tag (802.1BR's forerunner), Arista's timestamps and the SecTAG of MACsec
+ * (IEEE Std 802.1AE clause 9).
  */
 import { decodeFailureCode } from '../../schemas/decode-failure.js';
 import type { PacketBlock } from '../../schemas/packet-block.js';
@@ -10,7 +11,14 @@ import { decodeEthernet } from './ethernet.js';
 import { decodeEtherType, ETHERTYPE_MIN } from './ethertype.js';
 
 const BACKBONE_TAG_LENGTH = 4; // flags and I-SID; the customer's frame follows
+const FABRIC_PATH_TAG_LENGTH = 2; // forwarding tag and time to live; the host's frame follows
 const VNTAG_LENGTH = 4;
+
+const ARISTA_SUBTYPE = 0;
+const ARISTA_TIMESTAMP = 1;
+const ARISTA_FORMAT = 3;
+const ARISTA_FORMAT_64_BITS = 0x10;
+const ARISTA_HEADER_LENGTH = 4;
 const ETHER_TYPE_LENGTH = 2;
 
 const MACSEC_CONTROL = 0;
@@ -33,6 +41,34 @@ export function decodeBackboneTag(
 ): number {
   if (end < offset + BACKBONE_TAG_LENGTH) return truncated(dissection, offset + BACKBONE_TAG_LENGTH, TRUNCATED);
   return decodeEthernet(dissection, block, row, buffer, offset + BACKBONE_TAG_LENGTH, end);
+}
+
+export function decodeFabricPath(
+  dissection: Dissection,
+  block: PacketBlock,
+  row: number,
+  buffer: Uint8Array,
+  offset: number,
+  end: number,
+): number {
+  const frame = offset + FABRIC_PATH_TAG_LENGTH;
+  if (end < frame) return truncated(dissection, frame, TRUNCATED);
+  return decodeEthernet(dissection, block, row, buffer, frame, end);
+}
+
+/** A switch's timestamp of 64 or 48 bits; other subtypes are not documented. */
+export function decodeAristaTimestamp(
+  dissection: Dissection,
+  block: PacketBlock,
+  row: number,
+  buffer: Uint8Array,
+  offset: number,
+  end: number,
+): number {
+  if (end < offset + ARISTA_HEADER_LENGTH) return truncated(dissection, offset + ARISTA_HEADER_LENGTH, TRUNCATED);
+  if (uint16(buffer, offset + ARISTA_SUBTYPE) !== ARISTA_TIMESTAMP) return 0;
+  const timestampLength = buffer[offset + ARISTA_FORMAT] === ARISTA_FORMAT_64_BITS ? 8 : 6;
+  return decodeTagged(dissection, block, row, buffer, offset + ARISTA_HEADER_LENGTH + timestampLength, end);
 }
 
 export function decodeVnTag(

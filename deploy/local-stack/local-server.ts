@@ -2,6 +2,7 @@
  * What the local Kafka and the local Postgres have in common: one guarded child process with ports on 127.0.0.1 and a
  * log, made ready, stopped, and disturbed by tests.
  */
+import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure, messageOf } from '../../runtime/failure.js';
@@ -81,6 +82,7 @@ export class LocalServer {
 
   /** @throws Failure with the kind's code; its cause is the end of the log. */
   async start(): Promise<void> {
+    assert(this.#process === undefined, `the local ${this.#kind.title} runs already`);
     const record = readServerRecord(this.#recordFile);
     await awaitLeftovers(record.processes, LEFTOVER_WAIT_MS);
     let kept = record.ports;

@@ -1,10 +1,13 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Kafka } from 'kafkajs';
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
-import { startLocalStack } from '../../../deploy/local-stack/local-stack.js';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import { removeLocalStackData, startLocalStack } from '../../../deploy/local-stack/local-stack.js';
 import {
+  createDataDirectory,
   createTestDatabase,
   createTestTopics,
   type PrivateStack,
@@ -179,6 +182,21 @@ describe('a private stack', () => {
     await expectKept(['before the stop'], 'after-stop');
   });
 
+  test('takes other ports where the kept ones are taken, and keeps the data', async () => {
+    const kept = { kafka: Number(stack.kafka!.brokers[0]!.split(':')[1]), postgres: stack.postgres!.port };
+    await stack.stop();
+    const squatters = Object.values(kept).map((port) => createServer().listen(port, '127.0.0.1'));
+    await Promise.all(squatters.map((squatter) => once(squatter, 'listening')));
+    try {
+      stack = await startPrivateStack({ kafka: true, postgres: true, dataDir: stack.dataDir });
+      expect(stack.kafka!.brokers).not.toContain(`127.0.0.1:${kept.kafka}`);
+      expect(stack.postgres!.port).not.toBe(kept.postgres);
+      await expectKept(['before the stop'], 'other-ports');
+    } finally {
+      for (const squatter of squatters) squatter.close();
+    }
+  });
+
   test('keeps what was acknowledged over kill -9 of both servers', async () => {
     await add('before the kill');
     await Promise.all([stack.kafka!.control.kill9(), stack.postgres!.control.kill9()]);
@@ -189,7 +207,7 @@ describe('a private stack', () => {
   test('replaces a postmaster.pid whose number now belongs to another program', async () => {
     await stack.postgres!.control.stop();
     const data = join(stack.dataDir, 'postgres');
-    if (existsSync(data)) writeFileSync(join(data, 'postmaster.pid'), `${process.pid}\n${data}\n`);
+    writeFileSync(join(data, 'postmaster.pid'), `${process.pid}\n${data}\n`);
     await stack.postgres!.control.start();
     expect(await queryOnce(stack.postgres!, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
@@ -252,5 +270,62 @@ describe('a server that does not do well', () => {
       code: 'POSTGRES_START',
       message: expect.stringContaining('ended although nobody stopped it'),
     });
+  });
+});
+
+describe('a data directory', () => {
+  let folder: string;
+
+  beforeEach(() => {
+    folder = createDataDirectory();
+  });
+
+  afterEach(() => {
+    removeLocalStackData(folder);
+  });
+
+  test('that cannot be one is refused with the reason', async () => {
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    for (const dataDir of [file, join(file, 'below')]) {
+      await expect(startLocalStack({ dataDir, kafka: true, postgres: true, log: testLog() })).rejects.toMatchObject({
+        code: 'DATA_DIRECTORY',
+        message: expect.stringContaining(`cannot use the data directory ${dataDir}: `),
+      });
+    }
+  });
+
+  test('that lost its password is not mistaken for a new one', async () => {
+    const dataDir = join(folder, 'data');
+    await (await startPrivateStack({ kafka: false, postgres: true, dataDir })).stop();
+    rmSync(join(dataDir, 'postgres-password'));
+    await expect(startPrivateStack({ kafka: false, postgres: true, dataDir })).rejects.toMatchObject({
+      code: 'POSTGRES_PASSWORD_LOST',
+    });
+    expect(existsSync(join(dataDir, 'postgres'))).toBe(true);
+    expect(existsSync(join(dataDir, 'lock'))).toBe(false);
+  });
+
+  test.runIf(process.getuid?.() === 0)('of root that nobody else can enter works, and leaves nothing', async () => {
+    const closed = join(folder, 'closed');
+    mkdirSync(closed);
+    chmodSync(closed, 0o700);
+    const dataDir = join(closed, 'data');
+    const first = await startPrivateStack({ kafka: false, postgres: true, dataDir });
+    const [row] = await queryOnce<{ data: string }>(
+      first.postgres!,
+      "SELECT current_setting('data_directory') AS data",
+    );
+    expect(row!.data).toMatch(/^\/var\/lib\/nta\//);
+    await queryOnce(first.postgres!, 'CREATE TABLE of_the_first (value text)');
+    await first.stop();
+    expect(statSync(closed).mode & 0o777).toBe(0o700);
+
+    // Whoever removes the data directory by hand means Postgres's data, too.
+    rmSync(dataDir, { recursive: true });
+    const second = await startPrivateStack({ kafka: false, postgres: true, dataDir });
+    await expect(queryOnce(second.postgres!, 'SELECT FROM of_the_first')).rejects.toMatchObject({ code: '42P01' });
+    await second.remove();
+    expect(existsSync(row!.data)).toBe(false);
   });
 });

@@ -3,7 +3,7 @@
  * each source. Counts as published what Kafka has acknowledged, and nothing else. It never gives up on its own: while
  * no broker answers it goes on trying, and whoever feeds it decides by `isAway` and `pendingBytes` to wait or to spool.
  */
-import { type Kafka, KafkaJSError, type Producer } from 'kafkajs';
+import type { Kafka, Producer } from 'kafkajs';
 import { Failure, messageOf } from '../../runtime/failure.js';
 import type { Logger } from '../../runtime/log.js';
 import { Lane, type OutgoingRecord, type SendOutcome } from './lane.js';
@@ -239,7 +239,7 @@ function sizeOf(record: OutgoingRecord): number {
 function errorType(error: unknown): string {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
     if ('type' in cause && typeof cause.type === 'string') return cause.type;
-    if (!(cause instanceof KafkaJSError) || !(cause.cause instanceof Error)) return cause.name;
+    if (!(cause.cause instanceof Error)) return cause.name;
   }
   return 'unknown';
 }

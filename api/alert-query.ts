@@ -13,7 +13,7 @@ export interface AlertPosition {
 export interface AlertPage {
   readonly rows: AlertRow[];
   /** Alerts of the filter, by whether they are resolved; counted up to `COUNT_MAX` and no further. */
-  readonly counts: { readonly unresolved: number; readonly resolved: number; readonly open: number };
+  readonly counts: { readonly unresolved: number; readonly resolved: number; readonly open: number; readonly highest_severity: number };
 }
 
 export const COUNT_MAX = 10_000;
@@ -48,8 +48,9 @@ export async function findAlerts(
     query<AlertPage['counts']>(
       pool,
       `SELECT count(*) FILTER (WHERE resolved_at IS NULL) AS unresolved, count(*) FILTER (WHERE resolved_at IS NOT NULL) AS resolved,
-         count(*) FILTER (WHERE status = 'open' AND resolved_at IS NULL) AS open
-       FROM (SELECT resolved_at, status FROM alerts WHERE ${allOf(conditions)(counted)} LIMIT ${counted.add(COUNT_MAX, 'integer')}) AS matching`,
+         count(*) FILTER (WHERE status = 'open' AND resolved_at IS NULL) AS open,
+         coalesce(max(severity) FILTER (WHERE resolved_at IS NULL), 0)::integer AS highest_severity
+       FROM (SELECT resolved_at, status, severity FROM alerts WHERE ${allOf(conditions)(counted)} LIMIT ${counted.add(COUNT_MAX, 'integer')}) AS matching`,
       counted.values,
     ),
   ]);

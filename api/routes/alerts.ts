@@ -30,6 +30,7 @@ const alertPageSchema = z
         unresolved: count,
         resolved: count,
         open: count.openapi({ description: 'Still going on and not resolved.' }),
+        highest_severity: z.int().min(0).max(5).openapi({ description: 'Of the unresolved; 0 when there is none.' }),
       })
       .openapi({
         description: `Alerts of the same filter without \`resolved\`; counting ends at ${COUNT_MAX} alerts.`,

@@ -80,7 +80,7 @@ async function createTopics(
   const packets = topicName('packets', settings.topicPrefix);
   const partitions = topics.some(({ id }) => id === 'packets')
     ? settings.partitions
-    : (await admin.fetchTopicOffsets(packets)).length;
+    : await partitionCount(admin, packets);
   try {
     await admin.createTopics({
       waitForLeaders: true,
@@ -114,12 +114,18 @@ function packetRetention(id: TopicId, settings: TopicSettings): Record<string, s
   };
 }
 
+/** From the metadata: offsets cannot be asked for as long as a partition that was just made has no leader. */
+async function partitionCount(admin: Admin, topic: string): Promise<number> {
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  return topics[0]?.partitions.length ?? 0;
+}
+
 async function checkCopartitioning(admin: Admin, prefix: string): Promise<void> {
   const counts = new Map<string, number>();
   for (const id of Object.keys(TOPICS) as TopicId[]) {
     if (!TOPICS[id].copartitioned) continue;
     const name = topicName(id, prefix);
-    counts.set(name, (await admin.fetchTopicOffsets(name)).length);
+    counts.set(name, await partitionCount(admin, name));
   }
   if (new Set(counts.values()).size > 1) {
     const layout = [...counts].map(([name, count]) => `${name} has ${count}`).join(', ');

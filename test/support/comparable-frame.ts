@@ -16,7 +16,7 @@ import {
   NO_EXTRA,
   type PacketBlock,
 } from '../../schemas/packet-block.js';
-import { outermostPacket } from './outermost-packet.js';
+import { outermostPacket, outermostVlans } from './outermost-packet.js';
 import type { TsharkFrame } from './tshark.js';
 
 export interface ComparableFrame {
@@ -113,6 +113,8 @@ const PORT_FIELDS = {
 } as const;
 const ICMP_FIELDS = { icmp: ['icmpType', 'icmpCode'], icmpv6: ['icmpv6Type', 'icmpv6Code'] } as const;
 
+const DNS_LAYERS = ['dns', 'mdns', 'llmnr'] as const;
+
 /** A frame that tshark has read. */
 export function comparableTsharkFrame(frame: TsharkFrame): ComparableFrame {
   const packet = outermostPacket(frame);
@@ -124,7 +126,11 @@ export function comparableTsharkFrame(frame: TsharkFrame): ComparableFrame {
   const v6 = packet?.version === 6;
   const fragmented = v4
     ? frame.moreFragments === true || (frame.fragmentOffset ?? 0) > 0
-    : v6 && frame.ipv6FragmentOffset !== undefined;
+    : packet?.hasFragmentHeader === true;
+  const vlans = outermostVlans(frame);
+  const application = packet?.applicationLayer;
+  const of = <Value>(protocols: readonly string[], value: Value | undefined): Value | null =>
+    protocols.includes(application ?? '') ? (value ?? null) : null;
   const networkType = v4 ? 0x0800 : v6 ? 0x86dd : isArp ? 0x0806 : null;
   const arp = <Value>(value: Value | undefined): Value | null => (isArp ? (value ?? null) : null);
   return {
@@ -133,14 +139,14 @@ export function comparableTsharkFrame(frame: TsharkFrame): ComparableFrame {
     capturedLength: frame.capturedLength,
     sourceMac: frame.sourceMac ?? null,
     destinationMac: frame.destinationMac ?? null,
-    vlan: frame.vlans[0] ?? 0,
-    innerVlan: frame.vlans[1] ?? 0,
+    vlan: vlans[0] ?? 0,
+    innerVlan: vlans[1] ?? 0,
     etherType: networkType,
     source: packet?.source ?? null,
     destination: packet?.destination ?? null,
     ipProtocol: packet?.protocol ?? null,
     ttl: (v4 ? frame.ttl : v6 ? frame.hopLimit : null) ?? null,
-    ipId: (v4 ? frame.ipId : v6 ? frame.ipv6FragmentId : null) ?? null,
+    ipId: (v4 ? frame.ipId : packet?.hasFragmentHeader ? frame.ipv6FragmentId : null) ?? null,
     fragmentOffset: fragmented ? ((v4 ? frame.fragmentOffset : frame.ipv6FragmentOffset) ?? null) : null,
     sourcePort: (ports && frame[ports[0]]) ?? null,
     destinationPort: (ports && frame[ports[1]]) ?? null,
@@ -153,11 +159,11 @@ export function comparableTsharkFrame(frame: TsharkFrame): ComparableFrame {
     arpSenderAddress: arp(frame.arpSenderAddress),
     arpTargetMac: arp(frame.arpTargetMac),
     arpTargetAddress: arp(frame.arpTargetAddress),
-    dnsQuery: frame.dnsQuery ?? null,
-    dnsType: frame.dnsType ?? null,
-    tlsServerName: frame.tlsServerName ?? null,
-    httpHost: frame.httpHost ?? null,
-    dhcpMessageType: frame.dhcpMessageType ?? null,
-    dhcpHostname: frame.dhcpHostname ?? null,
+    dnsQuery: of(DNS_LAYERS, frame.dnsQuery),
+    dnsType: of(DNS_LAYERS, frame.dnsType),
+    tlsServerName: of(['tls'], frame.tlsServerName),
+    httpHost: of(['http'], frame.httpHost),
+    dhcpMessageType: of(['dhcp'], frame.dhcpMessageType),
+    dhcpHostname: of(['dhcp'], frame.dhcpHostname),
   };
 }

@@ -13,6 +13,10 @@ export interface OutermostPacket {
   readonly protocol: number | undefined;
   /** tshark's name of the layer right behind IP and its extension headers: "tcp", "icmp", "ip", "data". */
   readonly payloadLayer: string | undefined;
+  /** What the transport carries, by the same names: "dns", "tls". */
+  readonly applicationLayer: string | undefined;
+  /** Whether the packet itself has an IPv6 fragment header. */
+  readonly hasFragmentHeader: boolean;
 }
 
 const EXTENSION_LAYERS = new Map<string, keyof TsharkFrame['nextHeaders']>([
@@ -35,6 +39,8 @@ export function outermostPacket(frame: TsharkFrame): OutermostPacket | undefined
       destination: frame.ipv4Destination,
       protocol: frame.ipProtocol,
       payloadLayer: layers[at + 1],
+      applicationLayer: layers[at + 2],
+      hasFragmentHeader: false,
     };
   }
   if (layers[at] !== 'ipv6' || frame.ipv6Source === undefined || frame.ipv6Destination === undefined) return undefined;
@@ -54,7 +60,20 @@ export function outermostPacket(frame: TsharkFrame): OutermostPacket | undefined
     destination: frame.ipv6Destination,
     protocol,
     payloadLayer: layers[behind],
+    applicationLayer: layers[behind + 1],
+    hasFragmentHeader: (taken.fragment ?? 0) > 0,
   };
+}
+
+/** Layers at which what belongs to the frame's own link ends. */
+const NETWORK_LAYERS: ReadonlySet<string> = new Set(['ip', 'ipv6', 'arp']);
+
+/** The VLAN ids before the outermost packet, outermost first; tags inside a tunnel are not the frame's. */
+export function outermostVlans(frame: TsharkFrame): number[] {
+  const end = frame.layers.findIndex((layer) => NETWORK_LAYERS.has(layer));
+  const own = frame.layers.slice(0, end < 0 ? undefined : end);
+  const tags = own.filter((layer) => layer === 'vlan' || layer === 'ieee8021ad').length;
+  return frame.vlans.slice(0, tags);
 }
 
 /** A frame as the reference detection wants it. Times are cut to whole µs, as captures with µs would hold them. */

@@ -12,7 +12,7 @@ import {
   comparableRow,
   comparableTsharkFrame,
 } from './comparable-frame.js';
-import { KNOWN_DIFFERENCES } from './known-differences.js';
+import { KNOWN_DIFFERENCES, KNOWN_REFUSALS } from './known-differences.js';
 import { readWithTshark, type TsharkFrame } from './tshark.js';
 
 /** A frame as the decoder sees it. */
@@ -51,8 +51,10 @@ export async function compareWithTshark(path: string): Promise<Agreement> {
   const unexplained: string[] = [];
   const explained = new Map<string, number>();
   if (decoded.length !== dissected.length) {
+    const refusal = KNOWN_REFUSALS.find(({ message }) => message.test(error?.stderr ?? ''));
     const reasons = `ours: ${failure ?? 'read to the end'}; tshark: ${error?.stderr.trim() ?? 'read to the end'}`;
-    unexplained.push(`${decoded.length} frames, tshark ${dissected.length} (${reasons})`);
+    if (refusal) explained.set(refusal.reason, 1);
+    else unexplained.push(`${decoded.length} frames, tshark ${dissected.length} (${reasons})`);
   }
   const frames = Math.min(decoded.length, dissected.length);
   for (let index = 0; index < frames; index++) {

@@ -69,6 +69,7 @@ export interface TsharkFrame {
   readonly dnsType: number | undefined;
   readonly tlsServerName: string | undefined;
   readonly httpHost: string | undefined;
+  readonly httpMethod: string | undefined;
   readonly dhcpMessageType: number | undefined;
   readonly dhcpHostname: string | undefined;
   /** What tshark finds odd: malformed packets, wrong checksums, and also remarks such as "connection reset". */
@@ -93,6 +94,10 @@ const FIELDS = [
   'eth.src',
   'eth.dst',
   'sll.src.eth',
+  'wlan.sa',
+  'wlan.da',
+  'fddi.src',
+  'fddi.dst',
   'vlan.id',
   'ieee8021ad.id',
   'eth.type',
@@ -137,6 +142,7 @@ const FIELDS = [
   'dns.qry.type',
   'tls.handshake.extensions_server_name',
   'http.host',
+  'http.request.method',
   'dhcp.option.dhcp',
   'dhcp.option.hostname',
   '_ws.expert.severity',
@@ -240,6 +246,14 @@ function tsharkArguments(path: string, options: TsharkOptions): string[] {
   ];
 }
 
+/** Source and destination MAC of the link layers that have them; Linux cooked has no destination. */
+const MAC_FIELDS = {
+  eth: ['eth.src', 'eth.dst'],
+  wlan: ['wlan.sa', 'wlan.da'],
+  fddi: ['fddi.src', 'fddi.dst'],
+  sll: ['sll.src.eth', undefined],
+} as const;
+
 function parseFrame(line: string): TsharkFrame | undefined {
   const cells = line.split(SEPARATOR);
   const all = (field: Field): string[] => {
@@ -251,15 +265,17 @@ function parseFrame(line: string): TsharkFrame | undefined {
   const number = (field: Field): number | undefined => numbers(field)[0];
   if (text('frame.encap_type') === undefined) return undefined;
   const moreFragments = text('ip.flags.mf');
+  const layers = (text('frame.protocols') ?? '').split(':');
+  const link = layers.find((layer) => layer in MAC_FIELDS) as keyof typeof MAC_FIELDS | undefined;
   return {
     frame: number('frame.number')!,
     timeNs: epochNanoseconds(text('frame.time_epoch') ?? '0'),
     frameLength: number('frame.len')!,
     capturedLength: number('frame.cap_len')!,
-    layers: (text('frame.protocols') ?? '').split(':'),
-    sourceMac: text('eth.src') ?? text('sll.src.eth'),
-    destinationMac: text('eth.dst'),
-    vlans: inLayerOrder(text('frame.protocols') ?? '', {
+    layers,
+    sourceMac: link === undefined ? undefined : text(MAC_FIELDS[link][0]),
+    destinationMac: link === undefined || MAC_FIELDS[link][1] === undefined ? undefined : text(MAC_FIELDS[link][1]),
+    vlans: inLayerOrder(layers, {
       ieee8021ad: numbers('ieee8021ad.id'),
       vlan: numbers('vlan.id'),
     }),
@@ -305,6 +321,7 @@ function parseFrame(line: string): TsharkFrame | undefined {
     dnsType: number('dns.qry.type'),
     tlsServerName: text('tls.handshake.extensions_server_name'),
     httpHost: text('http.host'),
+    httpMethod: text('http.request.method'),
     dhcpMessageType: number('dhcp.option.dhcp'),
     dhcpHostname: text('dhcp.option.hostname'),
     expert: all('_ws.expert.message').map((message, index) => ({
@@ -327,10 +344,10 @@ function eightfold(offset: number | undefined): number | undefined {
 }
 
 /** The values of several layers' fields, in the order in which the layers stand in the frame. */
-function inLayerOrder(layers: string, values: Readonly<Record<string, readonly number[]>>): number[] {
+function inLayerOrder(layers: readonly string[], values: Readonly<Record<string, readonly number[]>>): number[] {
   const taken: Record<string, number> = {};
   const ordered: number[] = [];
-  for (const layer of layers.split(':')) {
+  for (const layer of layers) {
     const index = taken[layer] ?? 0;
     const value = values[layer]?.[index];
     taken[layer] = index + 1;

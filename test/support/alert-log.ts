@@ -1,0 +1,82 @@
+/** What the alerts topic holds, what it ought to hold, and how far the processors have come. */
+import type { Admin, Kafka, KafkaMessage } from 'kafkajs';
+import { defaultRules } from '../../processors/configuration/rules.js';
+import { DetectionEngine } from '../../processors/engine/detection-engine.js';
+import { DEFAULT_ENGINE_LIMITS } from '../../processors/engine/engine.js';
+import type { AlertDocument } from '../../schemas/alert.js';
+import { decodePacketBatch, MAX_BATCH_PACKETS } from '../../schemas/packet-batch.js';
+import { PacketBlock } from '../../schemas/packet-block.js';
+
+/** Every committed record of a topic, partition by partition, in order. */
+export async function readTopic(kafka: Kafka, topic: string): Promise<KafkaMessage[][]> {
+  const admin = kafka.admin();
+  await admin.connect();
+  const ends = new Map((await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => [partition, Number(high)]));
+  await admin.disconnect();
+  const records: KafkaMessage[][] = Array.from({ length: ends.size }, () => []);
+  const left = new Set([...ends].filter(([, end]) => end > 0).map(([partition]) => partition));
+  if (left.size === 0) return records;
+  const consumer = kafka.consumer({ groupId: `${topic}-reader-${Date.now()}-${Math.random()}`, maxWaitTimeInMs: 100 });
+  try {
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await new Promise<void>((resolve, reject) => {
+      consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
+      consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
+        if (Number(payload.lastOffset) + 1 >= ends.get(payload.partition)!) left.delete(payload.partition);
+        if (left.size === 0) resolve();
+      });
+      consumer
+        .run({
+          autoCommit: false,
+          eachBatch: async ({ batch }) => void records[batch.partition]!.push(...batch.messages),
+        })
+        .catch(reject);
+    });
+  } finally {
+    await consumer.disconnect();
+  }
+  return records;
+}
+
+export async function readAlerts(kafka: Kafka, topic: string): Promise<AlertDocument[]> {
+  const records = await readTopic(kafka, topic);
+  return records.flat().map(({ value }) => JSON.parse(value!.toString()) as AlertDocument);
+}
+
+/** The alerts of an undisturbed run: one engine a partition, all records in one go. */
+export function undisturbedAlerts(partitions: readonly (readonly KafkaMessage[])[]): AlertDocument[] {
+  const block = new PacketBlock(MAX_BATCH_PACKETS);
+  return partitions.flatMap((records) => {
+    const engine = new DetectionEngine(defaultRules(), DEFAULT_ENGINE_LIMITS);
+    for (const { value } of records) {
+      block.reset();
+      const batch = decodePacketBatch(value!, block);
+      if (!batch.ok) throw new Error(batch.reason);
+      if (batch.packets > 0) engine.process(block, 0, block.count);
+      else if (batch.endOfTimeline) engine.endTimeline(batch.origin.timeline, batch.firstTimestamp);
+      else engine.tick(batch.origin.timeline, batch.origin.captureNode, batch.firstTimestamp);
+    }
+    return engine.take().alerts;
+  });
+}
+
+/** Packets processed exactly once and the records that are left, from the group's commits. */
+export async function progress(
+  admin: Admin,
+  groupId: string,
+  topic: string,
+): Promise<{ readonly packets: number; readonly left: number }> {
+  const [ends, [group]] = await Promise.all([
+    admin.fetchTopicOffsets(topic),
+    admin.fetchOffsets({ groupId, topics: [topic] }),
+  ]);
+  let packets = 0;
+  let left = 0;
+  for (const { partition, high } of ends) {
+    const commit = group?.partitions.find((candidate) => candidate.partition === partition);
+    packets += commit?.metadata ? (JSON.parse(commit.metadata) as { packets: number }).packets : 0;
+    left += Number(high) - Math.max(0, Number(commit?.offset ?? 0));
+  }
+  return { packets, left };
+}

@@ -24,7 +24,7 @@ export function processCommand(): Command {
     options: { ...processCommandOptions, ...checkOption },
     run: async ({ settings, log }) => {
       if (settings.checkConfig) {
-        await checkDetectionConfig(settings.detectionConfig);
+        await checkDetectionConfig(settings.detectionConfig, settings.detector);
         process.stdout.write(`${settings.detectionConfig}: valid\n`);
         return 0;
       }

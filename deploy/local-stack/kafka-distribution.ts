@@ -120,6 +120,7 @@ async function copyDependencies(
   onProgress: (message: string) => void,
 ): Promise<void> {
   if (!isOnPath('mvn', environment)) throw mavenMissing();
+  let files = 0;
   const { exit, output } = await runGuarded(
     {
       command: 'mvn',
@@ -129,7 +130,8 @@ async function copyDependencies(
         '-Dstyle.color=never',
         '-f',
         POM,
-        'dependency:copy-dependencies',
+        // By its full name: finding a plug-in by prefix hides a network error behind "no plugin found".
+        'org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies',
         '-DincludeScope=runtime',
         `-DoutputDirectory=${join(draft, 'libs')}`,
       ],
@@ -138,8 +140,9 @@ async function copyDependencies(
       outputFile: join(draft, 'maven.log'),
     },
     (text) => {
-      const jars = text.match(/Downloaded from .*\.jar /g)?.length ?? 0;
-      if (jars > 0) onProgress(`fetching Apache Kafka ${version}: ${jars} files`);
+      const count = text.match(/Downloaded from /g)?.length ?? 0;
+      if (count > files) onProgress(`fetching Apache Kafka ${version}: ${count} files`);
+      files = count;
     },
   );
   if (exit.code === 0) return;

@@ -2,9 +2,10 @@
  * The ids that Kafka gives topics (KIP-516): a topic that was deleted and created again under its name has another one.
  *
  * kafkajs speaks Metadata up to version 6, and ids came with version 10, so the request is written here and sent over a
- * connection that kafkajs has made (with its TLS and SASL). That takes three of its internals: the symbol of the
- * function that makes a cluster, `brokerPool.findConnectedBroker` and `connectionPool.send`.
+ * connection that kafkajs has made (with its TLS and SASL). That takes four of its internals: the symbol of the
+ * function that makes a cluster, `brokerPool.findConnectedBroker`, `connectionPool.send` and its Encoder.
  */
+import { createRequire } from 'node:module';
 import type { Kafka } from 'kafkajs';
 
 const METADATA_API = 3;
@@ -12,12 +13,16 @@ const METADATA_API = 3;
 const METADATA_VERSION = 12;
 const UNKNOWN_ID = '00000000-0000-0000-0000-000000000000';
 
+interface Encoder {
+  writeBufferInternal(bytes: Buffer): void;
+}
+
 interface ProtocolRequest {
   readonly request: {
     readonly apiKey: number;
     readonly apiVersion: number;
     readonly apiName: string;
-    readonly encode: () => Promise<{ readonly buffer: Buffer; size(): number; toJSON(): unknown }>;
+    readonly encode: () => Promise<Encoder>;
   };
   readonly response: {
     readonly decode: (payload: Buffer) => Promise<ReadonlyMap<string, string>>;
@@ -64,8 +69,11 @@ export async function fetchTopicIds(kafka: Kafka, topics: readonly string[]): Pr
 }
 
 /** What kafkajs appends to the header it writes. */
-function asEncoder(buffer: Buffer): { readonly buffer: Buffer; size(): number; toJSON(): unknown } {
-  return { buffer, size: () => buffer.length, toJSON: () => buffer.toJSON() };
+function asEncoder(bytes: Buffer): Encoder {
+  const KafkaEncoder = createRequire(import.meta.url)('kafkajs/src/protocol/encoder.js') as new () => Encoder;
+  const encoder = new KafkaEncoder();
+  encoder.writeBufferInternal(bytes);
+  return encoder;
 }
 
 function encodeRequest(topics: readonly string[]): Buffer {

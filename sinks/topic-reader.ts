@@ -171,7 +171,11 @@ export class TopicReader {
         await this.taker.take(position, fresh, BigInt(batch.highWatermark));
       });
     } catch (error) {
-      if (!(error instanceof Stopped)) throw error;
+      if (error instanceof Stopped) return;
+      if (isKafkaError(error)) throw error; // kafkajs mends it, or says so with CRASH
+      // Anything else would be tried again by kafkajs for ever, in silence.
+      this.fail(error);
+      throw error;
     }
   }
 
@@ -229,6 +233,10 @@ export class TopicReader {
       clearInterval(timer);
     }
   }
+}
+
+function isKafkaError(error: unknown): boolean {
+  return error instanceof Error && error.name.startsWith('KafkaJS');
 }
 
 /** The offset that was asked for; kafkajs has it on every batch, its types have not. */

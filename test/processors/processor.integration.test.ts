@@ -1,0 +1,190 @@
+import { setTimeout } from 'node:timers/promises';
+import type { Admin, Kafka } from 'kafkajs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createProcessor, type Processor, type ProcessSettings } from '../../processors/processor.js';
+import { Registry } from '../../runtime/metrics.js';
+import { ensureTopics } from '../../runtime/topic-setup.js';
+import { groupName, topicName } from '../../schemas/topics.js';
+import { progress, readAlerts, readTopic } from '../support/alert-log.js';
+import { attackStream, SPREAD_SCANNER, type StreamRecord, spreadScan } from '../support/attack-stream.js';
+import { createTestTopics, quietKafka, type TestTopics, testLog } from '../support/local-stack.js';
+import { processSettings } from '../support/processor-process.js';
+import { TRAFFIC_START } from '../support/traffic.js';
+
+const PARTITIONS = 6;
+const DAY_MICROS = 86_400e6;
+
+describe('processor', () => {
+  let topics: TestTopics;
+  let kafka: Kafka;
+  let admin: Admin;
+  let running: Processor[];
+  const registry = new Registry();
+
+  beforeEach(async () => {
+    topics = createTestTopics();
+    kafka = quietKafka(topics.brokers);
+    admin = kafka.admin();
+    await admin.connect();
+    running = [];
+    await expect
+      .poll(
+        () =>
+          ensureTopics(kafka, {
+            ...topics.settings,
+            partitions: PARTITIONS,
+            replicationFactor: 1,
+            retentionHours: 24,
+            retentionBytes: 0,
+          }).then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 10_000 },
+      )
+      .toBe(true);
+  });
+
+  afterEach(async () => {
+    await Promise.all(running.map((processor) => processor.stop()));
+    await admin.disconnect();
+    await topics.remove();
+    registry.clear();
+  });
+
+  function createWorker(changes: Partial<ProcessSettings> = {}, metrics = new Registry()): Processor {
+    const processor = createProcessor({ ...processSettings(changes), ...topics.settings }, testLog(), metrics);
+    running.push(processor);
+    return processor;
+  }
+
+  async function stopWorker(processor: Processor): Promise<void> {
+    running = running.filter((other) => other !== processor);
+    await processor.stop();
+  }
+
+  async function publish(records: Iterable<StreamRecord>): Promise<number> {
+    const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
+    await producer.connect();
+    let packets = 0;
+    const messages: { key: string | null; value: Buffer; partition?: number }[] = [];
+    for (const { key, value, packets: count } of records) {
+      packets += count;
+      if (key !== null) messages.push({ key, value });
+      else for (let partition = 0; partition < PARTITIONS; partition++) messages.push({ key, value, partition });
+    }
+    await producer.send({ topic: topicName('packets', topics.prefix), acks: -1, messages });
+    await producer.disconnect();
+    return packets;
+  }
+
+  function processed(): Promise<{ packets: number; left: number }> {
+    return progress(admin, groupName('processors', topics.prefix), topicName('packets', topics.prefix));
+  }
+
+  it('commits the count of packets with the offsets', async () => {
+    const worker = createWorker();
+    await worker.start();
+    const packets = await publish(
+      attackStream({ seed: 1, seconds: 20, captureNodes: 3, backgroundRate: 500, backgroundSources: 20 }),
+    );
+    await expect.poll(processed, { timeout: 20_000 }).toEqual({ packets, left: 0 });
+    expect(worker.readiness()).toBeNull();
+  });
+
+  it('sees one scan when twenty capture nodes see one port each and three workers share the work', async () => {
+    const workers = [createWorker(), createWorker(), createWorker()];
+    await Promise.all(workers.map((worker) => worker.start()));
+    await expect
+      .poll(() => workers.map((worker) => worker.readiness()), { timeout: 20_000 })
+      .toEqual([null, null, null]);
+    await publish(spreadScan(20));
+    await expect.poll(async () => (await processed()).left, { timeout: 20_000 }).toBe(0);
+    const alerts = await readAlerts(kafka, topicName('alerts', topics.prefix));
+    expect(new Set(alerts.map(({ nta }) => nta.alert.id)).size).toBe(1);
+    const last = alerts.at(-1)!;
+    expect(last.source.ip).toBe(SPREAD_SCANNER);
+
+    // The close of the episode has everything.
+    await publish([
+      ...attackStream({ seed: 1, seconds: 0, captureNodes: 20, backgroundRate: 0, backgroundSources: 1 }),
+    ]);
+    await expect.poll(async () => (await processed()).left, { timeout: 20_000 }).toBe(0);
+    const closed = (await readAlerts(kafka, topicName('alerts', topics.prefix))).at(-1)!;
+    expect(closed.event.action).toBe('close');
+    expect(closed.nta.alert.evidence.ports?.distinct).toBe(20);
+    expect(closed.observer.name).toEqual(
+      Array.from({ length: 20 }, (_, node) => `node-${String(node).padStart(2, '0')}`),
+    );
+  });
+
+  it('sets records aside that cannot be used, with the reason, and goes on', async () => {
+    const worker = createWorker();
+    await worker.start();
+    const future = (Date.now() + 3 * 86_400_000) * 1000;
+    const good = [...spreadScan(12)];
+    const late = { ...good[0]!, value: Buffer.from([0xc3, 0x01, 1, 2, 3, 4, 5, 6, 7, 8, 9]) };
+    const absurd = [
+      ...attackStream({
+        seed: 1,
+        seconds: 1,
+        captureNodes: 1,
+        backgroundRate: 20,
+        backgroundSources: 1,
+        start: future,
+      }),
+    ];
+    await publish([{ ...good[0]!, value: Buffer.from('garbage') }, late, ...absurd, ...good]);
+    await expect.poll(processed, { timeout: 20_000 }).toEqual({ packets: 12, left: 0 });
+
+    const letters = (await readTopic(kafka, topicName('packetsDeadLetter', topics.prefix))).flat();
+    const reasons = letters.map(({ headers }) => String(headers?.reason)).sort();
+    expect(new Set(reasons)).toEqual(new Set(['not_avro', 'timestamp_in_future', 'unknown_schema']));
+    const garbage = letters.find(({ headers }) => String(headers?.reason) === 'not_avro')!;
+    expect(garbage.value?.toString()).toBe('garbage');
+    expect(garbage.key?.toString()).toBe(SPREAD_SCANNER);
+    expect(String(garbage.headers?.['source-topic'])).toBe(topicName('packets', topics.prefix));
+    expect(Number(String(garbage.headers?.['source-offset']))).toBeGreaterThanOrEqual(0);
+    const [opened] = await readAlerts(kafka, topicName('alerts', topics.prefix));
+    expect(opened?.source.ip).toBe(SPREAD_SCANNER);
+    expect(Date.parse(opened!['@timestamp']) * 1000 - TRAFFIC_START).toBeLessThan(DAY_MICROS);
+  });
+
+  it('keeps the partitions of a worker where they are when another joins and leaves', async () => {
+    const first = createWorker();
+    await first.start();
+    await expect.poll(() => first.readiness(), { timeout: 20_000 }).toBeNull();
+    const metrics = new Registry();
+    const second = createWorker({}, metrics);
+    await second.start();
+    await expect.poll(() => second.readiness(), { timeout: 20_000 }).toBeNull();
+    await expect.poll(() => partitionsOf(metrics)).toBe(PARTITIONS / 2);
+    expect(await recoveries(metrics)).toBe(PARTITIONS / 2);
+    await stopWorker(first);
+    await expect.poll(() => partitionsOf(metrics), { timeout: 20_000 }).toBe(PARTITIONS);
+    await expect.poll(() => second.readiness(), { timeout: 20_000 }).toBeNull();
+    // Only those that came were recovered.
+    expect(await recoveries(metrics)).toBe(PARTITIONS);
+  });
+
+  it('refuses to start without topics and names the remedy', async () => {
+    const other = createProcessor(
+      { ...processSettings(), ...topics.settings, topicPrefix: `${topics.prefix}none-` },
+      testLog(),
+      registry,
+    );
+    await expect(other.start()).rejects.toThrow(/has no topic .*-none-packets.*nta setup/);
+    await other.stop();
+    await setTimeout(0);
+  });
+});
+
+async function partitionsOf(metrics: Registry): Promise<number | undefined> {
+  const metric = await metrics.getSingleMetric('nta_process_partitions')?.get();
+  return metric?.values[0]?.value;
+}
+
+async function recoveries(metrics: Registry): Promise<number | undefined> {
+  const metric = await metrics.getSingleMetric('nta_process_recovery_seconds')?.get();
+  return metric?.values.find((value) => (value as { metricName?: string }).metricName?.endsWith('_count'))?.value;
+}

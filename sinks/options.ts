@@ -1,4 +1,4 @@
-/** Settings of the sinks that store into Postgres. */
+/** Settings of the sink that stores into Postgres. */
 import { defineOptions, type Settings } from '../runtime/options.js';
 
 export const sinkOptions = defineOptions({
@@ -22,53 +22,6 @@ export const sinkOptions = defineOptions({
   },
 });
 export type SinkSettings = Settings<typeof sinkOptions>;
-
-export const retentionOptions = defineOptions({
-  dataRetentionDays: {
-    kind: 'integer',
-    env: 'NTA_DATA_RETENTION_DAYS',
-    default: 7,
-    minimum: 1,
-    maximum: 36_500,
-    unit: 'days',
-    help: 'age at which packets are dropped',
-  },
-  statsRetentionDays: {
-    kind: 'integer',
-    env: 'NTA_STATS_RETENTION_DAYS',
-    default: 400,
-    minimum: 1,
-    maximum: 36_500,
-    unit: 'days',
-    help: 'age at which traffic statistics are dropped, by whole months',
-  },
-  alertRetentionDays: {
-    kind: 'integer',
-    env: 'NTA_ALERT_RETENTION_DAYS',
-    default: 730,
-    minimum: 1,
-    maximum: 36_500,
-    unit: 'days',
-    help: 'age at which closed alerts are deleted',
-  },
-  maxDatabaseSize: {
-    kind: 'size',
-    env: 'NTA_MAX_DATABASE_SIZE',
-    default: 0,
-    minimum: 0,
-    maximum: 2 ** 53 - 1,
-    help: 'size of the database past which the oldest packets are dropped early; 0 for no bound',
-  },
-  cleanupInterval: {
-    kind: 'duration',
-    env: 'NTA_CLEANUP_INTERVAL',
-    default: 3_600_000,
-    minimum: 1_000,
-    maximum: 86_400_000,
-    help: 'how often retention is applied',
-  },
-});
-export type RetentionSettings = Settings<typeof retentionOptions>;
 
 /** What becomes of a packet: `every` is N of one in N; 0 stores those of alerted sources. */
 export interface StorePolicy {

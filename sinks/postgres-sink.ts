@@ -15,6 +15,8 @@ import { sqlState } from './postgres-errors.js';
 import { RecordSink } from './record-sink.js';
 import { SinkMetrics } from './sink-metrics.js';
 
+export { type SinkSettings, sinkOptions } from './options.js';
+
 export interface PostgresSink extends Service {
   readonly done: Promise<void>;
   /** Why nothing is stored at the moment (disk full, standby, away), or null. */

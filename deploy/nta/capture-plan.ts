@@ -36,7 +36,10 @@ export async function planCapture(settings: RunSettings): Promise<CapturePlan> {
       finite: false,
     };
   }
-  const reason = chosen ? `${chosen.name}: ${chosen.capture.reason}` : 'there is no interface to capture on';
+  const reason =
+    chosen?.capture.allowed === false
+      ? `${chosen.name}: ${chosen.capture.reason}`
+      : 'there is no interface to capture on';
   return {
     settings: { read: [DEMONSTRATION], pace: true, rebaseTime: true },
     description: 'replaying the demonstration capture at its own speed',

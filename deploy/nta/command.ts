@@ -63,3 +63,8 @@ export function defineCommand<const T extends OptionTable>(definition: CommandDe
   });
   return command;
 }
+
+/** A capture as messages name it. */
+export function describeFile(path: string): string {
+  return path === '-' ? 'standard input' : path;
+}

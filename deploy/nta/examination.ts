@@ -1,18 +1,16 @@
 /** What `nta doctor` looks at: each prerequisite with its state and, when it is missing, the remedy. */
 
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import { listInterfaces } from '../../producers/live/interfaces.js';
 import { messageOf } from '../../runtime/failure.js';
 import { checkKafka, type KafkaSettings } from '../../runtime/kafka.js';
 import type { Logger } from '../../runtime/log.js';
 import { checkPostgres, type PostgresSettings } from '../../runtime/postgres.js';
-import { findJava, mavenMissing } from '../local-stack/java.js';
+import { checkJava, checkMaven } from '../local-stack/java.js';
 
 export interface Finding {
   readonly name: string;
@@ -29,8 +27,6 @@ interface ExaminationSettings extends KafkaSettings, PostgresSettings {
   readonly apiPort: number;
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: Maven colours its version
-const ANSI_STYLE = /\u001b\[[0-9;]*m/g;
 const MINIMUM_FREE_BYTES = 2 * 1024 ** 3;
 
 export async function examine(settings: ExaminationSettings, log: Logger): Promise<Finding[]> {
@@ -47,10 +43,7 @@ export async function examine(settings: ExaminationSettings, log: Logger): Promi
     },
   ];
   if (ownKafka) {
-    findings.push(
-      await attempt('Java', true, async () => findJava().version),
-      await attempt('Maven', true, checkMaven),
-    );
+    findings.push(await attempt('Java', true, () => checkJava()), await attempt('Maven', true, () => checkMaven()));
   } else {
     findings.push(
       await attempt('Kafka', true, async () => {
@@ -77,15 +70,6 @@ async function attempt(name: string, required: boolean, check: () => Promise<str
     return { name, ok: true, required, detail: await check(), remedy: '' };
   } catch (error) {
     return { name, ok: false, required, detail: messageOf(error), remedy: '' };
-  }
-}
-
-async function checkMaven(): Promise<string> {
-  try {
-    const { stdout } = await promisify(execFile)('mvn', ['--version']);
-    return stdout.split('\n')[0]!.replaceAll(ANSI_STYLE, '');
-  } catch (error) {
-    throw mavenMissing(error);
   }
 }
 

@@ -23,7 +23,7 @@ export function setupCommand(): Command {
     options: { ...kafkaOptions, ...topicOptions, ...postgresOptions, ...printOption },
     run: async ({ settings, log }) => {
       if (settings.print) {
-        process.stdout.write(await migrationSql());
+        process.stdout.write(migrationSql());
         return 0;
       }
       if (settings.kafkaBrokers.length === 0 && settings.dbHost === '') {
@@ -40,12 +40,10 @@ export function setupCommand(): Command {
       }
       if (settings.dbHost !== '') {
         await checkPostgres(settings);
-        const applied = await migrate(settings, log);
-        process.stdout.write(
-          applied.length === 0
-            ? 'tables: up to date\n'
-            : applied.map((name) => `migration ${name}: applied\n`).join(''),
-        );
+        const { applied, warnings } = await migrate(settings, log);
+        for (const name of applied) process.stdout.write(`migration ${name}: applied\n`);
+        if (applied.length === 0) process.stdout.write('tables: up to date\n');
+        for (const warning of warnings) process.stderr.write(`nta: ${warning}\n`);
       }
       return 0;
     },

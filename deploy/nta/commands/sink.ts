@@ -3,7 +3,8 @@ import { kafkaOptions } from '../../../runtime/kafka.js';
 import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/metrics.js';
 import type { Command } from '../../../runtime/options.js';
 import { postgresOptions } from '../../../runtime/postgres.js';
-import { createPostgresSink, sinkOptions } from '../../../sinks/postgres-sink.js';
+import { sinkOptions } from '../../../sinks/options.js';
+import { createPostgresSink } from '../../../sinks/postgres-sink.js';
 import { defineCommand } from '../command.js';
 import { runPart } from '../part.js';
 

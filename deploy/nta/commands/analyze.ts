@@ -1,0 +1,85 @@
+import { hostname } from 'node:os';
+import { Analysis } from '../../../processors/analysis.js';
+import { detectionOptions, loadRules, toEngineLimits } from '../../../processors/detection-settings.js';
+import { decodeCapture } from '../../../producers/capture-decoder.js';
+import { ConversationTable } from '../../../producers/conversation-table.js';
+import { type Command, defineOptions } from '../../../runtime/options.js';
+import type { AlertDocument } from '../../../schemas/alert.js';
+import { formatAlertTable, summarizeAlerts } from '../alert-table.js';
+import { formatCount } from '../balance.js';
+import { defineCommand, describeFile, printRefusal } from '../command.js';
+
+const analyzeOptions = defineOptions({
+  format: {
+    kind: 'string',
+    env: null,
+    default: 'table',
+    choices: ['table', 'json'],
+    help: 'a table of episodes, or one ECS document a line for each of their events',
+  },
+  failOnAlert: { kind: 'boolean', env: null, default: false, help: 'exit code 3 when there is an alert' },
+  nodeId: {
+    kind: 'string',
+    env: 'NTA_NODE_ID',
+    default: hostname(),
+    placeholder: '<name>',
+    help: 'observer.name of the alerts',
+  },
+  tunnels: {
+    kind: 'string',
+    env: 'NTA_TUNNELS',
+    default: 'outer',
+    choices: ['outer', 'inner'],
+    help: 'which packet of a tunnelled one detection sees',
+  },
+});
+
+const EXIT_ALERT = 3;
+
+/** `nta analyze`: captures in, alerts out, in one process. */
+export function analyzeCommand(): Command {
+  return defineCommand({
+    name: 'analyze',
+    summary: 'read captures and print alerts, without Kafka and Postgres',
+    description: [
+      'The decoders and detectors are those of the pipeline, and so are the ids of the alerts. Each file is a timeline of',
+      'its own. Exit code 0 when every file was read to its end, 1 when not, 3 with --fail-on-alert and an alert.',
+      '',
+      'Examples:',
+      '  nta analyze attack.pcap',
+      "  nta analyze --format json *.pcap | jq 'select(.event.severity >= 4)'",
+      '  tcpdump -w - -i eth0 -G 60 -W 1 | nta analyze --fail-on-alert -',
+    ].join('\n'),
+    arguments: '<file...>',
+    options: { ...analyzeOptions, ...detectionOptions },
+    run: async ({ settings, arguments: files }) => {
+      const analysis = new Analysis(await loadRules(settings), toEngineLimits(settings, 1));
+      const all: AlertDocument[] = [];
+      const take = (alerts: readonly AlertDocument[]): void => {
+        for (const alert of alerts) {
+          all.push(alert);
+          if (settings.format === 'json') process.stdout.write(`${JSON.stringify(alert)}\n`);
+        }
+      };
+      let frames = 0;
+      let exitCode = 0;
+      for (const [index, file] of files.entries()) {
+        const timeline = `analyze-${index}`;
+        const conversations = new ConversationTable();
+        const options = { tunnels: settings.tunnels, conversations, captureNode: settings.nodeId, timeline };
+        const decoded = await decodeCapture(file, options, (block) => take(analysis.process(block)));
+        take(analysis.endTimeline(timeline));
+        frames += decoded.frames;
+        if (decoded.failure !== null) {
+          printRefusal(`${describeFile(file)}: ${decoded.failure.message}`);
+          exitCode = 1;
+        }
+      }
+      if (settings.format === 'table') {
+        process.stdout.write(`${formatAlertTable(summarizeAlerts(all))}\n`);
+        process.stderr.write(`${formatCount(frames)} packets\n`);
+      }
+      return exitCode === 0 && settings.failOnAlert && all.length > 0 ? EXIT_ALERT : exitCode;
+    },
+  });
+}

@@ -1,0 +1,58 @@
+import { once } from 'node:events';
+import { decodeCapture } from '../../../producers/capture-decoder.js';
+import { ConversationTable } from '../../../producers/conversation-table.js';
+import { emptySummary, formatPacket, formatSummary, summarizeBlock } from '../../../producers/decode-report.js';
+import { type Command, defineOptions } from '../../../runtime/options.js';
+import type { PacketBlock } from '../../../schemas/packet-block.js';
+import { defineCommand, describeFile, printRefusal } from '../command.js';
+
+const decodeOptions = defineOptions({
+  summary: { kind: 'boolean', env: null, default: false, help: 'print counts instead of packets' },
+  json: { kind: 'boolean', env: null, default: false, help: 'with --summary: print them as one JSON object' },
+  tunnels: {
+    kind: 'string',
+    env: 'NTA_TUNNELS',
+    default: 'outer',
+    choices: ['outer', 'inner'],
+    help: 'which packet of a tunnelled one the fields show; the other stands under tunnel',
+  },
+});
+
+/** `nta decode`: what the decoders make of a capture, to hold against tshark. */
+export function decodeCommand(): Command {
+  return defineCommand({
+    name: 'decode',
+    summary: 'print the packets of captures as JSON lines, or their counts',
+    description: [
+      'Reads pcap and pcapng, also compressed; - is standard input. Exit code 1 when a file could not be read to its end.',
+      '',
+      'Examples:',
+      "  nta decode trace.pcapng | jq 'select(.destinationPort == 53) | .application.dnsQuery'",
+      '  nta decode --summary trace.pcap',
+    ].join('\n'),
+    arguments: '<file...>',
+    options: decodeOptions,
+    run: async ({ settings, arguments: files }) => {
+      const summary = emptySummary();
+      let exitCode = 0;
+      for (const file of files) {
+        const options = { tunnels: settings.tunnels, conversations: new ConversationTable() };
+        const consume = settings.summary ? (block: PacketBlock) => summarizeBlock(summary, block) : printPackets;
+        const { failure } = await decodeCapture(file, options, consume);
+        if (failure !== null) {
+          printRefusal(`${describeFile(file)}: ${failure.message}`);
+          exitCode = 1;
+        }
+      }
+      if (settings.summary)
+        process.stdout.write(`${settings.json ? JSON.stringify(summary) : formatSummary(summary)}\n`);
+      return exitCode;
+    },
+  });
+}
+
+async function printPackets(block: PacketBlock, firstFrame: number): Promise<void> {
+  let lines = '';
+  for (let row = 0; row < block.count; row++) lines += `${formatPacket(block, row, firstFrame + row)}\n`;
+  if (!process.stdout.write(lines)) await once(process.stdout, 'drain');
+}

@@ -1,0 +1,173 @@
+/** What users get wrong first: each is one clear line with the remedy, and a non-zero exit code. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { DEMONSTRATION } from '../../deploy/nta/capture-plan.js';
+import type { ReplaySummary } from '../../deploy/nta/replay-once.js';
+import { createTestDatabase, createTestTopics, type TestDatabase, type TestTopics } from '../support/local-stack.js';
+import { type CommandResult, runNta } from '../support/nta-command.js';
+import { requireTool } from '../support/requirement.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'nta-refusals-'));
+let topics: TestTopics;
+let database: TestDatabase;
+let servers: string[];
+let environment: Record<string, string>;
+
+beforeAll(async () => {
+  topics = createTestTopics(inject('kafkaBrokers'));
+  database = await createTestDatabase(inject('postgres'));
+  const { host, port, user, password, database: name } = database.connection;
+  environment = { DB_PASSWORD: password };
+  servers = [
+    `--kafka-brokers=${topics.brokers.join(',')}`,
+    `--topic-prefix=${topics.prefix}`,
+    `--db-host=${host}`,
+    `--db-port=${port}`,
+    `--db-user=${user}`,
+    `--db-name=${name}`,
+  ];
+});
+
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await topics.remove();
+  await database.remove();
+});
+
+/** The lines that `nta` says itself: neither the log nor progress. */
+function refusal(result: CommandResult): string {
+  return result.stderr
+    .split('\n')
+    .filter((line) => line.startsWith('nta: ') && !/(…|starting|fetching)/.test(line))
+    .join('\n');
+}
+
+describe('captures', () => {
+  it('a file that is no capture', async () => {
+    const file = join(folder, 'notes.txt');
+    writeFileSync(file, 'these are my notes, not packets, and long enough to look at\n'.repeat(10));
+    const result = await runNta(['run', '--read', file, '--once', ...servers], { env: environment });
+    expect(result.code).not.toBe(0);
+    expect(refusal(result)).toMatch(/notes\.txt.*not a capture/);
+  });
+
+  it('a file that does not exist', async () => {
+    const result = await runNta(['run', '--read', join(folder, 'missing.pcap'), '--once', ...servers], {
+      env: environment,
+    });
+    expect(result.code).not.toBe(0);
+    expect(refusal(result)).toMatch(/missing\.pcap/);
+  });
+
+  it('a truncated capture: what was read before the cut is stored, and the exit code says that something was wrong', async () => {
+    const file = join(folder, 'cut.pcap');
+    const whole = readFileSync(DEMONSTRATION);
+    writeFileSync(file, whole.subarray(0, whole.length - 7));
+    const result = await runNta(['run', '--read', file, '--once', '--json', ...servers], { env: environment });
+    expect(result.code).not.toBe(0);
+    expect(result.stderr).toMatch(/cut\.pcap.*(truncated|cut|ends)/);
+    const summary = JSON.parse(result.stdout) as ReplaySummary;
+    expect(summary.captured).toBeGreaterThan(3000);
+    expect(summary).toMatchObject({ balanced: true, stored: summary.captured });
+  });
+
+  it('a truncated capture through nta analyze', async () => {
+    const file = join(folder, 'cut.pcap');
+    const whole = readFileSync(DEMONSTRATION);
+    writeFileSync(file, whole.subarray(0, whole.length - 7));
+    const result = await runNta(['analyze', file]);
+    expect(result.code).not.toBe(0);
+    expect(result.stdout).toContain('port-scan');
+    expect(refusal(result)).toMatch(/cut\.pcap/);
+  });
+});
+
+describe('live capture', () => {
+  it('an interface that does not exist', async () => {
+    const result = await runNta(['run', '--interface', 'nosuch0', ...servers], { env: environment });
+    expect(result.code).not.toBe(0);
+    expect(refusal(result)).toMatch(/nosuch0/);
+  });
+
+  it('a packet filter that libpcap refuses', async (test) => {
+    requireTool(test, 'tcpdump');
+    const result = await runNta(['run', '--interface', 'lo', '--packet-filter', 'tcp prot 80', ...servers], {
+      env: environment,
+    });
+    expect(result.code).not.toBe(0);
+    expect(refusal(result)).toMatch(/--packet-filter/);
+  });
+});
+
+describe('servers', () => {
+  let listener: Server | undefined;
+  afterEach(async () => {
+    await new Promise<void>((resolve) => (listener ? listener.close(() => resolve()) : resolve()));
+    listener = undefined;
+  });
+
+  it('a taken port', async () => {
+    listener = createServer();
+    const port = await new Promise<number>((resolve) =>
+      listener!.listen(0, '127.0.0.1', () => resolve((listener!.address() as { port: number }).port)),
+    );
+    const result = await runNta(['run', '--enable-api', '--api-port', String(port), ...servers], { env: environment });
+    expect(result.code).not.toBe(0);
+    expect(refusal(result)).toMatch(new RegExp(`${port}.*taken.*--api-port`));
+  });
+
+  it('a broker that is not there', async () => {
+    const result = await runNta(['run', '--read', DEMONSTRATION, '--once', ...servers, '--kafka-brokers=127.0.0.1:9'], {
+      env: environment,
+    });
+    expect(result.code).not.toBe(0);
+    expect(refusal(result)).toMatch(/no Kafka broker answers at 127\.0\.0\.1:9.*--kafka-brokers/);
+  });
+
+  it('a wrong database password', async () => {
+    const result = await runNta(['run', '--read', DEMONSTRATION, '--once', ...servers], {
+      env: { DB_PASSWORD: 'wrong' },
+    });
+    expect(result.code).not.toBe(0);
+    expect(refusal(result)).toMatch(/refuses user.*DB_PASSWORD/);
+    expect(result.stderr).not.toContain('wrong');
+  });
+});
+
+describe('the command line', () => {
+  it('an unknown flag is refused with the nearest known one', async () => {
+    const result = await runNta(['run', '--intreface', 'eth0']);
+    expect(result.code).not.toBe(0);
+    expect(result.stderr).toMatch(/--intreface[\s\S]*--interface/);
+  });
+
+  it('all configuration errors are said at once', async () => {
+    const result = await runNta(['run', '--api-port', 'http', '--log-level', 'loud'], {
+      env: { NTA_ENABLE_API: 'perhaps' },
+    });
+    expect(result.code).toBe(2);
+    expect(refusal(result).split('\n')).toHaveLength(3);
+  });
+
+  it.each([
+    'run',
+    'capture',
+    'process',
+    'sink',
+    'api',
+    'analyze',
+    'decode',
+    'export',
+    'interfaces',
+    'setup',
+    'cleanup',
+    'doctor',
+  ])('nta %s --help', async (name) => {
+    const result = await runNta([name, '--help']);
+    expect(result.code).toBe(0);
+    expect(result.stdout).toMatch(new RegExp(`Usage: nta ${name}`));
+  });
+});

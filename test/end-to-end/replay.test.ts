@@ -1,0 +1,107 @@
+/** `nta run --read … --once` on a fresh data directory with its own Kafka and Postgres: the README's first example. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { removeLocalStackData, startLocalStack } from '../../deploy/local-stack/local-stack.js';
+import { DEMONSTRATION } from '../../deploy/nta/capture-plan.js';
+import type { ReplaySummary } from '../../deploy/nta/replay-once.js';
+import { createLog } from '../../runtime/log.js';
+import { projectRoot } from '../../runtime/project.js';
+import { createDataDirectory } from '../support/local-stack.js';
+import { type CommandResult, runNta } from '../support/nta-command.js';
+
+interface Expectation {
+  readonly packets: number;
+  readonly detections: readonly {
+    readonly detector: string;
+    readonly source: string;
+    readonly first_crossing: number;
+  }[];
+}
+
+const expected = JSON.parse(
+  readFileSync(join(projectRoot, 'deploy', 'demonstration', 'demonstration.json'), 'utf8'),
+) as Expectation;
+
+/** The demonstration's alerts as "detector source µs". */
+function expectedAlerts(): string[] {
+  return expected.detections
+    .map(({ detector, source, first_crossing }) => `${detector} ${source} ${first_crossing}`)
+    .sort();
+}
+
+function foundAlerts(summary: Pick<ReplaySummary, 'alerts'>): string[] {
+  return summary.alerts.map(({ rule, source, crossed }) => `${rule} ${source} ${micros(crossed)}`).sort();
+}
+
+/** "2026-01-01T00:00:21.080000Z" → µs. */
+function micros(iso: string): number {
+  return Date.parse(`${iso.slice(0, 19)}Z`) * 1000 + Number(iso.slice(20, 26));
+}
+
+describe('nta run --read --once', { timeout: 180_000 }, () => {
+  const dataDir = createDataDirectory();
+  let first: CommandResult;
+  let summary: ReplaySummary;
+
+  beforeAll(async () => {
+    first = await runNta(['run', '--read', DEMONSTRATION, '--once', '--json', '--data-dir', dataDir], {
+      env: { NTA_CACHE_DIR: process.env['NTA_CACHE_DIR'] ?? join(projectRoot, '.nta') },
+    });
+    expect(first.code, first.stderr).toBe(0);
+    summary = JSON.parse(first.stdout) as ReplaySummary;
+  }, 180_000);
+
+  afterAll(() => removeLocalStackData(dataDir));
+
+  it('closes the balance', () => {
+    expect(summary).toMatchObject({
+      captured: expected.packets,
+      published: expected.packets,
+      processed: expected.packets,
+      stored: expected.packets,
+      balanced: true,
+    });
+    expect(Object.values(summary.dropped).reduce((sum, count) => sum + count, 0)).toBe(0);
+  });
+
+  it('finds exactly the attacks that are in it, at the packet that crosses the threshold', () => {
+    expect(foundAlerts(summary)).toEqual(expectedAlerts());
+  });
+
+  it('gives the alert ids that nta analyze gives', async () => {
+    const analysis = await runNta(['analyze', DEMONSTRATION, '--format', 'json']);
+    expect(analysis.code, analysis.stderr).toBe(0);
+    const ids = analysis.stdout
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { nta: { alert: { id: string } } }).nta.alert.id);
+    expect([...new Set(ids)].sort()).toEqual(summary.alerts.map(({ id }) => id).sort());
+  });
+
+  it('keeps its rows through a restart, and a second replay adds its own and the same alerts', async () => {
+    const again = await runNta(['run', '--read', DEMONSTRATION, '--once', '--data-dir', dataDir]);
+    expect(again.code, again.stderr).toBe(0);
+    for (const { id: _id, rule, source } of summary.alerts)
+      expect(again.stdout).toMatch(new RegExp(`${rule}.*${source.replaceAll('.', '\\.')}`));
+    const stack = await startLocalStack({
+      dataDir,
+      kafka: false,
+      postgres: true,
+      log: createLog({ level: 'silent', file: '', part: 'test' }),
+    });
+    try {
+      const { host, port, user, password, database } = stack.postgres!;
+      const client = new pg.Client({ host, port, user, password, database });
+      await client.connect();
+      const { rows } = await client.query<{ packets: string; alerts: string }>(
+        'SELECT (SELECT count(*) FROM packets) AS packets, (SELECT count(*) FROM alerts) AS alerts',
+      );
+      await client.end();
+      expect(rows[0]).toEqual({ packets: String(2 * expected.packets), alerts: String(expected.detections.length) });
+    } finally {
+      await stack.stop();
+    }
+  });
+});

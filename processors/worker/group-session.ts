@@ -5,7 +5,7 @@
  * The group consumes two topics of equal partition count. Batches of `packets` feed the engines; a partition of the
  * changelog is read only while the partition of the same number recovers, and is paused otherwise.
  */
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { Failure, messageOf } from '../../runtime/failure.js';
 import type { Logger } from '../../runtime/log.js';
@@ -45,6 +45,7 @@ const REBALANCE_TIMEOUT_MS = 15_000;
 const HEARTBEAT_MS = 500;
 /** While a commit is slow, heartbeats go on at this interval, ms. */
 const COMMIT_WAIT_MS = 200;
+const OFFSET_ATTEMPTS = 10;
 
 export class GroupSession {
   /** Rejects when the session breaks; never resolves. */
@@ -228,17 +229,17 @@ export class GroupSession {
     const { consumer, admin } = this;
     const { groupId, topics } = this.options;
     return {
-      committed: async () => {
+      committed: retrying(async () => {
         const [group] = await admin.fetchOffsets({ groupId, topics: [topics.input] });
         const own = group?.partitions.find((candidate) => candidate.partition === partition);
         return { offset: Number(own?.offset ?? -1), metadata: own?.metadata ?? null };
-      },
-      bounds: async (topic) => {
+      }),
+      bounds: retrying(async (topic: 'input' | 'changelog') => {
         const offsets = await admin.fetchTopicOffsets(topics[topic]);
         const own = offsets.find((candidate) => candidate.partition === partition);
         if (own === undefined) throw new Failure('TOPICS_PARTITIONS', `${topics[topic]} has no partition ${partition}`);
         return { low: Number(own.low), high: Number(own.high) };
-      },
+      }),
       resume: (topic, offset) => {
         consumer.seek({ topic: topics[topic], partition, offset: String(offset) });
         consumer.resume([{ topic: topics[topic], partitions: [partition] }]);
@@ -281,6 +282,22 @@ export class GroupSession {
       if (this.partitions.get(partition) !== worker || this.isEnding) return;
     }
   }
+}
+
+/** kafkajs asks for offsets once; while a partition moves to another broker, or has just been made, that fails. */
+function retrying<Arguments extends unknown[], Result>(
+  operation: (...args: Arguments) => Promise<Result>,
+): (...args: Arguments) => Promise<Result> {
+  return async (...args) => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await operation(...args);
+      } catch (error) {
+        if (attempt === OFFSET_ATTEMPTS || (error as { retriable?: boolean }).retriable !== true) throw error;
+        await setTimeout(attempt * 20);
+      }
+    }
+  };
 }
 
 /** Errors that kafkajs raises and deals with itself: a rebalance, a lost connection. */

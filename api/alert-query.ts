@@ -13,7 +13,12 @@ export interface AlertPosition {
 export interface AlertPage {
   readonly rows: AlertRow[];
   /** Alerts of the filter, by whether they are resolved; counted up to `COUNT_MAX` and no further. */
-  readonly counts: { readonly unresolved: number; readonly resolved: number; readonly open: number; readonly highest_severity: number };
+  readonly counts: {
+    readonly unresolved: number;
+    readonly resolved: number;
+    readonly open: number;
+    readonly highest_severity: number;
+  };
 }
 
 export const COUNT_MAX = 10_000;

@@ -25,7 +25,12 @@ const LONGEST_NAME = 40;
 /** Null when nothing is near enough to be a slip of the fingers. */
 export function nearestName(name: string, known: readonly string[]): string | null {
   if (name.length > LONGEST_NAME) return null;
-  const wanted = name.toLowerCase().replaceAll('-', '_');
+  const wanted = name
+    .toLowerCase()
+    .replaceAll('-', '_')
+    .replace(/^src(?=_|$)|^s(?=port$)/, 'source')
+    .replace(/^dst(?=_|$)|^d(?=port$)/, 'destination')
+    .replace(/(?<=^source|^destination)port$/, '_port');
   let best: string | null = null;
   let bestDistance = Math.max(2, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of known) {

@@ -1,4 +1,4 @@
-/** An object schema that refuses unknown keys and names the nearest known one. */
+/** An object schema that refuses unknown keys; the message has a line a key, in their order, that names the nearest known one. */
 import { z } from '@hono/zod-openapi';
 import { nearestName } from './nearest.js';
 
@@ -8,12 +8,11 @@ export function strictObject<Shape extends z.core.$ZodLooseShape>(shape: Shape):
     error: (issue) => {
       if (issue.code !== 'unrecognized_keys') return undefined;
       return (issue.keys as readonly string[])
-        .slice(0, 10)
         .map((key) => {
           const nearest = nearestName(key, known);
-          return `"${key.slice(0, 60)}" is unknown${nearest ? `; did you mean ${nearest}?` : `; known are ${known.join(', ')}`}`;
+          return nearest ? `is unknown; did you mean ${nearest}?` : `is unknown; known are ${known.join(', ')}`;
         })
-        .join(', ');
+        .join('\n');
     },
   });
 }

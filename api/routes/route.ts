@@ -2,7 +2,7 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type pg from 'pg';
 import type { ApiBindings } from '../access.js';
-import { invalidInput, PROBLEM_MEDIA_TYPE, problemSchema } from '../problem.js';
+import { type InputError, invalidInput, PROBLEM_MEDIA_TYPE, problemSchema } from '../problem.js';
 
 export interface RouteDependencies {
   readonly pool: pg.Pool;
@@ -10,19 +10,26 @@ export interface RouteDependencies {
   readonly now: () => number;
 }
 
+/** Most refused inputs that one answer names. */
+const ERRORS_MAX = 20;
+
+function inputErrors(issue: z.core.$ZodIssue, root: readonly string[]): InputError[] {
+  const path = [...root, ...issue.path.map(String)];
+  if (issue.code !== 'unrecognized_keys') return [{ input: path.join('.'), reason: issue.message }];
+  const reasons = issue.message.split('\n');
+  return issue.keys.map((key, index) => ({
+    input: [...path, key.slice(0, 100)].join('.'),
+    reason: reasons[index] ?? 'is unknown',
+  }));
+}
+
 /** A router whose refused inputs become a 400 that names each of them. */
 export function createRouter(): OpenAPIHono<ApiBindings> {
   return new OpenAPIHono<ApiBindings>({
     defaultHook: (result) => {
       if (result.success) return;
-      const target = result.target === 'json' ? 'body' : '';
-      throw invalidInput(
-        result.error.issues.slice(0, 20).map((issue) => ({
-          input:
-            issue.code === 'unrecognized_keys' ? target : [target, ...issue.path.map(String)].filter(Boolean).join('.'),
-          reason: issue.message,
-        })),
-      );
+      const root = result.target === 'json' ? ['body'] : [];
+      throw invalidInput(result.error.issues.flatMap((issue) => inputErrors(issue, root)).slice(0, ERRORS_MAX));
     },
   });
 }

@@ -305,8 +305,8 @@ function filterPackets(filter) {
 
 function showFilter() {
   const form = /** @type {HTMLFormElement} */ (byId('packet-filter'));
-  for (const name of PACKET_FILTERS)
-    /** @type {HTMLInputElement} */ (form.elements.namedItem(name)).value = state[name] ?? '';
+  /** @type {HTMLInputElement} */ for (const name of PACKET_FILTERS)
+    form.elements.namedItem(name).value = state[name] ?? '';
 }
 
 // --- The token

@@ -1,0 +1,71 @@
+/** The API over a database of its own, without a listener: tests call `request`. */
+import type pg from 'pg';
+import { createApiPool } from '../../api/pool.js';
+import { createApp } from '../../api/server.js';
+import { createRegistry } from '../../runtime/metrics.js';
+import { migrate } from '../../sinks/migration.js';
+import { createTestDatabase, type TestDatabase, testLog } from '../support/local-stack.js';
+
+export const TOKEN = 'a-token-of-the-tests-0123456789';
+
+export interface ApiFixture {
+  readonly database: TestDatabase;
+  readonly pool: pg.Pool;
+  /** A request as a client on this machine sends it. */
+  request(path: string, init?: RequestInit, address?: string): Promise<Response>;
+  /** The JSON of a GET that must succeed. */
+  get<T = Record<string, unknown>>(path: string): Promise<T>;
+  /** The JSON of a POST with the token. */
+  post<T = Record<string, unknown>>(path: string, body?: unknown): Promise<{ status: number; body: T }>;
+  remove(): Promise<void>;
+}
+
+export interface FixtureOptions {
+  readonly apiHost?: string;
+  readonly apiAllowedHosts?: readonly string[];
+  readonly token?: string;
+  readonly now?: () => number;
+}
+
+export async function createApiFixture(options: FixtureOptions = {}): Promise<ApiFixture> {
+  const database = await createTestDatabase();
+  await migrate(database.settings, testLog());
+  const pool = createApiPool(database.settings, 10_000, () => undefined);
+  const app = createApp({
+    pool,
+    settings: { apiHost: options.apiHost ?? '127.0.0.1', apiAllowedHosts: options.apiAllowedHosts ?? [] },
+    token: options.token ?? TOKEN,
+    // Refusals and outages are what the tests provoke.
+    log: testLog().child({}, { level: 'fatal' }),
+    registry: createRegistry(),
+    ...(options.now ? { now: options.now } : {}),
+  });
+  const request = async (path: string, init: RequestInit = {}, address = '127.0.0.1'): Promise<Response> =>
+    app.request(`http://127.0.0.1:5000${path}`, init, { incoming: { socket: { remoteAddress: address } } } as never);
+
+  return {
+    database,
+    pool,
+    request,
+    get: async <T>(path: string) => {
+      const response = await request(path);
+      if (response.status !== 200) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+      return (await response.json()) as T;
+    },
+    post: async <T>(path: string, body?: unknown) => {
+      const response = await request(path, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${TOKEN}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      });
+      return { status: response.status, body: (await response.json()) as T };
+    },
+    remove: async () => {
+      await pool.end();
+      await database.remove();
+    },
+  };
+}

@@ -1,0 +1,185 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Random } from '../support/random.js';
+import { type ApiFixture, createApiFixture } from './api-fixture.js';
+import { insertPackets, rebuildRollups, type SamplePacket } from './sample-data.js';
+
+interface Volume {
+  packets: number;
+  bytes: number;
+}
+interface Stats {
+  from: string | null;
+  to: string | null;
+  data_from: string | null;
+  data_to: string | null;
+  totals: Volume & {
+    sources: number;
+    failures: number;
+    packets_per_second: number;
+    tcp_flags: { syn: number; syn_only: number };
+  };
+  bucket_seconds: number;
+  series: (Volume & { time: string; protocols: Record<string, Volume> })[];
+  protocols: (Volume & { protocol: string })[];
+  top_sources: (Volume & { source: string })[];
+  top_destination_ports: (Volume & { destination_port: number; protocol: string })[];
+  capture_nodes: (Volume & { capture_node: string })[];
+}
+
+const NOW = Date.parse('2026-03-08T12:34:30Z');
+const HOUR = 3_600_000;
+
+let api: ApiFixture;
+beforeAll(async () => {
+  api = await createApiFixture({ now: () => NOW });
+  const random = new Random(7);
+  const packets: SamplePacket[] = Array.from({ length: 4000 }, () => {
+    const isTcp = random.unit() < 0.7;
+    return {
+      time: new Date(NOW - Math.floor(random.unit() ** 3 * 10 * 24 * HOUR)).toISOString(),
+      source: `10.0.0.${random.between(1, 40)}`,
+      destination: '192.0.2.1',
+      ipProtocol: isTcp ? 6 : 17,
+      tcpFlags: isTcp ? (random.unit() < 0.5 ? 2 : 18) : null,
+      sourcePort: 40_000,
+      destinationPort: random.between(1, 30),
+      length: random.between(60, 1514),
+      captureNode: random.unit() < 0.5 ? 'edge-1' : 'edge-2',
+      failure: random.unit() < 0.01 ? 1 : null,
+    };
+  });
+  await insertPackets(api.pool, packets);
+  await rebuildRollups(api.pool);
+});
+afterAll(() => api?.remove());
+
+/** What the packets table says of the range that the answer says it counted. */
+async function truth(
+  { from, to }: Stats,
+  node = '%',
+): Promise<Volume & { syn_only: number; failures: number; sources: number }> {
+  const { rows } = await api.pool.query(
+    `SELECT count(*) AS packets, coalesce(sum(frame_length), 0)::bigint AS bytes, count(*) FILTER (WHERE tcp_flags & 18 = 2) AS syn_only,
+       count(failure) AS failures, count(DISTINCT source) AS sources
+     FROM packets JOIN origins ON origins.id = origin_id
+     WHERE captured_at >= $1 AND captured_at < $2 AND capture_node LIKE $3`,
+    [from, to, node],
+  );
+  return rows[0];
+}
+
+const sum = (rows: readonly Volume[]): Volume => ({
+  packets: rows.reduce((total, { packets }) => total + packets, 0),
+  bytes: rows.reduce((total, { bytes }) => total + bytes, 0),
+});
+
+test.each([
+  'hours=0.25',
+  'hours=1',
+  'hours=24',
+  'hours=168',
+  'from=2026-03-01T00:17:00Z&to=2026-03-07T23:59:30Z',
+  'from=2026-03-08T11:59:59Z&to=2026-03-08T12:00:01Z',
+  'hours=168&buckets=7',
+  'hours=24&buckets=1000',
+  '',
+])('totals, series and rankings of "%s" equal the packets', async (query) => {
+  const stats = await api.get<Stats>(`/api/stats?top=100&${query}`);
+  const { packets, bytes, ...expected } = await truth(stats);
+  expect(stats.totals).toMatchObject({ packets, bytes, failures: expected.failures });
+  expect(stats.totals.tcp_flags.syn_only).toBe(expected.syn_only);
+  for (const rows of [
+    stats.series,
+    stats.protocols,
+    stats.top_sources,
+    stats.top_destination_ports,
+    stats.capture_nodes,
+  ]) {
+    expect(sum(rows)).toEqual({ packets, bytes });
+  }
+  expect(sum(stats.series.flatMap(({ protocols }) => Object.values(protocols)))).toEqual({ packets, bytes });
+  // An estimate: 4 % is one standard deviation; so few sources are off by more.
+  expect(Math.abs(stats.totals.sources - expected.sources)).toBeLessThanOrEqual(0.25 * expected.sources + 2);
+  const times = stats.series.map(({ time }) => time);
+  expect(times).toEqual([...new Set(times)].sort());
+});
+
+test('hours end now, whatever the age of the data; without a range all data is counted', async () => {
+  const day = await api.get<Stats>('/api/stats?hours=24');
+  expect(day).toMatchObject({ from: '2026-03-07T12:34:00.000000Z', to: '2026-03-08T12:35:00.000000Z' });
+  const all = await api.get<Stats>('/api/stats');
+  expect([all.from, all.to]).toEqual([all.data_from, all.data_to]);
+  expect(all.totals.packets).toBe(4000);
+});
+
+test('buckets bound the series, top the rankings', async () => {
+  const stats = await api.get<Stats>('/api/stats?hours=168&buckets=10&top=3');
+  // A range that starts inside a bucket touches one more.
+  expect(stats.series.length).toBeLessThanOrEqual(11);
+  expect(stats.bucket_seconds).toBe(86_400);
+  expect(stats.top_sources).toHaveLength(3);
+  const { rows } = await api.pool.query(
+    `SELECT host(source) AS source, count(*) AS packets FROM packets WHERE captured_at >= $1 AND captured_at < $2
+     GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3`,
+    [stats.from, stats.to],
+  );
+  expect(stats.top_sources.map(({ source, packets }) => ({ source, packets }))).toEqual(rows);
+});
+
+test('one capture node alone', async () => {
+  const stats = await api.get<Stats>('/api/stats?hours=168&capture_node=edge-2');
+  const { packets, bytes } = await truth(stats, 'edge-2');
+  expect(stats.totals).toMatchObject({ packets, bytes });
+  expect(stats.capture_nodes).toEqual([{ capture_node: 'edge-2', packets, bytes }]);
+});
+
+test('the rest of a ranking stands last, however much it is', async () => {
+  const own = await createApiFixture({ now: () => NOW });
+  try {
+    await own.pool.query(
+      `INSERT INTO traffic_sources (bucket, packets, bytes, resolution, capture_node, source)
+       SELECT '2026-03-08T12:00Z', packets, packets * 100, resolution, 'edge-1', source
+       FROM (VALUES ('other', 1000), ('192.0.2.1', 10), ('192.0.2.2', 20)) AS given (source, packets), (VALUES (1), (60)) AS r (resolution)`,
+    );
+    await own.pool.query(
+      `INSERT INTO traffic_totals SELECT '2026-03-08T12:00Z', 1030, 103000, 1030, 0, 0, 0, 0, 0, 0, 0, 0, resolution, 'edge-1', repeat('0', 12288)::bit(12288)
+       FROM (VALUES (1), (60)) AS r (resolution)`,
+    );
+    const { top_sources: sources } = await own.get<Stats>('/api/stats?hours=1&top=1');
+    expect(sources.map(({ source, packets }) => [source, packets])).toEqual([
+      ['192.0.2.2', 20],
+      ['other', 1000],
+    ]);
+  } finally {
+    await own.remove();
+  }
+});
+
+test('an empty database and a range without data are answers, not errors', async () => {
+  const own = await createApiFixture({ now: () => NOW });
+  try {
+    for (const query of ['', '?hours=24', '?from=2026-01-01']) {
+      const stats = await own.get<Stats>(`/api/stats${query}`);
+      expect(stats.totals.packets).toBe(0);
+      expect(stats.series).toEqual([]);
+      expect(stats.data_from).toBeNull();
+    }
+  } finally {
+    await own.remove();
+  }
+  const old = await api.get<Stats>('/api/stats?to=2020-01-01');
+  expect(old.totals.packets).toBe(0);
+});
+
+test('reads rollups only: packets and origins may be unreadable', async () => {
+  const client = await api.pool.connect();
+  try {
+    await client.query('ALTER TABLE packets RENAME TO packets_away');
+    await client.query('ALTER TABLE origins RENAME TO origins_away');
+    expect((await api.get<Stats>('/api/stats?hours=168')).totals.packets).toBeGreaterThan(0);
+  } finally {
+    await client.query('ALTER TABLE packets_away RENAME TO packets');
+    await client.query('ALTER TABLE origins_away RENAME TO origins');
+    client.release();
+  }
+});

@@ -28,6 +28,8 @@ const SEQUENCE_CONTROL = 22;
 const FRAGMENT_NUMBER_MASK = 0x0f;
 const ADDRESS_4 = 24;
 const HEADER_LENGTH = 24;
+/** An acknowledgment: control, duration, receiver. */
+const CONTROL_FRAME_LENGTH_MIN = 10;
 const ADDRESS_LENGTH = 6;
 const QOS_CONTROL_LENGTH = 2;
 const QOS_AGGREGATE = 0x80;
@@ -47,13 +49,13 @@ export function decodeIeee80211(
   end: number,
   padded: boolean,
 ): number {
-  if (end - offset < HEADER_LENGTH) {
-    const isControl = end > offset && (buffer[offset + FRAME_CONTROL]! & TYPE_MASK) === TYPE_CONTROL;
-    return isControl ? 0 : truncated(dissection, offset + HEADER_LENGTH, TRUNCATED); // control frames are shorter
+  if (end - offset < CONTROL_FRAME_LENGTH_MIN) {
+    return truncated(dissection, offset + CONTROL_FRAME_LENGTH_MIN, TRUNCATED);
   }
   const control = buffer[offset + FRAME_CONTROL]!;
   const type = control & TYPE_MASK;
   if ((control & VERSION_MASK) !== 0 || type === TYPE_CONTROL) return 0;
+  if (end - offset < HEADER_LENGTH) return truncated(dissection, offset + HEADER_LENGTH, TRUNCATED);
   const flags = buffer[offset + FLAGS]!;
   const toDistribution = type === TYPE_DATA && (flags & FLAG_TO_DISTRIBUTION) !== 0;
   const fromDistribution = type === TYPE_DATA && (flags & FLAG_FROM_DISTRIBUTION) !== 0;

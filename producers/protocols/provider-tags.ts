@@ -26,7 +26,6 @@ const MACSEC_SCI_PRESENT = 0x20;
 const MACSEC_ENCRYPTED_OR_CHANGED = 0x0c;
 const MACSEC_TAG_LENGTH = 6;
 const MACSEC_SCI_LENGTH = 8;
-const MACSEC_CHECK_VALUE_LENGTH = 16;
 
 const TRUNCATED = decodeFailureCode('provider_tag_truncated');
 
@@ -82,7 +81,10 @@ export function decodeVnTag(
   return decodeTagged(dissection, block, row, buffer, offset + VNTAG_LENGTH, end);
 }
 
-/** An encrypted payload is known by its MAC; one that is only signed is read like any other. */
+/**
+ * An encrypted payload is known by its MAC; one that is only signed is read like any other. The check value behind it is
+ * beyond the lengths that the packets themselves state.
+ */
 export function decodeMacsec(
   dissection: Dissection,
   block: PacketBlock,
@@ -95,9 +97,7 @@ export function decodeMacsec(
   const control = buffer[offset + MACSEC_CONTROL]!;
   if ((control & MACSEC_ENCRYPTED_OR_CHANGED) !== 0) return 0;
   const tagLength = MACSEC_TAG_LENGTH + ((control & MACSEC_SCI_PRESENT) !== 0 ? MACSEC_SCI_LENGTH : 0);
-  dissection.wireEnd -= MACSEC_CHECK_VALUE_LENGTH;
-  const checkedEnd = Math.min(end, dissection.wireEnd);
-  return decodeTagged(dissection, block, row, buffer, offset + tagLength, checkedEnd);
+  return decodeTagged(dissection, block, row, buffer, offset + tagLength, end);
 }
 
 function decodeTagged(

@@ -4,8 +4,9 @@ import { Failure } from '../../runtime/failure.js';
 import { createKafka } from '../../runtime/kafka.js';
 import type { Logger } from '../../runtime/log.js';
 import { createPool } from '../../runtime/postgres.js';
+import type { AlertDocument } from '../../schemas/alert.js';
 import { alertPositions, readAlerts } from './alert-reader.js';
-import { type AlertSummary, formatAlertTable, summarizeAlerts } from './alert-table.js';
+import { formatAlertTable, latestEvents } from './alert-table.js';
 import { formatCount } from './balance.js';
 import type { RunSettings } from './commands/run.js';
 import { caughtUp, Ledger, type LedgerSnapshot } from './ledger.js';
@@ -15,7 +16,7 @@ import type { Part } from './supervisor.js';
 const POLL_MS = 100;
 const STALL_MS = 120_000;
 
-/** The summary, as `--json` prints it: counts of packets; `dropped` by reason; the episodes with their ids. */
+/** The summary, as `--json` prints it: counts of packets; `dropped` by reason. */
 export interface ReplaySummary {
   readonly captured: number;
   readonly published: number;
@@ -23,7 +24,8 @@ export interface ReplaySummary {
   readonly stored: number;
   readonly dropped: Readonly<Record<string, number>>;
   readonly balanced: boolean;
-  readonly alerts: readonly AlertSummary[];
+  /** The last event of each episode, as on the topic. */
+  readonly alerts: readonly AlertDocument[];
 }
 
 interface ReplayContext {
@@ -62,7 +64,7 @@ export async function replayOnce({ settings, log, say, launchCapture, interrupte
       );
     }
     const after = await settle();
-    const alerts = summarizeAlerts(
+    const alerts = latestEvents(
       await readAlerts(kafka, settings.topicPrefix, alertsBefore, await alertPositions(admin, settings.topicPrefix)),
     );
     const summary = summarize(balance, before, after, alerts);
@@ -109,7 +111,7 @@ function summarize(
   balance: CaptureBalance,
   before: LedgerSnapshot,
   after: LedgerSnapshot,
-  alerts: AlertSummary[],
+  alerts: AlertDocument[],
 ): ReplaySummary {
   const processed = after.processed.packets - before.processed.packets;
   const stored = after.stored.packets - before.stored.packets;

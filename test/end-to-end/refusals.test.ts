@@ -160,7 +160,6 @@ describe('the command line', () => {
     'api',
     'analyze',
     'decode',
-    'export',
     'interfaces',
     'setup',
     'cleanup',

@@ -32,7 +32,9 @@ function expectedAlerts(): string[] {
 }
 
 function foundAlerts(summary: Pick<ReplaySummary, 'alerts'>): string[] {
-  return summary.alerts.map(({ rule, source, crossed }) => `${rule} ${source} ${micros(crossed)}`).sort();
+  return summary.alerts
+    .map(({ rule, source, nta }) => `${rule.id} ${source.address} ${micros(nta.alert.crossed)}`)
+    .sort();
 }
 
 /** "2026-01-01T00:00:21.080000Z" → µs. */
@@ -77,14 +79,14 @@ describe('nta run --read --once', { timeout: 180_000 }, () => {
       .trim()
       .split('\n')
       .map((line) => (JSON.parse(line) as { nta: { alert: { id: string } } }).nta.alert.id);
-    expect([...new Set(ids)].sort()).toEqual(summary.alerts.map(({ id }) => id).sort());
+    expect([...new Set(ids)].sort()).toEqual(summary.alerts.map(({ nta }) => nta.alert.id).sort());
   });
 
   it('keeps its rows through a restart, and a second replay adds its own and the same alerts', async () => {
     const again = await runNta(['run', '--read', DEMONSTRATION, '--once', '--data-dir', dataDir]);
     expect(again.code, again.stderr).toBe(0);
-    for (const { id: _id, rule, source } of summary.alerts)
-      expect(again.stdout).toMatch(new RegExp(`${rule}.*${source.replaceAll('.', '\\.')}`));
+    for (const { rule, source } of summary.alerts)
+      expect(again.stdout).toMatch(new RegExp(`${rule.id}.*${source.address.replaceAll('.', '\\.')}`));
     const stack = await startLocalStack({
       dataDir,
       kafka: false,

@@ -5,7 +5,7 @@ import { decodeCapture } from '../../../producers/capture-decoder.js';
 import { ConversationTable } from '../../../producers/conversation-table.js';
 import { type Command, defineOptions } from '../../../runtime/options.js';
 import type { AlertDocument } from '../../../schemas/alert.js';
-import { formatAlertTable, summarizeAlerts } from '../alert-table.js';
+import { formatAlertTable, latestEvents } from '../alert-table.js';
 import { formatCount } from '../balance.js';
 import { defineCommand, describeFile, printRefusal } from '../command.js';
 
@@ -76,7 +76,7 @@ export function analyzeCommand(): Command {
         }
       }
       if (settings.format === 'table') {
-        process.stdout.write(`${formatAlertTable(summarizeAlerts(all))}\n`);
+        process.stdout.write(`${formatAlertTable(latestEvents(all))}\n`);
         process.stderr.write(`${formatCount(frames)} packets\n`);
       }
       return exitCode === 0 && settings.failOnAlert && all.length > 0 ? EXIT_ALERT : exitCode;

@@ -17,12 +17,16 @@ test.for(committedCaptures())('%s', async (path, context) => {
 
 /** tshark takes half a second to start: some at a time. */
 const CONCURRENCY = 2;
+/** A plain run takes every eighth file; all of them, some minutes, with NTA_ALL_CAPTURES=1. */
+const STRIDE = process.env['NTA_ALL_CAPTURES'] ? 1 : 8;
 
 describe('public captures', () => {
-  test('agree in every frame, but for the known differences', { timeout: 600_000 }, async (context) => {
+  test('agree in every frame, but for the known differences', { timeout: 1_200_000 }, async (context) => {
     requireTool(context, 'tshark');
     requireSharedCaptures(context);
-    const waiting = [...sharedCaptures('decode'), ...sharedCaptures('detect')];
+    const waiting = [...sharedCaptures('decode'), ...sharedCaptures('detect')].filter(
+      (_, index) => index % STRIDE === 0,
+    );
     const reasons = new Set<string>();
     const worker = async (): Promise<void> => {
       for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
@@ -32,6 +36,7 @@ describe('public captures', () => {
       }
     };
     await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+    if (STRIDE > 1) return;
     // An explanation that nothing needs any more would wait to hide a mistake. Some need the committed captures.
     const idle = KNOWN_DIFFERENCES.filter(({ reason }) => !reasons.has(reason) && !reason.includes('TFTP'));
     expect(idle.map(({ reason }) => reason)).toEqual([]);

@@ -132,7 +132,25 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     applies: ({ field, tsharks, decoded }) =>
       field.startsWith('dhcp') && tsharks === null && decoded.fields.capturedLength < decoded.fields.frameLength,
   },
+  {
+    reason: 'FDDI addresses stand in the file as they are written; tshark takes them for reversed bits',
+    applies: ({ field, ours, tsharks, dissected }) =>
+      (field === 'sourceMac' || field === 'destinationMac') &&
+      dissected.layers[0] === 'fddi' &&
+      withReversedBits(String(ours)) === tsharks,
+  },
 ];
+
+/** "aa:00:…" → "55:00:…" */
+function withReversedBits(mac: string): string {
+  const reversed = mac.split(':').map((byte) => {
+    const bits = Number.parseInt(byte, 16).toString(2).padStart(8, '0');
+    return Number.parseInt([...bits].reverse().join(''), 2)
+      .toString(16)
+      .padStart(2, '0');
+  });
+  return reversed.join(':');
+}
 
 function isMalformed(frame: TsharkFrame): boolean {
   return frame.expert.some(({ message }) => message.startsWith('Malformed Packet'));

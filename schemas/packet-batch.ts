@@ -5,7 +5,7 @@
  * of avsc in both directions.
  */
 import { formatAddressBytes } from './address.js';
-import { AvroReader, LONG_BYTES_MAX, putInt, putLong, putString } from './avro-bytes.js';
+import { AvroReader, LONG_BYTES_MAX, putInt, putLong } from './avro-bytes.js';
 import { publishedSchemas, rewritePayload } from './packet-batch-schemas.js';
 import {
   ADDRESS_IPV4,
@@ -19,8 +19,11 @@ import {
   type PacketOrigin,
   type Tunnel,
 } from './packet-block.js';
-import { PACKET_BYTES_MAX, PACKET_BYTES_MIN, putPacket, readPacket } from './packet-codec.js';
+import { readPacket } from './packet-decoding.js';
+import { PACKET_BYTES_MAX, PACKET_BYTES_MIN, putPackets, safeTimestamp } from './packet-encoding.js';
 import { EXTRA_BYTES_MAX } from './packet-extra-codec.js';
+import { encodeOrigin, readOrigin } from './packet-origin-codec.js';
+import { readPlainPackets } from './plain-packet-decoding.js';
 
 /** Most packets of one record; a block of this capacity takes any valid record. */
 export const MAX_BATCH_PACKETS = 10_000;
@@ -28,11 +31,6 @@ export const MAX_BATCH_PACKETS = 10_000;
 /** The marker of single-object encoding and the fingerprint of packet-batch-1.avsc. */
 const NEWEST_PREFIX = Buffer.from('c301bf308ad6d186edeb', 'hex');
 const PREFIX_LENGTH = NEWEST_PREFIX.length;
-
-/** Longest name of a node, interface, file or timeline, bytes of UTF-8; longer ones are cut. */
-export const ORIGIN_STRING_MAX = 1024;
-
-const SAMPLINGS = ['none', 'packet', 'flow'] as const;
 
 /** Why a record could not be read. `block_full`: the same record fits a block with more room. */
 export type PacketBatchRefusal = 'not_avro' | 'unknown_schema' | 'truncated' | 'invalid' | 'block_full';
@@ -57,25 +55,6 @@ let scratch = Buffer.allocUnsafe(1 << 20);
 
 function reserve(bytes: number): void {
   if (bytes > scratch.length) scratch = Buffer.allocUnsafe(2 ** Math.ceil(Math.log2(bytes)));
-}
-
-/** The bytes of the fields `captureNode` to `samplingRate`: equal for every batch of an origin. */
-const originBytes = new WeakMap<PacketOrigin, Buffer>();
-
-function encodeOrigin(origin: PacketOrigin): Buffer {
-  let bytes = originBytes.get(origin);
-  if (bytes === undefined) {
-    const target = Buffer.allocUnsafe(3 * (ORIGIN_STRING_MAX + LONG_BYTES_MAX) + 3 * LONG_BYTES_MAX);
-    let at = putString(target, 0, origin.captureNode, ORIGIN_STRING_MAX);
-    at = putString(target, at, origin.interface, ORIGIN_STRING_MAX);
-    at = putInt(target, at, origin.linkType);
-    at = putString(target, at, origin.timeline, ORIGIN_STRING_MAX);
-    at = putInt(target, at, SAMPLINGS.indexOf(origin.sampling));
-    at = putLong(target, at, origin.samplingRate);
-    bytes = Buffer.from(target.subarray(0, at));
-    originBytes.set(origin, bytes);
-  }
-  return bytes;
 }
 
 /** Room for everything before the packets, besides the origin. */
@@ -129,14 +108,9 @@ export function encodePacketBatch(block: PacketBlock, rows: ArrayLike<number>, f
   scratch[at++] = 0; // endOfTimeline
   at = putLong(scratch, at, firstTimestamp);
   at = putInt(scratch, at, to - from);
-  for (let index = from; index < to; index++) at = putPacket(scratch, at, block, rows[index]!, firstTimestamp);
+  at = putPackets(scratch, at, block, rows, from, to, firstTimestamp);
   scratch[at++] = 0; // no further block of packets
   return Buffer.from(scratch.subarray(0, at));
-}
-
-/** Capture files can claim any time; what no double holds exactly could not be read back. */
-function safeTimestamp(micros: number): number {
-  return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, micros));
 }
 
 /** A batch without packets: the capture node's clock, or the end of a timeline. */
@@ -241,18 +215,23 @@ function readPackets(block: PacketBlock, source: Uint8Array, firstTimestamp: num
     if (row + count > block.capacity) {
       return refuse('block_full', `${row + count - block.capacity} packets more than the block takes`);
     }
+    const blockStart = row;
     if (kind < 0) {
       kind = sourceKind(source.length);
       if (kind === ADDRESS_IPV4) address = Buffer.from(source.buffer, source.byteOffset, 4).readUInt32BE();
       else if (kind === ADDRESS_IPV6) address = block.addIpv6(source, 0);
     }
     for (const end = row + count; row < end; row++) {
+      row = readPlainPackets(reader, block, row, end, firstTimestamp);
+      if (row === end) break;
       readPacket(reader, block, row, firstTimestamp);
-      block.sourceKind[row] = kind;
-      block.sourceAddress[row] = address;
-      if (kind === ADDRESS_MAC && !sameMac(block, row, source)) reader.fail('invalid');
       if (reader.fault !== null) return refuse(reader.fault, `in packet ${row - firstRow + 1}`);
     }
+    if (kind === ADDRESS_MAC && !sameMacs(block, blockStart, row, source)) {
+      return refuse('invalid', 'a source that is a MAC differs from the frame’s own');
+    }
+    block.sourceKind.fill(kind, blockStart, row);
+    block.sourceAddress.fill(address, blockStart, row);
   }
   return refuse(reader.fault, 'in the array of packets');
 }
@@ -264,8 +243,10 @@ function sourceKind(length: number): number {
 }
 
 /** A source that is a MAC stands in `macs`, so it has to be the frame's own. */
-function sameMac(block: PacketBlock, row: number, source: Uint8Array): boolean {
-  for (let i = 0; i < 6; i++) if (block.macs[row * 12 + i] !== source[i]) return false;
+function sameMacs(block: PacketBlock, firstRow: number, end: number, source: Uint8Array): boolean {
+  for (let row = firstRow; row < end; row++) {
+    for (let i = 0; i < 6; i++) if (block.macs[row * 12 + i] !== source[i]) return false;
+  }
   return true;
 }
 
@@ -274,47 +255,6 @@ function readBoolean(from: AvroReader): boolean {
   const byte = from.fault === null ? from.bytes[at]! : 0;
   if (byte > 1) from.fail('invalid');
   return byte === 1;
-}
-
-/** Origins seen, by their bytes: a block compares them by identity, and the few of a fleet recur in every record. */
-const ORIGINS_MAX = 4096;
-const origins = new Map<string, PacketOrigin>();
-let lastOrigin: PacketOrigin | null = null;
-let lastOriginBytes = Buffer.alloc(0);
-
-function readOrigin(from: AvroReader): PacketOrigin {
-  const { bytes, at, end } = from;
-  const known = lastOriginBytes.length;
-  if (lastOrigin !== null && end - at >= known && bytes.compare(lastOriginBytes, 0, known, at, at + known) === 0) {
-    from.at = at + known;
-    return lastOrigin;
-  }
-  const read: PacketOrigin = {
-    captureNode: from.string(ORIGIN_STRING_MAX),
-    interface: from.string(ORIGIN_STRING_MAX),
-    linkType: from.int(),
-    timeline: from.string(ORIGIN_STRING_MAX),
-    sampling: readSampling(from),
-    samplingRate: from.long(),
-  };
-  if (read.samplingRate < 1) from.fail('invalid');
-  if (from.fault !== null) return read;
-  const text = bytes.toString('latin1', at, from.at);
-  let origin = origins.get(text);
-  if (origin === undefined) {
-    if (origins.size >= ORIGINS_MAX) origins.clear();
-    origin = read;
-    origins.set(text, origin);
-  }
-  lastOrigin = origin;
-  lastOriginBytes = Buffer.from(bytes.subarray(at, from.at));
-  return origin;
-}
-
-function readSampling(from: AvroReader): PacketOrigin['sampling'] {
-  const sampling = SAMPLINGS[from.int()];
-  if (sampling === undefined) from.fail('invalid');
-  return sampling ?? 'none';
 }
 
 /** A record as avsc gives it: the fields of packet-batch-1.avsc, bytes as Buffers. */

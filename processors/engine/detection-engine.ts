@@ -109,6 +109,7 @@ export class DetectionEngine implements Engine {
 
   take(): EngineOutput {
     for (const episode of this.dirtyEpisodes) {
+      episode.dirty = false;
       const clock = this.sources.clock[this.windows.source[episode.window]!]!;
       const snapshot = episode.snapshot(clock, (node) => this.nodeNames[node]!);
       this.changelog.set(episodeEntryKey(episode.key), JSON.stringify(snapshot));
@@ -205,6 +206,7 @@ export class DetectionEngine implements Engine {
     let originIndex = -1;
     let slot = NONE;
     let node = 0;
+    let timeline: Timeline | undefined;
     for (let row = from; row < to; row++) {
       const rowKind = sourceKind[row]!;
       if (rowKind !== ADDRESS_IPV4 && rowKind !== ADDRESS_IPV6) continue;
@@ -215,8 +217,9 @@ export class DetectionEngine implements Engine {
         if (origin[row] !== originIndex) {
           originIndex = origin[row]!;
           node = this.nodeIndex(block.origins[originIndex]!.captureNode);
+          timeline = this.timelineOf(block.origins[originIndex]!.timeline);
         }
-        slot = this.sourceSlot(block, row, time);
+        slot = this.sourceSlot(block, row, timeline!, time);
         this.current = slot;
       }
       const clock = this.sources.clock[slot]!;
@@ -232,11 +235,11 @@ export class DetectionEngine implements Engine {
     this.current = NONE;
   }
 
-  private sourceSlot(block: PacketBlock, row: number, time: number): number {
+  private sourceSlot(block: PacketBlock, row: number, timeline: Timeline, time: number): number {
     const { words } = this;
     if (block.sourceKind[row] === ADDRESS_IPV4) words.setIpv4(block.sourceAddress[row]!);
     else words.setIpv6(block.ipv6, block.sourceAddress[row]! * 16);
-    return this.slotOf(this.timelineOf(block.origins[block.origin[row]!]!.timeline), time);
+    return this.slotOf(timeline, time);
   }
 
   /** The slot of the source in `words`, made when it is new. */
@@ -359,19 +362,26 @@ export class DetectionEngine implements Engine {
       if (time > episode.quietAt + this.limits.allowedLatenessMicros) this.close(episode, 'quiet');
       return;
     }
-    const ipv4 = block.destinationKind[row] === ADDRESS_IPV4;
-    const address = block.destinationAddress[row]!;
-    const targetKey = ipv4
-      ? address
-      : block.destinationKind[row] === ADDRESS_IPV6
-        ? ipv6Key(block.ipv6, address * 16)
-        : -1;
-    const held = this.windows.heldBy(window);
-    episode.count(time, value, 1, held, this.nodeNames[node]!, node, targetKey, () =>
-      ipv4 ? formatIpv4(address) : formatIpv6(block.ipv6, address * 16),
-    );
-    this.dirtyEpisodes.add(episode);
+    episode.count(time, value, 1, this.windows.heldBy(window), node, this.nodeNames[node]!);
+    if (block.destinationKind[row] === ADDRESS_IPV4) {
+      const address = block.destinationAddress[row]!;
+      if (episode.isNewTarget(address)) episode.addTarget(address, formatIpv4(address));
+    } else if (block.destinationKind[row] === ADDRESS_IPV6) {
+      this.addIpv6Target(episode, block.ipv6, block.destinationAddress[row]! * 16);
+    }
+    this.markDirty(episode);
     if (episode.packets >= episode.nextUpdate) this.emit(episode, 'update', time, null);
+  }
+
+  private addIpv6Target(episode: Episode, bytes: Uint8Array, offset: number): void {
+    const key = ipv6Key(bytes, offset);
+    if (episode.isNewTarget(key)) episode.addTarget(key, formatIpv6(bytes, offset));
+  }
+
+  private markDirty(episode: Episode): void {
+    if (episode.dirty) return;
+    episode.dirty = true;
+    this.dirtyEpisodes.add(episode);
   }
 
   private open(rule: CompiledRule, window: number, firstFull: number, lastFull: number): void {
@@ -379,11 +389,9 @@ export class DetectionEngine implements Engine {
     episode.lastFull = lastFull;
     const held = this.windows.heldBy(window);
     this.windows.forEach(window, firstFull - rule.shape.window, (time, value, target, targetKind, node, sightings) => {
-      const ipv4 = targetKind === TARGET_IPV4;
-      const targetKey = ipv4 ? target : targetKind === TARGET_IPV6 ? ipv6Key(this.addresses.bytes, target * 16) : -1;
-      episode.count(time, value, sightings, held, this.nodeNames[node]!, node, targetKey, () =>
-        ipv4 ? formatIpv4(target) : formatIpv6(this.addresses.bytes, target * 16),
-      );
+      episode.count(time, value, sightings, held, node, this.nodeNames[node]!);
+      if (targetKind === TARGET_IPV6) this.addIpv6Target(episode, this.addresses.bytes, target * 16);
+      else if (targetKind === TARGET_IPV4 && episode.isNewTarget(target)) episode.addTarget(target, formatIpv4(target));
     });
     this.adopt(episode, rule);
     rule.opened++;
@@ -401,7 +409,7 @@ export class DetectionEngine implements Engine {
   private emit(episode: Episode, action: AlertAction, time: number, reason: CloseReason | null): void {
     episode.sequence++;
     episode.nextUpdate = episode.packets * 2;
-    this.dirtyEpisodes.add(episode);
+    this.markDirty(episode);
     this.alerts.push(alertDocument(episode, action, time, reason));
     if (action === 'update') this.rules[this.windows.key[episode.window]! >>> 16]!.updated++;
   }

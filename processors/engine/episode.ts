@@ -43,7 +43,9 @@ const snapshotSchema = z.strictObject({
   lastNode: z.string(),
   /** The clock of its source. */
   clock: z.number(),
-  values: z.array(z.number()),
+  /** Distinct values: a list, or for many ports a bitmap of 65,536 bits in base64. */
+  values: z.union([z.array(z.number()), z.base64()]),
+  valueSample: z.array(z.number()),
   targets: z.array(z.number()),
   targetSample: z.array(z.string()),
   macs: z.array(z.tuple([z.number(), z.number(), z.number()])),
@@ -55,6 +57,9 @@ export function parseEpisodeSnapshot(value: unknown): EpisodeSnapshot | string {
   const result = snapshotSchema.safeParse(value);
   return result.success ? result.data : z.prettifyError(result.error).replace(/\s+/g, ' ');
 }
+
+/** More ports than this take less room as a bitmap. */
+const PORT_LIST_MAX = 1500;
 
 export class Episode {
   firstSeen = Number.POSITIVE_INFINITY;
@@ -68,10 +73,14 @@ export class Episode {
   /** `packets` at which the next update is due. */
   nextUpdate = 0;
   valueChanges = 0;
+  /** Whether the changelog does not know its present state. */
+  dirty = false;
   /** The capture node of the last packet, whose clock says when the episode has been quiet. */
   lastNode = 0;
   readonly captureNodes = new Set<string>();
   private lastValue = -1;
+  private lastTarget = -1;
+  private readonly valueSample: number[] = [];
   private readonly targets = new Set<number>();
   private readonly targetSample: string[] = [];
   private readonly macClaims = new Map<number, MacClaim>();
@@ -101,30 +110,30 @@ export class Episode {
     return 1500 + this.targets.size * 40 + (this.valueMeter?.distinct ?? 0) * 48;
   }
 
-  /** Takes in a counted packet. `targetKey` tells targets apart; its text is asked for only while the sample is short. */
-  count(
-    time: number,
-    value: number,
-    sightings: number,
-    held: number,
-    captureNode: string,
-    node: number,
-    targetKey: number,
-    targetText: () => string,
-  ): void {
-    this.packets += sightings;
-    if (time < this.firstSeen) this.firstSeen = time;
-    if (time >= this.lastSeen) {
-      this.lastSeen = time;
+  /** Takes in a counted packet. */
+  count(time: number, value: number, sightings: number, held: number, node: number, nodeName: string): void {
+    if (node !== this.lastNode || this.packets === 0) {
+      if (this.captureNodes.size < NODES_MAX) this.captureNodes.add(nodeName);
       this.lastNode = node;
     }
+    this.packets += sightings;
+    if (time < this.firstSeen) this.firstSeen = time;
+    if (time > this.lastSeen) this.lastSeen = time;
     if (held > this.peak) this.peak = held;
-    if (this.captureNodes.size < NODES_MAX) this.captureNodes.add(captureNode);
     this.measure(time, value, sightings);
     if (this.rule.detector.values === 'macs') this.claim(time, value);
-    if (targetKey < 0 || this.targets.size >= TARGETS_MAX || this.targets.has(targetKey)) return;
+  }
+
+  /** Whether the episode does not know this target yet and still tells targets apart. */
+  isNewTarget(targetKey: number): boolean {
+    if (targetKey === this.lastTarget) return false;
+    this.lastTarget = targetKey;
+    return this.targets.size < TARGETS_MAX && !this.targets.has(targetKey);
+  }
+
+  addTarget(targetKey: number, text: string): void {
     this.targets.add(targetKey);
-    if (this.targetSample.length < SAMPLE_MAX) this.targetSample.push(targetText());
+    if (this.targetSample.length < SAMPLE_MAX) this.targetSample.push(text);
   }
 
   /** Brings back what a snapshot leaves out, from a packet it already counts. */
@@ -138,6 +147,7 @@ export class Episode {
       this.peak = Math.max(this.peak, this.packetMeter!.add(time, sightings));
       return;
     }
+    if (this.valueSample.length < SAMPLE_MAX && !this.valueMeter.has(value)) this.valueSample.push(value);
     this.peak = Math.max(this.peak, this.valueMeter.add(time, value));
     if (this.lastValue !== -1 && this.lastValue !== value) this.valueChanges++;
     this.lastValue = value;
@@ -155,12 +165,6 @@ export class Episode {
 
   evidence(closed: boolean): EpisodeEvidence {
     const { detector } = this.rule;
-    const ports: number[] = [];
-    if (detector.values === 'ports') {
-      for (const port of this.valueMeter!.values()) {
-        if (ports.push(port) === SAMPLE_MAX) break;
-      }
-    }
     return {
       source: this.key.source,
       destinationPort: detector.perDestinationPort ? this.key.part : null,
@@ -173,7 +177,7 @@ export class Episode {
       peak: this.peak,
       ports: {
         distinct: detector.values === 'ports' ? this.valueMeter!.distinct : 0,
-        sample: ports.sort((a, b) => a - b),
+        sample: detector.values === 'ports' ? [...this.valueSample].sort((a, b) => a - b) : [],
       },
       targets: { distinct: this.targets.size, sample: this.targetSample },
       macs: [...this.macClaims].map(([mac, { firstSeen, lastSeen }]) => ({
@@ -204,11 +208,21 @@ export class Episode {
       captureNodes: [...this.captureNodes],
       lastNode: nodeName(this.lastNode),
       clock,
-      values: this.valueMeter === null ? [] : [...this.valueMeter.values()],
+      values: this.snapshotValues(),
+      valueSample: this.valueSample,
       targets: [...this.targets],
       targetSample: this.targetSample,
       macs: [...this.macClaims].map(([mac, claim]) => [mac, claim.firstSeen, claim.lastSeen]),
     };
+  }
+
+  private snapshotValues(): EpisodeSnapshot['values'] {
+    if (this.valueMeter === null) return [];
+    const { distinct } = this.valueMeter;
+    if (this.rule.detector.values !== 'ports' || distinct <= PORT_LIST_MAX) return [...this.valueMeter.values()];
+    const bitmap = new Uint8Array(8192);
+    for (const port of this.valueMeter.values()) bitmap[port >>> 3]! |= 1 << (port & 7);
+    return Buffer.from(bitmap).toString('base64');
   }
 
   /** The episode of a snapshot. */
@@ -231,12 +245,21 @@ export class Episode {
     episode.lastValue = snapshot.lastValue;
     episode.lastNode = nodeIndex(snapshot.lastNode);
     for (const name of snapshot.captureNodes) episode.captureNodes.add(name);
-    for (const value of snapshot.values) episode.valueMeter?.restore(value);
+    const values = typeof snapshot.values === 'string' ? portsOf(snapshot.values) : snapshot.values;
+    for (const value of values) episode.valueMeter?.restore(value);
+    episode.valueSample.push(...snapshot.valueSample);
     for (const target of snapshot.targets) episode.targets.add(target);
     episode.targetSample.push(...snapshot.targetSample);
     for (const [mac, firstSeen, lastSeen] of snapshot.macs) episode.macClaims.set(mac, { firstSeen, lastSeen });
     return episode;
   }
+}
+
+function portsOf(base64: string): number[] {
+  const bitmap = Buffer.from(base64, 'base64');
+  return Array.from({ length: bitmap.length * 8 }, (_, port) => port).filter(
+    (port) => (bitmap[port >>> 3]! & (1 << (port & 7))) !== 0,
+  );
 }
 
 /** 48 bits as a number → "02:00:5e:10:00:01". */

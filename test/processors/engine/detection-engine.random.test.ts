@@ -6,6 +6,9 @@ import type { AlertDocument } from '../../../schemas/alert.js';
 import { type BuiltPacket, detect, detectionEngine, packetBlock } from '../../support/detection.js';
 import { type ReferenceDetection, referenceDetections } from '../../support/reference-detection.js';
 
+/** Ten thousand streams in all, on a machine that is busy with other things. */
+const PATIENCE = { timeout: 180_000 };
+
 const WINDOW = 60_000_000;
 const LATENESS = 5_000_000;
 const START = 1_700_000_000_000_000;
@@ -43,6 +46,9 @@ const packetShape = fc.record({
 });
 type PacketShape = typeof packetShape extends fc.Arbitrary<infer T> ? T : never;
 
+/** In place of the time when an episode that lasts to the end has been quiet. */
+const STILL_OPEN = 0;
+
 const FLAGS: Readonly<Record<string, number>> = { syn: 0x02, ack: 0x10, null: 0, xmas: 0x29, fin: 0x01 };
 
 function built(shapes: readonly PacketShape[]): (BuiltPacket & { readonly arrival: number })[] {
@@ -70,7 +76,7 @@ function built(shapes: readonly PacketShape[]): (BuiltPacket & { readonly arriva
 interface ExpectedEpisode {
   readonly key: string;
   readonly crossed: number;
-  readonly quiet: number;
+  quiet: number;
 }
 
 function keyOf(detection: Pick<ReferenceDetection, 'detector' | 'source'>, port: number | undefined): string {
@@ -80,7 +86,7 @@ function keyOf(detection: Pick<ReferenceDetection, 'detector' | 'source'>, port:
 /** Times at which a rule holds make one episode while they are at most a window apart. */
 function expectedEpisodes(detections: readonly ReferenceDetection[]): ExpectedEpisode[] {
   return detections.flatMap((detection) => {
-    const episodes: { key: string; crossed: number; quiet: number }[] = [];
+    const episodes: ExpectedEpisode[] = [];
     for (const time of detection.times) {
       const last = episodes.at(-1);
       if (last && time <= last.quiet) last.quiet = time + WINDOW;
@@ -107,49 +113,44 @@ function byKey(a: ExpectedEpisode, b: ExpectedEpisode): number {
 
 const streams = fc.array(packetShape, { minLength: 1, maxLength: 120 }).map(built);
 
+function arrivalOrder(packets: ReturnType<typeof built>): ReturnType<typeof built> {
+  return [...packets].sort((a, b) => a.arrival - b.arrival);
+}
+
 describe('against the reference', () => {
-  test('packets in order give the same episodes, open and closed at the same times', () => {
+  test('packets in order give the same episodes, open and closed at the same times', PATIENCE, () => {
     fc.assert(
       fc.property(streams, (packets) => {
         const alerts = detect(packets, rules);
-        const opened = alerts.filter((alert) => alert.event.action === 'open');
-        const closed = new Map(
+        const closes = new Map(
           alerts.filter((alert) => alert.event.action === 'close').map((alert) => [alert.nta.alert.id, alert]),
         );
-        expect(closed.size).toBe(opened.length);
-        const found = opened.map((alert) => {
-          const close = closed.get(alert.nta.alert.id)!;
-          const crossed = micros(alert.nta.alert.crossed);
-          const quiet = close.nta.alert.close_reason === 'quiet' ? micros(close['@timestamp']) : null;
-          return { key: alertKey(alert), crossed, quiet };
-        });
-        const expected = expectedEpisodes(referenceDetections(packets, REFERENCE));
+        const found = alerts
+          .filter((alert) => alert.event.action === 'open')
+          .map((alert) => {
+            const close = closes.get(alert.nta.alert.id)!;
+            const quiet = close.nta.alert.close_reason === 'quiet' ? micros(close['@timestamp']) : STILL_OPEN;
+            return { key: alertKey(alert), crossed: micros(alert.nta.alert.crossed), quiet };
+          });
         const end = packets.at(-1)!.time;
-        expect(found.sort(byKey as never)).toEqual(
-          expected
-            .sort(byKey)
-            .map((episode) => ({
-              ...episode,
-              quiet:
-                end > episode.quiet + LATENESS
-                  ? episode.quiet
-                  : found.find((other) => other.key === episode.key && other.crossed === episode.crossed)?.quiet ===
-                      null
-                    ? null
-                    : episode.quiet,
-            })),
-        );
+        const expected = expectedEpisodes(referenceDetections(packets, REFERENCE));
+        // the engine may close one earlier, when the next packet of its own source shows that it is over
+        for (const [index, episode] of expected.sort(byKey).entries()) {
+          if (end <= episode.quiet + LATENESS && found.sort(byKey)[index]?.quiet === STILL_OPEN)
+            episode.quiet = STILL_OPEN;
+        }
+        expect(found.sort(byKey)).toEqual(expected);
+        expect(closes.size).toBe(found.length);
       }),
       { numRuns: 4000 },
     );
   });
 
-  test('whatever the order within the allowed lateness, a rule that holds is found, and no other', () => {
+  test('whatever the order within the allowed lateness, a rule that holds is found, and no other', PATIENCE, () => {
     fc.assert(
       fc.property(streams, (packets) => {
-        const arrived = [...packets].sort((a, b) => a.arrival - b.arrival);
         const engine = detectionEngine(rules);
-        const block = packetBlock(arrived);
+        const block = packetBlock(arrivalOrder(packets));
         engine.process(block, 0, block.count);
         expect(engine.statistics.latePackets).toBe(0);
         const opened = engine.take().alerts.filter((alert) => alert.event.action === 'open');
@@ -165,4 +166,45 @@ describe('against the reference', () => {
       { numRuns: 4000 },
     );
   });
+});
+
+test('an engine that takes over from the changelog goes on as if nothing had happened', PATIENCE, () => {
+  const cut = fc.double({ min: 0, max: 1, noNaN: true });
+  fc.assert(
+    fc.property(streams, cut, cut, fc.boolean(), (packets, first, second, whole) => {
+      const arrived = arrivalOrder(packets);
+      const block = packetBlock(arrived);
+      const [taken, crashed] = [first, second].map((part) => Math.floor(part * block.count)).sort((a, b) => a - b) as [
+        number,
+        number,
+      ];
+      const undisturbed = detectionEngine(rules);
+      undisturbed.process(block, 0, crashed);
+      undisturbed.take();
+      undisturbed.process(block, crashed, block.count);
+
+      const before = detectionEngine(rules);
+      const changelog = new Map<string, string | null>();
+      for (const [from, to] of [
+        [0, taken],
+        [taken, crashed],
+      ] as const) {
+        before.process(block, from, to);
+        for (const { key, value } of before.take().changelog) changelog.set(key, value);
+      }
+      const after = detectionEngine(rules);
+      expect(after.restore([...changelog].map(([key, value]) => ({ key, value })))).toEqual([]);
+      const horizon = (arrived[crashed]?.time ?? Number.POSITIVE_INFINITY) - LATENESS - after.rebuildMicros;
+      let from = 0;
+      while (!whole && from < crashed && arrived[from]!.arrival < horizon) from++;
+      after.rebuild(block, from, crashed);
+      after.process(block, crashed, block.count);
+
+      const end = packets.at(-1)!.time;
+      undisturbed.endTimeline('', end);
+      after.endTimeline('', end);
+      expect(after.take().alerts).toEqual(undisturbed.take().alerts);
+    }),
+    { numRuns: 2000 },
+  );
 });

@@ -1,0 +1,70 @@
+/** The shared captures through the real decoder and the real engine, against the truth that lies beside them. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { Analysis } from '../../processors/analysis.js';
+import { decodeCapture } from '../../producers/capture-decoder.js';
+import { ConversationTable } from '../../producers/conversation-table.js';
+import type { AlertDocument } from '../../schemas/alert.js';
+import { requireSharedCaptures, sharedCaptureFolder } from '../support/shared-captures.js';
+
+interface Truth {
+  readonly source: string;
+  readonly first_trigger_time: string;
+  readonly port?: number;
+}
+type TruthFile = Record<string, Record<'port_scan' | 'syn_flood' | 'brute_force' | 'arp_spoof', Truth[]>>;
+
+async function analyze(path: string): Promise<AlertDocument[]> {
+  const analysis = new Analysis();
+  const alerts: AlertDocument[] = [];
+  const options = { captureNode: 'node', timeline: path, conversations: new ConversationTable() };
+  await decodeCapture(path, options, (block) => {
+    alerts.push(...analysis.process(block));
+  });
+  alerts.push(...analysis.finish());
+  return alerts;
+}
+
+function lines(alerts: readonly AlertDocument[]): string[] {
+  return alerts
+    .filter((alert) => alert.event.action === 'open')
+    .map((alert) => {
+      const port = alert.rule.id === 'brute-force' ? alert.destination?.port : '';
+      return `${alert.rule.id} ${alert.source.address} ${port} ${alert.nta.alert.crossed}`;
+    })
+    .sort();
+}
+
+function truthLines(truth: TruthFile[string]): string[] {
+  const rules = {
+    port_scan: 'port-scan',
+    syn_flood: 'syn-flood',
+    brute_force: 'brute-force',
+    arp_spoof: 'arp-spoofing',
+  };
+  return Object.entries(rules)
+    .flatMap(([name, detector]) =>
+      truth[name as keyof typeof rules].map(({ source, port, first_trigger_time: time }) => {
+        const iso = new Date(Number(time.split('.')[0]) * 1000).toISOString().slice(0, -5);
+        return `${detector} ${source} ${port ?? ''} ${iso}.${time.split('.')[1]!.slice(0, 6)}Z`;
+      }),
+    )
+    .sort();
+}
+
+describe('shared captures', () => {
+  test('give the alerts of the truth, at the same microsecond', { timeout: 120_000 }, async (context) => {
+    requireSharedCaptures(context);
+    const truth = JSON.parse(readFileSync(join(sharedCaptureFolder, 'detect-truth.json'), 'utf8')) as TruthFile;
+    for (const [file, expected] of Object.entries(truth)) {
+      // an episode may close and another open: the truth knows each source's first alone
+      const seen = new Set<string>();
+      const first = lines(await analyze(join(sharedCaptureFolder, file))).filter((line) => {
+        const key = line.slice(0, line.lastIndexOf(' '));
+        return !seen.has(key) && seen.add(key);
+      });
+      expect.soft(first, file).toEqual(truthLines(expected));
+    }
+  });
+});

@@ -61,6 +61,18 @@ export function undisturbedAlerts(partitions: readonly (readonly KafkaMessage[])
   });
 }
 
+/** Packets of records of the topic `packets`. */
+export function countPackets(partitions: readonly (readonly KafkaMessage[])[]): number {
+  const block = new PacketBlock(MAX_BATCH_PACKETS);
+  let packets = 0;
+  for (const { value } of partitions.flat()) {
+    block.reset();
+    const batch = decodePacketBatch(value!, block);
+    if (batch.ok) packets += batch.packets;
+  }
+  return packets;
+}
+
 /** Packets processed exactly once and the records that are left, from the group's commits. */
 export async function progress(
   admin: Admin,

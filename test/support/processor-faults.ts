@@ -10,7 +10,7 @@ import { createKafka, type KafkaSettings } from '../../runtime/kafka.js';
 import { ensureTopics } from '../../runtime/topic-setup.js';
 import type { AlertDocument } from '../../schemas/alert.js';
 import { groupName, topicName } from '../../schemas/topics.js';
-import { progress, readAlerts, readTopic, undisturbedAlerts } from './alert-log.js';
+import { countPackets, progress, readAlerts, readTopic, undisturbedAlerts } from './alert-log.js';
 import type { StreamRecord } from './attack-stream.js';
 import { quietKafka, testLog } from './local-stack.js';
 import { ProcessorProcess, processSettings } from './processor-process.js';
@@ -37,6 +37,7 @@ export interface FaultRound {
 }
 
 export interface FaultOutcome {
+  /** Packets on the topic. */
   readonly published: number;
   readonly processed: number;
   readonly committed: readonly AlertDocument[];
@@ -59,8 +60,9 @@ export async function runFaultRound(round: FaultRound): Promise<FaultOutcome> {
   const faults: string[] = [];
   const calm = new AbortController();
   const disturbance = disturb(round, workers, settings, random, faults, calm.signal);
+  disturbance.catch(() => undefined); // awaited below, but it may fail before
   try {
-    const published = await publish(producer, round);
+    await publish(producer, round);
     calm.abort();
     await disturbance;
     const processed = await awaitCaughtUp(round, workers);
@@ -72,7 +74,7 @@ export async function runFaultRound(round: FaultRound): Promise<FaultOutcome> {
       quietKafka(round.kafka.kafkaBrokers),
       topicName('alerts', round.kafka.topicPrefix),
     );
-    return { published, processed, committed, undisturbed: undisturbedAlerts(packets), faults };
+    return { published: countPackets(packets), processed, committed, undisturbed: undisturbedAlerts(packets), faults };
   } finally {
     calm.abort();
     await disturbance.catch(() => undefined);
@@ -95,17 +97,24 @@ async function createTopics(round: FaultRound): Promise<void> {
   }
 }
 
-async function publish(producer: Producer, round: FaultRound): Promise<number> {
+/** What counts is what the topic then holds: a send cut off by the broker's end is repeated and may come twice. */
+async function publish(producer: Producer, round: FaultRound): Promise<void> {
   const topic = topicName('packets', round.kafka.topicPrefix);
-  let packets = 0;
   let messages: { key: string | null; value: Buffer; partition?: number }[] = [];
   const send = async (): Promise<void> => {
-    await producer.send({ topic, acks: -1, messages });
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await producer.send({ topic, acks: -1, messages });
+        break;
+      } catch (error) {
+        if (attempt === 100) throw error;
+        await setTimeout(200);
+      }
+    }
     messages = [];
     await setTimeout(round.pauseMs);
   };
   for (const record of round.stream) {
-    packets += record.packets;
     if (record.key !== null) {
       messages.push({ key: record.key, value: record.value });
     } else {
@@ -116,7 +125,6 @@ async function publish(producer: Producer, round: FaultRound): Promise<number> {
     if (messages.length >= round.recordsPerSend) await send();
   }
   await send();
-  return packets;
 }
 
 /** Does something bad now and then until it is told to stop; leaves all workers running. */

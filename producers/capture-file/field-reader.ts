@@ -17,3 +17,9 @@ export function fieldUint64(buffer: Uint8Array, offset: number, littleEndian: bo
   const second = fieldUint32(buffer, offset + 4, littleEndian);
   return littleEndian ? second * 0x100000000 + first : first * 0x100000000 + second;
 }
+
+/** A signed 64-bit number; exact within ±2⁵³. */
+export function fieldInt64(buffer: Uint8Array, offset: number, littleEndian: boolean): number {
+  const high = fieldUint32(buffer, littleEndian ? offset + 4 : offset, littleEndian) | 0;
+  return high * 0x100000000 + fieldUint32(buffer, littleEndian ? offset : offset + 4, littleEndian);
+}

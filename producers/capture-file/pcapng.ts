@@ -3,7 +3,7 @@
  * with a byte order and interfaces of its own; sections may be appended to each other.
  */
 import { InterfaceClock } from './clock.js';
-import { fieldUint16, fieldUint32, fieldUint64 } from './field-reader.js';
+import { fieldInt64, fieldUint16, fieldUint32, fieldUint64 } from './field-reader.js';
 import type { FrameHandler } from './frame-handler.js';
 import { FRAME_LENGTH_MAX, type RecordFault, type RecordFormat } from './record-format.js';
 
@@ -209,7 +209,7 @@ export class PcapngFormat implements RecordFormat {
     forEachOption(buffer, body + 8, end, littleEndian, (code, value, length) => {
       if (code === OPTION_TIMESTAMP_RESOLUTION && length >= 1) resolution = buffer[value]!;
       else if (code === OPTION_TIMESTAMP_OFFSET && length >= 8) {
-        offsetSeconds = signed64(fieldUint64(buffer, value, littleEndian));
+        offsetSeconds = fieldInt64(buffer, value, littleEndian);
       } else if (code === OPTION_INTERFACE_NAME) {
         name = Buffer.from(buffer.buffer, buffer.byteOffset + value, Math.min(length, NAME_LENGTH_MAX)).toString(
           'utf8',
@@ -261,10 +261,6 @@ function isRead(type: number): boolean {
 
 function fieldUint32OrNone(buffer: Uint8Array, offset: number, end: number, littleEndian: boolean): number {
   return end - offset >= 4 ? fieldUint32(buffer, offset, littleEndian) : NONE;
-}
-
-function signed64(value: number): number {
-  return value >= 2 ** 63 ? value - 2 ** 64 : value;
 }
 
 /** Options that reach beyond their block end the list. */

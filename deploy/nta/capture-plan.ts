@@ -1,7 +1,9 @@
 /** What `nta run` captures: what the flags name, else the default route's interface, else the demonstration. */
+
+import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listInterfaces } from '../../producers/live/interfaces.js';
-import { Failure } from '../../runtime/failure.js';
+import { Failure, messageOf } from '../../runtime/failure.js';
 import { projectRoot } from '../../runtime/project.js';
 import type { RunSettings } from './commands/run.js';
 
@@ -21,10 +23,19 @@ export async function planCapture(settings: RunSettings): Promise<CapturePlan> {
   if (settings.read.length > 0) {
     if (settings.interface.length > 0)
       throw new Failure('CONFIGURATION', '--interface and --read exclude each other: capture live or replay files');
+    await Promise.all(settings.read.filter((file) => file !== '-').map(checkReadable));
     return { settings: {}, description: `replaying ${settings.read.join(', ')}`, notice: null, finite: true };
   }
   const interfaces = await listInterfaces();
   if (settings.interface.length > 0) {
+    const known = interfaces.map((item) => item.name);
+    const unknown = settings.interface.filter((name) => !known.includes(name));
+    if (unknown.length > 0) {
+      throw new Failure(
+        'NO_INTERFACE',
+        `--interface ${unknown.join(', ')}: this machine has no such interface; it has ${known.join(', ')}`,
+      );
+    }
     return { settings: {}, description: `live on ${settings.interface.join(', ')}`, notice: null, finite: false };
   }
   const chosen = interfaces.find((item) => item.defaultRoute) ?? interfaces.find((item) => item.name === 'any');
@@ -46,4 +57,16 @@ export async function planCapture(settings: RunSettings): Promise<CapturePlan> {
     notice: `no live capture (${reason}); the bundled demonstration capture is replayed instead`,
     finite: true,
   };
+}
+
+/** Refuses a file before servers are brought up for it. */
+async function checkReadable(file: string): Promise<void> {
+  try {
+    await access(file, constants.R_OK);
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : messageOf(error);
+    throw new Failure('UNREADABLE_CAPTURE', `--read ${file}: ${reason}; name a capture file that this user may read`, {
+      cause: error,
+    });
+  }
 }

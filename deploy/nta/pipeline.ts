@@ -2,27 +2,22 @@
  * `nta run`: brings up the local servers that no flag replaces, creates topics and tables, starts the parts as child
  * processes and keeps them running; with `--once` it ends when a replay is processed and stored.
  */
-import { join, resolve } from 'node:path';
 import { Failure } from '../../runtime/failure.js';
-import { checkKafka, createKafka } from '../../runtime/kafka.js';
 import type { Logger } from '../../runtime/log.js';
-import { type OptionTable, toArguments } from '../../runtime/options.js';
-import { checkPostgres } from '../../runtime/postgres.js';
 import { awaitSignal } from '../../runtime/service.js';
-import { ensureTopics } from '../../runtime/topic-setup.js';
-import { migrate } from '../../sinks/migration.js';
 import { watchLauncher } from '../local-stack/launcher.js';
-import { type LocalStack, startLocalStack } from '../local-stack/local-stack.js';
+import type { LocalStack } from '../local-stack/local-stack.js';
 import { apiToken } from './api-token.js';
-import { planCapture } from './capture-plan.js';
+import { type CapturePlan, planCapture } from './capture-plan.js';
 import { apiCommandOptions } from './commands/api.js';
 import { captureCommandOptions } from './commands/capture.js';
 import { cleanupServiceOptions } from './commands/cleanup.js';
 import { processCommandOptions } from './commands/process.js';
 import type { RunSettings } from './commands/run.js';
 import { sinkCommandOptions } from './commands/sink.js';
+import { PartLauncher } from './part-launcher.js';
 import { replayOnce } from './replay-once.js';
-import { Part } from './supervisor.js';
+import { describePostgres, startServers } from './servers.js';
 
 export interface PartSelection {
   readonly capture: boolean;
@@ -54,165 +49,111 @@ export function selectParts(settings: RunSettings): PartSelection {
   };
 }
 
+type Say = (line: string) => void;
+
 export async function runPipeline(given: RunSettings, log: Logger): Promise<number> {
-  if (given.once && given.read.length === 0)
-    throw new Failure(
-      'CONFIGURATION',
-      '--once: there is no end to a live capture; give the files to replay with --read',
-    );
-  if (given.json && !given.once)
-    throw new Failure('CONFIGURATION', '--json: only a run that ends has a summary; add --once and --read FILE');
-  const say = (line: string): void => void (given.json ? process.stderr : process.stdout).write(`${line}\n`);
+  checkReplay(given);
+  const say: Say = (line) => void (given.json ? process.stderr : process.stdout).write(`${line}\n`);
   const select = selectParts(given);
+  const plan = select.capture ? await planCapture(given) : null;
   const signal = awaitSignal();
   // Nothing may go on without its `npm start`, and a killed npm passes on no signal.
   const unwatchLauncher = watchLauncher(() => process.kill(process.pid, 'SIGTERM'));
-  const capture = select.capture ? await planCapture(given) : undefined;
-
+  const launcher = new PartLauncher(log);
   const servers: { stack?: LocalStack } = {};
-  const parts: Part[] = [];
-  const stopAll = async (): Promise<void> => {
-    for (const part of [...parts].reverse()) {
-      await part.stop();
-      if (!given.once) say(`stopped ${part.name}`);
+  const work = async (): Promise<number> => {
+    const settings = await startServers(given, serverNeeds(select), log, say, (stack) => {
+      servers.stack = stack;
+    });
+    await startParts({ ...settings, apiToken: select.api ? await apiToken(settings) : '' }, select, launcher, say);
+    if (given.once) {
+      const launchCapture = (extra: readonly string[]) =>
+        launcher.launch('capture', { table: captureCommandOptions, settings, extra, finite: true });
+      return replayOnce({ settings, log, say, launchCapture, interrupted: signal });
     }
-    await servers.stack?.stop();
+    if (plan !== null) await startCapture(settings, plan, launcher, say);
+    say('running; Ctrl-C stops everything');
+    await (servers.stack?.failed ?? signal);
+    return 0;
   };
   try {
-    const started = await startServers(given, select, log, say, (running) => {
-      servers.stack = running;
-    });
-    const settings = { ...started, apiToken: select.api ? await apiToken(started) : started.apiToken };
-    const launch = async (
-      name: string,
-      table: OptionTable,
-      extra: readonly string[] = [],
-      finite = false,
-    ): Promise<Part> => {
-      const part = new Part(
-        { arguments: [name, ...extra, ...toArguments(table, settings)], environment: secrets(table, settings), finite },
-        log,
-      );
-      parts.push(part);
-      await Promise.race([part.start(), signal]);
-      return part;
-    };
-    if (select.sinks) {
-      await launch('sink', sinkCommandOptions, ['postgres']);
-      say(`sink       packets, alerts and capture nodes into ${describePostgres(settings)}`);
-    }
-    if (select.processors) {
-      await launch('process', processCommandOptions);
-      say(`processors ${settings.workers} worker(s) on ${settings.topicPrefix}packets`);
-    }
-    if (select.cleanup) {
-      await launch('cleanup', cleanupServiceOptions, ['--every-interval']);
-      say(`cleanup    drops what is older than ${settings.dataRetentionDays} days`);
-    }
-    if (select.api) {
-      await launch('api', apiCommandOptions);
-      const address = `http://${settings.apiHost.includes(':') ? `[${settings.apiHost}]` : settings.apiHost}:${settings.apiPort}`;
-      say(`api        ${address}/api/openapi.json`);
-      say(`dashboard  ${address}`);
-      say(`           open ${address}/#token=${settings.apiToken} to resolve alerts there`);
-    }
-    if (given.once) {
-      return await replayOnce({
-        settings,
-        log,
-        say,
-        launchCapture: (extra) => launch('capture', captureCommandOptions, extra, true),
-        interrupted: signal,
-      });
-    }
-    if (capture) {
-      if (capture.notice) say(capture.notice);
-      const part = new Part(
-        {
-          arguments: ['capture', ...toArguments(captureCommandOptions, { ...settings, ...capture.settings })],
-          environment: secrets(captureCommandOptions, settings),
-          finite: capture.finite,
-        },
-        log,
-      );
-      parts.push(part);
-      await Promise.race([part.start(), signal]);
-      say(`capture    ${capture.description}`);
-      if (capture.finite) {
-        void part
-          .ended()
-          .then((code) =>
-            say(
-              code === 0
-                ? 'capture    the replay is over; Ctrl-C ends the rest'
-                : `capture    the replay ended with exit code ${code}`,
-            ),
-          );
-      }
-    }
-    say('running; Ctrl-C stops everything');
-    await Promise.race([signal, ...(servers.stack ? [servers.stack.failed] : [])]);
-    say('stopping …');
-    return 0;
+    const running = work();
+    running.catch(() => undefined); // after a signal nobody waits for it any more
+    return await Promise.race([running, signal.then(() => (given.once ? running : 0))]);
   } finally {
     unwatchLauncher();
-    await stopAll();
-  }
-}
-
-/** Local Kafka and Postgres where no flag names others, then topics and tables; returns the settings that lead to them. */
-async function startServers(
-  given: RunSettings,
-  select: PartSelection,
-  log: Logger,
-  say: (line: string) => void,
-  onStack: (stack: LocalStack) => void,
-): Promise<RunSettings> {
-  const needsKafka = select.capture || select.processors || select.sinks;
-  const needsPostgres = select.sinks || select.api || select.cleanup;
-  const local = {
-    kafka: needsKafka && given.kafkaBrokers.length === 0,
-    postgres: needsPostgres && given.dbHost === '',
-  };
-  if (needsKafka && !local.kafka) await checkKafka(given, log);
-  if (needsPostgres && !local.postgres) await checkPostgres(given);
-  let settings = given;
-  if (local.kafka || local.postgres) {
-    const stack = await startLocalStack({
-      dataDir: resolve(given.dataDir),
-      ...local,
-      log,
-      onProgress: (line) => process.stderr.write(`nta: ${line}\n`),
+    if (!given.once) say('stopping …');
+    await launcher.stop((name) => {
+      if (!given.once) say(`stopped ${name}`);
     });
-    onStack(stack);
-    if (stack.kafka) settings = { ...settings, kafkaBrokers: stack.kafka.brokers };
-    if (stack.postgres) {
-      const { host, port, user, password, database } = stack.postgres;
-      settings = { ...settings, dbHost: host, dbPort: port, dbUser: user, dbPassword: password, dbName: database };
-    }
+    await servers.stack?.stop();
   }
-  if (needsKafka) {
-    say(`kafka      ${settings.kafkaBrokers.join(', ')}${local.kafka ? `, data in ${given.dataDir}` : ''}`);
-    await ensureTopics(createKafka(settings, 'nta-setup', log), settings);
-  }
-  if (needsPostgres) {
-    say(`postgres   ${describePostgres(settings)}${local.postgres ? `, data in ${given.dataDir}` : ''}`);
-    await migrate(settings, log);
-  }
-  return settings.spoolDir === '' ? { ...settings, spoolDir: join(resolve(given.dataDir), 'spool') } : settings;
 }
 
-function describePostgres(settings: RunSettings): string {
-  return `${settings.dbHost}:${settings.dbPort}/${settings.dbName}`;
+function checkReplay({ once, read, json }: RunSettings): void {
+  if (once && read.length === 0) {
+    throw new Failure('CONFIGURATION', '--once: a live capture has no end; name the files to replay with --read');
+  }
+  if (json && !once) {
+    throw new Failure('CONFIGURATION', '--json: only a run that ends has a summary; add --once and --read FILE');
+  }
 }
 
-/** Secrets travel by environment, which other users cannot see. */
-function secrets(table: OptionTable, settings: object): Record<string, string> {
-  const environment: Record<string, string> = {};
-  for (const [key, definition] of Object.entries(table)) {
-    const value = (settings as Record<string, unknown>)[key];
-    if (definition.secret && definition.env !== null && typeof value === 'string' && value !== '')
-      environment[definition.env] = value;
+function serverNeeds({ capture, processors, sinks, api, cleanup }: PartSelection): {
+  kafka: boolean;
+  postgres: boolean;
+} {
+  return { kafka: capture || processors || sinks, postgres: sinks || api || cleanup };
+}
+
+/** Everything but capture, all at once: each waits for nothing but the servers. */
+async function startParts(
+  settings: RunSettings,
+  select: PartSelection,
+  launcher: PartLauncher,
+  say: Say,
+): Promise<void> {
+  const starts: Promise<unknown>[] = [];
+  if (select.sinks) {
+    const started = launcher.launch('sink', { table: sinkCommandOptions, settings, extra: ['postgres'] });
+    starts.push(
+      started.then(() => say(`sink       packets, alerts and capture nodes into ${describePostgres(settings)}`)),
+    );
   }
-  return environment;
+  if (select.processors) {
+    const started = launcher.launch('process', { table: processCommandOptions, settings });
+    starts.push(started.then(() => say(`processors ${settings.workers} worker(s) on ${settings.topicPrefix}packets`)));
+  }
+  if (select.cleanup) {
+    const started = launcher.launch('cleanup', { table: cleanupServiceOptions, settings, extra: ['--every-interval'] });
+    starts.push(started.then(() => say(`cleanup    drops what is older than ${settings.dataRetentionDays} days`)));
+  }
+  if (select.api) {
+    const address = `http://${settings.apiHost.includes(':') ? `[${settings.apiHost}]` : settings.apiHost}:${settings.apiPort}`;
+    const started = launcher.launch('api', { table: apiCommandOptions, settings });
+    starts.push(
+      started.then(() => {
+        say(`api        ${address}/api/openapi.json`);
+        say(`dashboard  ${address}`);
+        say(`           to resolve alerts there: ${address}/#token=${settings.apiToken}`);
+      }),
+    );
+  }
+  await Promise.all(starts);
+}
+
+async function startCapture(settings: RunSettings, plan: CapturePlan, launcher: PartLauncher, say: Say): Promise<void> {
+  if (plan.notice !== null) say(plan.notice);
+  const captureSettings = { ...settings, ...plan.settings };
+  const part = await launcher.launch('capture', {
+    table: captureCommandOptions,
+    settings: captureSettings,
+    finite: plan.finite,
+  });
+  say(`capture    ${plan.description}`);
+  if (!plan.finite) return;
+  void part.ended().then((exitCode) => {
+    const how = exitCode === 0 ? 'is over' : `ended with exit code ${exitCode}`;
+    say(`capture    the replay ${how}; Ctrl-C ends the rest`);
+  });
 }

@@ -90,7 +90,7 @@ export class Part {
     this.startedAt = Date.now();
     const child = fork(join(projectRoot, 'dist', 'deploy', 'nta', 'main.js'), [...this.definition.arguments], {
       env: { ...process.env, ...this.definition.environment },
-      stdio: ['ignore', 2, 2, 'ipc'],
+      stdio: [this.definition.arguments.includes('--read=-') ? 'inherit' : 'ignore', 2, 2, 'ipc'],
       detached: true,
       execArgv: ['--enable-source-maps'],
     });

@@ -1,0 +1,55 @@
+/** Starts the parts of a run with the settings that each knows, and stops them in reverse order. */
+import type { Logger } from '../../runtime/log.js';
+import { type OptionTable, toArguments } from '../../runtime/options.js';
+import { Part } from './supervisor.js';
+
+/** Each part serves its metrics on a port of its own: `--metrics-port`, and so many above it. */
+const METRICS_PORT_OFFSETS: Readonly<Record<string, number>> = { capture: 0, process: 1, sink: 2, api: 3 };
+
+export interface LaunchOptions {
+  readonly table: OptionTable;
+  readonly settings: { readonly metricsPort: number };
+  /** Arguments before the settings: the sink's name, flags of the command alone. */
+  readonly extra?: readonly string[];
+  readonly finite?: boolean;
+}
+
+export class PartLauncher {
+  private readonly parts: Part[] = [];
+
+  constructor(private readonly log: Logger) {}
+
+  /** Resolves when the part is ready. @throws Failure with its reason when it does not start. */
+  async launch(name: string, { table, settings, extra = [], finite = false }: LaunchOptions): Promise<Part> {
+    const metricsPort = settings.metricsPort === 0 ? 0 : settings.metricsPort + (METRICS_PORT_OFFSETS[name] ?? 0);
+    const part = new Part(
+      {
+        arguments: [name, ...extra, ...toArguments(table, { ...settings, metricsPort })],
+        environment: secrets(table, settings),
+        finite,
+      },
+      this.log,
+    );
+    this.parts.push(part);
+    await part.start();
+    return part;
+  }
+
+  async stop(onStopped: (name: string) => void): Promise<void> {
+    for (const part of this.parts.reverse()) {
+      await part.stop();
+      onStopped(part.name);
+    }
+  }
+}
+
+/** Secrets travel by environment, which other users cannot see. */
+function secrets(table: OptionTable, settings: object): Record<string, string> {
+  const environment: Record<string, string> = {};
+  for (const [key, definition] of Object.entries(table)) {
+    const value = (settings as Record<string, unknown>)[key];
+    if (definition.secret && definition.env !== null && typeof value === 'string' && value !== '')
+      environment[definition.env] = value;
+  }
+  return environment;
+}

@@ -1,0 +1,61 @@
+/** The servers of `nta run`: its own Kafka and Postgres where no flag names others, with topics and tables in them. */
+import { join, resolve } from 'node:path';
+import { checkKafka, createKafka } from '../../runtime/kafka.js';
+import type { Logger } from '../../runtime/log.js';
+import { checkPostgres } from '../../runtime/postgres.js';
+import { ensureTopics } from '../../runtime/topic-setup.js';
+import { migrate } from '../../sinks/migration.js';
+import { type LocalStack, startLocalStack } from '../local-stack/local-stack.js';
+import type { RunSettings } from './commands/run.js';
+
+export interface ServerNeeds {
+  readonly kafka: boolean;
+  readonly postgres: boolean;
+}
+
+/**
+ * Brings up what is needed and returns the settings that lead to it. `onStack` gets the local servers as soon as they
+ * run, so that they are stopped even when what follows fails.
+ */
+export async function startServers(
+  given: RunSettings,
+  needs: ServerNeeds,
+  log: Logger,
+  say: (line: string) => void,
+  onStack: (stack: LocalStack) => void,
+): Promise<RunSettings> {
+  const local = {
+    kafka: needs.kafka && given.kafkaBrokers.length === 0,
+    postgres: needs.postgres && given.dbHost === '',
+  };
+  if (needs.kafka && !local.kafka) await checkKafka(given, log);
+  if (needs.postgres && !local.postgres) await checkPostgres(given);
+  let settings = given;
+  if (local.kafka || local.postgres) {
+    const stack = await startLocalStack({
+      dataDir: resolve(given.dataDir),
+      ...local,
+      log,
+      onProgress: (line) => process.stderr.write(`nta: ${line}\n`),
+    });
+    onStack(stack);
+    if (stack.kafka) settings = { ...settings, kafkaBrokers: stack.kafka.brokers };
+    if (stack.postgres) {
+      const { host, port, user, password, database } = stack.postgres;
+      settings = { ...settings, dbHost: host, dbPort: port, dbUser: user, dbPassword: password, dbName: database };
+    }
+  }
+  if (needs.kafka) {
+    say(`kafka      ${settings.kafkaBrokers.join(', ')}${local.kafka ? `, data in ${given.dataDir}` : ''}`);
+    await ensureTopics(createKafka(settings, 'nta-setup', log), settings);
+  }
+  if (needs.postgres) {
+    say(`postgres   ${describePostgres(settings)}${local.postgres ? `, data in ${given.dataDir}` : ''}`);
+    await migrate(settings, log);
+  }
+  return settings.spoolDir === '' ? { ...settings, spoolDir: join(resolve(given.dataDir), 'spool') } : settings;
+}
+
+export function describePostgres(settings: RunSettings): string {
+  return `${settings.dbHost}:${settings.dbPort}/${settings.dbName}`;
+}

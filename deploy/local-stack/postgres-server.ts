@@ -62,11 +62,12 @@ const SETTINGS: Readonly<Record<string, string>> = {
   max_parallel_workers: '2',
   autovacuum_max_workers: '2',
   random_page_cost: '1.1',
-  // Bulk loads: few checkpoints, and what they make Postgres write again compressed.
+  // Bulk loads: few checkpoints. What they make Postgres write again stays uncompressed: this build has pglz alone, which
+  // saved 15 % of the log and cost 20 to 45 % of the time (inserts into an indexed table, a checkpoint before each).
   max_wal_size: '4GB',
   min_wal_size: '256MB',
   checkpoint_timeout: '15min',
-  wal_compression: 'on',
+  wal_compression: 'off',
   wal_level: 'minimal',
   max_wal_senders: '0',
   synchronous_commit: 'on',

@@ -83,7 +83,7 @@ async function createTopics(
     : await partitionCount(admin, packets);
   try {
     await admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false,
       timeout: 30_000,
       topics: topics.map(({ id, name }) => ({
         topic: name,
@@ -97,12 +97,41 @@ async function createTopics(
         ),
       })),
     });
+    await awaitLeaders(
+      admin,
+      topics.map(({ name }) => name),
+    );
   } catch (error) {
     throw new Failure(
       'TOPIC_CREATE',
       `cannot create topics ${topics.map(({ name }) => name).join(', ')}: ${messageOf(error)}; the Kafka user needs Create on them, and --replication-factor must not exceed the ${brokers.length} broker(s)`,
       { cause: error },
     );
+  }
+}
+
+/** How long new topics may take until every partition has a leader, milliseconds. */
+const LEADER_TIMEOUT_MS = 30_000;
+const LEADER_POLL_MS = 100;
+/** Kafka's code of a topic that the broker asked has not heard of yet, and of a partition without a leader. */
+const NOT_YET = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE']);
+
+/**
+ * kafkajs waits for leaders itself, but gives up at once when the broker has not yet heard of the topic, which a KRaft
+ * broker under load has not for some time after it was created.
+ */
+async function awaitLeaders(admin: Admin, names: string[]): Promise<void> {
+  const deadline = performance.now() + LEADER_TIMEOUT_MS;
+  for (;;) {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: names });
+      if (topics.every(({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)))
+        return;
+    } catch (error) {
+      if (!NOT_YET.has((error as { type?: string }).type ?? '') || performance.now() > deadline) throw error;
+    }
+    if (performance.now() > deadline) throw new Error(`no leaders for them within ${LEADER_TIMEOUT_MS / 1000} s`);
+    await new Promise((resolve) => setTimeout(resolve, LEADER_POLL_MS));
   }
 }
 

@@ -46,10 +46,10 @@ export const processOptions = defineOptions({
   sessionTimeout: {
     kind: 'duration',
     env: 'NTA_SESSION_TIMEOUT',
-    default: 6_000,
+    default: 3_000,
     minimum: 1_000,
     maximum: 300_000,
-    help: 'a worker silent for so long has lost its partitions; the broker’s group.min.session.timeout.ms is the least it takes',
+    help: 'a worker silent for so long has lost its partitions; 6s where the broker’s group.min.session.timeout.ms asks for it',
   },
 });
 export type ProcessSettings = Settings<typeof processOptions>;
@@ -65,7 +65,17 @@ export function createProcessor(settings: ProcessSettings & KafkaSettings, log: 
   return settings.workers > 1 ? new WorkerFleet(settings, log, registry) : createMember(settings, log, registry);
 }
 
-function createMember(settings: ProcessSettings & KafkaSettings, log: Logger, registry: Registry): Processor {
+/**
+ * One member in this process.
+ *
+ * @param onJoin called with the id that the group gave it.
+ */
+export function createMember(
+  settings: ProcessSettings & KafkaSettings,
+  log: Logger,
+  registry: Registry,
+  onJoin: (memberId: string) => void = () => undefined,
+): Processor {
   const metrics = new ProcessMetrics(registry);
   const { topicPrefix } = settings;
   const load = (): Promise<DetectionRules> => loadRules(settings);
@@ -89,6 +99,7 @@ function createMember(settings: ProcessSettings & KafkaSettings, log: Logger, re
       sessionTimeoutMs: settings.sessionTimeout,
       pacing: { alertIntervalMs: settings.alertInterval, commitIntervalMs: settings.commitInterval },
       createEngine: (partitions) => new DetectionEngine(rules.rules, toEngineLimits(settings, partitions)),
+      onJoin,
       log,
       metrics,
     },

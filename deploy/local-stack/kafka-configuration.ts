@@ -43,6 +43,8 @@ export function renderKafkaConfiguration(configuration: KafkaConfiguration): str
     // A misspelt topic is an error, not a new topic; a consumer alone in its group need not wait for others.
     'auto.create.topics.enable': 'false',
     'group.initial.rebalance.delay.ms': '0',
+    // The default of 6 s is the least time in which a lost worker can be noticed.
+    'group.min.session.timeout.ms': '1000',
 
     // Bounds for topics that set none of their own, so that a forgotten run cannot fill the disk.
     'log.retention.hours': '24',

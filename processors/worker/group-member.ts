@@ -25,6 +25,8 @@ const RETRY_FIRST_MS = 100;
 const RETRY_LAST_MS = 5_000;
 /** A session that worked for so long starts the pauses over, ms. */
 const STABLE_AFTER_MS = 30_000;
+/** The default of the broker's group.min.session.timeout.ms. */
+const BROKER_MINIMUM_MS = 6_000;
 
 export class GroupMember implements Service {
   readonly name = 'processor';
@@ -33,8 +35,10 @@ export class GroupMember implements Service {
   private session: GroupSession | undefined;
   private supervision: Promise<void> = Promise.resolve();
   private readonly stopping = new AbortController();
+  private sessionOptions: SessionOptions;
 
   constructor(private readonly options: GroupMemberOptions) {
+    this.sessionOptions = options.session;
     this.done = new Promise((_, reject) => {
       this.rejectDone = reject;
     });
@@ -50,9 +54,8 @@ export class GroupMember implements Service {
   async start(): Promise<void> {
     await this.options.rules.start();
     await this.options.check();
-    this.session = new GroupSession(this.options.session);
-    await this.session.start();
-    this.supervision = this.supervise(this.session).catch((error: unknown) => this.rejectDone(error));
+    const session = await this.firstSession();
+    this.supervision = this.supervise(session).catch((error: unknown) => this.rejectDone(error));
   }
 
   /** Rules that were read again take effect. */
@@ -70,6 +73,26 @@ export class GroupMember implements Service {
     } finally {
       await this.options.rules.stop();
     }
+  }
+
+  /** Brokers by default take no session timeout as short as ours; one that refuses it gets what it must take. */
+  private async firstSession(): Promise<GroupSession> {
+    this.session = new GroupSession(this.sessionOptions);
+    try {
+      await this.session.start();
+    } catch (error) {
+      if (!hasType(error, 'INVALID_SESSION_TIMEOUT') || this.sessionOptions.sessionTimeoutMs >= BROKER_MINIMUM_MS)
+        throw error;
+      this.options.log.info(
+        { session_timeout_ms: this.sessionOptions.sessionTimeoutMs, used_ms: BROKER_MINIMUM_MS },
+        'the broker’s group.min.session.timeout.ms does not allow --session-timeout: a lost worker is noticed later',
+      );
+      await this.session.abandon();
+      this.sessionOptions = { ...this.sessionOptions, sessionTimeoutMs: BROKER_MINIMUM_MS };
+      this.session = new GroupSession(this.sessionOptions);
+      await this.session.start();
+    }
+    return this.session;
   }
 
   /** Replaces every session that breaks; ends when the member is stopped, rejects at what no new session mends. */
@@ -93,7 +116,7 @@ export class GroupMember implements Service {
       await setTimeout(retryMs, undefined, { signal: this.stopping.signal }).catch(() => undefined);
       retryMs = Math.min(retryMs * 2, RETRY_LAST_MS);
       if (this.stopping.signal.aborted) return;
-      session = new GroupSession(this.options.session);
+      session = new GroupSession(this.sessionOptions);
       startedAt = performance.now();
       this.session = session;
       session.start().catch((reason: unknown) => session.fail(reason));
@@ -114,4 +137,12 @@ export class GroupMember implements Service {
 /** Kafka's own errors and retriable failures pass; a missing topic or a defect does not. */
 function isMendable(error: unknown): boolean {
   return error instanceof Failure ? error.retriable : isKafkaError(error);
+}
+
+/** Whether an error of Kafka's, or what it was caused by, is of this type. */
+function hasType(error: unknown, type: string): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ((cause as { type?: string }).type === type) return true;
+  }
+  return false;
 }

@@ -31,6 +31,8 @@ export interface SessionOptions {
   readonly pacing: CommitPacing;
   /** An engine for one partition out of so many that this worker has. */
   readonly createEngine: (partitions: number) => Engine;
+  /** Called with the id that the group gave this member, at each assignment. */
+  readonly onJoin?: (memberId: string) => void;
   readonly log: Logger;
   readonly metrics: ProcessMetrics;
 }
@@ -100,6 +102,7 @@ export class GroupSession {
       this.consumer.on(events.GROUP_JOIN, ({ payload }) => {
         this.onAssignment((payload.memberAssignment as Record<string, number[]>)[topics.input] ?? []);
         this.hasJoined = true;
+        this.options.onJoin?.(payload.memberId);
         resolve();
       });
     });

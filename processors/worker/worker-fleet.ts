@@ -7,13 +7,15 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Failure, messageOf } from '../../runtime/failure.js';
-import type { KafkaSettings } from '../../runtime/kafka.js';
+import { createKafka, type KafkaSettings } from '../../runtime/kafka.js';
 import { LOG_LEVELS, type Logger, type LogLevel } from '../../runtime/log.js';
 import type { Registry } from '../../runtime/metrics.js';
 import { projectRoot } from '../../runtime/project.js';
 import { type Service, withTimeout } from '../../runtime/service.js';
+import { groupName } from '../../schemas/topics.js';
 import type { ProcessSettings } from '../processor.js';
 import { FleetMetrics, type MetricSnapshot } from './fleet-metrics.js';
+import { evictMember } from './member-eviction.js';
 
 /** What a worker is told, once. */
 export interface WorkerOrder {
@@ -24,6 +26,8 @@ export interface WorkerOrder {
 /** What a worker tells. */
 export type WorkerMessage =
   | { readonly type: 'ready' }
+  /** The id that the group gave it. */
+  | { readonly type: 'joined'; readonly memberId: string }
   | { readonly type: 'failed'; readonly code: string; readonly message: string }
   | { readonly type: 'report'; readonly readiness: string | null; readonly metrics: readonly MetricSnapshot[] };
 
@@ -49,7 +53,10 @@ export class WorkerFleet implements Service {
     const order: WorkerOrder = { settings: { ...settings, workers: 1 }, logLevel: log.level as LogLevel };
     this.workers = Array.from({ length: settings.workers }, (_, index) => {
       const child = log.child({ worker: index });
-      return new WorkerChild(order, child, (snapshot) => this.metrics.update(index, snapshot));
+      return new WorkerChild(order, child, {
+        onMetrics: (snapshot) => this.metrics.update(index, snapshot),
+        onLost: (memberId) => void this.evict(settings, memberId, child),
+      });
     });
     // Workers are started again for as long as the fleet lives, so it neither finishes nor breaks.
     this.done = new Promise(() => undefined);
@@ -72,6 +79,25 @@ export class WorkerFleet implements Service {
     process.off('SIGHUP', this.onHangup);
     await Promise.all(this.workers.map((worker) => worker.stop()));
   }
+
+  /** The group need not wait for the session timeout: this process knows that the member is gone. */
+  private async evict(settings: KafkaSettings, memberId: string, log: Logger): Promise<void> {
+    try {
+      await evictMember(
+        createKafka(settings, 'nta-process', log),
+        groupName('processors', settings.topicPrefix),
+        memberId,
+      );
+    } catch (error) {
+      log.debug({ reason: messageOf(error) }, 'the group will notice the lost worker by itself');
+    }
+  }
+}
+
+interface WorkerEvents {
+  readonly onMetrics: (metrics: readonly MetricSnapshot[]) => void;
+  /** The worker ended without leaving the group. */
+  readonly onLost: (memberId: string) => void;
 }
 
 class WorkerChild {
@@ -84,7 +110,7 @@ class WorkerChild {
   constructor(
     private readonly order: WorkerOrder,
     private readonly log: Logger,
-    private readonly onMetrics: (metrics: readonly MetricSnapshot[]) => void,
+    private readonly events: WorkerEvents,
   ) {}
 
   /** Resolves when the worker is a member of the group. */
@@ -102,13 +128,16 @@ class WorkerChild {
     return new Promise((resolve, reject) => {
       let isReady = false;
       let failure: Failure | undefined;
+      let memberId: string | undefined;
       child.on('message', (message: WorkerMessage) => {
         if (message.type === 'report') {
           this.readiness = message.readiness;
-          this.onMetrics(message.metrics);
+          this.events.onMetrics(message.metrics);
         } else if (message.type === 'ready') {
           isReady = true;
           resolve();
+        } else if (message.type === 'joined') {
+          memberId = message.memberId;
         } else {
           failure = new Failure(message.code, message.message);
         }
@@ -118,6 +147,7 @@ class WorkerChild {
         this.child = undefined;
         const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
         this.readiness = `ended with ${how}`;
+        if (memberId !== undefined && code !== 0) this.events.onLost(memberId);
         if (isReady || this.isStopping) resolve();
         else
           reject(

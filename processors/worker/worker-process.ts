@@ -8,7 +8,7 @@ import type { KafkaSettings } from '../../runtime/kafka.js';
 import { createLog, type LogLevel } from '../../runtime/log.js';
 import { Registry } from '../../runtime/metrics.js';
 import { logFailure, runServices } from '../../runtime/service.js';
-import { createProcessor, type ProcessSettings } from '../processor.js';
+import { createMember, type ProcessSettings } from '../processor.js';
 import type { WorkerMessage, WorkerOrder } from './worker-fleet.js';
 
 const REPORT_MS = 1_000;
@@ -20,7 +20,7 @@ process.once('message', (order: WorkerOrder) => {
 async function run(settings: ProcessSettings & KafkaSettings, level: LogLevel): Promise<number> {
   const log = createLog({ level, file: '', part: 'process' });
   const registry = new Registry();
-  const processor = createProcessor(settings, log, registry);
+  const processor = createMember(settings, log, registry, (memberId) => tell({ type: 'joined', memberId }));
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
   const report = async (): Promise<void> => {
     tell({ type: 'report', readiness: processor.readiness(), metrics: await registry.getMetricsAsJSON() });

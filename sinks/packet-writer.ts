@@ -95,8 +95,11 @@ export class PacketWriter {
       await this.deadLetter([poisonLetter(this.topic, position.partition, record, reason, detail)]);
       this.filling.partition(position).nextOffset = offset + 1n;
     } else {
-      const originId =
-        result.packets === 0 ? 0 : (this.origins.known(result.origin) ?? (await this.lookUpOrigin(result.origin)));
+      const originId = result.packets === 0 ? 0 : this.origins.known(result.origin);
+      if (originId === undefined) {
+        await this.lookUpOrigin(result.origin);
+        return this.take(position, record); // the block may have been used meanwhile
+      }
       this.append(position, record, result.packets, result.source, originId);
     }
     position.nextOffset = offset + 1n;
@@ -167,7 +170,8 @@ export class PacketWriter {
     this.filling = this.storing;
     this.storing = unit;
     this.busy = true;
-    this.metrics.bufferedBytes.set(unit.rows.bytes);
+    const bytes = unit.rows.bytes;
+    this.metrics.bufferedBytes.inc(bytes);
     this.store(unit)
       .catch((error: unknown) => {
         if (error instanceof Superseded) {
@@ -183,7 +187,7 @@ export class PacketWriter {
       .finally(() => {
         unit.reset();
         this.busy = false;
-        this.metrics.bufferedBytes.set(0);
+        this.metrics.bufferedBytes.dec(bytes);
         this.wake();
         this.schedule();
       });

@@ -17,12 +17,8 @@ export interface RecordSinkSettings {
   readonly readCommitted: boolean;
 }
 
-/** Stores records within the transaction of `client`. `backlog`: the record was there before the sink reached the end of the topic. */
-export type StoreRecords = (
-  client: pg.ClientBase,
-  messages: readonly KafkaMessage[],
-  highWatermark: bigint,
-) => Promise<void>;
+/** Stores records within the transaction of `client`. */
+export type StoreRecords = (client: pg.ClientBase, messages: readonly KafkaMessage[]) => Promise<void>;
 
 const FETCH_BYTES = 4 << 20;
 
@@ -43,7 +39,7 @@ export class RecordSink {
     this.reader = new TopicReader(
       kafka,
       pool,
-      { ...settings, maxBytes: FETCH_BYTES },
+      { ...settings, maxBytes: FETCH_BYTES, partitionsAtOnce: 1 },
       {
         take: (position, messages, highWatermark) => this.take(position, messages, highWatermark),
         settled: () => Promise.resolve(),
@@ -70,7 +66,7 @@ export class RecordSink {
     const last = messages.at(-1);
     if (last === undefined) return;
     try {
-      await this.commit(position, messages, highWatermark);
+      await this.commit(position, messages);
     } catch (error) {
       if (error instanceof Stopped) return;
       if (error instanceof Superseded) {
@@ -81,7 +77,7 @@ export class RecordSink {
       }
       if (classifyPostgresError(error) !== 'refused') throw error;
       // One of them is at fault: each alone then.
-      for (const message of messages) await this.commitAlone(position, message, highWatermark);
+      for (const message of messages) await this.commitAlone(position, message);
     }
     this.metrics.records.inc({ topic: this.settings.topic }, messages.length);
     this.metrics.lag.set(
@@ -91,9 +87,9 @@ export class RecordSink {
     this.reader.stored(new Map([[position.partition, position.nextOffset]]));
   }
 
-  private async commitAlone(position: TopicPosition, message: KafkaMessage, highWatermark: bigint): Promise<void> {
+  private async commitAlone(position: TopicPosition, message: KafkaMessage): Promise<void> {
     try {
-      await this.commit(position, [message], highWatermark);
+      await this.commit(position, [message]);
     } catch (error) {
       if (error instanceof Stopped || error instanceof Superseded || classifyPostgresError(error) !== 'refused') {
         throw error;
@@ -102,11 +98,7 @@ export class RecordSink {
     }
   }
 
-  private async commit(
-    position: TopicPosition,
-    messages: readonly KafkaMessage[],
-    highWatermark: bigint,
-  ): Promise<void> {
+  private async commit(position: TopicPosition, messages: readonly KafkaMessage[]): Promise<void> {
     const nextOffset = BigInt(messages.at(-1)!.offset) + 1n;
     await this.availability.persist(async (failures) => {
       const client = await this.pool.connect();
@@ -115,7 +107,7 @@ export class RecordSink {
         if (failures > 0 && (await this.isStored(client, position, nextOffset))) return;
         await client.query('BEGIN');
         await advancePositions(client, [{ position, nextOffset, packets: 0, storedRows: 0, refusedRows: 0 }]);
-        await this.store(client, messages, highWatermark);
+        await this.store(client, messages);
         await client.query('COMMIT');
       } catch (error) {
         gone = !(error instanceof Superseded) && classifyPostgresError(error) === 'away';

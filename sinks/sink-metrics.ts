@@ -43,7 +43,7 @@ export class SinkMetrics {
     });
     this.bufferedBytes = new Gauge({
       name: 'nta_sink_buffered_bytes',
-      help: 'rows read and not yet stored',
+      help: 'rows that are being stored',
       registers,
     });
     this.lag = new Gauge({

@@ -19,6 +19,8 @@ export interface TopicReaderSettings {
   readonly readCommitted: boolean;
   /** Most bytes of one answer of Kafka; what a batch may hold in memory. */
   readonly maxBytes: number;
+  /** Partitions whose records are taken at the same time. */
+  readonly partitionsAtOnce: number;
 }
 
 /** What is done with the records; `position` is that of the next record, and `take` advances it. */
@@ -31,9 +33,9 @@ export interface RecordTaker {
 /** After this many tries to seek, the answer is taken as it is: records before it are gone, or were control records. */
 const SEEKS_MAX = 3;
 const COMMIT_INTERVAL_MS = 1_000;
-const HEARTBEAT_INTERVAL_MS = 2_000;
-/** Kafka takes a member that is silent for this long for dead. */
-const SESSION_TIMEOUT_MS = 15_000;
+const HEARTBEAT_INTERVAL_MS = 1_000;
+/** Kafka takes a member that is silent for this long for dead; the least that brokers allow by default. */
+const SESSION_TIMEOUT_MS = 6_000;
 
 interface PartitionState {
   readonly position: TopicPosition;
@@ -101,6 +103,7 @@ export class TopicReader {
     await this.consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: true,
+      partitionsConsumedConcurrently: this.settings.partitionsAtOnce,
       eachBatch: (payload) => this.eachBatch(payload),
     });
   }

@@ -1,11 +1,100 @@
-/** Waiting for, and comparing, what the sink has stored. */
+/** What the sinks have stored, and waiting for it. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import type { PostgresConnection } from '../../deploy/local-stack/postgres-server.js';
+import { createKafka, type KafkaSettings } from '../../runtime/kafka.js';
+import { topicName } from '../../schemas/topics.js';
+import { testLog } from './local-stack.js';
+import type { TrafficRecord } from './packet-blocks.js';
 
-/** Resolves when the condition holds; fails after `timeoutMs`. */
+/** Resolves when the condition holds; fails after `timeoutMs`. A condition that throws does not hold. */
 export async function until(condition: () => Promise<boolean>, timeoutMs = 60_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not reached within ${timeoutMs / 1000} s`);
+  for (let last: unknown = null; ; ) {
+    try {
+      if (await condition()) return;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() > deadline) throw new Error(`not reached within ${timeoutMs / 1000} s`, { cause: last });
     await sleep(50);
+  }
+}
+
+/** Sends records to the topic `packets`; returns how many packets they hold. */
+export async function publishPackets(settings: KafkaSettings, records: Iterable<TrafficRecord>): Promise<number> {
+  const producer = createKafka(settings, 'test', testLog()).producer({ idempotent: true, maxInFlightRequests: 1 });
+  await producer.connect();
+  let packets = 0;
+  let messages: { key: string; value: Buffer }[] = [];
+  const flush = async (): Promise<void> => {
+    if (messages.length === 0) return;
+    await producer.send({ topic: topicName('packets', settings.topicPrefix), messages, acks: -1 });
+    messages = [];
+  };
+  try {
+    for (const { key, value, packets: count } of records) {
+      messages.push({ key, value });
+      packets += count;
+      if (messages.length === 200) await flush();
+    }
+    await flush();
+  } finally {
+    await producer.disconnect();
+  }
+  return packets;
+}
+
+/** Looks into a database with a connection for each query, so that the server may be killed in between. */
+export class StoredRows {
+  constructor(private readonly connection: PostgresConnection) {}
+
+  async query<T extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<T[]> {
+    const { host, port, user, password, database } = this.connection;
+    const client = new pg.Client({ host, port, user, password, database, connectionTimeoutMillis: 5_000 });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      return (await client.query<T>(sql, values)).rows;
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  /** The only column of the only row. */
+  async value<T>(sql: string, values: unknown[] = []): Promise<T> {
+    const [row] = await this.query(sql, values);
+    return Object.values(row!)[0] as T;
+  }
+
+  /** Packets that the sinks have accounted for. */
+  accounted(): Promise<number> {
+    return this.value<number>('SELECT coalesce(sum(packets), 0)::float8 FROM sink_offsets');
+  }
+
+  /**
+   * Everything that the sinks wrote about packets, as counts and checksums. What depends on the order in which
+   * sinks met (numbers of origins and streams, which sources were among the busiest when) is left out.
+   */
+  async fingerprint(): Promise<unknown> {
+    const packets = await this.query(
+      `SELECT count(*)::float8 AS rows, count(DISTINCT id)::float8 AS ids,
+         sum(hashtextextended(concat_ws('|', captured_at, tcp_sequence, ip_id, capture_node, interface, frame_length, captured_length,
+           ether_type, source_port, destination_port, fragment_offset, source_mac, destination_mac, vlan, inner_vlan,
+           ip_protocol, ttl, tcp_flags, icmp_type, icmp_code, arp_operation, role, failure, source, destination, details), 0)::numeric)::text AS checksum
+       FROM packets JOIN origins ON origins.id = origin_id`,
+    );
+    const totals = await this.query(
+      `SELECT count(*)::float8 AS rows, sum(packets)::float8 AS packets, sum(bytes)::float8 AS bytes,
+         sum(hashtextextended(traffic_totals::text, 0)::numeric)::text AS checksum FROM traffic_totals`,
+    );
+    const sums = await this.query(
+      `SELECT 'sources' AS of, resolution, sum(packets)::float8 AS packets, sum(bytes)::float8 AS bytes
+         FROM traffic_sources GROUP BY resolution
+       UNION ALL SELECT 'ports', resolution, sum(packets), sum(bytes) FROM traffic_ports GROUP BY resolution
+       UNION ALL SELECT 'protocols', resolution, sum(packets), sum(bytes) FROM traffic_protocols GROUP BY resolution
+       ORDER BY 1, 2`,
+    );
+    return { packets, totals, sums };
   }
 }

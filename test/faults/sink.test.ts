@@ -1,0 +1,131 @@
+/**
+ * Exactly once through any crash: while packets are published, sinks are killed, paused beyond their session (so that another
+ * takes their partitions and they come back as zombies) and restarted, and Postgres is killed and restarted, at seeded
+ * moments. Rows and statistics must be those of an undisturbed run. `NTA_FAULTS=long` runs 20 rounds.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createKafka } from '../../runtime/kafka.js';
+import { ensureTopics } from '../../runtime/topic-setup.js';
+import { migrate } from '../../sinks/migration.js';
+import {
+  createTestDatabase,
+  createTestTopics,
+  type PrivateStack,
+  startPrivateStack,
+  type TestDatabase,
+  type TestTopics,
+  testLog,
+} from '../support/local-stack.js';
+import { packetRecords, type TrafficOptions } from '../support/packet-blocks.js';
+import { Random } from '../support/random.js';
+import { SinkProcess } from '../support/sink-process.js';
+import { publishPackets, StoredRows, until } from '../support/sink-rows.js';
+
+const ROUNDS = process.env.NTA_FAULTS === 'long' ? 20 : 2;
+const FAULTS_A_ROUND = 5;
+const PARTITIONS = 4;
+const CATCH_UP_MS = 120_000;
+/** Longer than the session of a group member. */
+const PAUSE_MS = 8_000;
+
+type Fault = 'kill' | 'pause' | 'restart' | 'postgres';
+const FAULTS: readonly Fault[] = ['kill', 'pause', 'restart', 'postgres'];
+
+describe('postgres sink under faults', () => {
+  let stack: PrivateStack;
+
+  beforeAll(async () => {
+    stack = await startPrivateStack({ kafka: true, postgres: true });
+  });
+
+  afterAll(async () => {
+    await stack?.remove();
+  });
+
+  const prepare = async (): Promise<{ topics: TestTopics; database: TestDatabase }> => {
+    const topics = createTestTopics(stack.kafka!.brokers);
+    const database = await createTestDatabase(stack.postgres!);
+    await migrate(database.settings, testLog());
+    await ensureTopics(createKafka(topics.settings, 'test', testLog()), {
+      partitions: PARTITIONS,
+      replicationFactor: 1,
+      retentionHours: 24,
+      retentionBytes: 0,
+      topicPrefix: topics.prefix,
+    });
+    return { topics, database };
+  };
+
+  const inject = async (fault: Fault, sinks: SinkProcess[], which: number, start: () => SinkProcess): Promise<void> => {
+    const sink = sinks[which]!;
+    if (fault === 'postgres') {
+      await stack.postgres!.control.kill9();
+      await sleep(500);
+      await stack.postgres!.control.start();
+    } else if (fault === 'pause') {
+      sink.signal('SIGSTOP');
+      await sleep(PAUSE_MS);
+      sink.signal('SIGCONT');
+    } else {
+      await (fault === 'kill' ? sink.kill() : sink.stop());
+      sinks[which] = start();
+    }
+  };
+
+  it.each(Array.from({ length: ROUNDS }, (_, index) => index + 1))(
+    'stores the rows of an undisturbed run, seed %i',
+    { timeout: 400_000 },
+    async (seed) => {
+      const { topics, database } = await prepare();
+      const random = new Random(seed);
+      const traffic: TrafficOptions = {
+        seed,
+        records: 400,
+        packets: 100,
+        sources: 500,
+        start: Date.UTC(2026, 0, 31, 23, 50) * 1000,
+        step: 2_000,
+      };
+      const start = (): SinkProcess => new SinkProcess(topics.settings, database.settings);
+      const sinks = [start(), start()];
+      const rows = new StoredRows(database.connection);
+      const faults: string[] = [];
+      try {
+        let published = 0;
+        await until(async () => (await rows.value<number>('SELECT count(*)::int FROM partitions')) > 5);
+        for (let round = 0; round < FAULTS_A_ROUND; round++) {
+          const fault = FAULTS[(seed + round) % FAULTS.length]!;
+          const which = random.below(sinks.length);
+          const at = random.below(1_000);
+          const [packets] = await Promise.all([
+            publishPackets(topics.settings, packetRecords({ ...traffic, seed: seed * 100 + round })),
+            sleep(at).then(() => inject(fault, sinks, which, start)),
+          ]);
+          published += packets;
+          faults.push(`${fault} of sink ${which} after ${at} ms`);
+        }
+        const context = faults.join('; ');
+        await until(async () => (await rows.accounted()) === published, CATCH_UP_MS).catch(async (error: unknown) => {
+          const logs = sinks.map(({ log }) => log.slice(-20).join('\n')).join('\n--\n');
+          throw new Error(`${await rows.accounted()} of ${published} packets after ${context}:\n${logs}`, {
+            cause: error,
+          });
+        });
+        expect(await Promise.all(sinks.map((sink) => sink.stop()))).toEqual([0, 0]);
+
+        const undisturbed = await createTestDatabase(stack.postgres!);
+        await migrate(undisturbed.settings, testLog());
+        const sink = new SinkProcess(topics.settings, undisturbed.settings);
+        const expected = new StoredRows(undisturbed.connection);
+        await until(async () => (await expected.accounted()) === published, CATCH_UP_MS);
+        await sink.stop();
+        expect(await rows.fingerprint(), context).toEqual(await expected.fingerprint());
+        await undisturbed.remove();
+      } finally {
+        for (const sink of sinks) await sink.kill();
+        await database.remove();
+      }
+    },
+  );
+});

@@ -19,7 +19,7 @@ export function showAlerts(alerts, { onOpen, onHost, onResolve }) {
         element('td', { class: 'nowrap' }, alert.rule_name),
         element(
           'td',
-          { class: 'nowrap mono' },
+          { class: 'source nowrap mono' },
           alert.source_ip
             ? element(
                 'button',
@@ -37,12 +37,12 @@ export function showAlerts(alerts, { onOpen, onHost, onResolve }) {
             alert.message,
           ),
         ),
-        timeCell(alert.first_seen),
-        timeCell(alert.last_seen),
+        timeCell(alert.first_seen, 'time first-seen'),
+        timeCell(alert.last_seen, 'time'),
         element('td', {}, statusOf(alert)),
         element(
           'td',
-          { class: 'nowrap' },
+          { class: 'action' },
           alert.resolved
             ? null
             : element(
@@ -68,9 +68,9 @@ function statusOf({ status, resolved }) {
   );
 }
 
-/** @param {string} iso */
-function timeCell(iso) {
-  return element('td', { class: 'time', title: iso }, formatTime(iso));
+/** @param {string} iso @param {string} name */
+function timeCell(iso, name) {
+  return element('td', { class: name, title: iso }, formatTime(iso));
 }
 
 /**

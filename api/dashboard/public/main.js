@@ -428,6 +428,7 @@ byId('pause').addEventListener('click', () => {
   paused = !paused;
   byId('pause').setAttribute('aria-pressed', String(paused));
   byId('pause').textContent = paused ? 'Resume' : 'Pause';
+  clearTimeout(timer);
   showLiveness();
   if (!paused) refresh();
 });

@@ -191,13 +191,13 @@ export function showTiles(stats, alerts, nodes) {
     {
       name: 'Packets',
       value: formatCount(totals.packets),
-      note: `${formatPacketRate(totals.packets_per_second)} on average`,
+      note: `mean ${formatPacketRate(totals.packets_per_second)}`,
       title: formatInteger(totals.packets),
     },
     {
       name: 'Traffic',
       value: formatBytes(totals.bytes),
-      note: `${formatBitRate(totals.bits_per_second)} on average`,
+      note: `mean ${formatBitRate(totals.bits_per_second)}`,
       title: `${formatInteger(totals.bytes)} bytes`,
     },
     {
@@ -220,7 +220,7 @@ export function showTiles(stats, alerts, nodes) {
     {
       name: 'Capture nodes',
       value: `${online} / ${nodes.length}`,
-      note: online === nodes.length ? 'all online' : 'online; see below',
+      note: nodes.length === 0 ? 'none has reported yet' : online === nodes.length ? 'all online' : 'online; see below',
       level: online === nodes.length ? '' : 'medium',
     },
   ];

@@ -1,7 +1,7 @@
 /** Traffic over time, stacked by protocol: a bar a bucket, since each value is the mean over its whole bucket. */
 import uPlot from '/vendor/uplot.js';
 import { element, updateChildren } from './elements.js';
-import { formatBitRate, formatCount, formatPacketRate } from './format.js';
+import { formatBitRate, formatCount, formatPacketRate, formatTime } from './format.js';
 
 /** The colour class of a protocol, by its place among the busiest. @param {string} protocol @param {readonly string[]} order */
 export function seriesClass(protocol, order) {
@@ -17,6 +17,11 @@ const color = (name) => {
   probe.remove();
   return value;
 };
+
+/**
+ * What the server divides totals by for its mean rates. @param {{ totals: { packets: number, packets_per_second: number } }} stats
+ */
+const meanSeconds = ({ totals }) => (totals.packets_per_second > 0 ? totals.packets / totals.packets_per_second : 0);
 
 /** Resolved, since a canvas knows no custom properties. @param {string} property */
 const themeColor = (property) => {
@@ -36,7 +41,7 @@ export function createTrafficChart(container, legend) {
   /** @type {any} */
   let plot = null;
   let shape = '';
-  /** @type {{ times: number[], names: string[], rates: number[][], stacked: number[][], unit: string, seconds: number, order: string[] } | null} */
+  /** @type {{ times: number[], names: string[], rates: number[][], means: number[], stacked: number[][], unit: string, seconds: number, order: string[] } | null} */
   let shown = null;
 
   const width = () => Math.max(200, container.clientWidth - 14);
@@ -47,22 +52,27 @@ export function createTrafficChart(container, legend) {
     if (shown) draw(shown);
   });
 
-  /** The legend shows the bucket under the pointer, else the latest. @param {number | null} index */
+  /** The rates of the bucket under the pointer, else the means of the range. @param {number | null} index */
   function showLegend(index) {
     if (!shown) return;
-    const at = index ?? shown.times.length - 1;
-    const format = shown.unit === 'bits' ? formatBitRate : formatPacketRate;
-    const items = shown.names.map((name, series) => ({
-      name,
-      series: seriesClass(name, shown?.order ?? []),
-      value: format(shown?.rates[series]?.[at] ?? 0),
-    }));
+    const { names, rates, means, unit, order, times } = shown;
+    const format = unit === 'bits' ? formatBitRate : formatPacketRate;
+    const label = index === null ? 'mean' : formatTime(new Date(times[index] * 1000).toISOString());
+    const items = names
+      .map((name, series) => ({
+        name,
+        series: seriesClass(name, order),
+        value: format((index === null ? means[series] : rates[series]?.[index]) ?? 0),
+      }))
+      .toReversed();
     updateChildren(
       legend,
-      items,
-      ({ name }) => name,
+      items.length === 0 ? [] : [{ name: label, series: '', value: '' }, ...items],
+      ({ series, name }) => (series === '' ? 'label' : name),
       ({ name, series, value }) =>
-        element('li', {}, element('span', { class: `swatch ${series}` }), name, element('b', {}, value)),
+        series === ''
+          ? element('li', {}, name)
+          : element('li', {}, element('span', { class: `swatch ${series}` }), name, element('b', {}, value)),
     );
   }
 
@@ -165,6 +175,11 @@ export function createTrafficChart(container, legend) {
           return volume ? (unit === 'bits' ? volume.bytes * 8 : volume.packets) / lasted : 0;
         }),
       );
+      const lasting = stats.data_from === null ? 0 : meanSeconds(stats);
+      const means = names.map((name) => {
+        const volume = stats.protocols.find(({ protocol }) => protocol === name);
+        return volume && lasting > 0 ? (unit === 'bits' ? volume.bytes * 8 : volume.packets) / lasting : 0;
+      });
       // Series i shows the sum of i and all that follow, so that the busiest stands at the bottom after reversal.
       const stacked = names.map((_, series) =>
         times.map((_time, at) => rates.slice(0, series + 1).reduce((sum, rate) => sum + (rate[at] ?? 0), 0)),
@@ -173,6 +188,7 @@ export function createTrafficChart(container, legend) {
         times,
         names: names.toReversed(),
         rates: rates.toReversed(),
+        means: means.toReversed(),
         stacked: stacked.toReversed(),
         unit,
         seconds,

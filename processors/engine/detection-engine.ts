@@ -8,6 +8,7 @@ import { AddressPool } from './address-pool.js';
 import { alertDocument, type CloseReason } from './alert-document.js';
 import { type DurableWindow, episodeEntryKey, parseChangelogEntry, windowEntryKey } from './changelog.js';
 import { CompiledRule } from './compiled-rule.js';
+import { DuplicateFilter } from './duplicate-filter.js';
 import type { ChangelogEntry, Engine, EngineLimits, EngineOutput, EngineStatistics } from './engine.js';
 import { Episode, type EpisodeKey, type EpisodeSnapshot } from './episode.js';
 import { packetKind } from './packet-kind.js';
@@ -32,6 +33,7 @@ export class DetectionEngine implements Engine {
   private readonly addresses = new AddressPool();
   private readonly windows: WindowStore;
   private readonly words: SourceWords;
+  private readonly duplicates: DuplicateFilter | null;
   private readonly timelines = new Timelines();
   private readonly nodeIndexes = new Map<string, number>();
   private readonly nodeNames: string[] = [];
@@ -64,6 +66,7 @@ export class DetectionEngine implements Engine {
     private readonly limits: EngineLimits,
   ) {
     this.words = new SourceWords(limits.ipv6PrefixBits);
+    this.duplicates = limits.dedupeWindowMicros > 0 ? new DuplicateFilter(limits.dedupeWindowMicros) : null;
     this.windows = new WindowStore(
       { mayGrow: (bytes) => this.stateBytes + bytes <= limits.stateBudgetBytes, evict: () => this.evict() },
       (entry) => this.addresses.release(entry),
@@ -186,7 +189,8 @@ export class DetectionEngine implements Engine {
   }
 
   private get stateBytes(): number {
-    return this.sources.bytes + this.windows.bytes + this.addresses.stateBytes + this.episodeBytes;
+    const duplicates = this.duplicates?.bytes ?? 0;
+    return this.sources.bytes + this.windows.bytes + this.addresses.stateBytes + this.episodeBytes + duplicates;
   }
 
   private compile(rules: DetectionRules): void {
@@ -230,7 +234,12 @@ export class DetectionEngine implements Engine {
         continue;
       }
       const packet = packetKind(block, row);
-      if ((packet & this.kinds) !== 0) this.offer(block, row, packet, slot, node, time);
+      if ((packet & this.kinds) === 0) continue;
+      if (this.duplicates?.repeats(block, row, timeline!.index, node)) {
+        if (!this.rebuilding) this.duplicatePackets++;
+        continue;
+      }
+      this.offer(block, row, packet, slot, node, time);
     }
     this.current = NONE;
   }
@@ -439,7 +448,7 @@ export class DetectionEngine implements Engine {
   }
 
   private closeQuiet(timeline: Timeline): void {
-    timeline.sweptAt = timeline.newest;
+    timeline.sweptAt = timeline.progress;
     timeline.slowestClock = timeline.findSlowestClock();
     if (this.episodes.size === 0) return;
     const lateness = this.limits.allowedLatenessMicros;
@@ -460,7 +469,7 @@ export class DetectionEngine implements Engine {
       if (origin.timeline === '') this.timelineOf('').advance(this.nodeIndex(origin.captureNode), newest);
     }
     const live = this.timelines.find('');
-    if (live !== undefined && live.newest - live.sweptAt >= SWEEP_INTERVAL_MICROS) this.closeQuiet(live);
+    if (live !== undefined && live.progress - live.sweptAt >= SWEEP_INTERVAL_MICROS) this.closeQuiet(live);
   }
 
   private timelineOf(name: string): Timeline {

@@ -12,13 +12,18 @@ const NODE_SILENCE_MICROS = 300e6;
 
 interface NodeClock {
   newest: number;
-  /** How far the whole timeline had come when this node was last heard. */
-  timelineNewest: number;
+  /** What its times have to be moved by to compare with those of other nodes; it joined where they were. */
+  readonly offset: number;
+  /** How far the timeline had moved on when this node was last heard. */
+  heardAt: number;
 }
 
 export class Timeline {
+  /** The newest time of any node, µs. */
   newest = Number.NEGATIVE_INFINITY;
-  /** `newest` when quiet episodes were last looked for. */
+  /** How far time has moved on, whatever the nodes' clocks say, µs; only differences mean something. */
+  progress = Number.NEGATIVE_INFINITY;
+  /** `progress` when quiet episodes were last looked for. */
   sweptAt = Number.NEGATIVE_INFINITY;
   /** How far every node had come by then. */
   slowestClock = Number.NEGATIVE_INFINITY;
@@ -35,20 +40,22 @@ export class Timeline {
 
   advance(node: number, time: number): void {
     if (time > this.newest) this.newest = time;
-    const clock = this.nodes.get(node);
+    let clock = this.nodes.get(node);
     if (clock === undefined) {
-      this.nodes.set(node, { newest: time, timelineNewest: this.newest });
-      return;
+      if (this.nodes.size === 0) this.progress = time;
+      clock = { newest: time, offset: this.progress - time, heardAt: this.progress };
+      this.nodes.set(node, clock);
     }
     if (time > clock.newest) clock.newest = time;
-    clock.timelineNewest = this.newest;
+    this.progress = Math.max(this.progress, clock.newest + clock.offset);
+    clock.heardAt = this.progress;
   }
 
   /** How far a node has come; −∞ for one that has given no time yet. */
   clockOf(node: number): number {
     const clock = this.nodes.get(node);
     if (clock === undefined) return Number.NEGATIVE_INFINITY;
-    return clock.newest + Math.max(0, this.newest - clock.timelineNewest - NODE_SILENCE_MICROS);
+    return clock.newest + Math.max(0, this.progress - clock.heardAt - NODE_SILENCE_MICROS);
   }
 
   /** How far every node has come. */

@@ -1,13 +1,12 @@
-import { setTimeout } from 'node:timers/promises';
 import type { Admin, Kafka } from 'kafkajs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createProcessor, type Processor, type ProcessSettings } from '../../processors/processor.js';
 import { Registry } from '../../runtime/metrics.js';
-import { ensureTopics } from '../../runtime/topic-setup.js';
 import { groupName, topicName } from '../../schemas/topics.js';
 import { progress, readAlerts, readTopic } from '../support/alert-log.js';
 import { attackStream, SPREAD_SCANNER, type StreamRecord, spreadScan } from '../support/attack-stream.js';
 import { createTestTopics, quietKafka, type TestTopics, testLog } from '../support/local-stack.js';
+import { createTopicsFor, publishStream } from '../support/packet-topic.js';
 import { processSettings } from '../support/processor-process.js';
 import { TRAFFIC_START } from '../support/traffic.js';
 
@@ -27,22 +26,7 @@ describe('processor', () => {
     admin = kafka.admin();
     await admin.connect();
     running = [];
-    await expect
-      .poll(
-        () =>
-          ensureTopics(kafka, {
-            ...topics.settings,
-            partitions: PARTITIONS,
-            replicationFactor: 1,
-            retentionHours: 24,
-            retentionBytes: 0,
-          }).then(
-            () => true,
-            () => false,
-          ),
-        { timeout: 10_000 },
-      )
-      .toBe(true);
+    await createTopicsFor(topics, PARTITIONS);
   });
 
   afterEach(async () => {
@@ -63,19 +47,8 @@ describe('processor', () => {
     await processor.stop();
   }
 
-  async function publish(records: Iterable<StreamRecord>): Promise<number> {
-    const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
-    await producer.connect();
-    let packets = 0;
-    const messages: { key: string | null; value: Buffer; partition?: number }[] = [];
-    for (const { key, value, packets: count } of records) {
-      packets += count;
-      if (key !== null) messages.push({ key, value });
-      else for (let partition = 0; partition < PARTITIONS; partition++) messages.push({ key, value, partition });
-    }
-    await producer.send({ topic: topicName('packets', topics.prefix), acks: -1, messages });
-    await producer.disconnect();
-    return packets;
+  function publish(records: Iterable<StreamRecord>): Promise<number> {
+    return publishStream(topics, PARTITIONS, records);
   }
 
   function processed(): Promise<{ packets: number; left: number }> {
@@ -175,7 +148,6 @@ describe('processor', () => {
     );
     await expect(other.start()).rejects.toThrow(/has no topic .*-none-packets.*nta setup/);
     await other.stop();
-    await setTimeout(0);
   });
 });
 

@@ -23,6 +23,7 @@ export interface BuiltPacket extends ReferencePacket {
   readonly captureNode?: string;
   readonly timeline?: string;
   readonly role?: number;
+  readonly tcpSequence?: number;
 }
 
 /** The packets as one block, in the order of the list. */
@@ -79,6 +80,7 @@ function addPacket(block: PacketBlock, packet: BuiltPacket, origin: number): voi
   if (packet.tcpFlags !== undefined) {
     block.present[row]! |= HAS_TCP;
     block.tcpFlags[row] = packet.tcpFlags;
+    block.tcpSequence[row] = packet.tcpSequence ?? 0;
   }
 }
 

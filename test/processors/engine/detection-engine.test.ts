@@ -1,0 +1,279 @@
+import { describe, expect, test } from 'vitest';
+import { parseDetectionConfiguration } from '../../../processors/configuration/detection-configuration.js';
+import type { DetectionRules } from '../../../processors/configuration/rules.js';
+import type { AlertDocument } from '../../../schemas/alert.js';
+import { type BuiltPacket, detect, detectionEngine, packetBlock } from '../../support/detection.js';
+
+const SECOND = 1_000_000;
+const START = 1_767_225_600 * SECOND; // 2026-01-01T00:00:00Z
+
+function syn(seconds: number, destinationPort: number, changes: Partial<BuiltPacket> = {}): BuiltPacket {
+  const addresses = { source: '192.0.2.1', destination: '198.51.100.1' };
+  const ports = { sourcePort: 4000, destinationPort };
+  return { time: START + seconds * SECOND, ...addresses, ...ports, ipProtocol: 6, tcpFlags: 2, ...changes };
+}
+
+/** A scan of ten ports, one a second. */
+function scan(seconds: number, changes: Partial<BuiltPacket> = {}): BuiltPacket[] {
+  return Array.from({ length: 10 }, (_, i) => syn(seconds + i, 1000 + i, changes));
+}
+
+function rulesOf(yaml: string): DetectionRules {
+  const result = parseDetectionConfiguration(yaml, 'rules.yaml');
+  if (!result.ok) throw new Error(result.errors.join('\n'));
+  return result.rules;
+}
+
+function actions(alerts: readonly AlertDocument[]): string[] {
+  return alerts.map((alert) => {
+    const { close_reason: reason, crossed } = alert.nta.alert;
+    return `${alert.rule.id} ${alert.source.address} ${crossed.slice(14, 19)} ${alert.event.action}${reason ? ` ${reason}` : ''}`;
+  });
+}
+
+/** Feeds an engine a list of packets and takes what came of it. */
+function feed(engine: ReturnType<typeof detectionEngine>, packets: readonly BuiltPacket[]): readonly AlertDocument[] {
+  const block = packetBlock(packets);
+  engine.process(block, 0, block.count);
+  return engine.take().alerts;
+}
+
+describe('episodes', () => {
+  test('open with the evidence of the window before the crossing', () => {
+    const nodes = Array.from({ length: 20 }, (_, i) => syn(i / 10, 1000 + i, { captureNode: `node-${i + 10}` }));
+    const [open, update, close] = detect(nodes);
+    expect(open).toMatchObject({
+      '@timestamp': '2026-01-01T00:00:00.900000Z',
+      event: { action: 'open', severity: 3 },
+      rule: { id: 'port-scan' },
+      source: { ip: '192.0.2.1' },
+      destination: { ip: '198.51.100.1' },
+      threat: { technique: { id: ['T1046'] } },
+      nta: { alert: { sequence: 1, status: 'open', threshold: 10, window_seconds: 60 } },
+    });
+    expect(open!.nta.alert.evidence).toMatchObject({
+      first_seen: '2026-01-01T00:00:00.000000Z',
+      last_seen: '2026-01-01T00:00:00.900000Z',
+      packets: 10,
+      peak: 10,
+      ports: { distinct: 10, sample: [1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009] },
+      targets: { distinct: 1, sample: ['198.51.100.1'] },
+      details: { shape: 'vertical' },
+    });
+    expect(open!.observer.name).toHaveLength(10);
+    expect(update).toMatchObject({ event: { action: 'update' }, nta: { alert: { sequence: 2 } } });
+    expect(close!.observer.name).toEqual(nodes.map((packet) => packet.captureNode));
+    expect(close).toMatchObject({ nta: { alert: { id: open!.nta.alert.id, sequence: 3, status: 'closed' } } });
+    expect(new Set([open, update, close].map((alert) => alert!.event.id)).size).toBe(3);
+  });
+
+  test('end after a whole window without a full one, whatever else the source does', () => {
+    const browsing = Array.from({ length: 40 }, (_, i) => syn(10 + i * 5, 443));
+    const alerts = detect([...scan(0), ...browsing, ...scan(300)]);
+    expect(actions(alerts)).toEqual([
+      'port-scan 192.0.2.1 00:09 open',
+      'port-scan 192.0.2.1 00:09 update',
+      'port-scan 192.0.2.1 00:09 close quiet',
+      'port-scan 192.0.2.1 05:09 open',
+      'port-scan 192.0.2.1 05:09 close end_of_timeline',
+    ]);
+    // port 443 is seen at 10 s and again every 5 s, so the window is full of ten or eleven ports until 60 s
+    expect(alerts[2]!['@timestamp']).toBe('2026-01-01T00:02:00.000000Z');
+  });
+
+  test('are updated at each doubling of their packets', () => {
+    const flood = Array.from({ length: 1000 }, (_, i) => syn(i / 1000, 80));
+    const packets = detect(flood).map((alert) => `${alert.event.action} ${alert.nta.alert.evidence.packets}`);
+    expect(packets).toEqual(['open 100', 'update 200', 'update 400', 'update 800', 'close 1000']);
+  });
+
+  test('tell how much the window held at most, far beyond the threshold', () => {
+    const flood = Array.from({ length: 5000 }, (_, i) => syn(i / 50, 80));
+    const close = detect(flood).at(-1)!;
+    // 3001 of them are in [t − 60 s, t]; a sixtieth at most is missed
+    expect(close.nta.alert.evidence.peak).toBeGreaterThanOrEqual(3001 - 51);
+    expect(close.nta.alert.evidence.peak).toBeLessThanOrEqual(3001);
+  });
+
+  test('have the same ids when the capture is replayed again', () => {
+    const engine = detectionEngine();
+    const ids = ['one', 'two'].map((timeline) => {
+      feed(engine, scan(0, { timeline }));
+      engine.endTimeline(timeline, START + 9 * SECOND);
+      return engine.take().alerts.map((alert) => alert.event.id);
+    });
+    const [first] = actions(feed(engine, scan(0, { timeline: 'three' })));
+    expect(first).toBe('port-scan 192.0.2.1 00:09 open');
+    expect(new Set(ids[0]).size).toBe(1);
+    expect(ids[0]).toEqual(ids[1]);
+  });
+});
+
+describe('time', () => {
+  test('a replay of an old capture neither disturbs live detection nor is disturbed', () => {
+    const live = scan(100_000);
+    const old = scan(0, { timeline: 'replay' });
+    const mixed = live.flatMap((packet, index) => [packet, old[index]!]);
+    const engine = detectionEngine();
+    expect(actions(feed(engine, mixed)).sort()).toEqual([
+      'port-scan 192.0.2.1 00:09 open',
+      'port-scan 192.0.2.1 46:49 open',
+    ]);
+    expect(engine.statistics).toMatchObject({ latePackets: 0, sources: 2, openEpisodes: 2 });
+  });
+
+  test('a packet older than its source by more than the lateness is counted and ignored', () => {
+    const engine = detectionEngine();
+    expect(feed(engine, [...scan(0).slice(0, 9), syn(20, 80), syn(14.999999, 2000)])).toHaveLength(1); // 80 is the tenth
+    expect(engine.statistics.latePackets).toBe(1);
+    const other = { source: '192.0.2.2' };
+    feed(engine, [syn(0, 80, other), syn(20, 80), syn(0, 81, other)]);
+    expect(engine.statistics.latePackets).toBe(1);
+  });
+
+  test('a quiet source is closed by its capture node’s ticks, once the lateness has passed', () => {
+    const engine = detectionEngine();
+    feed(engine, scan(0));
+    engine.tick('', 'node-1', START + 74 * SECOND);
+    expect(engine.take().alerts).toEqual([]);
+    engine.tick('', 'node-1', START + 74 * SECOND + 1);
+    const [close] = engine.take().alerts;
+    expect(close).toMatchObject({
+      '@timestamp': '2026-01-01T00:01:09.000000Z',
+      nta: { alert: { close_reason: 'quiet' } },
+    });
+  });
+
+  test('a capture node with its clock ahead does not close what another still sees', () => {
+    const engine = detectionEngine();
+    feed(engine, scan(0, { captureNode: 'slow' }));
+    engine.tick('', 'fast', START + 3600 * SECOND);
+    expect(engine.take().alerts).toEqual([]);
+    engine.tick('', 'fast', START + 4000 * SECOND); // nothing from the slow one for 400 s: 100 s more than the grace
+    expect(actions(engine.take().alerts)).toEqual(['port-scan 192.0.2.1 00:09 close quiet']);
+  });
+
+  test('packets of a replay do not close its other sources, which may come later', () => {
+    const engine = detectionEngine();
+    const timeline = 'replay';
+    feed(engine, scan(0, { timeline }).slice(0, 9));
+    feed(engine, scan(5000, { timeline, source: '192.0.2.9' }));
+    const alerts = feed(engine, [...scan(9, { timeline }), syn(20, 7, { timeline })]);
+    expect(actions(alerts)).toEqual(['port-scan 192.0.2.1 00:18 open']);
+    engine.endTimeline(timeline, START + 5009 * SECOND);
+    expect(actions(engine.take().alerts)).toEqual([
+      'port-scan 192.0.2.1 00:18 close quiet',
+      'port-scan 192.0.2.9 23:29 close end_of_timeline',
+    ]);
+    expect(engine.statistics).toMatchObject({ sources: 0, windows: 0, openEpisodes: 0 });
+  });
+});
+
+describe('sources', () => {
+  test('of one /64 are one source when told so', () => {
+    const packets = Array.from({ length: 10 }, (_, i) => syn(i, 1000 + i, { source: `2001:db8:1:2::${i + 1}` }));
+    expect(detect(packets)).toEqual([]);
+    const [open] = detect(packets, undefined, { ipv6PrefixBits: 64 });
+    expect(open!.source).toEqual({ ip: '2001:db8:1:2::', address: '2001:db8:1:2::/64' });
+  });
+
+  test('are given up, least recently active first, when the budget is used up', () => {
+    const engine = detectionEngine(undefined, { stateBudgetBytes: 1024 * 1024 });
+    feed(engine, scan(0, { source: '203.0.113.1' }));
+    const spoofed = Array.from({ length: 20_000 }, (_, i) =>
+      syn(10 + i / 10_000, 80, { source: `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}` }),
+    );
+    const attack = Array.from({ length: 200 }, (_, i) => syn(10 + i / 100, 80));
+    const alerts = feed(
+      engine,
+      spoofed.flatMap((packet, i) => (i % 100 === 0 ? [packet, attack[i / 100]!] : [packet])),
+    );
+    expect(actions(alerts)).toEqual([
+      'port-scan 203.0.113.1 00:09 close evicted',
+      'syn-flood 192.0.2.1 00:10 open',
+      'syn-flood 192.0.2.1 00:10 update',
+    ]);
+    const { stateBytes, evictedSources, evictedEpisodes } = engine.statistics;
+    expect(stateBytes).toBeLessThanOrEqual(1024 * 1024);
+    expect(evictedSources).toBeGreaterThan(10_000);
+    expect(evictedEpisodes).toBe(1);
+  });
+
+  test('that are idle go without being counted as given up', () => {
+    const engine = detectionEngine(undefined, { stateBudgetBytes: 1024 * 1024 });
+    for (let start = 0; start < 20_000; start += 50) {
+      const fresh = Array.from({ length: 50 }, (_, i) => start + i);
+      feed(
+        engine,
+        fresh.map((i) => syn(i, 80, { source: `10.0.${i >> 8}.${i & 255}` })),
+      );
+    }
+    expect(engine.statistics).toMatchObject({ evictedSources: 0 });
+    expect(engine.statistics.sources).toBeLessThan(1000);
+  });
+});
+
+describe('duplicates', () => {
+  const twice = Array.from({ length: 50 }, (_, i) => [
+    syn(i / 100, 80, { captureNode: 'a', tcpSequence: i }),
+    syn(i / 100 + 0.001, 80, { captureNode: 'b', tcpSequence: i }),
+  ]).flat();
+
+  test('count as often as they are seen unless told otherwise', () => {
+    expect(detect(twice)[0]).toMatchObject({ rule: { id: 'syn-flood' } });
+  });
+
+  test('from another capture node within the window count once', () => {
+    const engine = detectionEngine(undefined, { dedupeWindowMicros: SECOND });
+    expect(feed(engine, twice)).toEqual([]);
+    expect(engine.statistics.duplicatePackets).toBe(50);
+    const again = Array.from({ length: 100 }, (_, i) => syn(10 + i / 1000, 80, { tcpSequence: 7 }));
+    expect(actions(feed(engine, again))).toHaveLength(1); // retransmissions, seen by one node
+  });
+});
+
+describe('rules', () => {
+  test('except by source, target, port and capture node', () => {
+    const rules = rulesOf(`
+exceptions:
+  - { sources: [192.0.2.0/28], targets: [198.51.100.0/24], ports: [1000-1009], captureNodes: [node-1] }
+`);
+    expect(detect(scan(0), rules)).toEqual([]);
+    expect(detect(scan(0, { source: '192.0.2.16' }), rules)).not.toEqual([]);
+    expect(detect(scan(0, { destination: '198.51.101.1' }), rules)).not.toEqual([]);
+    expect(detect(scan(0, { captureNode: 'node-2' }), rules)).not.toEqual([]);
+    expect(detect([...scan(0).slice(0, 9), syn(9, 1010)], rules)).toEqual([]);
+  });
+
+  test('change while episodes are open', () => {
+    const engine = detectionEngine();
+    feed(engine, [...scan(0), ...scan(0, { source: '192.0.2.2' })]);
+    engine.setRules(
+      rulesOf('detectors: { port-scan: { exceptions: [{ sources: [192.0.2.2] }], severity: critical } }'),
+    );
+    expect(actions(engine.take().alerts)).toEqual(['port-scan 192.0.2.2 00:09 close disabled']);
+    const updates = feed(engine, scan(10));
+    expect(updates.map((alert) => alert.event.severity)).toEqual([5]);
+    engine.setRules(rulesOf('detectors: { port-scan: { enabled: false } }'));
+    expect(actions(engine.take().alerts)).toEqual(['port-scan 192.0.2.1 00:09 close disabled']);
+    expect(feed(engine, scan(30))).toEqual([]);
+    engine.setRules(rulesOf(''));
+    expect(actions(feed(engine, scan(50)))).toEqual(['port-scan 192.0.2.1 00:59 open']);
+    expect(engine.statistics.detectors.find(({ detector }) => detector === 'port-scan')).toMatchObject({ open: 1 });
+  });
+
+  test('that no longer fit the changelog leave its entries out and say why', () => {
+    const engine = detectionEngine();
+    const block = packetBlock(scan(0));
+    engine.process(block, 0, block.count);
+    const { changelog } = engine.take();
+    expect(changelog.map(({ key }) => key)).toEqual(['["episode","port-scan","192.0.2.1",0,""]']);
+    const other = detectionEngine(rulesOf('detectors: { port-scan: { enabled: false } }'));
+    const refused = other.restore([...changelog, { key: 'x', value: '{' }]);
+    expect(refused.map(({ reason }) => reason)).toEqual([
+      'the rules have no detector port-scan of version 1',
+      'it is not JSON',
+    ]);
+    expect(other.take().changelog.map(({ value }) => value)).toEqual([null, null]);
+  });
+});

@@ -4,13 +4,16 @@
  * Partitions are dealt out to two writers, each with a connection of its own: Postgres spends three times as long on a row
  * as Node does, nearly all of it on the indexes, and one connection keeps one core of it busy.
  */
+
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka, KafkaMessage } from 'kafkajs';
 import type pg from 'pg';
 import type { Logger } from '../runtime/log.js';
 import { groupName, topicName } from '../schemas/topics.js';
+import { AlertedSources } from './alerted-sources.js';
 import type { Availability } from './availability.js';
 import { DeadLetters } from './dead-letters.js';
-import { parseStorePolicy, type SinkSettings } from './options.js';
+import { parseStorePolicy, type SinkSettings, type StorePolicy } from './options.js';
 import { PacketWriter } from './packet-writer.js';
 import { PartitionKeeper } from './partition-keeper.js';
 import type { SinkMetrics } from './sink-metrics.js';
@@ -22,12 +25,19 @@ const FETCH_BYTES = 4 << 20;
 /** Partitions of the present and the next interval are looked after this often. */
 const AHEAD_INTERVAL_MS = 60_000;
 const WRITERS = 2;
+/**
+ * With `--store alerts` a record is looked at this long after it was published: by then the processors have seen the same
+ * packets and the alert, if any, is in the table, so that the packets which led to it are kept too.
+ */
+const ALERT_DELAY_MS = 3_000;
 
 export class PacketSink {
   readonly reader: TopicReader;
   private readonly writers: readonly PacketWriter[];
   private readonly keeper: PartitionKeeper;
   private readonly deadLetters: DeadLetters;
+  private readonly store: StorePolicy;
+  private readonly alerted: AlertedSources;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -39,6 +49,8 @@ export class PacketSink {
     log: Logger,
   ) {
     const topic = topicName('packets', settings.topicPrefix);
+    this.store = parseStorePolicy(settings.store);
+    this.alerted = new AlertedSources(pool);
     this.keeper = new PartitionKeeper(pool, settings.partitionInterval, log);
     this.deadLetters = new DeadLetters(kafka, topicName('packetsDeadLetter', settings.topicPrefix));
     this.writers = Array.from(
@@ -47,7 +59,8 @@ export class PacketSink {
         new PacketWriter(
           pool,
           topic,
-          parseStorePolicy(settings.store).every,
+          this.store,
+          this.alerted,
           this.keeper,
           availability,
           (letters) => this.deadLetters.send(letters),
@@ -110,11 +123,19 @@ export class PacketSink {
     highWatermark: bigint,
   ): Promise<void> {
     const writer = this.writers[position.partition % WRITERS]!;
+    if (this.store.every === 0) await this.awaitAlerts(messages);
     for (const message of messages) {
       while (!writer.hasRoom) await writer.progress();
       if (!this.reader.isCurrent(position)) return; // the unit it was to join was thrown away
       await writer.take(position, message);
     }
     this.metrics.lag.set({ topic, partition: position.partition }, Number(highWatermark - position.nextOffset));
+  }
+
+  private async awaitAlerts(messages: readonly KafkaMessage[]): Promise<void> {
+    const age = Date.now() - Number(messages.at(-1)?.timestamp ?? 0);
+    // A negative age is that of a clock ahead of ours; it would hold up every batch.
+    if (age >= 0 && age < ALERT_DELAY_MS) await sleep(ALERT_DELAY_MS - age);
+    await this.availability.persist(() => this.alerted.refresh());
   }
 }

@@ -6,8 +6,10 @@ import type pg from 'pg';
 import type { Logger } from '../runtime/log.js';
 import { decodePacketBatch, MAX_BATCH_PACKETS } from '../schemas/packet-batch.js';
 import { PacketBlock, type PacketOrigin } from '../schemas/packet-block.js';
+import type { AlertedSources } from './alerted-sources.js';
 import type { Availability } from './availability.js';
 import type { DeadLetter } from './dead-letters.js';
+import type { StorePolicy } from './options.js';
 import { OriginDictionary } from './origin-dictionary.js';
 import { type RefusedRow, storeUnit, storeUnitWithoutRefused } from './packet-store.js';
 import { PacketUnit, singlePacketRecord } from './packet-unit.js';
@@ -58,7 +60,8 @@ export class PacketWriter {
   constructor(
     private readonly pool: pg.Pool,
     private readonly topic: string,
-    private readonly storeEvery: number,
+    private readonly store: StorePolicy,
+    private readonly alerted: AlertedSources,
     private readonly keeper: PartitionKeeper,
     private readonly availability: Availability,
     private readonly deadLetter: (letters: readonly DeadLetter[]) => Promise<void>,
@@ -128,9 +131,10 @@ export class PacketWriter {
     });
     unit.rollup.add(this.block, 0, packets, source);
     const before = unit.rows.rows;
-    for (let row = 0; row < packets; row++) {
+    const { every } = this.store;
+    for (let row = every > 0 || this.alerted.has(source) ? 0 : packets; row < packets; row++) {
       const ordinal = position.packets + row;
-      if (this.storeEvery === 1 || ordinal % this.storeEvery === 0) {
+      if (every <= 1 || ordinal % every === 0) {
         unit.rows.append(this.block, row, position.stream, ordinal, originId, firstTag + row);
       }
     }
@@ -172,7 +176,7 @@ export class PacketWriter {
     this.busy = true;
     const bytes = unit.rows.bytes;
     this.metrics.bufferedBytes.inc(bytes);
-    this.store(unit)
+    this.storeUnit(unit)
       .catch((error: unknown) => {
         if (error instanceof Superseded) {
           this.metrics.superseded.inc({ topic: this.topic });
@@ -197,7 +201,7 @@ export class PacketWriter {
     for (const resolve of this.waiting.splice(0)) resolve();
   }
 
-  private async store(unit: PacketUnit): Promise<void> {
+  private async storeUnit(unit: PacketUnit): Promise<void> {
     const end = this.metrics.transactionSeconds.startTimer();
     let refused: readonly RefusedRow[] = [];
     try {

@@ -7,12 +7,12 @@ import { setTimeout } from 'node:timers/promises';
 import { Partitioners, type Producer } from 'kafkajs';
 import type { ProcessSettings } from '../../processors/processor.js';
 import { createKafka, type KafkaSettings } from '../../runtime/kafka.js';
-import { ensureTopics } from '../../runtime/topic-setup.js';
 import type { AlertDocument } from '../../schemas/alert.js';
 import { groupName, topicName } from '../../schemas/topics.js';
 import { countPackets, progress, readAlerts, readTopic, undisturbedAlerts } from './alert-log.js';
 import type { StreamRecord } from './attack-stream.js';
 import { quietKafka, testLog } from './local-stack.js';
+import { createTopicsFor } from './packet-topic.js';
 import { ProcessorProcess, processSettings } from './processor-process.js';
 import { Random } from './random.js';
 
@@ -49,7 +49,7 @@ export async function runFaultRound(round: FaultRound): Promise<FaultOutcome> {
   const random = new Random(round.seed);
   const settings = { ...processSettings({ sessionTimeout: 2_000, ...round.settings }), ...round.kafka };
   const kafka = createKafka(round.kafka, 'nta-test', testLog());
-  await createTopics(round);
+  await createTopicsFor({ brokers: [...round.kafka.kafkaBrokers], settings: round.kafka }, round.partitions);
   const producer = kafka.producer({
     idempotent: true,
     maxInFlightRequests: 1,
@@ -80,20 +80,6 @@ export async function runFaultRound(round: FaultRound): Promise<FaultOutcome> {
     await disturbance.catch(() => undefined);
     await Promise.all(workers.map((worker) => worker.kill()));
     await producer.disconnect();
-  }
-}
-
-/** A fresh broker may not have a leader for each partition yet. */
-async function createTopics(round: FaultRound): Promise<void> {
-  const options = { partitions: round.partitions, replicationFactor: 1, retentionHours: 24, retentionBytes: 0 };
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await ensureTopics(createKafka(round.kafka, 'nta-test', testLog()), { ...round.kafka, ...options });
-      return;
-    } catch (error) {
-      if (attempt === 20) throw error;
-      await setTimeout(100);
-    }
   }
 }
 

@@ -19,7 +19,8 @@ export function settingsTable(table: OptionTable): string {
     ['flag', 'environment', 'default', 'what'],
     Object.entries(table).map(([key, definition]) => {
       const standard = definition.secret ? '' : formatDefault(definition);
-      const choices = definition.kind === 'string' && definition.choices ? `; one of ${definition.choices.join(', ')}` : '';
+      const choices =
+        definition.kind === 'string' && definition.choices ? `; one of ${definition.choices.join(', ')}` : '';
       return [
         `\`${flagOf(key)}\``,
         definition.env === null ? '' : `\`${definition.env}\``,
@@ -47,7 +48,9 @@ export async function metricsTable(registry: Registry): Promise<string> {
   const metrics = (await registry.getMetricsAsJSON()).filter(({ name }) => name.startsWith('nta_'));
   return markdownTable(
     ['metric', 'type', 'what'],
-    metrics.sort((a, b) => (a.name < b.name ? -1 : 1)).map(({ name, type, help }) => [`\`${name}\``, String(type), help]),
+    metrics
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .map(({ name, type, help }) => [`\`${name}\``, String(type), help]),
   );
 }
 

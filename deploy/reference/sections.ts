@@ -1,0 +1,74 @@
+/** What the README says of the code, section by section. */
+import { createApi } from '../../api/server.js';
+import { apiOptions } from '../../api/settings.js';
+import { detectorSettings } from '../../processors/configuration/settings-table.js';
+import { builtInDetectors } from '../../processors/detectors/built-in.js';
+import { createProcessor, processOptions } from '../../processors/processor.js';
+import { captureOptions, createCapture } from '../../producers/capture.js';
+import { kafkaOptions } from '../../runtime/kafka.js';
+import { createLog, logOptions } from '../../runtime/log.js';
+import { metricsOptions, Registry } from '../../runtime/metrics.js';
+import { type OptionTable, readSettings, type Settings } from '../../runtime/options.js';
+import { postgresOptions } from '../../runtime/postgres.js';
+import { topicOptions } from '../../runtime/topic-setup.js';
+import { SEVERITY_NAMES } from '../../schemas/alert.js';
+import { sinkOptions } from '../../sinks/options.js';
+import { createPostgresSink } from '../../sinks/postgres-sink.js';
+import { retentionServiceOptions } from '../../sinks/retention.js';
+import { runOwnOptions } from '../nta/commands/run.js';
+import { markdownTable, metricsTable, settingsTable, topicsTable } from './reference.js';
+
+/** The text of each section of README.md by its name. */
+export async function referenceSections(): Promise<Record<string, string>> {
+  return {
+    detectors: detectorsTable(),
+    'detector-settings': markdownTable(
+      ['detector', 'setting', 'default', 'limits', 'what'],
+      detectorSettings().map((setting) => [
+        `\`${setting.detector}\``,
+        `\`${setting.name}\``,
+        setting.default,
+        setting.limits,
+        setting.help,
+      ]),
+    ),
+    'settings:run': settingsTable(runOwnOptions),
+    'settings:capture': settingsTable(captureOptions),
+    'settings:process': settingsTable(processOptions),
+    'settings:sink': settingsTable({ ...sinkOptions, ...retentionServiceOptions }),
+    'settings:api': settingsTable(apiOptions),
+    'settings:topics': settingsTable(topicOptions),
+    'settings:shared': settingsTable({ ...kafkaOptions, ...postgresOptions, ...logOptions, ...metricsOptions }),
+    topics: topicsTable(),
+    metrics: await metricsTable(everyMetric()),
+  };
+}
+
+function detectorsTable(): string {
+  return markdownTable(
+    ['rule', 'finds', 'threshold', 'window', 'severity', 'ATT&CK'],
+    builtInDetectors.map(({ id, summary, threshold, windowSeconds, severity, techniques }) => [
+      `\`${id}\``,
+      summary,
+      String(threshold.default),
+      `${windowSeconds.default} s`,
+      `${severity}, ${SEVERITY_NAMES[severity]}`,
+      techniques.map((technique) => technique.id).join(', '),
+    ]),
+  );
+}
+
+/** All metrics that the parts register; making a part touches nothing but its registry. */
+function everyMetric(): Registry {
+  const registry = new Registry();
+  const log = createLog({ level: 'silent', file: '', part: 'reference' });
+  const settings = <T extends OptionTable>(table: T, given: object = {}): Settings<T> =>
+    ({ ...readSettings(table, {}, {}), ...given }) as Settings<T>;
+  const kafka = settings(kafkaOptions, { kafkaBrokers: ['127.0.0.1:9092'] });
+  const postgres = settings(postgresOptions);
+  createCapture({ ...settings(captureOptions, { interface: ['eth0'] }), ...kafka }, log, registry);
+  createProcessor({ ...settings(processOptions), ...kafka }, log, registry);
+  createPostgresSink({ ...settings(sinkOptions), ...kafka, ...postgres }, log, registry);
+  createApi({ ...settings(apiOptions), ...postgres }, log, registry);
+  return registry;
+}

@@ -51,11 +51,11 @@ const portsSchema = z
   .array(
     z.union(
       [
-        z.number().int().min(0).max(65_535),
+        z.number().int({ error: PORT_ERROR }).min(0, { error: PORT_ERROR }).max(65_535, { error: PORT_ERROR }),
         z.string().refine((text) => {
           const range = /^(\d{1,5})-(\d{1,5})$/.exec(text);
           return range !== null && Number(range[1]) <= Number(range[2]) && Number(range[2]) <= 65_535;
-        }),
+        }, PORT_ERROR),
       ],
       { error: PORT_ERROR },
     ),

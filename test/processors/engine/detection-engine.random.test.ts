@@ -44,7 +44,8 @@ const packetShape = fc.record({
   captureNode: fc.constantFrom('a', 'b', 'c'),
   delay: fc.oneof(fc.constantFrom(0, LATENESS), fc.integer({ min: 0, max: LATENESS })),
 });
-type PacketShape = typeof packetShape extends fc.Arbitrary<infer T> ? T : never;
+type PacketShape = Record<'source' | 'destination' | 'what' | 'mac' | 'captureNode', string> &
+  Record<'step' | 'port' | 'delay', number>;
 
 /** In place of the time when an episode that lasts to the end has been quiet. */
 const STILL_OPEN = 0;

@@ -1,0 +1,106 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseDetectionConfiguration } from '../../../processors/configuration/detection-configuration.js';
+import { defaultRules } from '../../../processors/configuration/rules.js';
+import { loadDetectors } from '../../../processors/detectors/plug-in.js';
+import { projectRoot } from '../../../runtime/project.js';
+import { HAS_ICMP } from '../../../schemas/packet-block.js';
+import { type BuiltPacket, detect, detectionEngine, packetBlock } from '../../support/detection.js';
+
+const EXAMPLE = join(projectRoot, 'test/processors/detectors/icmp-sweep.js');
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'nta-detector-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+let modules = 0;
+async function moduleOf(text: string): Promise<string> {
+  const path = join(folder, `detector-${++modules}.mjs`);
+  await writeFile(path, text);
+  return path;
+}
+
+/** The example's source with some of it replaced. */
+function variant(changes: string): string {
+  return `import { detector as example } from ${JSON.stringify(EXAMPLE)};\nexport const detector = { ...example, ${changes} };`;
+}
+
+const pings: BuiltPacket[] = Array.from({ length: 25 }, (_, i) => ({
+  time: 1_767_225_600_000_000 + i,
+  source: '192.0.2.1',
+  destination: `198.51.100.${i}`,
+  ipProtocol: 1,
+}));
+
+function pingBlock() {
+  const block = packetBlock(pings);
+  for (let row = 0; row < block.count; row++) {
+    block.present[row]! |= HAS_ICMP;
+    block.icmpType[row] = 8;
+  }
+  return block;
+}
+
+describe('a detector of one’s own', () => {
+  test('detects beside the built-in ones and is configured like them', async () => {
+    const detectors = await loadDetectors([EXAMPLE]);
+    expect(detectors.map(({ id }) => id)).toEqual([
+      'port-scan',
+      'syn-flood',
+      'brute-force',
+      'arp-spoofing',
+      'icmp-sweep',
+    ]);
+    const engine = detectionEngine(defaultRules(detectors));
+    const block = pingBlock();
+    engine.process(block, 0, block.count);
+    expect(engine.take().alerts).toMatchObject([
+      {
+        message: '192.0.2.1 pinged 20 hosts with 20 echo requests',
+        rule: { id: 'icmp-sweep' },
+        event: { severity: 2 },
+      },
+    ]);
+    const text = 'detectors: { icmp-sweep: { threshold: 30, type: 256 } }';
+    expect(parseDetectionConfiguration(text, 'rules.yaml', detectors)).toEqual({
+      ok: false,
+      errors: ['rules.yaml:1: detectors.icmp-sweep.type: must be a whole number from 0 to 255'],
+    });
+    expect(detect(pings, defaultRules(detectors))).toEqual([]); // no ICMP type: nothing to see
+  });
+
+  test('is refused with every reason when it is none', async () => {
+    const bad = await moduleOf(variant("id: 'ICMP', severity: 9, packets: ['ping'], describe: 1"));
+    const none = await moduleOf('export const other = 1;');
+    const broken = await moduleOf('export const detector = {');
+    const twice = await moduleOf(variant("id: 'port-scan'"));
+    const error = await loadDetectors([bad, none, broken, twice, join(folder, 'missing.mjs')]).catch(
+      (reason) => reason,
+    );
+    const lines = (error as Error).message.split('\n');
+    expect(lines).toHaveLength(5);
+    expect(lines[0]).toMatch(
+      /^--detector .*detector-1\.mjs: id: must be lower-case .*; severity: .*; packets\.0: .*; describe: must be a function$/,
+    );
+    expect(lines[1]).toMatch(/it exports neither `detector` nor `detectors`/);
+    expect(lines[3]).toMatch(/there is a detector port-scan already/);
+    expect(lines[4]).toMatch(/missing\.mjs/);
+  });
+
+  test('is named when it fails at work', async () => {
+    for (const [changes, reason] of [
+      ["createObserver: () => () => { throw new Error('oops'); }", 'icmp-sweep.observe: oops'],
+      ['createObserver: () => () => undefined', 'icmp-sweep.observe: it gave undefined'],
+      ['describe: () => ({})', 'icmp-sweep.describe: it gave no message'],
+    ] as const) {
+      const detectors = await loadDetectors([await moduleOf(variant(changes))]);
+      const engine = detectionEngine(defaultRules(detectors));
+      const block = pingBlock();
+      expect(() => engine.process(block, 0, block.count)).toThrow(reason);
+    }
+  });
+});

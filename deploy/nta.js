@@ -35,7 +35,10 @@ function run(command, args, what) {
   process.stderr.write(`nta: ${what} …\n`);
   const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] });
   if (result.error) fail(`${what} failed: ${result.error.message}`);
-  if (result.status !== 0) fail(`${what} failed: \`${[command, ...args].join(' ')}\` in ${root} ended with code ${result.status ?? result.signal}`);
+  if (result.status !== 0)
+    fail(
+      `${what} failed: \`${[command, ...args].join(' ')}\` in ${root} ended with code ${result.status ?? result.signal}`,
+    );
 }
 
 /** The lockfile that node_modules was installed from is kept beside it: a changed lockfile installs again. */
@@ -66,7 +69,9 @@ function compile() {
   const stamp = join(root, 'dist', '.built');
   const newest = Math.max(
     statSync(configuration).mtimeMs,
-    ...SOURCES.map((name) => join(root, name)).filter(existsSync).map(newestSource),
+    ...SOURCES.map((name) => join(root, name))
+      .filter(existsSync)
+      .map(newestSource),
   );
   if (existsSync(stamp) && Number(readFileSync(stamp, 'utf8')) === newest) return;
   rmSync(stamp, { force: true });

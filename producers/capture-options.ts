@@ -85,6 +85,7 @@ export const captureOptions = defineOptions({
     kind: 'string',
     env: 'NTA_NODE_ID',
     default: hostname(),
+    defaultText: 'the host name',
     placeholder: '<name>',
     pattern: { test: /^[\x21-\x7e]{1,255}$/, description: 'one to 255 printable characters without spaces' },
     help: 'name of this capture node, unique in the fleet',

@@ -12,6 +12,8 @@ interface OptionBase {
   readonly help: string;
   /** Never printed with its value, neither in `--help` nor in an error. */
   readonly secret?: boolean;
+  /** Shown for the default where that depends on the machine: "the host name". */
+  readonly defaultText?: string;
   /** Placeholder in `--help`: `<address>`. */
   readonly placeholder?: string;
 }
@@ -106,6 +108,7 @@ export function flagOf(key: string): string {
 
 /** The default as a user would type it. */
 export function formatDefault(definition: OptionDefinition): string {
+  if (definition.defaultText !== undefined) return definition.defaultText;
   switch (definition.kind) {
     case 'duration':
       return formatDuration(definition.default);

@@ -24,7 +24,7 @@ export function settingsTable(table: OptionTable): string {
       return [
         `\`${flagOf(key)}\``,
         definition.env === null ? '' : `\`${definition.env}\``,
-        standard === '' ? '' : `\`${standard}\``,
+        standard === '' || definition.defaultText !== undefined ? standard : `\`${standard}\``,
         `${definition.help}${choices}`,
       ];
     }),

@@ -22,6 +22,7 @@ const analyzeOptions = defineOptions({
     kind: 'string',
     env: 'NTA_NODE_ID',
     default: hostname(),
+    defaultText: 'the host name',
     placeholder: '<name>',
     help: 'observer.name of the alerts',
   },

@@ -1,0 +1,146 @@
+/**
+ * A capture node whose Kafka goes away under live traffic, and one that is killed with a full spool. NTA_FAULTS=long
+ * takes the broker away for a minute instead of ten seconds.
+ */
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { topicName } from '../../schemas/topics.js';
+import { readTopic } from '../support/alert-log.js';
+import { createTestCapture, createTopics, until } from '../support/capture-node.js';
+import { type CaptureWire, createCaptureWire } from '../support/capture-wire.js';
+import {
+  createTestTopics,
+  type PrivateStack,
+  quietKafka,
+  startPrivateStack,
+  type TestTopics,
+} from '../support/local-stack.js';
+import { requireNamespaces } from '../support/network-namespace.js';
+import { startNta } from '../support/nta-command.js';
+import { requireTool, type SkippableTest } from '../support/requirement.js';
+import { readSequences, type SequenceReport, sequencedCapture } from '../support/sequenced-traffic.js';
+
+const LONG = process.env['NTA_FAULTS'] === 'long';
+const OUTAGE_MS = LONG ? 60_000 : 10_000;
+const PACKETS_PER_SECOND = LONG ? 50_000 : 10_000;
+const SOURCES = 100;
+const LENGTH = 200;
+
+let folder: string;
+let stack: PrivateStack;
+let topics: TestTopics;
+let wire: CaptureWire | undefined;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'nta-capture-'));
+  writeFileSync(join(folder, 'traffic.pcap'), sequencedCapture(SOURCES, LENGTH));
+  stack = await startPrivateStack({ kafka: true, postgres: false });
+  topics = createTestTopics(stack.kafka!.brokers);
+  await createTopics(topics);
+});
+
+afterEach(async () => {
+  wire?.remove();
+  await stack?.remove();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function createWire(context: SkippableTest): CaptureWire {
+  requireNamespaces(context);
+  requireTool(context, 'tcpdump', 'tcpreplay');
+  wire = createCaptureWire();
+  return wire;
+}
+
+/** Plays the traffic for at least that long; resolves with the packets sent. */
+async function play(on: CaptureWire, milliseconds: number): Promise<number> {
+  const loops = Math.ceil((milliseconds / 1000) * (PACKETS_PER_SECOND / (SOURCES * LENGTH)));
+  await on.replay(join(folder, 'traffic.pcap'), { packetsPerSecond: PACKETS_PER_SECOND, loops });
+  return loops * SOURCES * LENGTH;
+}
+
+async function published(): Promise<SequenceReport> {
+  return readSequences(await readTopic(quietKafka(topics.brokers), topicName('packets', topics.prefix)), LENGTH);
+}
+
+it('loses nothing and keeps the order while the broker is away', {
+  timeout: OUTAGE_MS * 3 + 120_000,
+}, async (context) => {
+  const { interface: name, ...on } = createWire(context);
+  const { service } = createTestCapture(topics.settings, { interface: [name], spoolDir: join(folder, 'spool') });
+  await service.start();
+  try {
+    const playing = play({ interface: name, ...on }, OUTAGE_MS + 6_000);
+    await until('packets are published', () => service.balance().published > 0);
+    await stack.kafka!.control.kill9();
+    await until('packets are spooled', () => service.balance().spooled > 0, OUTAGE_MS);
+    expect(service.readiness()).toContain('Kafka');
+    await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS));
+    await stack.kafka!.control.start();
+    const sent = await playing;
+    await until(
+      'everything is published',
+      () => service.balance().published + service.balance().dropped.kernel_dropped >= sent,
+      OUTAGE_MS + 60_000,
+    );
+    await service.stop();
+
+    const balance = service.balance();
+    expect(balance).toMatchObject({ pending: 0, spooled: 0, dropped: { spool_dropped: 0, refused: 0 } });
+    const report = await published();
+    expect(report.packets + report.others).toBe(balance.published);
+    // What the kernel had no room for on a crowded machine is missing on the wire, and counted.
+    expect(report.packets).toBe(sent - balance.dropped.kernel_dropped);
+    if (balance.dropped.kernel_dropped === 0) expect(report.breaks).toEqual([]);
+    else expect(report.breaks.length).toBeLessThanOrEqual(balance.dropped.kernel_dropped);
+  } finally {
+    await service.stop();
+  }
+});
+
+it('sends after kill -9 what had reached the spool', async (context) => {
+  const on = createWire(context);
+  const spoolDir = join(folder, 'spool');
+  const settings = {
+    KAFKA_BROKERS: topics.brokers.join(','),
+    NTA_TOPIC_PREFIX: topics.prefix,
+    NTA_SPOOL_DIR: spoolDir,
+    NTA_INTERFACE: on.interface,
+  };
+  const node = startNta(['capture', '--log-level', 'info'], { env: settings });
+  await node.printed(/capturing/);
+  await stack.kafka!.control.kill9();
+  const sent = await play(on, 4_000);
+  await until('the spool stops growing', () => settledSpool(spoolDir), 30_000);
+  node.child.kill('SIGKILL');
+  await node.ended;
+  await stack.kafka!.control.start();
+
+  const { service } = createTestCapture(topics.settings, { interface: [on.interface], spoolDir });
+  await service.start();
+  const { recovered } = service.balance();
+  expect(recovered).toBeGreaterThan(0);
+  await until('the spool is sent', () => service.balance().spooled === 0);
+  await service.stop();
+  expect(service.balance()).toMatchObject({ pending: 0, spooled: 0 });
+  expect(readdirSync(spoolDir)).toEqual([]);
+
+  const report = await published();
+  // Packets given to the producer before Kafka was known to be away were in memory only; the spool holds all others.
+  expect(report.packets).toBeLessThanOrEqual(sent);
+  expect(report.packets + report.others).toBeGreaterThanOrEqual(recovered);
+  expect(report.breaks).toEqual([]);
+});
+
+let spoolBefore = '';
+/** Whether the spool holds something and has not changed since it was last looked at. */
+function settledSpool(folderOfSpool: string): boolean {
+  const now = readdirSync(folderOfSpool, { withFileTypes: true })
+    .map(({ name }) => name)
+    .join();
+  const settled = now !== '' && now === spoolBefore;
+  spoolBefore = now;
+  return settled;
+}

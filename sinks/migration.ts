@@ -7,6 +7,7 @@ import { Failure, messageOf } from '../runtime/failure.js';
 import type { Logger } from '../runtime/log.js';
 import { describePostgresError, type PostgresSettings, postgresConfig } from '../runtime/postgres.js';
 import { projectRoot } from '../runtime/project.js';
+import { sqlState } from './postgres-errors.js';
 
 const MIGRATIONS_TABLE = 'nta_migrations';
 const migrationsFolder = (): string => join(projectRoot, 'sinks', 'migrations');
@@ -127,11 +128,12 @@ async function applyMigrations(client: pg.Client, log: Logger): Promise<string[]
 }
 
 function describeMigrationError(error: unknown, settings: PostgresSettings): Failure {
-  const denied = (error as { code?: string }).code === '42501';
+  // node-pg-migrate wraps some errors of Postgres into ones without a code.
+  const denied = sqlState(error) === '42501' || /permission denied/.test(messageOf(error));
   return denied
     ? new Failure(
         'MIGRATION_RIGHTS',
-        `user "${settings.dbUser}" may not create tables in database "${settings.dbName}": ${messageOf(error)}; GRANT CREATE ON SCHEMA public, or have an administrator run what nta setup --print prints`,
+        `user "${settings.dbUser}" may not set up database "${settings.dbName}": ${messageOf(error).split('\n')[0]}; GRANT CREATE ON SCHEMA public, or have an administrator run what nta setup --print prints`,
         { cause: error },
       )
     : new Failure('MIGRATION', `the tables of database "${settings.dbName}" cannot be set up: ${messageOf(error)}`, {

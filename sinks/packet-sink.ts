@@ -109,7 +109,7 @@ export class PacketSink {
 
   /** Reads the positions from the tables again. */
   reposition(): void {
-    this.reader.reposition().catch((error: unknown) => this.reader.fail(error));
+    this.reader.reposition();
   }
 
   private async settled(): Promise<void> {

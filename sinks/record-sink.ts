@@ -59,7 +59,7 @@ export class RecordSink {
   }
 
   reposition(): void {
-    this.reader.reposition().catch((error: unknown) => this.reader.fail(error));
+    this.reader.reposition();
   }
 
   private async take(position: TopicPosition, messages: readonly KafkaMessage[], highWatermark: bigint): Promise<void> {

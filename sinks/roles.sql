@@ -18,7 +18,7 @@ BEGIN
       END;
     END IF;
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), role_name);
-    EXECUTE format('GRANT SELECT ON origins, packets, partitions, sink_offsets, alerts, alert_events, capture_nodes,
+    EXECUTE format('GRANT SELECT ON origins, packets, partitions, sink_offsets, alerts, alert_events, capture_nodes, nta_migrations,
       traffic_totals, traffic_protocols, traffic_sources, traffic_ports TO %I', role_name);
     IF role_name = 'nta_writer' THEN
       GRANT INSERT ON packets, origins, alert_events TO nta_writer;

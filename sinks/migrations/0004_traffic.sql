@@ -29,7 +29,7 @@ COMMENT ON COLUMN traffic_totals.bytes IS 'Bytes on the wire.';
 COMMENT ON COLUMN traffic_totals.observed_packets IS 'Packets that were captured, without scaling.';
 COMMENT ON COLUMN traffic_totals.tcp_syn_only IS 'SYN without ACK: attempts to connect.';
 COMMENT ON COLUMN traffic_totals.failures IS 'Packets that could not be decoded whole.';
-COMMENT ON COLUMN traffic_totals.source_sketch IS 'Distinct sources: distinct_sources(bit_or(source_sketch)) estimates how many there are in any set of rows, within 4 % (one standard deviation).';
+COMMENT ON COLUMN traffic_totals.source_sketch IS 'Distinct sources: distinct_sources(bit_or(source_sketch)) estimates how many there are in any set of rows, within 5 % (one standard deviation).';
 
 CREATE TABLE traffic_protocols (
   bucket timestamptz NOT NULL,
@@ -78,19 +78,19 @@ SELECT parent || '_default', parent, '-infinity', 'infinity'
 FROM unnest(ARRAY['traffic_totals', 'traffic_protocols', 'traffic_sources', 'traffic_ports']) AS parent;
 
 -- The estimate of a sketch: 512 registers of 24 bits, register r at bits 24 r to 24 r + 23; a source sets bit
--- (trailing zeros of its hash) of its register, so that sketches merge by OR. Flajolet and Martin, "Probabilistic counting
--- algorithms for data base applications" (1985), with the correction for small counts of Scheuermann and Mauve (2007).
+-- (trailing zeros of its hash) of its register, so that sketches merge by OR. Few sources are estimated from the registers
+-- that are empty (linear counting, Whang et al. 1990), many from the runs of ones that registers start with (Flajolet and
+-- Martin, "Probabilistic counting algorithms for data base applications", 1985).
 CREATE FUNCTION distinct_sources(sketch bit) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
-  SELECT CASE WHEN sketch IS NULL OR bit_count(sketch) = 0 THEN 0
+  SELECT CASE WHEN sketch IS NULL THEN 0
+    WHEN empty > 51 THEN round(512 * ln(512.0 / empty))::bigint
     ELSE round(512 / 0.77351 * (power(2, mean) - power(2, -1.75 * mean)))::bigint END
   FROM (
-    SELECT avg(CASE WHEN zero = 0 THEN 24 ELSE zero - 1 END)::double precision AS mean
-    FROM (
-      SELECT position(B'0' IN substring(sketch FROM 24 * register + 1 FOR 24)) AS zero
-      FROM generate_series(0, 511) AS register
-    ) AS registers
-  ) AS sketch_mean
+    SELECT count(*) FILTER (WHERE bit_count(bits) = 0) AS empty,
+      avg(CASE position(B'0' IN bits) WHEN 0 THEN 24 ELSE position(B'0' IN bits) - 1 END)::double precision AS mean
+    FROM (SELECT substring(sketch FROM 24 * register + 1 FOR 24) AS bits FROM generate_series(0, 511) AS register) AS registers
+  ) AS counts
 $$;
 COMMENT ON FUNCTION distinct_sources(bit) IS 'How many distinct sources a source_sketch, or the bit_or of several, stands for.';

@@ -5,7 +5,6 @@
 -- parent, which blocks neither readers nor COPY, where CREATE … PARTITION OF takes ACCESS EXCLUSIVE.
 CREATE FUNCTION create_partition(parent name, partition_start timestamptz, partition_end timestamptz) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path FROM CURRENT
 SET timezone TO 'UTC'
 AS $$
 DECLARE
@@ -41,3 +40,9 @@ END
 $$;
 COMMENT ON FUNCTION create_partition(name, timestamptz, timestamptz) IS 'Makes the partition of a range and returns true; returns false when a partition covers any of it. Fails with 23514 when the default partition holds rows of that range.';
 REVOKE ALL ON FUNCTION create_partition(name, timestamptz, timestamptz) FROM PUBLIC;
+-- Names are looked up in the schema of the tables only; temporary tables, which a caller may make, come last.
+DO $$
+BEGIN
+  EXECUTE format('ALTER FUNCTION create_partition(name, timestamptz, timestamptz) SET search_path = %I, pg_temp', current_schema());
+END
+$$;

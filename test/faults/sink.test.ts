@@ -112,6 +112,7 @@ describe('postgres sink under faults', () => {
             cause: error,
           });
         });
+        await Promise.all(sinks.map((sink) => sink.joined()));
         expect(await Promise.all(sinks.map((sink) => sink.stop()))).toEqual([0, 0]);
 
         const undisturbed = await createTestDatabase(stack.postgres!);

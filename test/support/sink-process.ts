@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { KafkaSettings } from '../../runtime/kafka.js';
 import type { PostgresSettings } from '../../runtime/postgres.js';
 import { projectRoot } from '../../runtime/project.js';
+import { until } from './sink-rows.js';
 
 const ENTRY = join(projectRoot, 'dist', 'deploy', 'nta', 'main.js');
 
@@ -34,6 +35,11 @@ export class SinkProcess {
       ?.setEncoding('utf8')
       .on('data', (text: string) => this.log.push(...text.split('\n').filter((line) => line !== '')));
     this.exited = new Promise((resolve) => this.child.once('exit', (code, signal) => resolve(signal ?? code ?? -1)));
+  }
+
+  /** Resolves when it reads and stores. */
+  async joined(): Promise<void> {
+    await until(async () => this.log.some((line) => line.includes('storing into Postgres')));
   }
 
   signal(signal: NodeJS.Signals): void {

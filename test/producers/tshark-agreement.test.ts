@@ -8,7 +8,7 @@ import { requireTool } from '../support/requirement.js';
 import { requireSharedCaptures, sharedCaptureFolder, sharedCaptures } from '../support/shared-captures.js';
 import { compareWithTshark } from '../support/tshark-agreement.js';
 
-test.for(committedCaptures())('%s', async (path, context) => {
+test.for(committedCaptures())('%s', { timeout: 60_000 }, async (path, context) => {
   requireTool(context, 'tshark');
   const { frames, unexplained } = await compareWithTshark(join(projectRoot, path));
   expect(frames).toBeGreaterThan(0);

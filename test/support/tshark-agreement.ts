@@ -2,10 +2,8 @@
  * Holds the decoder to tshark, frame by frame and field by field. Where both differ for a known reason, the reason
  * stands in `KNOWN_DIFFERENCES`; everything else is a difference to look into.
  */
-import { readCapture } from '../../producers/capture-file/reader.js';
-import { Dissection, decodeFrame } from '../../producers/decoder.js';
+import { decodeCapture } from '../../producers/capture-decoder.js';
 import { DECODE_FAILURES } from '../../schemas/decode-failure.js';
-import { PacketBlock, type PacketOrigin } from '../../schemas/packet-block.js';
 import {
   type ComparableField,
   type ComparableFrame,
@@ -47,7 +45,7 @@ const FIELDS_OF_LINE = 400;
 
 export async function compareWithTshark(path: string): Promise<Agreement> {
   const { frames: dissected, error } = await readWithTshark(path);
-  const { frames: decoded, failure } = await decodeCapture(path);
+  const { frames: decoded, failure } = await decodedFrames(path);
   const unexplained: string[] = [];
   const explained = new Map<string, number>();
   if (decoded.length !== dissected.length) {
@@ -81,38 +79,17 @@ function describe({ frame, field, ours, tsharks, decoded, dissected }: Differenc
   return `frame ${frame} ${field}: ${ours}, tshark ${tsharks} (${layers}${failure})`.slice(0, FIELDS_OF_LINE);
 }
 
-/** Every frame of a capture as the product decodes it, and why reading ended early, if it did. */
-export async function decodeCapture(path: string): Promise<{ frames: DecodedFrame[]; failure: string | undefined }> {
+/** Every frame of a capture as `nta decode` has it, and why reading ended early, if it did. */
+async function decodedFrames(path: string): Promise<{ frames: DecodedFrame[]; failure: string | undefined }> {
   const frames: DecodedFrame[] = [];
-  const linkTypes: number[] = [];
-  const block = new PacketBlock(1);
-  const dissection = new Dissection();
-  const failure = await readCapture(path, () => ({
-    onInterface(captureInterface) {
-      linkTypes[captureInterface.index] = captureInterface.linkType;
-    },
-    onFrame(buffer, offset, capturedLength, frameLength, timestamp, interfaceIndex) {
-      block.reset();
-      const linkType = linkTypes[interfaceIndex]!;
-      const origin = block.originIndex(originOf(linkType));
-      const row = decodeFrame(
-        block,
-        linkType,
-        buffer,
-        offset,
-        capturedLength,
-        frameLength,
-        timestamp,
-        origin,
-        dissection,
-      );
-      frames.push({ fields: comparableRow(block, row), linkType, failure: DECODE_FAILURES[block.failure[row]!]! });
-    },
-  }));
+  const { failure } = await decodeCapture(path, {}, (block) => {
+    for (let row = 0; row < block.count; row++) {
+      frames.push({
+        fields: comparableRow(block, row),
+        linkType: block.origins[block.origin[row]!]!.linkType,
+        failure: DECODE_FAILURES[block.failure[row]!]!,
+      });
+    }
+  });
   return { frames, failure: failure?.message };
-}
-
-function originOf(linkType: number): PacketOrigin {
-  const unsampled = { sampling: 'none', samplingRate: 1 } as const;
-  return { captureNode: 'test', interface: 'test', linkType, timeline: '', ...unsampled };
 }

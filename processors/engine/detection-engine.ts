@@ -1,17 +1,16 @@
 /** The engine: sources, windows and episodes behind the interface of engine.ts, which says what it promises. */
 
-import { formatIpv4, formatIpv6 } from '../../schemas/address.js';
-import type { AlertAction, AlertDocument } from '../../schemas/alert.js';
 import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock } from '../../schemas/packet-block.js';
 import type { DetectionRules } from '../configuration/rules.js';
 import { AddressPool } from './address-pool.js';
-import { alertDocument, type CloseReason } from './alert-document.js';
-import { type DurableWindow, episodeEntryKey, parseChangelogEntry, windowEntryKey } from './changelog.js';
+import { type DurableWindow, parseChangelogEntry, windowEntryKey } from './changelog.js';
 import { CompiledRule } from './compiled-rule.js';
 import { DuplicateFilter } from './duplicate-filter.js';
 import type { ChangelogEntry, Engine, EngineLimits, EngineOutput, EngineStatistics } from './engine.js';
 import { Episode, type EpisodeKey, type EpisodeSnapshot } from './episode.js';
+import { EpisodeBook } from './episode-book.js';
 import { packetKind } from './packet-kind.js';
+import { addIpv4Target, addIpv6Target, holdTarget, targetText } from './sighting-target.js';
 import { SourceWords } from './source-address.js';
 import { NONE, SourceTable } from './source-table.js';
 import { type Timeline, Timelines } from './timelines.js';
@@ -23,8 +22,6 @@ const SWEEP_INTERVAL_MICROS = 1e6;
 const TIMELINES_MAX = 1000;
 /** Capture nodes told apart; all beyond share the last number. */
 const NODES_TOLD_APART = 65_535;
-/** What an episode is reckoned at until it is next measured. */
-const NEW_EPISODE_BYTES = 2000;
 
 export class DetectionEngine implements Engine {
   private rules: CompiledRule[] = [];
@@ -37,16 +34,10 @@ export class DetectionEngine implements Engine {
   private readonly timelines = new Timelines();
   private readonly nodeIndexes = new Map<string, number>();
   private readonly nodeNames: string[] = [];
-  /** Open episodes by their window. */
-  private readonly episodes = new Map<number, Episode>();
-  private episodeBytes = 0;
+  private readonly episodes: EpisodeBook;
   private longestWindow = 0;
   private longestReplayedWindow = 0;
 
-  private alerts: AlertDocument[] = [];
-  /** Keys that are gone; what has changed is written when it is taken. */
-  private changelog = new Map<string, string | null>();
-  private readonly dirtyEpisodes = new Set<Episode>();
   private readonly dirtyWindows = new Set<number>();
 
   /** Clocks of restored sources, which hold from the first packet after the rebuild. */
@@ -71,6 +62,7 @@ export class DetectionEngine implements Engine {
       { mayGrow: (bytes) => this.stateBytes + bytes <= limits.stateBudgetBytes, evict: () => this.evict() },
       (entry) => this.addresses.release(entry),
     );
+    this.episodes = new EpisodeBook(this.windows);
     this.compile(rules);
   }
 
@@ -100,7 +92,7 @@ export class DetectionEngine implements Engine {
     const timeline = this.timelines.find(timelineName);
     if (timeline === undefined) return;
     const end = Math.max(micros, timeline.newest);
-    this.closeAll(
+    this.episodes.closeAll(
       (episode) => episode.key.timeline === timelineName,
       (episode) => (end > episode.quietAt + this.limits.allowedLatenessMicros ? 'quiet' : 'end_of_timeline'),
     );
@@ -111,45 +103,33 @@ export class DetectionEngine implements Engine {
   }
 
   take(): EngineOutput {
-    for (const episode of this.dirtyEpisodes) {
-      episode.dirty = false;
-      const clock = this.sources.clock[this.windows.source[episode.window]!]!;
-      const snapshot = episode.snapshot(clock, (node) => this.nodeNames[node]!);
-      this.changelog.set(episodeEntryKey(episode.key), JSON.stringify(snapshot));
-    }
-    this.dirtyEpisodes.clear();
     for (const window of this.dirtyWindows) {
       const durable = this.durableWindow(window);
-      this.changelog.set(windowEntryKey(durable), JSON.stringify(durable));
+      this.episodes.log(windowEntryKey(durable), JSON.stringify(durable));
     }
     this.dirtyWindows.clear();
-    this.episodeBytes = 0;
-    for (const episode of this.episodes.values()) this.episodeBytes += episode.bytes;
-    const output = {
-      alerts: this.alerts,
-      changelog: [...this.changelog].map(([key, value]): ChangelogEntry => ({ key, value })),
-    };
-    this.alerts = [];
-    this.changelog = new Map();
-    return output;
+    const changelog = this.episodes.takeChangelog(
+      (window) => this.sources.clock[this.windows.source[window]!]!,
+      (node) => this.nodeNames[node]!,
+    );
+    return { alerts: this.episodes.takeAlerts(), changelog };
   }
 
   setRules(rules: DetectionRules): void {
     const before = this.rules;
     this.compile(rules);
     const kept = before.map((old) => this.rules.findIndex((rule) => rule.sharesWindows(old)));
-    this.closeAll(
+    const successorOf = (episode: Episode): CompiledRule | undefined =>
+      this.rules[kept[this.windows.key[episode.window]! >>> 16]!];
+    this.episodes.closeAll(
       (episode) => {
-        const rule = this.rules[kept[this.windows.key[episode.window]! >>> 16]!];
-        return rule === undefined || rule.rule.exceptions?.coversSource(episode.key.source) === true;
+        const successor = successorOf(episode);
+        return successor === undefined || successor.rule.exceptions?.coversSource(episode.key.source) === true;
       },
       () => 'disabled',
-      before,
     );
     for (const old of before) this.rules.find((rule) => rule.id === old.id)?.takeCounters(old);
-    for (const [window, episode] of this.episodes) {
-      episode.rule = this.rules[kept[this.windows.key[window]! >>> 16]!]!.rule;
-    }
+    for (const episode of this.episodes.all()) episode.compiled = successorOf(episode)!;
     for (let slot = 0; slot < this.sources.slots; slot++) {
       if (this.sources.kind[slot] !== 0) this.renumberWindows(slot, kept, before);
     }
@@ -163,7 +143,7 @@ export class DetectionEngine implements Engine {
       const reason = typeof entry === 'string' ? entry : this.restoreEntry(entry);
       if (reason === null) continue;
       refused.push({ key, reason });
-      this.changelog.set(key, null);
+      this.episodes.log(key, null);
     }
     return refused;
   }
@@ -190,7 +170,7 @@ export class DetectionEngine implements Engine {
 
   private get stateBytes(): number {
     const duplicates = this.duplicates?.bytes ?? 0;
-    return this.sources.bytes + this.windows.bytes + this.addresses.stateBytes + this.episodeBytes + duplicates;
+    return this.sources.bytes + this.windows.bytes + this.addresses.stateBytes + this.episodes.bytes + duplicates;
   }
 
   private compile(rules: DetectionRules): void {
@@ -315,7 +295,7 @@ export class DetectionEngine implements Engine {
     if (rule.durable) this.dirtyWindows.add(window);
     const open = windows.open[window] === 1;
     if (this.rebuilding) {
-      if (open) this.episodes.get(window)!.recall(time, value);
+      if (open) this.episodes.of(window).recall(time, value);
       return;
     }
     rule.countedPackets++;
@@ -357,10 +337,10 @@ export class DetectionEngine implements Engine {
     firstFull: number,
     lastFull: number,
   ): void {
-    const episode = this.episodes.get(window)!;
+    const episode = this.episodes.of(window);
     const full = !Number.isNaN(firstFull);
     if (full && firstFull > episode.quietAt) {
-      this.close(episode, 'quiet');
+      this.episodes.close(episode, 'quiet');
       this.open(rule, window, firstFull, lastFull);
       return;
     }
@@ -368,91 +348,36 @@ export class DetectionEngine implements Engine {
       if (lastFull > episode.lastFull) episode.lastFull = lastFull;
     } else if (time > episode.quietAt) {
       // a packet still on its way within the allowed lateness may yet show that it went on
-      if (time > episode.quietAt + this.limits.allowedLatenessMicros) this.close(episode, 'quiet');
+      if (time > episode.quietAt + this.limits.allowedLatenessMicros) this.episodes.close(episode, 'quiet');
       return;
     }
     episode.count(time, value, 1, this.windows.heldBy(window), node, this.nodeNames[node]!);
-    if (block.destinationKind[row] === ADDRESS_IPV4) {
-      const address = block.destinationAddress[row]!;
-      if (episode.isNewTarget(address)) episode.addTarget(address, formatIpv4(address));
-    } else if (block.destinationKind[row] === ADDRESS_IPV6) {
-      this.addIpv6Target(episode, block.ipv6, block.destinationAddress[row]! * 16);
-    }
-    this.markDirty(episode);
-    if (episode.packets >= episode.nextUpdate) this.emit(episode, 'update', time, null);
-  }
-
-  private addIpv6Target(episode: Episode, bytes: Uint8Array, offset: number): void {
-    const key = ipv6Key(bytes, offset);
-    if (episode.isNewTarget(key)) episode.addTarget(key, formatIpv6(bytes, offset));
-  }
-
-  private markDirty(episode: Episode): void {
-    if (episode.dirty) return;
-    episode.dirty = true;
-    this.dirtyEpisodes.add(episode);
+    const address = block.destinationAddress[row]!;
+    if (block.destinationKind[row] === ADDRESS_IPV4) addIpv4Target(episode, address);
+    else if (block.destinationKind[row] === ADDRESS_IPV6) addIpv6Target(episode, block.ipv6, address * 16);
+    this.episodes.markDirty(episode);
+    if (episode.packets >= episode.nextUpdate) this.episodes.emit(episode, 'update', time, null);
   }
 
   private open(rule: CompiledRule, window: number, firstFull: number, lastFull: number): void {
-    const episode = new Episode(this.episodeKey(window), rule.rule, firstFull, window);
+    const episode = new Episode(this.windowKey(window), rule, firstFull, window);
     episode.lastFull = lastFull;
     const held = this.windows.heldBy(window);
     this.windows.forEach(window, firstFull - rule.shape.window, (time, value, target, targetKind, node, sightings) => {
       episode.count(time, value, sightings, held, node, this.nodeNames[node]!);
-      if (targetKind === TARGET_IPV6) this.addIpv6Target(episode, this.addresses.bytes, target * 16);
-      else if (targetKind === TARGET_IPV4 && episode.isNewTarget(target)) episode.addTarget(target, formatIpv4(target));
+      if (targetKind === TARGET_IPV4) addIpv4Target(episode, target);
+      else if (targetKind === TARGET_IPV6) addIpv6Target(episode, this.addresses.bytes, target * 16);
     });
-    this.adopt(episode, rule);
-    rule.opened++;
-    this.emit(episode, 'open', firstFull, null);
+    this.episodes.add(episode);
+    this.episodes.emit(episode, 'open', firstFull, null);
     if (this.stateBytes > this.limits.stateBudgetBytes) this.evict();
-  }
-
-  private adopt(episode: Episode, rule: CompiledRule): void {
-    this.windows.open[episode.window] = 1;
-    this.episodes.set(episode.window, episode);
-    this.episodeBytes += NEW_EPISODE_BYTES;
-    rule.open++;
-  }
-
-  private emit(episode: Episode, action: AlertAction, time: number, reason: CloseReason | null): void {
-    episode.sequence++;
-    episode.nextUpdate = episode.packets * 2;
-    this.markDirty(episode);
-    this.alerts.push(alertDocument(episode, action, time, reason));
-    if (action === 'update') this.rules[this.windows.key[episode.window]! >>> 16]!.updated++;
-  }
-
-  private close(episode: Episode, reason: CloseReason, rules: readonly CompiledRule[] = this.rules): void {
-    const { window } = episode;
-    this.emit(episode, 'close', reason === 'quiet' ? episode.quietAt : episode.lastSeen, reason);
-    this.dirtyEpisodes.delete(episode);
-    this.changelog.set(episodeEntryKey(episode.key), null);
-    this.episodes.delete(window);
-    this.windows.open[window] = 0;
-    this.episodeBytes -= NEW_EPISODE_BYTES;
-    const rule = rules[this.windows.key[window]! >>> 16]!;
-    rule.closed++;
-    rule.open--;
-  }
-
-  /** Closes the episodes chosen, in an order that does not depend on how they are kept. */
-  private closeAll(
-    chosen: (episode: Episode) => boolean,
-    reason: (episode: Episode) => CloseReason,
-    rules: readonly CompiledRule[] = this.rules,
-  ): void {
-    const due = [...this.episodes.values()].filter(chosen);
-    due.sort((a, b) => a.quietAt - b.quietAt || compareKeys(a.key, b.key));
-    for (const episode of due) this.close(episode, reason(episode), rules);
   }
 
   private closeQuiet(timeline: Timeline): void {
     timeline.sweptAt = timeline.progress;
     timeline.slowestClock = timeline.findSlowestClock();
-    if (this.episodes.size === 0) return;
     const lateness = this.limits.allowedLatenessMicros;
-    this.closeAll(
+    this.episodes.closeAll(
       (episode) =>
         episode.key.timeline === timeline.name && timeline.clockOf(episode.lastNode) > episode.quietAt + lateness,
       () => 'quiet',
@@ -491,17 +416,6 @@ export class DetectionEngine implements Engine {
     return index;
   }
 
-  private episodeKey(window: number): EpisodeKey {
-    const slot = this.windows.source[window]!;
-    const key = this.windows.key[window]!;
-    return {
-      timeline: this.timelines.at(this.sources.timeline[slot]!).name,
-      source: this.words.format(this.sources.kind[slot]!, this.sources.words, slot * 4),
-      detector: this.rules[key >>> 16]!.id,
-      part: key & 0xffff,
-    };
-  }
-
   /** Forgets idle sources at the end of the list, two for each new one, when nothing of theirs can matter any more. */
   private expire(): void {
     for (let i = 0; i < 2; i++) {
@@ -526,10 +440,9 @@ export class DetectionEngine implements Engine {
     const slot = this.sources.leastRecent;
     if (slot === NONE || slot === this.current) return false;
     for (let window = this.sources.windows[slot]!; window !== NONE; window = this.windows.next[window]!) {
-      const episode = this.windows.open[window] === 1 ? this.episodes.get(window) : undefined;
-      if (episode === undefined) continue;
+      if (this.windows.open[window] === 0) continue;
       this.evictedEpisodes++;
-      this.close(episode, 'evicted');
+      this.episodes.close(this.episodes.of(window), 'evicted');
     }
     this.evictedSources++;
     this.forget(slot);
@@ -541,18 +454,17 @@ export class DetectionEngine implements Engine {
     let window = this.sources.windows[slot]!;
     while (window !== NONE) {
       const next = this.windows.next[window]!;
-      this.dropWindow(window, this.rules);
+      this.dropWindow(window);
       window = next;
     }
     this.restoredClocks.delete(slot);
     this.sources.remove(slot);
   }
 
-  private dropWindow(window: number, rules: readonly CompiledRule[]): void {
-    const rule = rules[this.windows.key[window]! >>> 16]!;
-    if (rule.durable) {
+  private dropWindow(window: number, rules: readonly CompiledRule[] = this.rules): void {
+    if (rules[this.windows.key[window]! >>> 16]!.durable) {
       this.dirtyWindows.delete(window);
-      this.changelog.set(windowEntryKey(this.windowKey(window, rule)), null);
+      this.episodes.log(windowEntryKey(this.windowKey(window, rules)), null);
     }
     this.windows.remove(window);
   }
@@ -576,30 +488,25 @@ export class DetectionEngine implements Engine {
     }
   }
 
-  private windowKey(window: number, rule: CompiledRule): EpisodeKey {
+  private windowKey(window: number, rules: readonly CompiledRule[] = this.rules): EpisodeKey {
     const slot = this.windows.source[window]!;
+    const key = this.windows.key[window]!;
     return {
       timeline: this.timelines.at(this.sources.timeline[slot]!).name,
       source: this.words.format(this.sources.kind[slot]!, this.sources.words, slot * 4),
-      detector: rule.id,
-      part: this.windows.key[window]! & 0xffff,
+      detector: rules[key >>> 16]!.id,
+      part: key & 0xffff,
     };
   }
 
   private durableWindow(window: number): DurableWindow {
-    const rule = this.rules[this.windows.key[window]! >>> 16]!;
+    const { version } = this.rules[this.windows.key[window]! >>> 16]!.rule.detector;
+    const clock = this.sources.clock[this.windows.source[window]!]!;
     const sightings: DurableWindow['sightings'] = [];
     this.windows.forEach(window, Number.NEGATIVE_INFINITY, (time, value, target, targetKind, node, count) => {
-      const text =
-        targetKind === TARGET_IPV4
-          ? formatIpv4(target)
-          : targetKind === TARGET_IPV6
-            ? formatIpv6(this.addresses.bytes, target * 16)
-            : '';
-      sightings.push([time, value, count, text, this.nodeNames[node]!]);
+      sightings.push([time, value, count, targetText(this.addresses, targetKind, target), this.nodeNames[node]!]);
     });
-    const clock = this.sources.clock[this.windows.source[window]!]!;
-    return { kind: 'window', ...this.windowKey(window, rule), version: rule.rule.detector.version, clock, sightings };
+    return { kind: 'window', ...this.windowKey(window), version, clock, sightings };
   }
 
   /** The reason when the entry cannot be taken up, else null. */
@@ -615,43 +522,15 @@ export class DetectionEngine implements Engine {
     this.current = slot;
     const window = this.windowOf(slot, ((index << 16) | entry.part) >>> 0);
     if (entry.kind === 'episode') {
-      this.adopt(
-        Episode.restored(entry, rule.rule, window, (name) => this.nodeIndex(name)),
-        rule,
-      );
+      this.episodes.add(Episode.restored(entry, rule, window, (name) => this.nodeIndex(name)));
     } else {
-      for (const [time, value, count, target, node] of entry.sightings)
-        this.restoreSighting(rule, window, time, value, count, target, node);
+      for (const [time, value, count, text, node] of entry.sightings) {
+        const { target, kind } = holdTarget(this.addresses, text);
+        this.windows.add(window, rule.shape, time, value, target, kind, this.nodeIndex(node), count);
+      }
     }
     this.current = NONE;
     return null;
-  }
-
-  private restoreSighting(
-    rule: CompiledRule,
-    window: number,
-    time: number,
-    value: number,
-    count: number,
-    target: string,
-    node: string,
-  ): void {
-    const words = new SourceWords(128);
-    let number = 0;
-    let kind = TARGET_NONE;
-    if (target !== '' && words.parse(target)) {
-      if (words.kind === ADDRESS_IPV4) {
-        kind = TARGET_IPV4;
-        number = words.words[0]!;
-      } else {
-        const bytes = new Uint8Array(16);
-        const view = new DataView(bytes.buffer);
-        for (let i = 0; i < 4; i++) view.setUint32(i * 4, words.words[i]!);
-        kind = TARGET_IPV6;
-        number = this.addresses.hold(bytes, 0);
-      }
-    }
-    this.windows.add(window, rule.shape, time, value, number, kind, this.nodeIndex(node), count);
   }
 
   private finishRestore(): void {
@@ -661,21 +540,4 @@ export class DetectionEngine implements Engine {
     }
     this.restoredClocks.clear();
   }
-}
-
-/** A number that tells IPv6 targets apart, outside the range of IPv4 addresses. */
-function ipv6Key(bytes: Uint8Array, offset: number): number {
-  let high = 0x811c9dc5;
-  let low = 0x2b2ae3d1;
-  for (let i = 0; i < 16; i++) {
-    high = Math.imul(high ^ bytes[offset + i]!, 0x01000193);
-    low = Math.imul(low ^ bytes[offset + i]!, 0x85ebca6b);
-  }
-  return ((high >>> 12) + 1) * 0x1_0000_0000 + (low >>> 0);
-}
-
-function compareKeys(a: EpisodeKey, b: EpisodeKey): number {
-  if (a.detector !== b.detector) return a.detector < b.detector ? -1 : 1;
-  if (a.source !== b.source) return a.source < b.source ? -1 : 1;
-  return a.part - b.part;
 }

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { DetectionRule } from '../configuration/rules.js';
+import type { CompiledRule } from './compiled-rule.js';
 import type { EpisodeEvidence } from './evidence.js';
 import { NODES_MAX, SAMPLE_MAX, TARGETS_MAX, VALUES_MAX } from './evidence.js';
 import { PacketMeter, ValueMeter } from './peak-meter.js';
@@ -89,15 +90,20 @@ export class Episode {
 
   constructor(
     readonly key: EpisodeKey,
-    public rule: DetectionRule,
+    public compiled: CompiledRule,
     readonly crossed: number,
     /** Its window in the window store. */
-    public window: number,
+    readonly window: number,
   ) {
     this.lastFull = crossed;
-    const distinct = rule.detector.measure === 'distinct';
-    this.packetMeter = distinct ? null : new PacketMeter(rule.windowMicros);
-    this.valueMeter = distinct ? new ValueMeter(rule.windowMicros, VALUES_MAX) : null;
+    const { windowMicros, detector } = compiled.rule;
+    const distinct = detector.measure === 'distinct';
+    this.packetMeter = distinct ? null : new PacketMeter(windowMicros);
+    this.valueMeter = distinct ? new ValueMeter(windowMicros, VALUES_MAX) : null;
+  }
+
+  get rule(): DetectionRule {
+    return this.compiled.rule;
   }
 
   /** When it has been quiet for a whole window. */
@@ -228,12 +234,12 @@ export class Episode {
   /** The episode of a snapshot. */
   static restored(
     snapshot: EpisodeSnapshot,
-    rule: DetectionRule,
+    compiled: CompiledRule,
     window: number,
     nodeIndex: (name: string) => number,
   ): Episode {
     const { timeline, source, detector, part } = snapshot;
-    const episode = new Episode({ timeline, source, detector, part }, rule, snapshot.crossed, window);
+    const episode = new Episode({ timeline, source, detector, part }, compiled, snapshot.crossed, window);
     episode.firstSeen = snapshot.firstSeen;
     episode.lastSeen = snapshot.lastSeen;
     episode.lastFull = snapshot.lastFull;

@@ -1,0 +1,108 @@
+/** The open episodes of an engine, and what has come of them since it was last taken: alerts and changelog. */
+import type { AlertAction, AlertDocument } from '../../schemas/alert.js';
+import { alertDocument, type CloseReason } from './alert-document.js';
+import { episodeEntryKey } from './changelog.js';
+import type { ChangelogEntry } from './engine.js';
+import type { Episode, EpisodeKey } from './episode.js';
+import type { WindowStore } from './window-store.js';
+
+/** What an episode is reckoned at until it is measured, at the next take. */
+const NEW_EPISODE_BYTES = 2000;
+
+export class EpisodeBook {
+  /** Memory of the episodes, roughly. */
+  bytes = 0;
+  private readonly byWindow = new Map<number, Episode>();
+  private readonly dirty = new Set<Episode>();
+  private alerts: AlertDocument[] = [];
+  private changelog = new Map<string, string | null>();
+
+  constructor(private readonly windows: WindowStore) {}
+
+  get size(): number {
+    return this.byWindow.size;
+  }
+
+  /** The open episode of a window whose `open` mark is set. */
+  of(window: number): Episode {
+    return this.byWindow.get(window)!;
+  }
+
+  all(): IterableIterator<Episode> {
+    return this.byWindow.values();
+  }
+
+  /** Takes up an episode without an event: a new one before it is emitted, or one of a snapshot. */
+  add(episode: Episode): void {
+    this.windows.open[episode.window] = 1;
+    this.byWindow.set(episode.window, episode);
+    this.bytes += NEW_EPISODE_BYTES;
+    episode.compiled.open++;
+  }
+
+  markDirty(episode: Episode): void {
+    if (episode.dirty) return;
+    episode.dirty = true;
+    this.dirty.add(episode);
+  }
+
+  /** @param time of the packet that made the event, µs */
+  emit(episode: Episode, action: AlertAction, time: number, reason: CloseReason | null): void {
+    episode.sequence++;
+    episode.nextUpdate = episode.packets * 2;
+    this.markDirty(episode);
+    this.alerts.push(alertDocument(episode, action, time, reason));
+    if (action === 'open') episode.compiled.opened++;
+    if (action === 'update') episode.compiled.updated++;
+  }
+
+  close(episode: Episode, reason: CloseReason): void {
+    this.emit(episode, 'close', reason === 'quiet' ? episode.quietAt : episode.lastSeen, reason);
+    this.dirty.delete(episode);
+    this.log(episodeEntryKey(episode.key), null);
+    this.byWindow.delete(episode.window);
+    this.windows.open[episode.window] = 0;
+    this.bytes -= NEW_EPISODE_BYTES;
+    episode.compiled.closed++;
+    episode.compiled.open--;
+  }
+
+  /** Closes the episodes chosen, in an order that does not depend on how they are kept. */
+  closeAll(chosen: (episode: Episode) => boolean, reason: (episode: Episode) => CloseReason): void {
+    if (this.byWindow.size === 0) return;
+    const due = [...this.byWindow.values()].filter(chosen);
+    due.sort((a, b) => a.quietAt - b.quietAt || compareKeys(a.key, b.key));
+    for (const episode of due) this.close(episode, reason(episode));
+  }
+
+  /** Puts an entry into the changelog. */
+  log(key: string, value: string | null): void {
+    this.changelog.set(key, value);
+  }
+
+  takeAlerts(): AlertDocument[] {
+    const taken = this.alerts;
+    this.alerts = [];
+    return taken;
+  }
+
+  /** What has changed, with the snapshots of the episodes that did. */
+  takeChangelog(clockOf: (window: number) => number, nodeName: (node: number) => string): ChangelogEntry[] {
+    for (const episode of this.dirty) {
+      episode.dirty = false;
+      this.log(episodeEntryKey(episode.key), JSON.stringify(episode.snapshot(clockOf(episode.window), nodeName)));
+    }
+    this.dirty.clear();
+    this.bytes = 0;
+    for (const episode of this.byWindow.values()) this.bytes += episode.bytes;
+    const taken = [...this.changelog].map(([key, value]): ChangelogEntry => ({ key, value }));
+    this.changelog = new Map();
+    return taken;
+  }
+}
+
+function compareKeys(a: EpisodeKey, b: EpisodeKey): number {
+  if (a.detector !== b.detector) return a.detector < b.detector ? -1 : 1;
+  if (a.source !== b.source) return a.source < b.source ? -1 : 1;
+  return a.part - b.part;
+}

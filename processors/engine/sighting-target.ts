@@ -1,0 +1,44 @@
+/** Targets of sightings between their forms: a number and its kind in a window's cell, a key in an episode, and text. */
+import { formatIpv4, formatIpv6 } from '../../schemas/address.js';
+import { ADDRESS_IPV4 } from '../../schemas/packet-block.js';
+import type { AddressPool } from './address-pool.js';
+import type { Episode } from './episode.js';
+import { SourceWords } from './source-address.js';
+import { TARGET_IPV4, TARGET_IPV6, TARGET_NONE } from './window-store.js';
+
+/** The empty string when there is no target. */
+export function targetText(addresses: AddressPool, kind: number, target: number): string {
+  if (kind === TARGET_IPV4) return formatIpv4(target);
+  return kind === TARGET_IPV6 ? formatIpv6(addresses.bytes, target * 16) : '';
+}
+
+/** A target from its text, held in the pool when it is an IPv6 address. */
+export function holdTarget(addresses: AddressPool, text: string): { readonly target: number; readonly kind: number } {
+  const words = new SourceWords(128);
+  if (text === '' || !words.parse(text)) return { target: 0, kind: TARGET_NONE };
+  if (words.kind === ADDRESS_IPV4) return { target: words.words[0]!, kind: TARGET_IPV4 };
+  const bytes = new Uint8Array(16);
+  const view = new DataView(bytes.buffer);
+  for (let i = 0; i < 4; i++) view.setUint32(i * 4, words.words[i]!);
+  return { target: addresses.hold(bytes, 0), kind: TARGET_IPV6 };
+}
+
+export function addIpv4Target(episode: Episode, address: number): void {
+  if (episode.isNewTarget(address)) episode.addTarget(address, formatIpv4(address));
+}
+
+export function addIpv6Target(episode: Episode, bytes: Uint8Array, offset: number): void {
+  const key = ipv6Key(bytes, offset);
+  if (episode.isNewTarget(key)) episode.addTarget(key, formatIpv6(bytes, offset));
+}
+
+/** A number that tells IPv6 targets apart, outside the range of IPv4 addresses. */
+function ipv6Key(bytes: Uint8Array, offset: number): number {
+  let high = 0x811c9dc5;
+  let low = 0x2b2ae3d1;
+  for (let i = 0; i < 16; i++) {
+    high = Math.imul(high ^ bytes[offset + i]!, 0x01000193);
+    low = Math.imul(low ^ bytes[offset + i]!, 0x85ebca6b);
+  }
+  return ((high >>> 12) + 1) * 0x1_0000_0000 + (low >>> 0);
+}

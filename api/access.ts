@@ -17,15 +17,29 @@ import { type ApiSettings, isLoopbackHost } from './settings.js';
 
 export type ApiBindings = { readonly Bindings: Partial<HttpBindings> };
 
-/** Failed tokens an address may send before it has to wait, and how long one failure counts. */
+/** Wrong tokens an address may try before it has to wait, and how long they count. */
 const FAILURES_MAX = 10;
 const FAILURE_WINDOW_MS = 60_000;
 /** Addresses remembered at a time; beyond it the oldest is forgotten, so that a flood of addresses costs bounded memory. */
 const FAILING_ADDRESSES_MAX = 10_000;
 
-/** Counts failed tokens an address. An IPv6 address counts as its /64, which one host owns whole. */
+interface Failures {
+  count: number;
+  readonly since: number;
+  lastDigest: Buffer;
+}
+
+/**
+ * Counts the different wrong tokens of an address; an IPv6 address counts as its /64, which one host owns whole. The
+ * same wrong token again is no further guess: a script with an outdated token must not lock its user out.
+ */
 export class FailedTokens {
-  private readonly failures = new Map<string, { count: number; since: number }>();
+  private readonly failures = new Map<string, Failures>();
+
+  /** Addresses remembered now. */
+  get size(): number {
+    return this.failures.size;
+  }
 
   /** Seconds until the address may try again; 0 when it may now. */
   secondsToWait(address: string, now: number): number {
@@ -34,15 +48,17 @@ export class FailedTokens {
     return Math.max(0, Math.ceil((entry.since + FAILURE_WINDOW_MS - now) / 1000));
   }
 
-  add(address: string, now: number): void {
+  add(address: string, authorization: string, now: number): void {
     const key = keyOf(address);
+    const digest = digestOf(authorization);
     const entry = this.failures.get(key);
     if (entry && now - entry.since < FAILURE_WINDOW_MS) {
-      entry.count++;
+      if (!entry.lastDigest.equals(digest)) entry.count++;
+      entry.lastDigest = digest;
       return;
     }
     this.failures.delete(key);
-    this.failures.set(key, { count: 1, since: now });
+    this.failures.set(key, { count: 1, since: now, lastDigest: digest });
     if (this.failures.size > FAILING_ADDRESSES_MAX) this.failures.delete(this.failures.keys().next().value!);
   }
 }
@@ -116,7 +132,7 @@ export function guardAccess(rules: AccessRules): MiddlewareHandler<ApiBindings> 
         );
       }
       if (token === '' || !isToken(authorization, token)) {
-        failed.add(address, now());
+        failed.add(address, authorization, now());
         refuse(
           'token',
           unauthorized(
@@ -163,12 +179,15 @@ function unauthorized(code: string, detail: string): ApiProblem {
   });
 }
 
+function digestOf(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
 /** Compares hashes, which have one length whatever was sent, in constant time. */
 function isToken(authorization: string, token: string): boolean {
   const match = /^Bearer +(\S+)$/i.exec(authorization);
   if (!match) return false;
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(match[1]!), digest(token));
+  return timingSafeEqual(digestOf(match[1]!), digestOf(token));
 }
 
 /** "[::1]:5000" → "::1", "Example.org:80" → "example.org". */

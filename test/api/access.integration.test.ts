@@ -164,7 +164,9 @@ describe('wrong tokens', () => {
     remote.request('/api/alerts', { headers: { authorization: `Bearer ${token}` } }, address);
 
   test('ten a minute from an address, then it waits, also with the right one; others do not', async () => {
-    for (let attempt = 0; attempt < 10; attempt++) expect((await guess('203.0.113.1')).status).toBe(401);
+    for (let attempt = 0; attempt < 10; attempt++) {
+      expect((await guess('203.0.113.1', `guess-${attempt}`)).status).toBe(401);
+    }
     const limited = await guess('203.0.113.1', TOKEN);
     expect(limited.status).toBe(429);
     expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0);
@@ -173,8 +175,13 @@ describe('wrong tokens', () => {
     expect((await guess('203.0.113.1', TOKEN)).status).toBe(200);
   });
 
+  test('the same wrong token again and again locks nobody out', async () => {
+    for (let attempt = 0; attempt < 30; attempt++) expect((await guess('203.0.113.3')).status).toBe(401);
+    expect((await guess('203.0.113.3', TOKEN)).status).toBe(200);
+  });
+
   test('an IPv6 /64 is one address', async () => {
-    for (let attempt = 0; attempt < 10; attempt++) await guess(`2001:db8:1:2::${attempt}`);
+    for (let attempt = 0; attempt < 10; attempt++) await guess(`2001:db8:1:2::${attempt}`, `guess-${attempt}`);
     expect((await guess('2001:db8:1:2:ffff::1', TOKEN)).status).toBe(429);
     expect((await guess('2001:db8:1:3::1', TOKEN)).status).toBe(200);
   });

@@ -253,7 +253,7 @@ describe('POST /api/packets/search', () => {
   });
 
   test('bounds depth and number of expressions, before anything recurses', async () => {
-    const nest = (depth: number): string => '{"not":'.repeat(depth) + '{}' + '}'.repeat(depth);
+    const nest = (depth: number): string => `${'{"not":'.repeat(depth)}{}${'}'.repeat(depth)}`;
     for (const filter of [nest(9), nest(6000), `{"or":[${Array.from({ length: 201 }, () => '{"port":1}').join()}]}`]) {
       const { status, body } = await api.post('/api/packets/search', `{"filter":${filter}}`);
       expect(status).toBe(400);

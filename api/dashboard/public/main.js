@@ -1,18 +1,21 @@
 /** The dashboard: loads what is shown every two seconds, and wires the controls to the address and the API. */
-import { renderAlertDetail, showAlerts } from './alerts.js';
-import { ApiError, callApi, setToken, takeTokenFromAddress } from './client.js';
+
+import { createAlertActions } from './alert-dialog.js';
+import { ALERT_RULES, SEVERITIES } from './alert-rules.js';
+import { showAlerts } from './alerts.js';
+import { ApiError, callApi, hasToken, setToken, takeTokenFromAddress } from './client.js';
 import { byId, element, segments } from './elements.js';
-import { formatAge, formatInteger, formatTime } from './format.js';
+import { formatInteger, formatTime } from './format.js';
 import { renderPacketDetail, showPackets } from './packets.js';
 import { showNodes, showProtocols, showTiles, showTops } from './rankings.js';
+import { showLiveness, showNotice } from './status-line.js';
+import { askForToken } from './token-dialog.js';
 import { createTrafficChart } from './traffic-chart.js';
 import { PACKET_FILTERS, RANGES, rangeQuery, readViewState, writeViewState } from './view-state.js';
 
 const REFRESH_MS = 2_000;
 /** After failures the pause grows up to this, so that a server in trouble is left some air. */
 const RETRY_MAX_MS = 15_000;
-/** Data older than this, while the dashboard runs, is called stale. */
-const STALE_MS = 10_000;
 const PAGE = 50;
 
 takeTokenFromAddress();
@@ -28,7 +31,16 @@ let timer;
 /** @type {any} */
 let lastStats = null;
 let protocolOrder = [];
+/** What `auto` stands for. */
+let automaticRange = '1h';
+const shownRange = () => (state.range === 'auto' ? automaticRange : state.range);
 
+/** Whether the page's own reads wait for a token. */
+let readsWait = false;
+/** Whether a token was given and refused. */
+let tokenRefused = false;
+
+const alertActions = createAlertActions({ onDecided: () => refresh(), onHost: (host) => filterPackets({ host }) });
 const chart = createTrafficChart(byId('traffic-chart'), byId('traffic-legend'));
 
 // --- Loading
@@ -37,22 +49,10 @@ async function refresh() {
   clearTimeout(timer);
   const mine = ++generation;
   try {
-    const range = rangeQuery(state.range);
-    const resolved = state.status === 'all' ? {} : { resolved: state.status === 'resolved' ? 'true' : 'false' };
-    const [stats, alerts, unresolved, nodes, packets] = await Promise.all([
-      callApi('/stats', { ...range, buckets: 180, top: 10 }),
-      loadPages(
-        '/alerts',
-        'alerts',
-        { ...range, ...resolved, min_severity: state.severity, rule: state.rule },
-        alertPages,
-      ),
-      callApi('/alerts', { ...range, resolved: 'false', limit: 1 }),
-      callApi('/nodes'),
-      loadPackets(range),
-    ]);
+    const range = rangeQuery(shownRange());
+    // The packets of a rare filter may take seconds; the rest does not wait for them.
+    await Promise.all([refreshOverview(mine, range), refreshPackets(mine, range)]);
     if (mine !== generation) return;
-    show(stats, alerts, unresolved.counts, nodes.nodes, packets);
     failures = 0;
     loadedAt = Date.now();
     showNotice('');
@@ -60,13 +60,69 @@ async function refresh() {
     if (mine !== generation) return;
     if (!(error instanceof ApiError)) throw error;
     failures++;
-    if (error.status === 401) askForToken(error.message);
-    else showNotice(noticeOf(error), 'error');
+    refreshFailed(error);
   } finally {
     if (mine === generation) {
-      showLiveness();
+      showProgress();
       schedule();
     }
+  }
+}
+
+/** @param {number} mine the generation that asks @param {{ hours?: number }} range */
+async function refreshOverview(mine, range) {
+  const resolved = state.status === 'all' ? {} : { resolved: state.status === 'resolved' ? 'true' : 'false' };
+  const filter = { ...range, ...resolved, min_severity: state.severity, rule: state.rule };
+  const [stats, alerts, unresolved, { nodes }] = await Promise.all([
+    callApi('/stats', { ...range, buckets: 180, top: 10 }),
+    loadPages('/alerts', 'alerts', filter, alertPages),
+    callApi('/alerts', { ...range, resolved: 'false', limit: 1 }),
+    callApi('/nodes'),
+  ]);
+  if (mine !== generation) return;
+  lastStats = stats;
+  if (
+    state.range === 'auto' &&
+    automaticRange !== 'all' &&
+    loadedAt === 0 &&
+    stats.series.length === 0 &&
+    stats.data_from
+  ) {
+    automaticRange = 'all';
+    showControls();
+    refresh();
+    return;
+  }
+  showOverview(stats, unresolved.counts, nodes);
+  showAlertList(alerts);
+}
+
+/** @param {number} mine the generation that asks @param {{ hours?: number }} range */
+async function refreshPackets(mine, range) {
+  const packets = await loadPackets(range);
+  if (mine === generation) showPacketList(packets);
+}
+
+/** @param {ApiError} error */
+function refreshFailed(error) {
+  if (error.code === 'INVALID_TOKEN' && hasToken()) {
+    // Mistyped, or the server has a new one. Reads on this machine may need none at all.
+    setToken('');
+    tokenRefused = true;
+    refresh();
+  } else if (error.status === 401) {
+    readsWait = true;
+    askForToken(
+      tokenRefused ? 'The token was refused. Check it and try again.' : error.message,
+      () => {
+        readsWait = false;
+        refresh();
+      },
+      () => showNotice('Nothing can be shown without the token. Reload to be asked again.'),
+    );
+  } else {
+    const kept = loadedAt === 0 ? '' : ` What you see is from ${formatTime(new Date(loadedAt).toISOString())}.`;
+    showNotice(`${error.message}${kept} Trying again by itself.`);
   }
 }
 
@@ -98,23 +154,18 @@ async function loadPackets(range) {
 
 function schedule() {
   clearTimeout(timer);
-  if (paused || document.hidden) return;
+  // While the token is asked for, asking again would only be refused again.
+  if (paused || document.hidden || readsWait) return;
   timer = setTimeout(
     refresh,
     failures === 0 ? REFRESH_MS : Math.min(RETRY_MAX_MS, REFRESH_MS * 2 ** Math.min(failures, 4)),
   );
 }
 
-/** @param {ApiError} error */
-function noticeOf(error) {
-  const kept = loadedAt === 0 ? '' : ` What you see is from ${formatTime(new Date(loadedAt).toISOString())}.`;
-  return `${error.message}${kept} Trying again by itself.`;
-}
-
 // --- Showing
 
-function show(stats, alerts, unresolved, nodes, packets) {
-  lastStats = stats;
+/** @param {any} stats @param {any} unresolved counts of the alerts that are not resolved @param {readonly any[]} nodes */
+function showOverview(stats, unresolved, nodes) {
   protocolOrder = stats.protocols.map(({ protocol }) => protocol);
   showTiles(stats, unresolved, nodes);
   showTraffic();
@@ -125,40 +176,47 @@ function show(stats, alerts, unresolved, nodes, packets) {
     (port, protocol) => filterPackets({ port: String(port), protocol }),
   );
   showNodes(nodes);
-
-  showAlerts(alerts.items, {
-    onOpen: openAlert,
-    onHost: (host) => filterPackets({ host }),
-    onResolve: (id) => decide('resolve', id, ''),
-  });
-  const shownCount =
-    {
-      unresolved: alerts.counts.unresolved,
-      resolved: alerts.counts.resolved,
-      all: alerts.counts.unresolved + alerts.counts.resolved,
-    }[state.status] ?? 0;
-  byId('alerts-subtitle').textContent =
-    `${formatInteger(shownCount)}${shownCount >= 10_000 ? '+' : ''} ${state.status === 'all' ? '' : `${state.status} `}${rangeWords()}`;
-  showEmpty('alerts-empty', alerts.items.length === 0, emptyAlerts());
-  byId('alerts-more').hidden = alerts.next === null;
-
-  const selection = getSelection();
-  const selecting = selection && !selection.isCollapsed && byId('packet-rows').contains(selection.anchorNode);
-  if (!selecting) {
-    showPackets(packets.items, { onHost: (host) => filterPackets({ host }), onOpen: openPacket });
-    const filtered = PACKET_FILTERS.some((name) => state[name] !== '');
-    byId('packets-subtitle').textContent =
-      `newest ${formatInteger(packets.items.length)} ${filtered ? 'that match ' : ''}${rangeWords()}`;
-    showEmpty(
-      'packets-empty',
-      packets.items.length === 0 && packets.problem === '',
-      filtered ? 'No packets match the filter in this range.' : emptyTraffic(),
-    );
-    byId('packets-more').hidden = packets.next === null;
-  }
-  byId('packet-problem').hidden = packets.problem === '';
-  byId('packet-problem').textContent = packets.problem;
   document.title = unresolved.unresolved > 0 ? `(${unresolved.unresolved}) nta` : 'nta';
+}
+
+/** @param {any} list */
+function showAlertList({ items, next, counts }) {
+  showAlerts(items, {
+    onOpen: alertActions.open,
+    onHost: (host) => filterPackets({ host }),
+    onResolve: (id) => alertActions.decide('resolve', id, ''),
+  });
+  for (const { rule_id: rule, rule_name: name } of items) offerRule(rule, name);
+  const all = counts.unresolved + counts.resolved;
+  const count = { unresolved: counts.unresolved, resolved: counts.resolved, all }[state.status] ?? 0;
+  byId('alerts-subtitle').textContent =
+    `${formatInteger(count)}${count >= 10_000 ? '+' : ''} ${state.status === 'all' ? '' : `${state.status} `}${rangeWords()}`;
+  showEmpty('alerts-empty', items.length === 0, emptyAlerts());
+  byId('alerts-more').hidden = next === null;
+}
+
+/** Detections that are not built in are offered once one of their alerts was seen. @param {string} rule @param {string} name */
+function offerRule(rule, name) {
+  const select = /** @type {HTMLSelectElement} */ (byId('alert-rule'));
+  if ([...select.options].some(({ value }) => value === rule)) return;
+  select.append(element('option', { value: rule }, name));
+  if (state.rule === rule) select.value = rule;
+}
+
+/** @param {any} list */
+function showPacketList({ items, next, problem }) {
+  byId('packet-problem').hidden = problem === '';
+  byId('packet-problem').textContent = problem;
+  const selection = getSelection();
+  // Rows that somebody is about to copy stay.
+  if (selection && !selection.isCollapsed && byId('packet-rows').contains(selection.anchorNode)) return;
+  showPackets(items, { onHost: (host) => filterPackets({ host }), onOpen: openPacket });
+  const filtered = PACKET_FILTERS.some((name) => state[name] !== '');
+  byId('packets-subtitle').textContent =
+    `newest ${formatInteger(items.length)} ${filtered ? 'that match ' : ''}${rangeWords()}`;
+  const empty = filtered ? 'No packets match the filter in this range.' : emptyTraffic();
+  showEmpty('packets-empty', items.length === 0 && problem === '', empty);
+  byId('packets-more').hidden = next === null;
 }
 
 function showTraffic() {
@@ -173,12 +231,14 @@ function showTraffic() {
       : `mean ${state.unit === 'bits' ? 'bit/s' : 'packets/s'} of each ${width}, by protocol`;
 }
 
+const showProgress = () => showLiveness({ failures, loadedAt, paused });
+
 const rangeWords = () =>
-  state.range === 'all' ? 'in all data' : `in the last ${RANGES.find(({ value }) => value === state.range)?.label}`;
+  shownRange() === 'all' ? 'in all data' : `in the last ${RANGES.find(({ value }) => value === shownRange())?.label}`;
 
 function emptyTraffic() {
   if (!lastStats?.data_from) return 'No traffic has been stored yet.';
-  return state.range === 'all'
+  return shownRange() === 'all'
     ? 'No traffic.'
     : `No traffic in this range; there is some from ${formatTime(lastStats.data_from)} to ${formatTime(lastStats.data_to)}. Choose “All data”.`;
 }
@@ -192,96 +252,6 @@ function emptyAlerts() {
 function showEmpty(id, isEmpty, text) {
   byId(id).hidden = !isEmpty;
   byId(id).textContent = text;
-}
-
-/** @param {string} text @param {string} [kind] */
-function showNotice(text, kind = 'error') {
-  const notice = byId('notice');
-  notice.hidden = text === '';
-  notice.dataset.kind = kind;
-  if (notice.textContent !== text) notice.textContent = text;
-}
-
-function showLiveness() {
-  const age = Date.now() - loadedAt;
-  const live = byId('live');
-  const [name, text] =
-    failures > 0
-      ? ['away', loadedAt === 0 ? 'No data yet' : `No answer for ${formatAge(age)}`]
-      : loadedAt === 0
-        ? ['waiting', 'Connecting…']
-        : paused
-          ? ['paused', `Paused at ${formatTime(new Date(loadedAt).toISOString())}`]
-          : age > STALE_MS
-            ? ['stale', `Stale: ${formatAge(age)} old`]
-            : ['live', 'Live'];
-  live.dataset.state = name;
-  // Only a change is announced by a screen reader.
-  if (byId('live-text').textContent !== text) byId('live-text').textContent = text;
-}
-
-// --- Alerts
-
-/** @param {string} id */
-async function openAlert(id) {
-  const dialog = /** @type {HTMLDialogElement} */ (byId('alert-dialog'));
-  try {
-    renderInto(dialog, await callApi(`/alerts/${encodeURIComponent(id)}`));
-    if (!dialog.open) dialog.showModal();
-  } catch (error) {
-    report(error);
-  }
-}
-
-/** @param {HTMLDialogElement} dialog @param {any} alert */
-function renderInto(dialog, alert) {
-  dialog.replaceChildren(
-    renderAlertDetail(alert, {
-      onClose: () => dialog.close(),
-      onHost: (host) => {
-        dialog.close();
-        filterPackets({ host });
-      },
-      onDecide: async (action, note) => {
-        const decided = await decide(action, alert.id, note);
-        if (decided) renderInto(dialog, decided);
-      },
-    }),
-  );
-}
-
-/**
- * @param {'resolve' | 'reopen'} action
- * @param {string} id
- * @param {string} note
- */
-async function decide(action, id, note) {
-  try {
-    const alert = await callApi(
-      `/alerts/${encodeURIComponent(id)}/${action}`,
-      {},
-      { method: 'POST', body: { by: 'dashboard', ...(note.trim() === '' ? {} : { note }) } },
-    );
-    refresh();
-    return alert;
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 401)
-      askForToken(error.message, () => decide(action, id, note).then(() => reopenDetail(id)));
-    else report(error);
-    return null;
-  }
-}
-
-/** The dialog still shows the alert as it was before the token was asked for. @param {string} id */
-function reopenDetail(id) {
-  if (/** @type {HTMLDialogElement} */ (byId('alert-dialog')).open) openAlert(id);
-}
-
-/** @param {unknown} error */
-function report(error) {
-  if (!(error instanceof ApiError)) throw error;
-  if (error.status === 401) askForToken(error.message);
-  else showNotice(error.message);
 }
 
 // --- Packets
@@ -309,31 +279,6 @@ function showFilter() {
     form.elements.namedItem(name).value = state[name] ?? '';
 }
 
-// --- The token
-
-let afterToken = () => {};
-
-/** @param {string} reason @param {() => void} [then] what to try again with the token */
-function askForToken(reason, then = refresh) {
-  const dialog = /** @type {HTMLDialogElement} */ (byId('token-dialog'));
-  afterToken = then;
-  byId('token-reason').textContent = reason;
-  if (!dialog.open) dialog.showModal();
-  byId('token').focus();
-}
-
-byId('token-form').addEventListener('submit', () => {
-  const input = /** @type {HTMLInputElement} */ (byId('token'));
-  setToken(input.value.trim());
-  input.value = '';
-  afterToken();
-});
-byId('token-cancel').addEventListener('click', () => {
-  setToken('');
-  /** @type {HTMLDialogElement} */ (byId('token-dialog')).close();
-  showNotice('Without the token this cannot be done. Reload to be asked again.');
-});
-
 // --- Controls
 
 /** @param {Partial<Record<string, string>>} change */
@@ -351,14 +296,15 @@ function showControls() {
     ['unit', 'unit'],
     ['alert-status', 'status'],
   ]) {
-    for (const input of byId(id).querySelectorAll('input')) input.checked = input.value === state[name];
+    const value = name === 'range' ? shownRange() : state[name];
+    for (const input of byId(id).querySelectorAll('input')) input.checked = input.value === value;
   }
   /** @type {HTMLSelectElement} */ (byId('alert-severity')).value = state.severity ?? '';
   /** @type {HTMLSelectElement} */ (byId('alert-rule')).value = state.rule ?? '';
   showFilter();
 }
 
-segments(byId('range'), RANGES, state.range, (range) => changeState({ range }));
+segments(byId('range'), RANGES, shownRange(), (range) => changeState({ range }));
 segments(
   byId('unit'),
   [
@@ -382,23 +328,11 @@ segments(
   state.status,
   (status) => changeState({ status }),
 );
-for (const [value, label] of [
-  ['', 'all'],
-  ['2', 'low and above'],
-  ['3', 'medium and above'],
-  ['4', 'high and above'],
-  ['5', 'critical'],
-]) {
-  byId('alert-severity').append(element('option', { value }, label));
-}
-for (const [value, label] of [
-  ['', 'all'],
-  ['port-scan', 'Port scan'],
-  ['syn-flood', 'SYN flood'],
-  ['brute-force', 'Brute force'],
-  ['arp-spoofing', 'ARP spoofing'],
-]) {
-  byId('alert-rule').append(element('option', { value }, label));
+for (const [id, choices] of /** @type {const} */ ([
+  ['alert-severity', SEVERITIES],
+  ['alert-rule', ALERT_RULES],
+])) {
+  byId(id).append(...choices.map(({ value, label }) => element('option', { value }, label)));
 }
 byId('alert-severity').addEventListener('change', (event) =>
   changeState({ severity: /** @type {HTMLSelectElement} */ (event.target).value }),
@@ -429,7 +363,7 @@ byId('pause').addEventListener('click', () => {
   byId('pause').setAttribute('aria-pressed', String(paused));
   byId('pause').textContent = paused ? 'Resume' : 'Pause';
   clearTimeout(timer);
-  showLiveness();
+  showProgress();
   if (!paused) refresh();
 });
 for (const dialog of document.querySelectorAll('dialog')) {
@@ -446,7 +380,7 @@ window.addEventListener('popstate', () => {
   showControls();
   refresh();
 });
-setInterval(showLiveness, 1000);
+setInterval(showProgress, 1000);
 
 byId('zone').textContent = `Times in ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
 showControls();

@@ -10,7 +10,8 @@ export const RANGES = [
 
 export const PACKET_FILTERS = ['host', 'protocol', 'port', 'tcp_flags', 'capture_node'];
 
-const DEFAULTS = { range: '1h', unit: 'packets', status: 'unresolved', severity: '', rule: '' };
+/** `auto` is the last hour, or all data when that hour has none (a replayed capture of long ago). */
+const DEFAULTS = { range: 'auto', unit: 'packets', status: 'unresolved', severity: '', rule: '' };
 
 /** @returns {Record<string, string>} */
 export function readViewState() {

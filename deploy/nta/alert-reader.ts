@@ -1,8 +1,12 @@
 /** Reads the alert documents that a run added to the topic `alerts`, as a SIEM would: committed ones only. */
 import { randomUUID } from 'node:crypto';
-import type { Admin, Consumer, Kafka } from 'kafkajs';
+import type { Admin, Batch, Kafka } from 'kafkajs';
+import { Failure } from '../../runtime/failure.js';
 import type { AlertDocument } from '../../schemas/alert.js';
 import { topicName } from '../../schemas/topics.js';
+
+/** How long all records of a run may take to become readable, milliseconds. */
+const READ_TIMEOUT_MS = 30_000;
 
 export type TopicPositions = ReadonlyMap<number, number>;
 
@@ -12,63 +16,63 @@ export async function alertPositions(admin: Admin, topicPrefix: string): Promise
   return new Map(offsets.map(({ partition, high }) => [partition, Number(high)]));
 }
 
-/** All documents between two positions, in order of partition and offset. */
+/**
+ * The next `count` documents after a position, in order of partition and offset. The count, not an end offset, says when
+ * all are there: a transaction's last record is a marker that no consumer sees, and what is committed becomes readable a
+ * little after the commit was answered.
+ *
+ * @throws Failure `ALERTS_MISSING` when they have not become readable in time.
+ */
 export async function readAlerts(
   kafka: Kafka,
   topicPrefix: string,
   from: TopicPositions,
-  to: TopicPositions,
+  count: number,
 ): Promise<AlertDocument[]> {
-  const wanted = new Map([...to].filter(([partition, end]) => end > (from.get(partition) ?? 0)));
-  if (wanted.size === 0) return [];
+  if (count === 0) return [];
   const topic = topicName('alerts', topicPrefix);
   const groupId = `${topicPrefix}nta-run-${randomUUID()}`;
   const consumer = kafka.consumer({ groupId, readUncommitted: false, maxWaitTimeInMs: 100 });
-  const found: { partition: number; offset: number; document: AlertDocument }[] = [];
+  const found = new Map<string, { partition: number; offset: number; document: AlertDocument }>();
   try {
     await consumer.connect();
     await consumer.subscribe({ topic, fromBeginning: true });
-    const complete = untilRead(consumer, wanted);
-    await consumer.run({
-      autoCommit: false,
-      eachBatch: async ({ batch }) => {
-        const end = wanted.get(batch.partition) ?? 0;
-        for (const { offset, value } of batch.messages) {
-          if (value && Number(offset) >= (from.get(batch.partition) ?? 0) && Number(offset) < end) {
-            found.push({
-              partition: batch.partition,
-              offset: Number(offset),
-              document: JSON.parse(value.toString()) as AlertDocument,
-            });
-          }
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(missing(count, found.size)), READ_TIMEOUT_MS);
+      consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
+      const take = ({ partition, messages }: Batch): void => {
+        for (const { offset, value } of messages) {
+          if (value === null || Number(offset) < (from.get(partition) ?? 0)) continue;
+          const document = JSON.parse(value.toString()) as AlertDocument;
+          found.set(`${partition}:${offset}`, { partition, offset: Number(offset), document });
         }
-      },
+        if (found.size < count) return;
+        clearTimeout(timer);
+        resolve();
+      };
+      consumer.run({ autoCommit: false, eachBatch: async ({ batch }) => take(batch) }).then(() => {
+        for (const [partition, offset] of from) consumer.seek({ topic, partition, offset: String(offset) });
+      }, reject);
     });
-    for (const partition of wanted.keys())
-      consumer.seek({ topic, partition, offset: String(from.get(partition) ?? 0) });
-    await complete;
   } finally {
     await consumer.disconnect();
-    const admin = kafka.admin();
-    await admin.connect();
-    await admin.deleteGroups([groupId]).catch(() => undefined);
-    await admin.disconnect();
+    await deleteGroup(kafka, groupId);
   }
-  found.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
-  return found.map(({ document }) => document);
+  const ordered = [...found.values()].sort((a, b) => a.partition - b.partition || a.offset - b.offset);
+  return ordered.map(({ document }) => document);
 }
 
-/**
- * Resolves when every wanted partition was read to its end. The last record of a transactional topic is a control
- * record that no handler sees, so progress is taken from the instrumentation event, which counts those too.
- */
-function untilRead(consumer: Consumer, wanted: ReadonlyMap<number, number>): Promise<void> {
-  const open = new Set(wanted.keys());
-  return new Promise((resolve, reject) => {
-    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
-      if (Number(payload.lastOffset) + 1 >= (wanted.get(payload.partition) ?? 0)) open.delete(payload.partition);
-      if (open.size === 0) resolve();
-    });
-    consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
-  });
+function missing(count: number, found: number): Failure {
+  return new Failure(
+    'ALERTS_MISSING',
+    `only ${found} of the run's ${count} alert records became readable in ${READ_TIMEOUT_MS / 1000} s; \`kafka-topics.sh --describe\` shows whether a partition of alerts has no leader`,
+  );
+}
+
+/** The group was for one reading only. */
+async function deleteGroup(kafka: Kafka, groupId: string): Promise<void> {
+  const admin = kafka.admin();
+  await admin.connect();
+  await admin.deleteGroups([groupId]).catch(() => undefined);
+  await admin.disconnect();
 }

@@ -17,6 +17,8 @@ export interface LedgerSnapshot {
   /** Per partition of `packets`, the offset after the newest record. */
   readonly end: readonly number[];
   readonly processed: StagePosition;
+  /** Alert records that the processors have published. */
+  readonly alertEvents: number;
   readonly stored: StagePosition;
 }
 
@@ -44,21 +46,27 @@ export class Ledger {
     const offsets = await this.admin.fetchTopicOffsets(topic);
     const end = offsets.sort((a, b) => a.partition - b.partition).map(({ high }) => Number(high));
     const [processed, stored] = await Promise.all([this.processed(topic, end.length), this.stored(topic, end.length)]);
-    return { end, processed, stored };
+    return { end, processed: processed.position, alertEvents: processed.alertEvents, stored };
   }
 
-  private async processed(topic: string, partitions: number): Promise<StagePosition> {
+  private async processed(
+    topic: string,
+    partitions: number,
+  ): Promise<{ readonly position: StagePosition; readonly alertEvents: number }> {
     const nextOffset = new Array<number>(partitions).fill(-1);
     let packets = 0;
     const groups = await this.admin.fetchOffsets({
       groupId: groupName('processors', this.topicPrefix),
       topics: [topic],
     });
+    let alertEvents = 0;
     for (const { partition, offset, metadata } of groups.flatMap((group) => group.partitions)) {
+      const counts = readCounts(metadata);
       nextOffset[partition] = Number(offset);
-      packets += packetsOf(metadata);
+      packets += counts.packets ?? 0;
+      alertEvents += counts.alert_events ?? 0;
     }
-    return { nextOffset, packets };
+    return { position: { nextOffset, packets }, alertEvents };
   }
 
   private async stored(topic: string, partitions: number): Promise<StagePosition> {
@@ -76,13 +84,13 @@ export class Ledger {
   }
 }
 
-/** Commit metadata is `{"packets": n, …}`; anything else counts nothing. */
-function packetsOf(metadata: string | null): number {
-  if (metadata === null || metadata === '') return 0;
+/** Commit metadata is `{"packets": n, "alert_events": n, …}`; anything else counts nothing. */
+function readCounts(metadata: string | null): { packets?: number; alert_events?: number } {
+  if (metadata === null || metadata === '') return {};
   try {
-    return Number((JSON.parse(metadata) as { packets?: number }).packets ?? 0);
+    return JSON.parse(metadata) as { packets?: number; alert_events?: number };
   } catch {
-    return 0;
+    return {};
   }
 }
 

@@ -64,9 +64,8 @@ export async function replayOnce({ settings, log, say, launchCapture, interrupte
       );
     }
     const after = await settle();
-    const alerts = latestEvents(
-      await readAlerts(kafka, settings.topicPrefix, alertsBefore, await alertPositions(admin, settings.topicPrefix)),
-    );
+    const published = after.alertEvents - before.alertEvents;
+    const alerts = latestEvents(await readAlerts(kafka, settings.topicPrefix, alertsBefore, published));
     const summary = summarize(balance, before, after, alerts);
     if (settings.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
     else printSummary(summary, say);

@@ -22,6 +22,8 @@ export interface Commit {
   readonly nextOffset: number;
   /** Packets of the partition processed since its first record. */
   readonly packets: number;
+  /** Alert records published for the partition since its first record, those of this commit included. */
+  readonly alertEvents: number;
   /** Where a recovery begins to read input. */
   readonly replayFrom: number;
   /** Where a recovery begins to read the changelog; null when this commit's own first changelog record is that. */
@@ -31,9 +33,10 @@ export interface Commit {
   readonly deadLetters: readonly Message[];
 }
 
-/** The metadata of an offset commit, JSON; `packets` is part of the contract of the topic `packets`. */
+/** The metadata of an offset commit, JSON; `packets` and `alert_events` are part of the contract of the topic `packets`. */
 export interface CommitMetadata {
   readonly packets: number;
+  readonly alert_events: number;
   readonly replay_from: number;
   readonly changelog_from: number;
 }
@@ -100,6 +103,7 @@ export class PartitionPublisher {
         }
         const metadata: CommitMetadata = {
           packets: commit.packets,
+          alert_events: commit.alertEvents,
           replay_from: commit.replayFrom,
           changelog_from: commit.changelogFrom ?? changelogOffset ?? 0,
         };
@@ -156,8 +160,12 @@ export function readCommitMetadata(text: string | null): CommitMetadata | null {
   if (text === null || text === '') return null;
   try {
     const value = JSON.parse(text) as Partial<CommitMetadata>;
-    const { packets, replay_from, changelog_from } = value;
-    if ([packets, replay_from, changelog_from].every((number) => Number.isSafeInteger(number) && number! >= 0)) {
+    const { packets, alert_events, replay_from, changelog_from } = value;
+    if (
+      [packets, alert_events, replay_from, changelog_from].every(
+        (number) => Number.isSafeInteger(number) && number! >= 0,
+      )
+    ) {
       return value as CommitMetadata;
     }
   } catch {

@@ -74,6 +74,8 @@ export class PartitionWorker {
   /** Where the last owner's commit stands. */
   private startOffset = 0;
   private committedOffset = -1;
+  /** Alert records published for this partition; a commit that fails ends the worker, so it never counts one twice. */
+  private alertEvents = 0;
   private takenEvents = 0;
   private lateBefore = 0;
   private evictedBefore = 0;
@@ -119,6 +121,7 @@ export class PartitionWorker {
     let packets = 0;
     if (committed.offset >= 0 && metadata !== null) {
       packets = metadata.packets;
+      this.alertEvents = metadata.alert_events;
       replayFrom = metadata.replay_from;
       this.startOffset = committed.offset;
       this.nextChangelog = Math.max(metadata.changelog_from, changelog.low);
@@ -293,9 +296,11 @@ export class PartitionWorker {
     const { alerts, changelog } = this.engine.take();
     const nextOffset = this.nextInput;
     const entries = this.changelog.append(changelog, this.commitStartedAt);
+    this.alertEvents += alerts.length;
     const commit = publisher.commit({
       nextOffset,
       packets: this.input!.packets,
+      alertEvents: this.alertEvents,
       replayFrom: Math.min(this.replay!.replayFrom(), nextOffset),
       changelogFrom: entries.isSnapshot ? null : this.changelog.from,
       alerts: alerts.map((alert) => ({ key: alert.source.address, value: JSON.stringify(alert), partition })),

@@ -8,6 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka, KafkaMessage } from 'kafkajs';
 import type pg from 'pg';
+import { messageOf } from '../runtime/failure.js';
 import type { Logger } from '../runtime/log.js';
 import { groupName, topicName } from '../schemas/topics.js';
 import { AlertedSources } from './alerted-sources.js';
@@ -22,8 +23,8 @@ import { TopicReader } from './topic-reader.js';
 
 /** Of one answer of Kafka; some 200,000 packets. */
 const FETCH_BYTES = 4 << 20;
-/** Partitions of the present and the next interval are looked after this often. */
-const AHEAD_INTERVAL_MS = 60_000;
+/** Partitions of the present and the next interval are looked after this often, and the indexes that need it. */
+const UPKEEP_INTERVAL_MS = 15_000;
 const WRITERS = 2;
 /**
  * With `--store alerts` a record is looked at this long after it was published: by then the processors have seen the same
@@ -39,14 +40,15 @@ export class PacketSink {
   private readonly store: StorePolicy;
   private readonly alerted: AlertedSources;
   private timer: NodeJS.Timeout | undefined;
+  private upkeepDone: Promise<void> = Promise.resolve();
 
   constructor(
     settings: SinkSettings & { readonly topicPrefix: string },
     kafka: Kafka,
-    pool: pg.Pool,
+    private readonly pool: pg.Pool,
     private readonly availability: Availability,
     private readonly metrics: SinkMetrics,
-    log: Logger,
+    private readonly log: Logger,
   ) {
     const topic = topicName('packets', settings.topicPrefix);
     this.store = parseStorePolicy(settings.store);
@@ -95,14 +97,24 @@ export class PacketSink {
 
   async start(): Promise<void> {
     await this.availability.persist(() => this.keeper.ensureAhead());
-    this.timer = setInterval(() => {
-      this.availability.persist(() => this.keeper.ensureAhead()).catch(() => undefined);
-    }, AHEAD_INTERVAL_MS);
+    this.timer = setInterval(() => this.upkeep(), UPKEEP_INTERVAL_MS);
     await this.reader.start();
+  }
+
+  /** What it leaves undone while Postgres is away is done the next time. */
+  private upkeep(): void {
+    this.upkeepDone = this.upkeepDone
+      .then(() => this.keeper.ensureAhead())
+      .then(() => this.pool.query('SELECT summarize_packets()'))
+      .then(
+        () => undefined,
+        (error: unknown) => this.log.debug({ cause: messageOf(error) }, 'upkeep of the tables failed'),
+      );
   }
 
   async stop(): Promise<void> {
     clearInterval(this.timer);
+    await this.upkeepDone;
     await this.reader.stop();
     await this.deadLetters.close();
   }

@@ -31,6 +31,7 @@ interface Parent {
   readonly floor: (micros: number) => number;
   readonly next: (startMicros: number) => number;
   ranges: Range[] | null;
+  readAt: number;
   /** Starts whose partition cannot be made, because the default partition has rows there. */
   readonly refused: Set<number>;
 }
@@ -60,6 +61,7 @@ export class PartitionKeeper {
       floor: floorMonth,
       next: nextMonth,
       ranges: null,
+      readAt: 0,
       refused: new Set(),
     });
     this.parents = [
@@ -68,6 +70,7 @@ export class PartitionKeeper {
         floor: (micros) => Math.floor(micros / span) * span,
         next: (start) => start + span,
         ranges: null,
+        readAt: 0,
         refused: new Set(),
       },
       byMonth('traffic_totals'),
@@ -93,12 +96,14 @@ export class PartitionKeeper {
   }
 
   private async ensureParent(parent: Parent, times: readonly number[]): Promise<void> {
-    parent.ranges ??= await this.readRanges(parent.name);
+    // Retention drops partitions behind our back, so what is known is read again each minute.
+    if (parent.ranges === null || this.now() - parent.readAt > TOUCH_INTERVAL_MS) await this.readRanges(parent);
+    const known = parent.ranges ?? [];
     const starts = new Set<number>();
     const used = new Set<Range>();
     let toDefault = false;
     for (const time of times) {
-      const range = findRange(parent.ranges, time);
+      const range = findRange(known, time);
       if (range !== null) used.add(range);
       else if (this.plausible(time) && !parent.refused.has(parent.floor(time))) starts.add(parent.floor(time));
       else toDefault = true;
@@ -106,7 +111,7 @@ export class PartitionKeeper {
     if (starts.size > 0) {
       const wanted = [...starts].sort((a, b) => b - a);
       for (const start of wanted.slice(0, NEW_PARTITIONS_MAX)) await this.create(parent, start);
-      parent.ranges = await this.readRanges(parent.name);
+      await this.readRanges(parent);
       toDefault ||= wanted.length > NEW_PARTITIONS_MAX;
     }
     const stale = [...used].filter(({ touchedAt }) => this.now() - touchedAt > TOUCH_INTERVAL_MS);
@@ -144,22 +149,15 @@ export class PartitionKeeper {
     }
   }
 
-  private async readRanges(parent: string): Promise<Range[]> {
+  private async readRanges(parent: Parent): Promise<void> {
     const { rows } = await this.pool.query<{ name: string; start: number; end: number }>(
       `SELECT partition_name::text AS name, extract(epoch FROM range_start)::double precision * 1e6 AS start,
          extract(epoch FROM range_end)::double precision * 1e6 AS "end"
        FROM partitions WHERE parent_name = $1 AND range_start > '-infinity' ORDER BY range_start DESC`,
-      [parent],
+      [parent.name],
     );
-    return rows.map((row) => ({ ...row, touchedAt: 0 }));
-  }
-
-  /** Forgets what it knows of the partitions; retention may have dropped some. */
-  forget(): void {
-    for (const parent of this.parents) {
-      parent.ranges = null;
-      parent.refused.clear();
-    }
+    parent.ranges = rows.map((row) => ({ ...row, touchedAt: 0 }));
+    parent.readAt = this.now();
   }
 }
 

@@ -25,7 +25,7 @@ BEGIN
       GRANT INSERT, UPDATE ON sink_offsets, alerts, capture_nodes, traffic_totals TO nta_writer;
       GRANT INSERT, UPDATE, DELETE ON traffic_protocols, traffic_sources, traffic_ports TO nta_writer;
       GRANT UPDATE (last_write_at) ON partitions TO nta_writer;
-      GRANT EXECUTE ON FUNCTION create_partition(name, timestamptz, timestamptz) TO nta_writer;
+      GRANT EXECUTE ON FUNCTION create_partition(name, timestamptz, timestamptz), summarize_packets() TO nta_writer;
     ELSE
       -- A person resolves an alert through the API.
       GRANT UPDATE (resolved_at, resolved_by, note) ON alerts TO nta_reader;

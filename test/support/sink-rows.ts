@@ -78,7 +78,7 @@ export class StoredRows {
    */
   async fingerprint(): Promise<unknown> {
     const packets = await this.query(
-      `SELECT count(*)::float8 AS rows, count(DISTINCT id)::float8 AS ids,
+      `SELECT count(*)::float8 AS rows, count(DISTINCT packets.id)::float8 AS ids,
          sum(hashtextextended(concat_ws('|', captured_at, tcp_sequence, ip_id, capture_node, interface, frame_length, captured_length,
            ether_type, source_port, destination_port, fragment_offset, source_mac, destination_mac, vlan, inner_vlan,
            ip_protocol, ttl, tcp_flags, icmp_type, icmp_code, arp_operation, role, failure, source, destination, details), 0)::numeric)::text AS checksum

@@ -49,6 +49,15 @@ export class Ledger {
     return { end, processed: processed.position, alertEvents: processed.alertEvents, stored };
   }
 
+  /** Which of these events of episodes the alert sink has stored, as a count. */
+  async storedAlertEvents(ids: readonly string[]): Promise<number> {
+    const { rows } = await this.pool.query<{ stored: string }>(
+      'SELECT count(*) AS stored FROM alert_events WHERE id = ANY ($1)',
+      [ids],
+    );
+    return Number(rows[0]!.stored);
+  }
+
   private async processed(
     topic: string,
     partitions: number,

@@ -65,7 +65,9 @@ export async function replayOnce({ settings, log, say, launchCapture, interrupte
     }
     const after = await settle();
     const published = after.alertEvents - before.alertEvents;
-    const alerts = latestEvents(await readAlerts(kafka, settings.topicPrefix, alertsBefore, published));
+    const events = await readAlerts(kafka, settings.topicPrefix, alertsBefore, published);
+    await waitUntilStored(ledger, events);
+    const alerts = latestEvents(events);
     const summary = summarize(balance, before, after, alerts);
     if (settings.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
     else printSummary(summary, say);
@@ -100,6 +102,21 @@ async function waitUntilCaughtUp(ledger: Ledger, isInterrupted: () => boolean): 
       throw new Failure(
         'REPLAY_STALLED',
         `${behind} made no progress for ${STALL_MS / 1000} s; the log above says why; what was published stays, the next start goes on with it`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** @throws Failure `REPLAY_STALLED` when the alert sink does not store them in time. */
+async function waitUntilStored(ledger: Ledger, events: readonly AlertDocument[]): Promise<void> {
+  const ids = [...new Set(events.map(({ event }) => event.id))];
+  const deadline = Date.now() + STALL_MS;
+  while ((await ledger.storedAlertEvents(ids)) < ids.length) {
+    if (Date.now() > deadline) {
+      throw new Failure(
+        'REPLAY_STALLED',
+        `the sink has not stored every alert after ${STALL_MS / 1000} s; the log above says why; the alerts are on the topic, the next start goes on with them`,
       );
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));

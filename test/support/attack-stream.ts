@@ -97,6 +97,43 @@ export function* spreadScan(captureNodes: number, timeline = ''): Generator<Stre
   }
 }
 
+export interface SteadyTrafficOptions {
+  readonly packetsPerSecond: number;
+  readonly seconds: number;
+  readonly packetsPerRecord: number;
+  readonly sources: number;
+  /** One packet in so many asks for a connection. */
+  readonly synEvery: number;
+  /** µs. */
+  readonly start: number;
+}
+
+/** Much ordinary traffic of one capture node, in full records; what counts is the amount. */
+export function* steadyTraffic(options: SteadyTrafficOptions): Generator<StreamRecord> {
+  const { packetsPerSecond, seconds, packetsPerRecord, sources, synEvery, start } = options;
+  const node = origin(0, '');
+  const block = new PacketBlock(packetsPerRecord);
+  const rows = Array.from({ length: packetsPerRecord }, (_, row) => row);
+  const recordMicros = (packetsPerRecord * SECOND) / packetsPerSecond;
+  const records = Math.floor((packetsPerSecond * seconds) / packetsPerRecord);
+  for (let record = 0; record < records; record++) {
+    block.reset();
+    const time = Math.floor(start + record * recordMicros);
+    const source = 0x0a000000 + ((record * 7919) % sources);
+    for (let i = 0; i < packetsPerRecord; i++) {
+      const flags = i % synEvery === 0 ? TCP_SYN : TCP_ACK;
+      const destination = 0xc6336401 + (i % 200);
+      putPacket(block, node, { source, node: 0, time: time + i, destination, port: 443, flags, arpMac: null });
+    }
+    yield {
+      time,
+      key: formatIpv4(source),
+      value: encodePacketBatch(block, rows, 0, packetsPerRecord),
+      packets: packetsPerRecord,
+    };
+  }
+}
+
 function origin(index: number, timeline: string): PacketOrigin {
   const captureNode = `node-${String(index).padStart(2, '0')}`;
   return { captureNode, interface: 'eth0', linkType: 1, timeline, sampling: 'none', samplingRate: 1 };

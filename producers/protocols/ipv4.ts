@@ -3,7 +3,9 @@ import { decodeFailureCode } from '../../schemas/decode-failure.js';
 import { ADDRESS_IPV4, HAS_FRAGMENT, HAS_IP, HAS_IP_ID, type PacketBlock } from '../../schemas/packet-block.js';
 import { uint16, uint32 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
-import { decodeIpPayload } from './ip-protocol.js';
+import { decodeIpPayload, PROTOCOL_TCP, PROTOCOL_UDP } from './ip-protocol.js';
+import { decodeTcp } from './tcp.js';
+import { decodeUdp } from './udp.js';
 
 const VERSION_AND_LENGTH = 0;
 const TOTAL_LENGTH = 2;
@@ -60,5 +62,8 @@ export function decodeIpv4(
   }
   if (end - offset < headerLength) return truncated(dissection, offset + headerLength, TRUNCATED);
   if (fragmentOffset !== 0) return 0; // what follows is the middle of a payload, whatever it looks like
-  return decodeIpPayload(dissection, block, row, buffer, offset + headerLength, end, protocol, 4);
+  const payload = offset + headerLength;
+  if (protocol === PROTOCOL_TCP) return decodeTcp(dissection, block, row, buffer, payload, end);
+  if (protocol === PROTOCOL_UDP) return decodeUdp(dissection, block, row, buffer, payload, end);
+  return decodeIpPayload(dissection, block, row, buffer, payload, end, protocol, 4);
 }

@@ -17,7 +17,9 @@ const VNTAG_LENGTH = 4;
 const ARISTA_SUBTYPE = 0;
 const ARISTA_TIMESTAMP = 1;
 const ARISTA_FORMAT = 3;
-const ARISTA_FORMAT_64_BITS = 0x10;
+const ARISTA_LENGTH_MASK = 0xf0; // the lower bits vary with the clock
+const ARISTA_64_BITS = 0x10;
+const ARISTA_48_BITS = 0x20;
 const ARISTA_HEADER_LENGTH = 4;
 const ETHER_TYPE_LENGTH = 2;
 
@@ -66,7 +68,9 @@ export function decodeAristaTimestamp(
 ): number {
   if (end < offset + ARISTA_HEADER_LENGTH) return truncated(dissection, offset + ARISTA_HEADER_LENGTH, TRUNCATED);
   if (uint16(buffer, offset + ARISTA_SUBTYPE) !== ARISTA_TIMESTAMP) return 0;
-  const timestampLength = buffer[offset + ARISTA_FORMAT] === ARISTA_FORMAT_64_BITS ? 8 : 6;
+  const format = buffer[offset + ARISTA_FORMAT]! & ARISTA_LENGTH_MASK;
+  if (format !== ARISTA_64_BITS && format !== ARISTA_48_BITS) return 0;
+  const timestampLength = format === ARISTA_64_BITS ? 8 : 6;
   return decodeTagged(dissection, block, row, buffer, offset + ARISTA_HEADER_LENGTH + timestampLength, end);
 }
 

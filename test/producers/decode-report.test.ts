@@ -138,7 +138,7 @@ const EXPLAINED: Readonly<Record<string, string>> = {
   'test102.pcapng': 'tshark lists custom blocks among the packets',
   'test202.pcapng': 'tshark lists custom blocks among the packets',
   '802_15_4-data.pcap': 'IPv6 compressed by 6LoWPAN over IEEE 802.15.4, which is not decoded',
-  'arista_ether.pcap': 'two frames have a 48-bit timestamp, which tshark 4.0 does not know',
+  'arista_ether.pcap': 'four frames have a timestamp of a version that tshark 4.0 does not know',
   'ipv6-mobility-dst-opts.pcap': 'tshark stops at a malformed option; its header has a length all the same',
 };
 /** Links of switch chips that tshark 4.0 refuses to open (`tshark_rc` 2); tcpdump reads them. */

@@ -295,6 +295,8 @@ function tags(): void {
   onEthernet('provider-tags', 'VN-Tag', networkData(0x8926, Buffer.concat([Buffer.alloc(4), tagged])), V4_FIELDS);
   const arista = Buffer.concat([hex('0001 0010 0000 0000 0000 0000'), tagged]);
   onEthernet('provider-tags', 'Arista timestamp', networkData(0xd28b, arista), V4_FIELDS);
+  const arista48 = Buffer.concat([hex('0001 0121 0000 0000 0000'), tagged]);
+  onEthernet('provider-tags', 'Arista timestamp, 48 bits', networkData(0xd28b, arista48), V4_FIELDS);
   const signed = Buffer.concat([hex('2000 00000001'), Buffer.alloc(8), tagged, Buffer.alloc(16)]);
   onEthernet('provider-tags', 'MACsec, signed only', networkData(0x88e5, signed), V4_FIELDS);
   const encrypted = networkData(0x88e5, Buffer.concat([hex('2c00 00000001'), Buffer.alloc(40)]));

@@ -84,15 +84,18 @@ export class Delivery {
       publisher.publish(record);
       return;
     }
-    const { key, value, packets, interfaceName } = record;
-    const counts = this.balance.of(interfaceName);
-    counts.spooled += packets;
-    const refusal = spool.append({ key: key.toString(), value, packets, interfaceName });
-    if (refusal !== null && performance.now() - this.complainedAt > COMPLAINT_INTERVAL_MS) {
-      this.complainedAt = performance.now();
-      this.log.error({ reason: refusal.message }, 'the spool cannot be written; packets are dropped');
-    }
+    // What waits in memory is older, and safer on the disk: only the requests under way stay.
+    if (!this.isSpooling) for (const waiting of publisher.withdraw()) this.spoolRecord(spool, waiting);
+    this.spoolRecord(spool, record);
     this.drain();
+  }
+
+  private spoolRecord(spool: Spool, { key, value, packets, interfaceName }: OutgoingRecord): void {
+    this.balance.of(interfaceName).spooled += packets;
+    const refusal = spool.append({ key: key.toString(), value, packets, interfaceName });
+    if (refusal === null || performance.now() - this.complainedAt <= COMPLAINT_INTERVAL_MS) return;
+    this.complainedAt = performance.now();
+    this.log.error({ reason: refusal.message }, 'the spool cannot be written; packets are dropped');
   }
 
   /** Files: straight to Kafka, whoever reads them waits for `hasRoom`. */

@@ -33,6 +33,8 @@ export class Lane {
   private queue: OutgoingRecord[] = [];
   /** How many of `queue`'s first records have been sent; they are cut off in bulk. */
   private head = 0;
+  /** Records of the request under way. */
+  private underWay = 0;
   private recordsMax = REQUEST_RECORDS_MAX;
   private running = false;
   private stopped = false;
@@ -50,6 +52,11 @@ export class Lane {
     if (!this.running && !this.stopped) void this.run();
   }
 
+  /** Gives back what no request has taken yet, in order. */
+  withdraw(): OutgoingRecord[] {
+    return this.queue.splice(this.head + this.underWay);
+  }
+
   /** Sends nothing more, and gives back what was not sent, in order; the request under way, if any, is among it. */
   halt(): OutgoingRecord[] {
     this.stopped = true;
@@ -65,11 +72,13 @@ export class Lane {
     await Promise.resolve();
     while (this.head < this.queue.length && !this.stopped) {
       const records = this.nextRequest();
+      this.underWay = records.length;
       this.busySince = performance.now();
       let outcome = await this.send(this.partition, records);
       while (outcome === 'later' && !this.stopped) outcome = await this.send(this.partition, records);
       if (this.stopped) break;
       this.busySince = null;
+      this.underWay = 0;
       if (outcome === 'too_large' && records.length > 1) {
         this.recordsMax = Math.ceil(records.length / 2);
         continue;

@@ -113,6 +113,13 @@ export class Publisher {
     this.lanes[partition]!.push(record);
   }
 
+  /** Gives back the records with packets that no request has taken yet, in order for each source. */
+  withdraw(): OutgoingRecord[] {
+    const records = this.lanes.flatMap((lane) => lane.withdraw());
+    for (const record of records) this.release(record);
+    return records.filter((record) => record.packets > 0);
+  }
+
   /** Resolves when at most `bytes` are pending. */
   async settled(bytes = 0): Promise<void> {
     if (this.pendingBytes <= bytes || this.stopped) return;

@@ -79,6 +79,17 @@ describe('Lane', () => {
     expect(requests).toEqual([['a'], ['b'], ['c'], ['huge']]);
   });
 
+  it('gives back what no request has taken, and goes on with what comes then', async () => {
+    const { lane, sent, settled } = laneWith(['later']);
+    lane.push(record('a'));
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const name of ['b', 'c']) lane.push(record(name));
+    expect(names(lane.withdraw())).toEqual(['b', 'c']);
+    lane.push(record('d'));
+    await settled();
+    expect(sent).toEqual(['a', 'd']);
+  });
+
   it('gives back what was not acknowledged, the request under way among it', async () => {
     const { lane, sent, settled } = laneWith(['sent', 'later', 'later', 'later', 'later', 'later']);
     lane.push(record('a'));

@@ -99,7 +99,8 @@ export class ConversationTable {
     const entry = -place - 1;
     if (this.tags[entry] !== 0 && now - this.lastSeen[entry]! <= this.idleTimeout) this.evicted++;
     this.tags[entry] = tag;
-    this.keys.set(this.key, entry * KEY_WORDS);
+    const keyAt = entry * KEY_WORDS;
+    for (let i = 0; i < KEY_WORDS; i++) this.keys[keyAt + i] = this.key[i]!;
     this.lastSeen[entry] = now;
     if (role === ROLE_UNKNOWN) this.originators[entry] = ORIGINATOR_UNKNOWN;
     else this.originators[entry] = role === ROLE_RESPONDER ? otherEnd(sender) : sender;
@@ -126,21 +127,18 @@ export class ConversationTable {
    */
   private find(tag: number, now: number): number {
     const first = (tag & this.setMask) * WAYS;
+    const end = first + WAYS;
+    for (let place = first; place < end; place++) {
+      if (this.tags[place] === tag && this.isKey(place)) {
+        return now - this.lastSeen[place]! > this.idleTimeout ? -place - 1 : place;
+      }
+    }
+    // Only newcomers pay for a look at the ages, which lie in cache lines of their own.
     let replace = first;
     let oldest = Number.POSITIVE_INFINITY;
-    for (let place = first; place < first + WAYS; place++) {
-      const found = this.tags[place]!;
-      if (found === 0) {
-        if (oldest !== Number.NEGATIVE_INFINITY) {
-          oldest = Number.NEGATIVE_INFINITY;
-          replace = place;
-        }
-        continue;
-      }
+    for (let place = first; place < end; place++) {
+      if (this.tags[place] === 0) return -place - 1;
       const seen = this.lastSeen[place]!;
-      if (found === tag && this.isKey(place)) {
-        return now - seen > this.idleTimeout ? -place - 1 : place;
-      }
       if (seen < oldest) {
         oldest = seen;
         replace = place;
@@ -163,9 +161,10 @@ export class ConversationTable {
     const destinationPort = block.destinationPort[row]!;
     const lower = source < destination || (source === destination && sourcePort <= destinationPort);
     const key = this.key;
-    key.fill(0);
     key[0] = lower ? source : destination;
+    key[1] = key[2] = key[3] = 0;
     key[4] = lower ? destination : source;
+    key[5] = key[6] = key[7] = 0;
     key[PORTS_WORD] = lower ? (sourcePort << 16) | destinationPort : (destinationPort << 16) | sourcePort;
     key[KIND_WORD] = block.ipProtocol[row]!;
     return lower;
@@ -180,8 +179,10 @@ export class ConversationTable {
     let order = 0;
     for (let i = 0; i < 4 && order === 0; i++) order = source[i]! - destination[i]!;
     const lower = order < 0 || (order === 0 && sourcePort <= destinationPort);
-    key.set(lower ? source : destination, 0);
-    key.set(lower ? destination : source, 4);
+    for (let i = 0; i < 4; i++) {
+      key[i] = lower ? source[i]! : destination[i]!;
+      key[4 + i] = lower ? destination[i]! : source[i]!;
+    }
     key[PORTS_WORD] = lower ? (sourcePort << 16) | destinationPort : (destinationPort << 16) | sourcePort;
     key[KIND_WORD] = block.ipProtocol[row]! | KIND_IPV6;
     return lower;

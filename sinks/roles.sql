@@ -17,7 +17,9 @@ BEGIN
         WHEN duplicate_object OR unique_violation THEN NULL;
       END;
     END IF;
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), role_name);
+    IF NOT has_schema_privilege(role_name, current_schema(), 'USAGE') THEN
+      EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), role_name);
+    END IF;
     EXECUTE format('GRANT SELECT ON origins, packets, partitions, sink_offsets, alerts, alert_events, capture_nodes, nta_migrations,
       traffic_totals, traffic_protocols, traffic_sources, traffic_ports TO %I', role_name);
     IF role_name = 'nta_writer' THEN

@@ -1,0 +1,183 @@
+/**
+ * Packets and alerts out of the tables: CSV and JSON lines by COPY, pcap by a cursor. Constant memory whatever the number of rows;
+ * newest last.
+ */
+
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import pg from 'pg';
+import { to as copyTo } from 'pg-copy-streams';
+import { Failure, messageOf } from '../runtime/failure.js';
+import { defineOptions, type Settings } from '../runtime/options.js';
+import { describePostgresError, type PostgresSettings, postgresConfig } from '../runtime/postgres.js';
+import { PCAP_HEADER, type StoredPacket, writePcapRecord } from './packet-headers.js';
+
+export const EXPORT_FORMATS = ['csv', 'json', 'pcap'] as const;
+
+export const exportOptions = defineOptions({
+  from: { kind: 'string', env: null, default: '', placeholder: '<time>', help: 'earliest time, ISO 8601' },
+  to: { kind: 'string', env: null, default: '', placeholder: '<time>', help: 'time behind the latest, ISO 8601' },
+  source: { kind: 'string', env: null, default: '', placeholder: '<address>', help: 'source address or network' },
+  destination: {
+    kind: 'string',
+    env: null,
+    default: '',
+    placeholder: '<address>',
+    help: 'destination address or network',
+  },
+  port: {
+    kind: 'integer',
+    env: null,
+    default: -1,
+    minimum: -1,
+    maximum: 65_535,
+    unit: 'port',
+    help: 'source or destination port; -1 is any',
+  },
+  protocol: {
+    kind: 'integer',
+    env: null,
+    default: -1,
+    minimum: -1,
+    maximum: 255,
+    unit: 'number',
+    help: 'IP protocol: 6 TCP, 17 UDP, 1 ICMP; -1 is any',
+  },
+  format: {
+    kind: 'string',
+    env: null,
+    default: 'csv',
+    choices: EXPORT_FORMATS,
+    help: 'csv, json (an object a line), or pcap (packets only: headers rebuilt from what was stored, no payload)',
+  },
+});
+export type ExportSettings = Settings<typeof exportOptions>;
+
+const CURSOR_ROWS = 5_000;
+
+const PACKETS_SQL = `SELECT captured_at, packets.id, capture_node, interface, frame_length, captured_length, source_mac,
+  destination_mac, vlan, inner_vlan, ether_type, host(source) AS source, host(destination) AS destination, ip_protocol, ttl,
+  ip_id, fragment_offset, source_port, destination_port, tcp_flags, tcp_sequence, icmp_type, icmp_code, arp_operation,
+  (ARRAY['unknown', 'opening', 'originator', 'responder'])[role + 1] AS role, failure, details
+FROM packets JOIN origins ON origins.id = origin_id`;
+const ALERTS_SQL = `SELECT id, rule_id, rule_name, severity, status, close_reason, source, host(destination_ip) AS destination,
+  destination_port, technique_ids, capture_nodes, message, crossed_at, first_seen, last_seen, packets, resolved_at,
+  resolved_by, note, evidence FROM alerts`;
+
+/**
+ * Writes what is asked for; the stream is left open. `onRows` hears of the rows so far, now and then.
+ *
+ * @throws Failure `EXPORT_FILTER` for a time or address that is none, `EXPORT_FORMAT`, `POSTGRES_…`.
+ */
+export async function exportRows(
+  settings: ExportSettings & PostgresSettings,
+  what: 'packets' | 'alerts',
+  output: Writable,
+  onRows: (rows: number) => void = () => undefined,
+): Promise<number> {
+  if (settings.format === 'pcap' && what !== 'packets') {
+    throw new Failure('EXPORT_FORMAT', 'alerts have no packets to write as pcap: use --format csv or json');
+  }
+  const client = new pg.Client(postgresConfig(settings, 'nta-export'));
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+  } catch (error) {
+    throw describePostgresError(error, settings);
+  }
+  try {
+    await client.query("SET timezone TO 'UTC'");
+    const conditions = what === 'packets' ? packetConditions(settings) : alertConditions(settings);
+    const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+    if (settings.format === 'pcap') return await exportPcap(client, where, output, onRows);
+    const order = what === 'packets' ? 'captured_at, packets.id' : 'last_seen, id';
+    const query = `${what === 'packets' ? PACKETS_SQL : ALERTS_SQL}${where} ORDER BY ${order}`;
+    return await copyOut(client, query, settings.format, output);
+  } catch (error) {
+    const state = (error as { code?: string }).code;
+    if (state !== '22P02' && state !== '22007' && state !== '22008') throw error;
+    throw new Failure(
+      'EXPORT_FILTER',
+      `a filter cannot be read: ${messageOf(error)}; give times as ISO 8601, addresses as 192.0.2.1 or 192.0.2.0/24`,
+      {
+        cause: error,
+      },
+    );
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** COPY takes no parameters, so values are quoted as literals of their type. */
+function timeConditions(settings: ExportSettings, column: string): string[] {
+  const conditions: string[] = [];
+  if (settings.from !== '') conditions.push(`${column} >= timestamptz ${pg.escapeLiteral(settings.from)}`);
+  if (settings.to !== '') conditions.push(`${column} < timestamptz ${pg.escapeLiteral(settings.to)}`);
+  return conditions;
+}
+
+function addressCondition(column: string, address: string): string {
+  return `${column} ${address.includes('/') ? '<<=' : '='} inet ${pg.escapeLiteral(address)}`;
+}
+
+function packetConditions(settings: ExportSettings): string[] {
+  const conditions = timeConditions(settings, 'captured_at');
+  if (settings.source !== '') conditions.push(addressCondition('source', settings.source));
+  if (settings.destination !== '') conditions.push(addressCondition('destination', settings.destination));
+  if (settings.port >= 0) conditions.push(`(source_port = ${settings.port} OR destination_port = ${settings.port})`);
+  if (settings.protocol >= 0) conditions.push(`ip_protocol = ${settings.protocol}`);
+  return conditions;
+}
+
+function alertConditions(settings: ExportSettings): string[] {
+  const conditions = timeConditions(settings, 'last_seen');
+  if (settings.source !== '') conditions.push(addressCondition('source_ip', settings.source));
+  if (settings.destination !== '') conditions.push(addressCondition('destination_ip', settings.destination));
+  if (settings.port >= 0) conditions.push(`destination_port = ${settings.port}`);
+  return conditions;
+}
+
+async function copyOut(client: pg.Client, query: string, format: 'csv' | 'json', output: Writable): Promise<number> {
+  // JSON escapes control characters, so with these as quote and delimiter COPY writes each object as it is.
+  const sql =
+    format === 'csv'
+      ? `COPY (${query}) TO STDOUT (FORMAT csv, HEADER)`
+      : `COPY (SELECT row_to_json(t) FROM (${query}) AS t) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')`;
+  const stream = client.query(copyTo(sql));
+  stream.pipe(output, { end: false });
+  await finished(stream);
+  return stream.rowCount;
+}
+
+async function exportPcap(
+  client: pg.Client,
+  where: string,
+  output: Writable,
+  onRows: (rows: number) => void,
+): Promise<number> {
+  await client.query('BEGIN');
+  await client.query(
+    `DECLARE packets_out NO SCROLL CURSOR FOR
+     SELECT extract(epoch FROM captured_at)::numeric * 1000000 AS micros, frame_length, source_mac, destination_mac, vlan,
+       inner_vlan, ether_type, host(source) AS source, host(destination) AS destination, ip_protocol, ttl, ip_id,
+       fragment_offset, source_port, destination_port, tcp_flags, tcp_sequence, icmp_type, icmp_code, arp_operation, details
+     FROM packets${where} ORDER BY captured_at, id`,
+  );
+  await write(output, PCAP_HEADER);
+  for (let total = 0; ; ) {
+    const { rows } = await client.query<StoredPacket>(`FETCH ${CURSOR_ROWS} FROM packets_out`);
+    if (rows.length === 0) return total;
+    await write(output, Buffer.concat(rows.map(writePcapRecord)));
+    total += rows.length;
+    onRows(total);
+  }
+}
+
+async function write(output: Writable, bytes: Buffer): Promise<void> {
+  if (!output.write(bytes)) {
+    await new Promise<void>((resolve, reject) => {
+      output.once('drain', resolve);
+      output.once('error', reject);
+    });
+  }
+}

@@ -49,6 +49,8 @@ export interface EngineDefinition {
   readonly hasBegun: (standardError: string) => boolean;
 }
 
+/** How long an engine may take to write out what it has, milliseconds. */
+const STOP_PATIENCE_MS = 5_000;
 /** Characters of standard error kept: counters and last words. */
 const STDERR_KEPT = 4096;
 
@@ -79,6 +81,8 @@ export function startEngine(definition: EngineDefinition, options: EngineOptions
     },
     stop: () => {
       child.kill('SIGINT');
+      const impatience = setTimeout(() => child.kill('SIGKILL'), STOP_PATIENCE_MS).unref();
+      child.once('close', () => clearTimeout(impatience));
     },
   };
 }
@@ -100,6 +104,12 @@ function lastWords(standardError: string): string {
   const lines = standardError
     .split('\n')
     .map((line) => line.replace(/^tcpdump: /, '').trim())
-    .filter((line) => line !== '' && !/^\d+ packets? |^listening on |^dropped privs|^data link type/.test(line));
+    // libpcap's explanation in brackets says the same again.
+    .filter(
+      (line) =>
+        line !== '' &&
+        !/^\(.*\)$/.test(line) &&
+        !/^\d+ packets? |^listening on |^dropped privs|^data link type/.test(line),
+    );
   return lines.slice(-2).join(' ');
 }

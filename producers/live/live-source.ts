@@ -175,7 +175,8 @@ export class LiveSource {
 }
 
 function explain(interfaceName: string, exit: EngineExit): Failure {
-  const reason = exit.message === '' ? `it ended with code ${exit.code ?? exit.signal}` : exit.message;
+  const said = exit.message.replace(`${interfaceName}: `, '');
+  const reason = said === '' ? `it ended with code ${exit.code ?? exit.signal}` : said;
   if (/permission|not permitted/i.test(reason)) {
     return new Failure(
       'CAPTURE_PERMISSION',

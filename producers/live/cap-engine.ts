@@ -1,0 +1,34 @@
+/**
+ * The engine cap: the optional npm addon, for machines without tcpdump. It has no kernel timestamps (packets carry the
+ * time at which the child saw them) and no drop counters, and is always promiscuous.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { projectRoot } from '../../runtime/project.js';
+import type { EngineDefinition } from './engine.js';
+
+export const capEngine: EngineDefinition = {
+  name: 'cap',
+  command: (options) => ({ file: process.execPath, args: [childScript(), JSON.stringify(options)] }),
+  readStatistics: () => null,
+  // SIGUSR1 would start Node's inspector.
+  hasBegun: () => false,
+};
+
+/** Sources (tests) run the compiled child, too: it is a process of its own. */
+function childScript(): string {
+  const beside = fileURLToPath(new URL('./cap-child.js', import.meta.url));
+  return existsSync(beside) ? beside : join(projectRoot, 'dist', 'producers', 'live', 'cap-child.js');
+}
+
+/** Why the addon cannot be used, or null: it is compiled at installation, which needs libpcap's headers. */
+export function capUnavailable(): string | null {
+  try {
+    createRequire(import.meta.url)('cap');
+    return null;
+  } catch {
+    return 'the npm addon cap is not compiled: install libpcap’s headers (apt install libpcap-dev) and run npm rebuild cap';
+  }
+}

@@ -1,0 +1,134 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { CaptureSettings } from '../../../producers/capture.js';
+import { capUnavailable } from '../../../producers/live/cap-engine.js';
+import { listInterfaces } from '../../../producers/live/interfaces.js';
+import { topicName } from '../../../schemas/topics.js';
+import { readTopic } from '../../support/alert-log.js';
+import { createTestCapture, createTopics, type TestCapture, until } from '../../support/capture-node.js';
+import { type CaptureWire, createCaptureWire } from '../../support/capture-wire.js';
+import { createTestTopics, quietKafka, type TestTopics } from '../../support/local-stack.js';
+import { requireNamespaces } from '../../support/network-namespace.js';
+import { requireCondition, requireTool, type SkippableTest } from '../../support/requirement.js';
+import { readSequences, type SequenceReport, sequencedCapture } from '../../support/sequenced-traffic.js';
+
+const SOURCES = 20;
+const LENGTH = 100;
+const PACKETS = SOURCES * LENGTH;
+
+let folder: string;
+let file: string;
+let topics: TestTopics;
+let wire: CaptureWire | undefined;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'nta-live-'));
+  file = join(folder, 'traffic.pcap');
+  writeFileSync(file, sequencedCapture(SOURCES, LENGTH));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+beforeEach(async () => {
+  topics = createTestTopics();
+  await createTopics(topics);
+});
+afterEach(async () => {
+  wire?.remove();
+  await topics.remove();
+});
+
+function createWire(context: SkippableTest): CaptureWire {
+  requireNamespaces(context);
+  requireTool(context, 'tcpdump', 'tcpreplay');
+  wire = createCaptureWire();
+  return wire;
+}
+
+function node(settings: Partial<CaptureSettings>): TestCapture {
+  return createTestCapture(topics.settings, settings);
+}
+
+async function published(): Promise<SequenceReport> {
+  return readSequences(await readTopic(quietKafka(topics.brokers), topicName('packets', topics.prefix)), LENGTH);
+}
+
+describe('a live capture', () => {
+  it.each(['tcpdump', 'cap'] as const)('with %s publishes what is on the wire, all of it on stop', async (engine) => {
+    const context: SkippableTest = { skip: (note) => expect.fail(note) };
+    if (engine === 'cap') requireCondition(context, capUnavailable() === null, capUnavailable() ?? '');
+    const on = createWire(context);
+    const { service } = node({ interface: [on.interface], engine });
+    await service.start();
+    await on.replay(file, { packetsPerSecond: 2_000 });
+    await until('all packets are seen', () => service.balance().seen >= PACKETS);
+    await service.stop();
+    const balance = service.balance();
+    expect(balance).toMatchObject({ pending: 0, dropped: { kernel_dropped: 0 } });
+    const report = await published();
+    expect(report).toMatchObject({ packets: PACKETS, sources: SOURCES, breaks: [] });
+    expect(report.packets + report.others).toBe(balance.published);
+  });
+
+  it('filters in the kernel', async (context) => {
+    const on = createWire(context);
+    const { service } = node({ interface: [on.interface], packetFilter: 'src host 198.18.0.3' });
+    await service.start();
+    await on.replay(file, { packetsPerSecond: 2_000 });
+    await until('the packets of the source are seen', () => service.balance().seen >= LENGTH);
+    await service.stop();
+    expect(await published()).toMatchObject({ packets: LENGTH, sources: 1, others: 0, breaks: [] });
+  });
+
+  it('goes on after its engine was killed and its interface was down, and counts the gap', async (context) => {
+    const on = createWire(context);
+    const { service, registry } = node({ interface: [on.interface] });
+    await service.start();
+    expect(service.readiness()).toBeNull();
+
+    execFileSync('pkill', ['-KILL', '-f', `^tcpdump -i ${on.interface} `]);
+    await until('the capture is down', () => service.readiness() === `no capture on ${on.interface}`);
+    await until('the engine is started again', () => service.readiness() === null);
+    on.set('down');
+    await until('the capture is down again', () => service.readiness() !== null);
+    on.set('up');
+    await until('the capture is back', () => service.readiness() === null);
+
+    await on.replay(file, { packetsPerSecond: 2_000 });
+    await until('all packets are seen', () => service.balance().seen >= PACKETS);
+    const metrics = await registry.metrics();
+    await service.stop();
+    expect(await published()).toMatchObject({ packets: PACKETS, breaks: [] });
+    const value = (name: string): number =>
+      Number(new RegExp(`^nta_capture_${name}\\{interface="${on.interface}"\\} (\\S+)$`, 'm').exec(metrics)?.[1]);
+    expect(value('engine_restarts_total')).toBeGreaterThanOrEqual(2);
+    expect(value('gap_seconds_total')).toBeGreaterThan(0.25);
+    expect(value('interface_up')).toBe(1);
+  });
+
+  it('refuses an interface that is not there', async (context) => {
+    requireTool(context, 'tcpdump');
+    const { service } = node({ interface: ['nta-nowhere'] });
+    await expect(service.start()).rejects.toMatchObject({
+      code: 'INTERFACE_MISSING',
+      message: expect.stringMatching(/^cannot capture on nta-nowhere: .*nta interfaces/),
+    });
+    await service.stop();
+  });
+});
+
+describe('listInterfaces', () => {
+  it('names every interface of this machine with its state, link type and addresses', async (context) => {
+    const on = createWire(context);
+    const interfaces = await listInterfaces();
+    expect(interfaces.find(({ name }) => name === 'lo')).toMatchObject({
+      linkType: 'loopback',
+      addresses: expect.arrayContaining(['127.0.0.1/8']),
+      capture: { allowed: true },
+    });
+    expect(interfaces.find(({ name }) => name === on.interface)).toMatchObject({ linkType: 'ethernet', addresses: [] });
+    expect(interfaces.some(({ name }) => name === 'any')).toBe(true);
+    expect(interfaces.filter(({ defaultRoute }) => defaultRoute).length).toBeLessThanOrEqual(1);
+  });
+});

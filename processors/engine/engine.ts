@@ -15,6 +15,9 @@
  * An episode is open from the first full window (one that holds the threshold) until a whole window has passed in which
  * none was full. So the ordinary connections of a host that once scanned do not keep its episode open, and its next
  * scan is an alert of its own.
+ *
+ * Sampled input counts as it was captured: nothing is scaled by the sampling rate, because distinct ports and targets
+ * cannot be. Where a capture node samples, thresholds mean sampled packets.
  */
 import type { AlertDocument } from '../../schemas/alert.js';
 import type { PacketBlock } from '../../schemas/packet-block.js';

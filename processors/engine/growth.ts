@@ -8,7 +8,10 @@ export function grown<C extends Column>(column: C, capacity: number): C {
   return longer;
 }
 
-/** The next capacity of a pool: by half, so that a budget is used well and copying stays rare. */
+/** Entries beyond which a pool grows in smaller steps, so that a budget is used to its end. */
+const LARGE = 500_000;
+
+/** The next capacity of a pool, a part more than before, so that copying stays rare. */
 export function nextCapacity(capacity: number): number {
-  return Math.max(1024, Math.ceil(capacity * 1.5));
+  return Math.max(1024, Math.ceil(capacity * (capacity < LARGE ? 1.5 : 1.2)));
 }

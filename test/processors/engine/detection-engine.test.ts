@@ -131,6 +131,29 @@ describe('time', () => {
     expect(engine.statistics.latePackets).toBe(1);
   });
 
+  describe('a late packet within the allowed lateness completes a window that ends before the newest packet', () => {
+    const crossings = (packets: readonly BuiltPacket[]): string[] =>
+      feed(detectionEngine(), packets).map((alert) => alert.nta.alert.crossed);
+
+    test('with a packet exactly at the start of that window', () => {
+      const eight = scan(50).slice(0, 8);
+      expect(crossings([syn(0, 1), ...eight, syn(62, 1000), syn(60, 2)])).toEqual(['2026-01-01T00:01:00.000000Z']);
+      expect(crossings([syn(0, 1), ...eight, syn(62, 1000), syn(60.000001, 2)])).toEqual([]);
+    });
+
+    test('with a sighting of a port that lies between two others', () => {
+      const eight = Array.from({ length: 8 }, (_, i) => syn(0.7, 1000 + i));
+      const packets = [syn(0, 1), ...eight, syn(30, 1), syn(61, 1), syn(60.5, 2)];
+      expect(crossings(packets)).toEqual(['2026-01-01T00:01:00.500000Z']);
+    });
+
+    test('with packets that many newer ones have followed', () => {
+      const early = Array.from({ length: 19 }, () => syn(0.7, 22));
+      const newest = Array.from({ length: 10 }, () => syn(61, 22));
+      expect(crossings([...early, ...newest, syn(60.6, 22)])).toEqual(['2026-01-01T00:01:00.600000Z']);
+    });
+  });
+
   test('a quiet source is closed by its capture node’s ticks, once the lateness has passed', () => {
     const engine = detectionEngine();
     feed(engine, scan(0));

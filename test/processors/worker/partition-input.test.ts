@@ -1,0 +1,148 @@
+import type { KafkaMessage } from 'kafkajs';
+import { describe, expect, it } from 'vitest';
+import { defaultRules } from '../../../processors/configuration/rules.js';
+import { DetectionEngine } from '../../../processors/engine/detection-engine.js';
+import { type ChangelogEntry, DEFAULT_ENGINE_LIMITS } from '../../../processors/engine/engine.js';
+import { PartitionInput } from '../../../processors/worker/partition-input.js';
+import { ProcessMetrics } from '../../../processors/worker/process-metrics.js';
+import { CAPTURE_NODE_IDLE_MS, ReplayPosition } from '../../../processors/worker/replay-position.js';
+import { Registry } from '../../../runtime/metrics.js';
+import type { AlertDocument } from '../../../schemas/alert.js';
+import { encodeTick } from '../../../schemas/packet-batch.js';
+import type { PacketOrigin } from '../../../schemas/packet-block.js';
+import { attackStream, type StreamRecord, spreadScan } from '../../support/attack-stream.js';
+import { Random } from '../../support/random.js';
+import { TRAFFIC_START } from '../../support/traffic.js';
+
+const RECORD_MS = TRAFFIC_START / 1000;
+
+function message(value: Buffer | null, offset: number, timestampMs: number): KafkaMessage {
+  return { key: null, value, offset: String(offset), timestamp: String(timestampMs), attributes: 0 } as KafkaMessage;
+}
+
+function messagesOf(records: Iterable<StreamRecord>): KafkaMessage[] {
+  return [...records].map(({ value, time }, offset) => message(value, offset, time / 1000));
+}
+
+function createInput(offset = 0, packets = 0) {
+  const engine = new DetectionEngine(defaultRules(), DEFAULT_ENGINE_LIMITS);
+  const replay = new ReplayPosition(offset, engine.rebuildMicros);
+  const origin = { topic: 'packets', partition: 3 };
+  return { engine, replay, input: new PartitionInput(origin, engine, replay, new ProcessMetrics(new Registry()), packets) };
+}
+
+function byId(alerts: readonly AlertDocument[]): Record<string, AlertDocument> {
+  return Object.fromEntries(alerts.map((alert) => [alert.event.id, alert]));
+}
+
+describe('PartitionInput', () => {
+  it('gives the alerts of an undisturbed run when workers change again and again', () => {
+    const messages = messagesOf(
+      attackStream({ seed: 5, seconds: 400, captureNodes: 4, backgroundRate: 20, backgroundSources: 10 }),
+    );
+    const undisturbed = createInput();
+    for (const record of messages) undisturbed.input.process(record);
+    const expected = undisturbed.engine.take().alerts;
+    expect(expected.length).toBeGreaterThan(50);
+
+    const random = new Random(5);
+    const alerts: AlertDocument[] = [];
+    const changelog = new Map<string, string>();
+    let next = 0;
+    let replayFrom = 0;
+    let packets = 0;
+    let silent = {};
+    let furthestReplay = 0;
+    while (next < messages.length) {
+      const worker = createInput(replayFrom, packets);
+      const entries: ChangelogEntry[] = [...changelog].map(([key, value]) => ({ key, value }));
+      expect(worker.engine.restore(entries)).toEqual([]);
+      for (const record of messages.slice(replayFrom, next)) worker.input.rebuild(record);
+      worker.input.finishRebuilding(silent);
+      furthestReplay = Math.max(furthestReplay, next - replayFrom);
+      // What it does after its last commit is lost.
+      const committed = Math.min(messages.length, next + random.between(1, 1_500));
+      for (const record of messages.slice(next, committed)) worker.input.process(record);
+      const output = worker.engine.take();
+      alerts.push(...output.alerts);
+      for (const { key, value } of output.changelog) {
+        if (value === null) changelog.delete(key);
+        else changelog.set(key, value);
+      }
+      replayFrom = Math.min(worker.replay.replayFrom(), committed);
+      packets = worker.input.packets;
+      silent = worker.input.clocks.silent();
+      next = committed;
+    }
+    expect(byId(alerts)).toEqual(byId(expected));
+    expect(alerts).toHaveLength(expected.length);
+    expect(packets).toBe(undisturbed.input.packets);
+    expect(furthestReplay).toBeLessThan(messages.length / 3);
+  });
+
+  it('closes the episode of a capture node that died, even when its worker died too', () => {
+    const { input, engine } = createInput();
+    const scan = messagesOf(spreadScan(12));
+    for (const record of scan) input.process(record);
+    const open = engine.take();
+    expect(open.alerts.map(({ event }) => event.action)).toContain('open');
+
+    // The other nodes live on: so long that nobody reads the scan again.
+    const alive: PacketOrigin = { captureNode: 'alive', interface: 'eth0', linkType: 1, timeline: '', sampling: 'none', samplingRate: 1 };
+    const ticks = Array.from({ length: 600 }, (_, second) =>
+      message(encodeTick(alive, TRAFFIC_START + (60 + second) * 1e6, false), 100 + second, RECORD_MS + (60 + second) * 1000),
+    );
+    const before = ticks.slice(0, 320);
+    for (const record of before) input.process(record);
+    expect(engine.take().alerts).toEqual([]);
+
+    const heir = createInput(420);
+    heir.engine.restore(open.changelog);
+    heir.input.finishRebuilding(input.clocks.silent());
+    for (const record of ticks.slice(320)) heir.input.process(record);
+    expect(heir.engine.take().alerts).toEqual([]);
+    // The silence is counted anew, so it takes as long again.
+    for (let second = 600; second < 1_000; second++) {
+      heir.input.process(
+        message(encodeTick(alive, TRAFFIC_START + (60 + second) * 1e6, false), 100 + second, RECORD_MS + (60 + second) * 1000),
+      );
+    }
+    expect(heir.engine.take().alerts.map(({ event }) => event.action)).toEqual(['close']);
+  });
+
+  it('ends a replay of which nothing comes any more', () => {
+    const { input, engine } = createInput();
+    for (const record of messagesOf(spreadScan(12, 'replay-1'))) input.process(record);
+    engine.take();
+    const live: PacketOrigin = { captureNode: 'a', interface: 'eth0', linkType: 1, timeline: '', sampling: 'none', samplingRate: 1 };
+    const later = RECORD_MS + CAPTURE_NODE_IDLE_MS + 60_000;
+    input.process(message(encodeTick(live, later * 1000, false), 50, later));
+    const closed = engine.take().alerts;
+    expect(closed.map(({ event }) => event.action)).toEqual(['close']);
+  });
+
+  it('sets aside what cannot be used and counts no packet of it', () => {
+    const { input, engine } = createInput();
+    const good = messagesOf(spreadScan(12));
+    input.process(message(null, 0, RECORD_MS));
+    input.process(message(Buffer.from('garbage'), 1, RECORD_MS));
+    // Captured, so it says, two days after the broker got it.
+    for (const record of good) input.process({ ...record, timestamp: String(RECORD_MS - 2 * 86_400_000) });
+    expect(input.packets).toBe(0);
+    const letters = input.takeDeadLetters();
+    expect(letters.map(({ headers }) => headers?.reason)).toEqual([
+      'no_value',
+      'not_avro',
+      ...good.map(() => 'timestamp_in_future'),
+    ]);
+    expect(letters[1]).toMatchObject({
+      value: Buffer.from('garbage'),
+      headers: { 'source-topic': 'packets', 'source-partition': '3', 'source-offset': '1' },
+    });
+    expect(engine.take().alerts).toEqual([]);
+    expect(input.hasDeadLetters).toBe(false);
+    for (const record of good) input.process(record);
+    expect(input.packets).toBe(12);
+    expect(engine.take().alerts).not.toEqual([]);
+  });
+});

@@ -6,6 +6,7 @@ import type { KafkaMessage, Message } from 'kafkajs';
 import { decodePacketBatch, MAX_BATCH_PACKETS, type PacketBatchResult } from '../../schemas/packet-batch.js';
 import { PacketBlock } from '../../schemas/packet-block.js';
 import type { Engine } from '../engine/engine.js';
+import { LiveClocks, type NodeClocks } from './live-clocks.js';
 import type { ProcessMetrics } from './process-metrics.js';
 import type { EndedTimeline, ReplayPosition } from './replay-position.js';
 
@@ -25,6 +26,10 @@ export interface InputOrigin {
 export class PartitionInput {
   /** Packets processed since the first record of the partition. */
   packets: number;
+  /** Of live traffic. */
+  readonly clocks = new LiveClocks();
+  /** Timelines that came to their end in what was read again, and did not begin anew. */
+  private readonly ended = new Map<string, number>();
   private readonly block = new PacketBlock(MAX_BATCH_PACKETS);
   private deadLetters: Message[] = [];
 
@@ -46,11 +51,28 @@ export class PartitionInput {
   rebuild(message: KafkaMessage): number {
     const batch = this.decode(message);
     if ('reason' in batch) return 0;
-    this.observe(message, batch);
-    if (batch.endOfTimeline) this.replay.end(batch.origin.timeline);
-    else if (batch.packets > 0) this.engine.rebuild(this.block, 0, this.block.count);
+    const { timeline } = batch.origin;
+    for (const idle of this.observe(message, batch)) this.ended.set(idle.timeline, idle.newest);
+    this.ended.delete(timeline);
+    if (batch.packets > 0) this.engine.rebuild(this.block, 0, this.block.count);
+    if (batch.endOfTimeline) {
+      this.replay.end(timeline);
+      this.ended.set(timeline, batch.firstTimestamp);
+    }
     this.metrics.replayedPackets.inc(batch.packets);
     return batch.packets;
+  }
+
+  /**
+   * All has been read again. The engine, which took up windows only, learns where timelines stood.
+   *
+   * @param silent clocks of capture nodes that had fallen silent before
+   */
+  finishRebuilding(silent: NodeClocks): void {
+    for (const [timeline, newest] of this.ended) this.engine.endTimeline(timeline, newest);
+    this.ended.clear();
+    this.clocks.restore(silent);
+    for (const [captureNode, clock] of Object.entries(this.clocks.all())) this.engine.tick(LIVE, captureNode, clock);
   }
 
   /**
@@ -109,14 +131,10 @@ export class PartitionInput {
 
   private observe(message: KafkaMessage, batch: Batch): readonly EndedTimeline[] {
     const { timeline, captureNode } = batch.origin;
-    return this.replay.observe(
-      Number(message.offset),
-      timeline,
-      captureNode,
-      this.newest(batch),
-      batch.packets === 0,
-      Number(message.timestamp),
-    );
+    const newest = this.newest(batch);
+    const recordMs = Number(message.timestamp);
+    if (timeline === LIVE) this.clocks.observe(captureNode, newest, recordMs);
+    return this.replay.observe(Number(message.offset), timeline, captureNode, newest, batch.packets === 0, recordMs);
   }
 
   /** The newest capture time of the batch, µs. */

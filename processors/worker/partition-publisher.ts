@@ -6,6 +6,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { type Kafka, type Message, Partitioners, type Producer, type TopicMessages } from 'kafkajs';
 import { Failure, messageOf } from '../../runtime/failure.js';
+import type { NodeClocks } from './live-clocks.js';
 
 export interface PublisherSettings {
   readonly groupId: string;
@@ -28,6 +29,8 @@ export interface Commit {
   readonly replayFrom: number;
   /** Where a recovery begins to read the changelog; null when this commit's own first changelog record is that. */
   readonly changelogFrom: number | null;
+  /** Clocks of capture nodes that have fallen silent. */
+  readonly silentNodes: NodeClocks;
   readonly alerts: readonly Message[];
   readonly changelog: readonly Message[];
   readonly deadLetters: readonly Message[];
@@ -39,6 +42,7 @@ export interface CommitMetadata {
   readonly alert_events: number;
   readonly replay_from: number;
   readonly changelog_from: number;
+  readonly silent_nodes?: NodeClocks;
 }
 
 /** A transaction left open by a worker that vanished is aborted by the broker after this, ms. */
@@ -106,6 +110,7 @@ export class PartitionPublisher {
           alert_events: commit.alertEvents,
           replay_from: commit.replayFrom,
           changelog_from: commit.changelogFrom ?? changelogOffset ?? 0,
+          ...(Object.keys(commit.silentNodes).length > 0 ? { silent_nodes: commit.silentNodes } : {}),
         };
         const offset = { partition: settings.partition, offset: String(commit.nextOffset) };
         const offsets = {

@@ -16,6 +16,7 @@ import type { Logger } from '../../runtime/log.js';
 import type { AlertDocument } from '../../schemas/alert.js';
 import type { Engine } from '../engine/engine.js';
 import { Changelog } from './changelog.js';
+import type { NodeClocks } from './live-clocks.js';
 import { PartitionInput } from './partition-input.js';
 import { type PartitionPublisher, readCommitMetadata } from './partition-publisher.js';
 import type { ProcessMetrics } from './process-metrics.js';
@@ -74,6 +75,7 @@ export class PartitionWorker {
   /** Where the last owner's commit stands. */
   private startOffset = 0;
   private committedOffset = -1;
+  private silentNodes: NodeClocks = {};
   /** Alert records published for this partition; a commit that fails ends the worker, so it never counts one twice. */
   private alertEvents = 0;
   private takenEvents = 0;
@@ -121,6 +123,7 @@ export class PartitionWorker {
     let packets = 0;
     if (committed.offset >= 0 && metadata !== null) {
       packets = metadata.packets;
+      this.silentNodes = metadata.silent_nodes ?? {};
       this.alertEvents = metadata.alert_events;
       replayFrom = metadata.replay_from;
       this.startOffset = committed.offset;
@@ -192,6 +195,7 @@ export class PartitionWorker {
   }
 
   private finishRebuilding(): void {
+    this.input!.finishRebuilding(this.silentNodes);
     this.current = 'running';
     this.nextInput = Math.max(this.nextInput, this.startOffset);
     const seconds = (performance.now() - this.openedAt) / 1000;
@@ -302,6 +306,7 @@ export class PartitionWorker {
       packets: this.input!.packets,
       alertEvents: this.alertEvents,
       replayFrom: Math.min(this.replay!.replayFrom(), nextOffset),
+      silentNodes: this.input!.clocks.silent(),
       changelogFrom: entries.isSnapshot ? null : this.changelog.from,
       alerts: alerts.map((alert) => ({ key: alert.source.address, value: JSON.stringify(alert), partition })),
       changelog: entries.messages.map((message) => ({ ...message, partition })),

@@ -2,6 +2,7 @@
  * Live traffic of one interface: runs an engine, hands its frames on, and starts it again with growing pauses when it
  * dies or the interface goes away. The time without a capture is logged and counted.
  */
+import { readFileSync } from 'node:fs';
 import { Failure } from '../../runtime/failure.js';
 import type { Logger } from '../../runtime/log.js';
 import { CaptureParser } from '../capture-file/parser.js';
@@ -25,8 +26,9 @@ export class LiveSource {
   private running: Promise<void> = Promise.resolve();
   /** Of the present engine, what has been counted already. */
   private countedDrops = 0;
-  /** Whether an engine is capturing now. */
-  up = false;
+  /** Whether an engine runs, and whether its interface is down: libpcap waits silently until it comes back. */
+  private capturing = false;
+  private interfaceDown = false;
   restarts = 0;
   private downSince: number | null = null;
   private pastGapsMs = 0;
@@ -49,6 +51,11 @@ export class LiveSource {
     if (begun !== null) throw explain(this.options.interface, begun);
     this.timer = setInterval(() => this.poll(), STATISTICS_INTERVAL_MS);
     this.running = this.supervise(exited);
+  }
+
+  /** Whether frames can come in now. */
+  get up(): boolean {
+    return this.capturing && !this.interfaceDown;
   }
 
   get name(): string {
@@ -95,7 +102,7 @@ export class LiveSource {
     this.countedDrops = 0;
     const parser = new CaptureParser(this.intake);
     engine.output.on('data', (chunk: Buffer) => {
-      if (!this.up) this.onBegun();
+      if (!this.capturing) this.onBegun();
       const failure = parser.push(chunk);
       if (failure !== null) {
         this.log.error({ interface: this.options.interface, reason: failure.message }, 'the engine writes no capture');
@@ -104,24 +111,33 @@ export class LiveSource {
     });
     return engine.exited.then((exit) => {
       this.countDrops(engine);
-      this.up = false;
+      this.capturing = false;
       return exit;
     });
   }
 
   private onBegun(): void {
-    this.up = true;
-    if (this.downSince !== null) {
-      const gapMs = Math.round(performance.now() - this.downSince);
-      this.pastGapsMs += gapMs;
-      this.downSince = null;
-      this.log.warn(
-        { interface: this.options.interface, gapMs },
-        'the capture goes on; what passed meanwhile is not in it',
-      );
-    }
+    this.capturing = true;
+    this.endGap();
     this.header?.resolve();
     this.header = null;
+  }
+
+  private beginGap(details: object, message: string): void {
+    if (this.downSince !== null) return;
+    this.downSince = performance.now();
+    this.log.error({ interface: this.options.interface, ...details }, message);
+  }
+
+  private endGap(): void {
+    if (this.downSince === null || !this.up) return;
+    const gapMs = Math.round(performance.now() - this.downSince);
+    this.pastGapsMs += gapMs;
+    this.downSince = null;
+    this.log.warn(
+      { interface: this.options.interface, gapMs },
+      'the capture goes on; what passed meanwhile is not in it',
+    );
   }
 
   private async supervise(first: Promise<EngineExit>): Promise<void> {
@@ -131,11 +147,9 @@ export class LiveSource {
     for (;;) {
       const exit = await exited;
       if (this.stopping) return;
-      const details = { interface: this.options.interface, reason: exit.message, code: exit.code, signal: exit.signal };
-      if (this.downSince === null) {
-        this.downSince = performance.now();
-        this.log.error(details, 'the capture has stopped; it is started again');
-      } else this.log.debug(details, 'the capture does not start yet');
+      const { message: reason, code, signal } = exit;
+      this.log.debug({ interface: this.options.interface, reason, code, signal }, 'the engine has ended');
+      this.beginGap({ reason, code, signal }, 'the capture has stopped; it is started again');
       if (performance.now() - launchedAt > WELL_AFTER_MS) pause = PAUSE_MIN_MS;
       await this.sleep(pause);
       if (this.stopping) return;
@@ -148,7 +162,10 @@ export class LiveSource {
 
   private poll(): void {
     const engine = this.engine;
-    if (engine === null || !this.up) return;
+    if (engine === null || !this.capturing) return;
+    this.interfaceDown = isDown(this.options.interface);
+    if (this.interfaceDown) this.beginGap({}, 'the interface is down; the capture waits for it');
+    else this.endGap();
     this.countDrops(engine);
     engine.refresh();
   }
@@ -171,6 +188,17 @@ export class LiveSource {
         resolve();
       };
     });
+  }
+}
+
+const IFF_UP = 1;
+
+/** Whether the kernel says so; an interface it does not list (`any`) never is. */
+function isDown(interfaceName: string): boolean {
+  try {
+    return (Number(readFileSync(`/sys/class/net/${interfaceName}/flags`, 'utf8')) & IFF_UP) === 0;
+  } catch {
+    return false;
   }
 }
 

@@ -140,7 +140,8 @@ export function statsRoutes({ pool, now }: RouteDependencies) {
         packets: totals.packets,
         bytes: totals.bytes,
         observed_packets: totals.observed_packets,
-        sources: totals.sources,
+        // Of few sources an estimate can be less than those that are listed one by one.
+        sources: Math.max(totals.sources, sources.filter(({ source }) => source !== 'other').length),
         failures: totals.failures,
         packets_per_second: seconds === 0 ? 0 : totals.packets / seconds,
         bits_per_second: seconds === 0 ? 0 : (totals.bytes * 8) / seconds,

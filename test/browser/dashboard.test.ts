@@ -7,7 +7,7 @@ import { type ApiFixture, createApiFixture, TOKEN } from '../api/api-fixture.js'
 import { insertAlerts, insertCaptureNode, insertPackets, rebuildRollups } from '../api/sample-data.js';
 import { testLog } from '../support/local-stack.js';
 import { findTool, requireCondition } from '../support/requirement.js';
-import { CHART_HAS_INK, contrastOf, HIDE_PAGE, PAGE_WIDTH } from './page-probes.js';
+import { CHART_HAS_INK, contrastOf, HIDE_PAGE, PAGE_STATE, PAGE_WIDTH } from './page-probes.js';
 
 const executablePath = findTool('chromium') ?? findTool('chromium-browser') ?? findTool('google-chrome');
 /** Nothing but the pages that a test opens: no update, no sync, no first-run traffic. */
@@ -72,7 +72,8 @@ beforeEach(async (test) => {
     if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) complaints.push(message.text());
   });
 });
-afterEach(async () => {
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail' && page) console.error(`the page says: ${await page.evaluate<string>(PAGE_STATE)}`);
   await context?.close();
   // A refused script, style or markup (content security policy, trusted types) is reported here too.
   expect(complaints ?? []).toEqual([]);
@@ -212,14 +213,17 @@ test('a replayed capture of long ago is found under "All data", by itself when n
     { time: '2019-05-06T07:08:09.123456Z', source: '192.0.2.7', destination: '192.0.2.8', timeline: 'old' },
   ]);
   await rebuildRollups(api.pool);
-  await page.goto(service.url);
+  await page.goto(`${service.url}/?range=1h`);
   await page
     .getByText(/No traffic in this range; there is some from 2019-05-0/)
     .first()
     .waitFor();
   await page.getByText('All data', { exact: true }).click();
   await expect.poll(() => page.locator('#packet-rows').textContent()).toContain('.123456');
+  await page.goto(service.url);
+  await expect.poll(() => page.locator('#packet-rows').textContent()).toContain('.123456');
   expect(await page.locator('#tiles').textContent()).toMatch(/Packets1mean/);
+  expect(await page.locator('#range input:checked').inputValue()).toBe('all');
 });
 
 test('text from the network is text: markup in it stays harmless', async () => {

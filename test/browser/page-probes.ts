@@ -16,6 +16,10 @@ export const HIDE_PAGE = `(() => {
   document.dispatchEvent(new Event('visibilitychange'));
 })()`;
 
+/** What the page says about itself, for the output of a test that failed. */
+export const PAGE_STATE = `['live', 'notice', 'traffic-subtitle', 'alerts-subtitle', 'packets-subtitle', 'token-reason']
+  .map((id) => id + ': ' + document.getElementById(id)?.textContent.trim()).join('; ')`;
+
 export const PAGE_WIDTH = 'document.documentElement.scrollWidth';
 
 /** Contrast of the first element of each selector with what is behind it (WCAG 2.2, relative luminance): `{ selector, ratio }[]`. */

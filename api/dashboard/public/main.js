@@ -74,7 +74,7 @@ async function refreshOverview(mine, range) {
   const resolved = state.status === 'all' ? {} : { resolved: state.status === 'resolved' ? 'true' : 'false' };
   const filter = { ...range, ...resolved, min_severity: state.severity, rule: state.rule };
   const [stats, alerts, unresolved, { nodes }] = await Promise.all([
-    callApi('/stats', { ...range, buckets: 180, top: 10 }),
+    callApi('/stats', { ...range, buckets: chart.buckets(), top: 10 }),
     loadPages('/alerts', 'alerts', filter, alertPages),
     callApi('/alerts', { ...range, resolved: 'false', limit: 1 }),
     callApi('/nodes'),

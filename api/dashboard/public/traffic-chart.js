@@ -93,7 +93,7 @@ export function createTrafficChart(container, legend) {
   }
 
   /** @param {NonNullable<typeof shown>} data */
-  function options({ names, unit, seconds, order }) {
+  function options({ names, unit, seconds, order, times }) {
     const axis = {
       stroke: themeColor('--muted'),
       grid: { stroke: themeColor('--line'), width: 1 },
@@ -106,7 +106,11 @@ export function createTrafficChart(container, legend) {
       legend: { show: false },
       padding: [10, 8, 0, 0],
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
-      scales: { x: { time: true }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
+      // A bar stands to the right of its time: the latest needs a bucket of room.
+      scales: {
+        x: { time: true, range: (_, min, max) => [min, max + seconds] },
+        y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] },
+      },
       axes: [
         {
           ...axis,
@@ -138,7 +142,7 @@ export function createTrafficChart(container, legend) {
           fill: color(seriesClass(name, order)),
           width: 0,
           points: { show: false },
-          paths: uPlot.paths.bars({ size: [1, Infinity, 1], align: 1, gap: seconds > 0 ? 1 : 0 }),
+          paths: uPlot.paths.bars({ size: [1, Infinity, 1], align: 1, gap: width() / times.length > 6 ? 1 : 0 }),
         })),
       ],
       hooks: { setCursor: [(self) => showLegend(self.cursor.idx ?? null)] },
@@ -146,6 +150,8 @@ export function createTrafficChart(container, legend) {
   }
 
   return {
+    /** How many bars fit, so that each can be told from the next. */
+    buckets: () => Math.min(180, Math.max(30, Math.floor(width() / 5))),
     /**
      * @param {{ from: string | null, to: string | null, bucket_seconds: number, series: { time: string, protocols: Record<string, { packets: number, bytes: number }> }[] }} stats
      * @param {string} unit `packets` or `bits`

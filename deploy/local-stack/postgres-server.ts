@@ -20,6 +20,7 @@ import { LocalServer, type ServerKind } from './local-server.js';
 import { reasonIn } from './log-tail.js';
 import { canEnter, postgresAccount, systemFolderFor } from './postgres-account.js';
 import { type PostgresPrograms, providePostgresPrograms } from './postgres-programs.js';
+import { readServerRecord } from './server-record.js';
 
 export interface PostgresServerOptions {
   readonly directory: string;
@@ -92,6 +93,14 @@ export class PostgresServer extends LocalServer {
     const password = readFileSync(this.#passwordFile, 'utf8').trim();
     return { host: HOST, port: this.ports['postgres'] ?? 0, user: USER, password, database: DATABASE };
   }
+}
+
+/** How the Postgres of a data directory is reached, whoever runs it; undefined when there has been none. */
+export function localPostgresConnection(directory: string): PostgresConnection | undefined {
+  const port = readServerRecord(join(directory, 'postgres.json')).ports['postgres'];
+  if (port === undefined) return undefined;
+  const password = readFileSync(join(directory, 'postgres-password'), 'utf8').trim();
+  return { host: HOST, port, user: USER, password, database: DATABASE };
 }
 
 /** The folder outside the data directory that Postgres uses when it must; for whoever removes a data directory. */

@@ -8,6 +8,7 @@ import { captureCommand } from './commands/capture.js';
 import { cleanupCommand } from './commands/cleanup.js';
 import { decodeCommand } from './commands/decode.js';
 import { doctorCommand } from './commands/doctor.js';
+import { exportCommand } from './commands/export.js';
 import { interfacesCommand } from './commands/interfaces.js';
 import { processCommand } from './commands/process.js';
 import { runCommand } from './commands/run.js';
@@ -28,6 +29,7 @@ for (const command of [
   apiCommand(),
   analyzeCommand(),
   decodeCommand(),
+  exportCommand(),
   interfacesCommand(),
   setupCommand(),
   cleanupCommand(),

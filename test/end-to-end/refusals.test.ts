@@ -160,6 +160,7 @@ describe('the command line', () => {
     'api',
     'analyze',
     'decode',
+    'export',
     'interfaces',
     'setup',
     'cleanup',

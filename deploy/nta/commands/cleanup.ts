@@ -7,6 +7,7 @@ import {
   retentionServiceOptions,
 } from '../../../sinks/retention.js';
 import { defineCommand } from '../command.js';
+import { dataDirOption, withLocalPostgres } from '../local-postgres.js';
 import { runPart } from '../part.js';
 
 const cleanupOptions = defineOptions({
@@ -21,8 +22,9 @@ export function cleanupCommand(): Command {
   return defineCommand({
     name: 'cleanup',
     summary: 'drop what is older than the retention, now',
-    options: { ...cleanupServiceOptions, ...cleanupOptions },
-    run: async ({ settings, log }) => {
+    options: { ...cleanupServiceOptions, ...cleanupOptions, ...dataDirOption },
+    run: async ({ settings: given, log }) => {
+      const settings = withLocalPostgres(given);
       await checkPostgres(settings);
       if (settings.everyInterval) return runPart([createRetention(settings, log)], log);
       const result = await applyRetention(settings, { dryRun: settings.dryRun }, log);

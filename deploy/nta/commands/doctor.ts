@@ -3,15 +3,9 @@ import { type Command, defineOptions } from '../../../runtime/options.js';
 import { postgresOptions } from '../../../runtime/postgres.js';
 import { defineCommand } from '../command.js';
 import { examine } from '../examination.js';
+import { dataDirOption } from '../local-postgres.js';
 
 const doctorOptions = defineOptions({
-  dataDir: {
-    kind: 'string',
-    env: 'NTA_DATA_DIR',
-    default: '.nta',
-    placeholder: '<folder>',
-    help: 'where local data would be kept',
-  },
   apiPort: {
     kind: 'integer',
     env: 'NTA_API_PORT',
@@ -30,7 +24,7 @@ export function doctorCommand(): Command {
     name: 'doctor',
     summary: 'check every prerequisite and say how to mend it',
     description: 'Exit code 0 when everything that `nta run` needs is there, 1 otherwise.',
-    options: { ...doctorOptions, ...kafkaOptions, ...postgresOptions },
+    options: { ...dataDirOption, ...doctorOptions, ...kafkaOptions, ...postgresOptions },
     run: async ({ settings, log }) => {
       const findings = await examine(settings, log);
       if (settings.json) {

@@ -2,6 +2,7 @@ import { type Command, defineOptions, type Settings } from '../../../runtime/opt
 import { topicOptions } from '../../../runtime/topic-setup.js';
 import { retentionServiceOptions } from '../../../sinks/retention.js';
 import { defineCommand } from '../command.js';
+import { dataDirOption } from '../local-postgres.js';
 import { runPipeline } from '../pipeline.js';
 import { apiCommandOptions } from './api.js';
 import { captureCommandOptions } from './capture.js';
@@ -10,6 +11,7 @@ import { sinkCommandOptions } from './sink.js';
 
 /** What is the run's own; the rest of its options are those of its parts. */
 export const runOwnOptions = defineOptions({
+  ...dataDirOption,
   enableCapture: { kind: 'boolean', env: 'NTA_ENABLE_CAPTURE', default: false, help: 'run capture' },
   enableProcessors: { kind: 'boolean', env: 'NTA_ENABLE_PROCESSORS', default: false, help: 'run processors' },
   enableSinks: { kind: 'boolean', env: 'NTA_ENABLE_SINKS', default: false, help: 'run the Postgres sink' },
@@ -19,13 +21,6 @@ export const runOwnOptions = defineOptions({
     env: 'NTA_ENABLE_CLEANUP',
     default: false,
     help: 'apply retention every --cleanup-interval',
-  },
-  dataDir: {
-    kind: 'string',
-    env: 'NTA_DATA_DIR',
-    default: '.nta',
-    placeholder: '<folder>',
-    help: 'where the local Kafka and Postgres keep their data',
   },
   once: {
     kind: 'boolean',

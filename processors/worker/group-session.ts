@@ -12,8 +12,9 @@ import type { Logger } from '../../runtime/log.js';
 import type { DetectionRules } from '../configuration/rules.js';
 import type { Engine } from '../engine/engine.js';
 import { stickyAssigner } from './partition-assignment.js';
+import type { CommitPacing } from './partition-commits.js';
 import { PartitionPublisher } from './partition-publisher.js';
-import { type CommitPacing, type PartitionSource, PartitionWorker } from './partition-worker.js';
+import { type PartitionSource, PartitionWorker } from './partition-worker.js';
 import type { ProcessMetrics } from './process-metrics.js';
 
 export interface SessionTopics {

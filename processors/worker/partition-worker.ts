@@ -6,17 +6,13 @@
  *     rebuilding  read again the input that windows still hold, emitting nothing
  *     running     process records, commit now and then
  *     closed      lost, given up or stopped
- *
- * A commit makes alerts, changelog and input offset true at once. Processing goes on while one is under way; the next
- * begins when it is through, at once when there are alerts, otherwise after `--commit-interval`.
  */
 import type { KafkaMessage } from 'kafkajs';
-import { Failure } from '../../runtime/failure.js';
 import type { Logger } from '../../runtime/log.js';
-import type { AlertDocument } from '../../schemas/alert.js';
 import type { Engine } from '../engine/engine.js';
 import { Changelog } from './changelog.js';
 import type { NodeClocks } from './live-clocks.js';
+import { type CommitPacing, PartitionCommits, settledWithin } from './partition-commits.js';
 import { PartitionInput } from './partition-input.js';
 import { type PartitionPublisher, readCommitMetadata } from './partition-publisher.js';
 import type { ProcessMetrics } from './process-metrics.js';
@@ -31,13 +27,6 @@ export interface PartitionSource {
   /** Lets batches of the topic come, from this offset on. */
   resume(topic: 'input' | 'changelog', offset: number): void;
   pause(topic: 'input' | 'changelog'): void;
-}
-
-export interface CommitPacing {
-  /** Least time from one commit with alerts to the next, ms. */
-  readonly alertIntervalMs: number;
-  /** Most time between commits while records are processed, ms. */
-  readonly commitIntervalMs: number;
 }
 
 export interface PartitionWorkerOptions {
@@ -68,6 +57,7 @@ export class PartitionWorker {
   private readonly changelog = new Changelog();
   private input: PartitionInput | undefined;
   private replay: ReplayPosition | undefined;
+  private commits: PartitionCommits | undefined;
   /** Offset of the next record, in the input and in the changelog. */
   private nextInput = 0;
   private nextChangelog = 0;
@@ -76,14 +66,9 @@ export class PartitionWorker {
   private startOffset = 0;
   private committedOffset = -1;
   private silentNodes: NodeClocks = {};
-  /** Alert records published for this partition; a commit that fails ends the worker, so it never counts one twice. */
   private alertEvents = 0;
-  private takenEvents = 0;
   private lateBefore = 0;
   private evictedBefore = 0;
-  private commitStartedAt = Number.NEGATIVE_INFINITY;
-  private commitInFlight: Promise<void> | undefined;
-  private commitTimer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: PartitionWorkerOptions) {
     this.engine = options.createEngine();
@@ -141,12 +126,7 @@ export class PartitionWorker {
         );
     }
     if (this.startOffset < input.low) {
-      const lost = input.low - this.startOffset;
-      this.options.metrics.lostRecords.inc(lost);
-      log.error(
-        { partition, records: lost },
-        'records were deleted by retention before they were processed; give packets a longer retention or more workers',
-      );
+      this.noteLoss(this.startOffset, input.low);
       this.startOffset = input.low;
     }
     this.nextInput = Math.min(Math.max(replayFrom, input.low), this.startOffset);
@@ -196,8 +176,9 @@ export class PartitionWorker {
 
   private finishRebuilding(): void {
     this.input!.finishRebuilding(this.silentNodes);
-    this.current = 'running';
     this.nextInput = Math.max(this.nextInput, this.startOffset);
+    this.commits = this.createCommits();
+    this.current = 'running';
     const seconds = (performance.now() - this.openedAt) / 1000;
     this.options.metrics.recoverySeconds.observe(seconds);
     this.options.log.info(
@@ -210,7 +191,25 @@ export class PartitionWorker {
       },
       'partition ready',
     );
-    this.scheduleCommit();
+    this.commits.schedule();
+  }
+
+  private createCommits(): PartitionCommits {
+    const { partition, publisher, pacing, metrics } = this.options;
+    return new PartitionCommits({
+      partition,
+      engine: this.engine,
+      input: this.input!,
+      replay: this.replay!,
+      changelog: this.changelog,
+      publisher,
+      pacing,
+      metrics,
+      committedOffset: this.committedOffset,
+      alertEvents: this.alertEvents,
+      nextOffset: () => this.nextInput,
+      onFailure: (error) => this.fail(error),
+    });
   }
 
   /**
@@ -229,7 +228,7 @@ export class PartitionWorker {
       if (this.current === 'rebuilding' && offset >= this.startOffset) this.finishRebuilding();
       if (this.current === 'rebuilding') input.rebuild(message);
       else if (this.current === 'running') {
-        if (offset > this.nextInput) this.noteLoss(offset);
+        if (offset > this.nextInput) this.noteLoss(this.nextInput, offset);
         input.process(message);
       } else return messages.length;
       this.nextInput = offset + 1;
@@ -237,16 +236,15 @@ export class PartitionWorker {
     }
     if (this.current === 'rebuilding' && this.nextInput >= this.startOffset) this.finishRebuilding();
     this.updateStatistics();
-    this.scheduleCommit();
+    this.commits?.schedule();
     return next;
   }
 
-  private noteLoss(offset: number): void {
-    const lost = offset - this.nextInput;
-    this.options.metrics.lostRecords.inc(lost);
+  private noteLoss(from: number, to: number): void {
+    this.options.metrics.lostRecords.inc(to - from);
     this.options.log.error(
-      { partition: this.partition, records: lost, offset },
-      'records are missing from the topic; retention deleted them or the topic was truncated',
+      { partition: this.partition, offset: from, records: to - from },
+      'records were gone before they were processed: give packets a longer retention, or more workers',
     );
   }
 
@@ -255,17 +253,13 @@ export class PartitionWorker {
     this.options.metrics.lag.set({ partition: String(this.partition) }, Math.max(0, offset - this.nextInput));
   }
 
-  /** Whether a commit has been under way for so long that processing should wait: what is uncommitted stays bounded. */
+  /** See PartitionCommits. */
   get isBehind(): boolean {
-    return (
-      this.commitInFlight !== undefined &&
-      performance.now() - this.commitStartedAt >= this.options.pacing.commitIntervalMs
-    );
+    return this.commits?.isBehind ?? false;
   }
 
-  /** Resolves when the commit under way is through, at the latest after `limitMs`. */
   async commitDone(limitMs: number): Promise<void> {
-    if (this.commitInFlight !== undefined) await settledWithin(this.commitInFlight, limitMs);
+    await this.commits?.done(limitMs);
   }
 
   /** Changes the rules between two records. */
@@ -273,61 +267,7 @@ export class PartitionWorker {
     if (this.current === 'closed') return;
     apply(this.engine);
     this.replay?.setSpan(this.engine.rebuildMicros);
-    this.scheduleCommit();
-  }
-
-  private scheduleCommit(): void {
-    if (this.current !== 'running' || this.commitInFlight !== undefined) return;
-    const urgent = this.eventCount() > this.takenEvents || this.input!.hasDeadLetters;
-    if (!urgent && this.nextInput === this.committedOffset) return;
-    const { alertIntervalMs, commitIntervalMs } = this.options.pacing;
-    const wait = this.commitStartedAt + (urgent ? alertIntervalMs : commitIntervalMs) - performance.now();
-    clearTimeout(this.commitTimer);
-    if (wait <= 0) this.beginCommit();
-    else this.commitTimer = setTimeout(() => this.scheduleCommit(), Math.min(wait, commitIntervalMs) + 1);
-  }
-
-  private eventCount(): number {
-    let events = 0;
-    for (const { opened, updated, closed } of this.engine.statistics.detectors) events += opened + updated + closed;
-    return events;
-  }
-
-  private beginCommit(): void {
-    const { partition, publisher, metrics } = this.options;
-    this.commitStartedAt = performance.now();
-    this.takenEvents = this.eventCount();
-    const { alerts, changelog } = this.engine.take();
-    const nextOffset = this.nextInput;
-    const entries = this.changelog.append(changelog, this.commitStartedAt);
-    this.alertEvents += alerts.length;
-    const commit = publisher.commit({
-      nextOffset,
-      packets: this.input!.packets,
-      alertEvents: this.alertEvents,
-      replayFrom: Math.min(this.replay!.replayFrom(), nextOffset),
-      silentNodes: this.input!.clocks.silent(),
-      changelogFrom: entries.isSnapshot ? null : this.changelog.from,
-      alerts: alerts.map((alert) => ({ key: alert.source.address, value: JSON.stringify(alert), partition })),
-      changelog: entries.messages.map((message) => ({ ...message, partition })),
-      deadLetters: this.input!.takeDeadLetters(),
-    });
-    this.commitInFlight = commit.then(
-      (changelogOffset) => {
-        this.commitInFlight = undefined;
-        this.committedOffset = nextOffset;
-        if (entries.isSnapshot && changelogOffset !== null) this.changelog.startAt(changelogOffset);
-        metrics.transactions.inc({ result: 'committed' });
-        metrics.transactionSeconds.observe((performance.now() - this.commitStartedAt) / 1000);
-        countAlerts(metrics, alerts);
-        this.scheduleCommit();
-      },
-      (error: unknown) => {
-        this.commitInFlight = undefined;
-        metrics.transactions.inc({ result: error instanceof Failure && error.code === 'FENCED' ? 'fenced' : 'failed' });
-        this.fail(error);
-      },
-    );
+    this.commits?.schedule();
   }
 
   private updateStatistics(): void {
@@ -345,18 +285,14 @@ export class PartitionWorker {
 
   /** Commits what has been processed, before the partition is handed back on purpose. */
   async flush(): Promise<void> {
-    await this.commitInFlight;
-    if (this.current !== 'running' || this.nextInput === this.committedOffset) return;
-    clearTimeout(this.commitTimer);
-    this.beginCommit();
-    await this.commitInFlight;
+    if (this.current === 'running') await this.commits?.flush();
   }
 
   /** Gives the partition up as it is: nothing more is committed. */
   async close(): Promise<void> {
     if (this.current === 'closed') return;
     this.current = 'closed';
-    clearTimeout(this.commitTimer);
+    this.commits?.stop();
     this.options.metrics.forgetPartition(this.partition);
     await this.commitDone(CLOSE_WAIT_MS);
     await settledWithin(this.options.publisher.close(), CLOSE_WAIT_MS);
@@ -366,19 +302,4 @@ export class PartitionWorker {
     if (this.current === 'closed') return;
     this.options.onFailure(error);
   }
-}
-
-async function settledWithin(promise: Promise<unknown>, limitMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, limitMs);
-  });
-  await Promise.race([promise.then(nothing, nothing), limit]);
-  clearTimeout(timer);
-}
-
-function nothing(): void {}
-
-function countAlerts(metrics: ProcessMetrics, alerts: readonly AlertDocument[]): void {
-  for (const { rule, event } of alerts) metrics.alerts.inc({ rule: rule.id, action: event.action });
 }

@@ -80,7 +80,7 @@ export function postgresConfig(settings: PostgresSettings, applicationName: stri
   };
 }
 
-/** A pool whose idle connections may break (a restarted server) without ending the process. */
+/** A pool whose connections may break (a restarted server), idle or not, without ending the process. */
 export function createPool(
   settings: PostgresSettings,
   applicationName: string,
@@ -88,6 +88,8 @@ export function createPool(
 ): pg.Pool {
   const pool = new pg.Pool(postgresConfig(settings, applicationName));
   pool.on('error', onIdleError);
+  // A connection that breaks while it is checked out fails its query, and besides emits an error that would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 

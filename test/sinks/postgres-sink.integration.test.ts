@@ -232,6 +232,27 @@ describe('postgres sink', () => {
     expect(await rows.value('SELECT count(*)::float8 FROM packets_default')).toBe(packets);
   });
 
+  it('waits while Postgres is read-only, says so, and goes on by itself, whatever connections break', async () => {
+    const name = database.connection.database;
+    const sink = await startSink();
+    const first = await publish();
+    await until(async () => (await rows.accounted()) === first);
+    const breakConnections = () =>
+      rows.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'nta-sink'");
+    await rows.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+    await breakConnections();
+    const second = await publish({ ...TRAFFIC, seed: 8 });
+    await until(async () => sink.readiness()?.includes('read-only') ?? false);
+    await rows.query(
+      `BEGIN; SET TRANSACTION READ WRITE; ALTER DATABASE ${name} RESET default_transaction_read_only; COMMIT`,
+    );
+    for (let i = 0; i < 10; i++) await breakConnections();
+    await until(async () => (await rows.accounted()) === first + second);
+    expect(await rows.value('SELECT count(DISTINCT id)::float8 FROM packets')).toBe(first + second);
+    expect(await rows.value('SELECT count(*)::float8 FROM packets')).toBe(first + second);
+    expect(sink.readiness()).toBeNull();
+  });
+
   it('stores the latest heartbeat of a node', async () => {
     const heartbeat = (sent_at: string): string =>
       JSON.stringify({

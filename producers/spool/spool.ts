@@ -25,6 +25,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { type FolderLock, lockFolder } from './folder-lock.js';
 import { readFrame, type SpoolRecord, writeFrame } from './frame.js';
 
 const SEGMENT_BYTES_MAX = 16 * 1024 * 1024;
@@ -60,6 +61,7 @@ export class Spool {
   private readonly segmentBytes: number;
   /** The last segment, open for writing; null when the next record starts a segment. */
   private descriptor: number | null = null;
+  private lock: FolderLock | null = null;
   private lastId = FIRST_ID;
   private unsynced = false;
   /** Bytes of all segments on disk. */
@@ -73,9 +75,14 @@ export class Spool {
     this.segmentBytes = Math.min(SEGMENT_BYTES_MAX, Math.floor(maxBytes / SEGMENTS_MIN));
   }
 
-  /** Finds what an earlier run left. */
+  /**
+   * Finds what an earlier run left.
+   *
+   * @throws Failure `SPOOL_IN_USE` when another living process has the folder; what the file system throws otherwise.
+   */
   open(): SpoolRecovery {
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    this.lock = lockFolder(this.folder);
     const cursor = this.readCursor();
     const packets = new Map<string, number>();
     let records = 0;
@@ -207,7 +214,14 @@ export class Spool {
     fdatasync(this.descriptor, () => undefined);
   }
 
+  /** Leaves the folder to others. */
   close(): void {
+    this.closeSegment();
+    this.lock?.release();
+    this.lock = null;
+  }
+
+  private closeSegment(): void {
     if (this.descriptor === null) return;
     fdatasyncSync(this.descriptor);
     closeSync(this.descriptor);
@@ -239,7 +253,7 @@ export class Spool {
   private segmentFor(length: number): Segment {
     const last = this.segments.at(-1);
     if (last !== undefined && this.descriptor !== null && last.bytes + length <= this.segmentBytes) return last;
-    this.close();
+    this.closeSegment();
     const id = this.lastId + 1;
     const segment: Segment = { id, file: this.fileOf(id), bytes: 0, readTo: 0, unread: new Map() };
     this.descriptor = openSync(segment.file, 'wx', 0o600);
@@ -268,7 +282,7 @@ export class Spool {
 
   private remove(segment: Segment): void {
     const index = this.segments.indexOf(segment);
-    if (index === this.segments.length - 1) this.close();
+    if (index === this.segments.length - 1) this.closeSegment();
     this.segments.splice(index, 1);
     this.bytes -= segment.bytes;
     rmSync(segment.file, { force: true });

@@ -2,7 +2,7 @@
  * A capture node whose Kafka goes away under live traffic, and one that is killed with a full spool. NTA_FAULTS=long
  * takes the broker away for a minute instead of ten seconds.
  */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -113,7 +113,9 @@ it('sends after kill -9 what had reached the spool', async (context) => {
   await node.printed(/capturing/);
   await stack.kafka!.control.kill9();
   const sent = await play(on, 4_000);
-  await until('the spool stops growing', () => settledSpool(spoolDir), 30_000);
+  await until('packets are in the spool', () => settledSpool(spoolDir));
+  // Twice in a row: what came last has been written.
+  await until('the spool stops growing', () => settledSpool(spoolDir));
   node.child.kill('SIGKILL');
   await node.ended;
   await stack.kafka!.control.start();
@@ -137,8 +139,9 @@ it('sends after kill -9 what had reached the spool', async (context) => {
 let spoolBefore = '';
 /** Whether the spool holds something and has not changed since it was last looked at. */
 function settledSpool(folderOfSpool: string): boolean {
-  const now = readdirSync(folderOfSpool, { withFileTypes: true })
-    .map(({ name }) => name)
+  const now = readdirSync(folderOfSpool)
+    .filter((name) => name.endsWith('.spool'))
+    .map((name) => `${name} ${statSync(join(folderOfSpool, name)).size}`)
     .join();
   const settled = now !== '' && now === spoolBefore;
   spoolBefore = now;

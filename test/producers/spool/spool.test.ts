@@ -156,6 +156,20 @@ describe('Spool', () => {
     expect(drain(second)).toEqual(range(0, 20));
   });
 
+  it('has a folder to itself while its process lives, and leaves it on close', () => {
+    // Process 1 lives as long as the machine; its start is read as the lock would write it.
+    const start = readFileSync('/proc/1/stat', 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')[19];
+    writeFileSync(join(folder, 'lock'), `1 ${start}\n`);
+    expect(() => openSpool().open()).toThrow(expect.objectContaining({ code: 'SPOOL_IN_USE' }));
+    writeFileSync(join(folder, 'lock'), '1 12345678901\n');
+    const spool = openSpool();
+    spool.open();
+    spool.close();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   it('counts what the disk refuses', () => {
     const spool = openSpool();
     spool.open();

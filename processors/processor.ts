@@ -11,6 +11,7 @@ import { groupName, topicName } from '../schemas/topics.js';
 import type { DetectionRules } from './configuration/rules.js';
 import { detectionOptions, loadRules, toEngineLimits } from './detection-settings.js';
 import { DetectionEngine } from './engine/detection-engine.js';
+import type { EngineLimits } from './engine/engine.js';
 import { GroupMember } from './worker/group-member.js';
 import { ProcessMetrics } from './worker/process-metrics.js';
 import { RuleSource } from './worker/rule-source.js';
@@ -98,7 +99,7 @@ export function createMember(
       },
       sessionTimeoutMs: settings.sessionTimeout,
       pacing: { alertIntervalMs: settings.alertInterval, commitIntervalMs: settings.commitInterval },
-      createEngine: (partitions) => new DetectionEngine(rules.rules, toEngineLimits(settings, partitions)),
+      createEngine: (partitionCount) => new DetectionEngine(rules.rules, sharedLimits(settings, partitionCount)),
       onJoin,
       log,
       metrics,
@@ -109,6 +110,16 @@ export function createMember(
     metrics,
   });
   return member;
+}
+
+/** The state budget is the worker's: each partition may use its part of it, which shrinks as partitions are added. */
+function sharedLimits(settings: ProcessSettings, partitionCount: () => number): EngineLimits {
+  return {
+    ...toEngineLimits(settings, 1),
+    get stateBudgetBytes() {
+      return toEngineLimits(settings, partitionCount()).stateBudgetBytes;
+    },
+  };
 }
 
 /** Reads the file as a worker would, and changes nothing. @throws Failure with every error, a line each. */

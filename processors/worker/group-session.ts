@@ -30,8 +30,8 @@ export interface SessionOptions {
   readonly topics: SessionTopics;
   readonly sessionTimeoutMs: number;
   readonly pacing: CommitPacing;
-  /** An engine for one partition out of so many that this worker has. */
-  readonly createEngine: (partitions: number) => Engine;
+  /** An engine for one partition; how many the worker has changes with every rebalance. */
+  readonly createEngine: (partitionCount: () => number) => Engine;
   /** Called with the id that the group gave this member, at each assignment. */
   readonly onJoin?: (memberId: string) => void;
   readonly log: Logger;
@@ -197,14 +197,14 @@ export class GroupSession {
     const added = assigned.filter((partition) => !this.partitions.has(partition));
     for (const worker of this.partitions.values()) worker.resumeAfterRebalance();
     for (const partition of added) {
-      const worker = this.createWorker(partition, assigned.length);
+      const worker = this.createWorker(partition);
       this.partitions.set(partition, worker);
       worker.open();
     }
     log.info({ assigned: [...assigned].sort((a, b) => a - b), added, lost }, 'partitions assigned');
   }
 
-  private createWorker(partition: number, partitionCount: number): PartitionWorker {
+  private createWorker(partition: number): PartitionWorker {
     const { kafka, groupId, topics, pacing, createEngine, log, metrics } = this.options;
     const source = this.createSource(partition);
     source.pause('input');
@@ -221,7 +221,7 @@ export class GroupSession {
         changelogTopic: topics.changelog,
         deadLetterTopic: topics.deadLetters,
       }),
-      createEngine: () => createEngine(partitionCount),
+      createEngine: () => createEngine(() => this.partitions.size),
       pacing,
       log,
       metrics,

@@ -47,6 +47,9 @@ export type PartitionState = 'opening' | 'changelog' | 'rebuilding' | 'running' 
 /** Longest run of the processor without letting timers, heartbeats and transactions have their turn, ms. */
 const SLICE_MS = 20;
 
+/** Without evictions for so long, memory is no longer short, ms. */
+const EVICTION_CALM_MS = 60_000;
+
 /** How long a partition given up waits for a commit under way; the next owner aborts what is left of it, ms. */
 const CLOSE_WAIT_MS = 500;
 
@@ -69,6 +72,7 @@ export class PartitionWorker {
   private alertEvents = 0;
   private lateBefore = 0;
   private evictedBefore = 0;
+  private lastEvictionAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: PartitionWorkerOptions) {
     this.engine = options.createEngine();
@@ -270,12 +274,25 @@ export class PartitionWorker {
     this.commits?.schedule();
   }
 
+  /** Said once for each time that memory is short, not for each source. */
+  private noteEviction(): void {
+    const now = performance.now();
+    if (now - this.lastEvictionAt > EVICTION_CALM_MS) {
+      this.options.log.warn(
+        { partition: this.partition },
+        'the state budget is used up: the least recently active sources are forgotten; raise --state-budget or add workers',
+      );
+    }
+    this.lastEvictionAt = now;
+  }
+
   private updateStatistics(): void {
     const { metrics } = this.options;
     const { latePackets, evictedSources, stateBytes, sources, openEpisodes } = this.engine.statistics;
     const labels = { partition: String(this.partition) };
     metrics.latePackets.inc(latePackets - this.lateBefore);
     metrics.evictions.inc(evictedSources - this.evictedBefore);
+    if (evictedSources > this.evictedBefore) this.noteEviction();
     this.lateBefore = latePackets;
     this.evictedBefore = evictedSources;
     metrics.stateBytes.set(labels, stateBytes);

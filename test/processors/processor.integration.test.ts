@@ -61,7 +61,7 @@ describe('processor', () => {
     const packets = await publish(
       attackStream({ seed: 1, seconds: 20, captureNodes: 3, backgroundRate: 500, backgroundSources: 20 }),
     );
-    await expect.poll(processed, { timeout: 20_000 }).toEqual({ packets, left: 0 });
+    await expect.poll(processed, { timeout: 60_000 }).toEqual({ packets, left: 0 });
     expect(worker.readiness()).toBeNull();
   });
 
@@ -69,10 +69,10 @@ describe('processor', () => {
     const workers = [createWorker(), createWorker(), createWorker()];
     await Promise.all(workers.map((worker) => worker.start()));
     await expect
-      .poll(() => workers.map((worker) => worker.readiness()), { timeout: 20_000 })
+      .poll(() => workers.map((worker) => worker.readiness()), { timeout: 60_000 })
       .toEqual([null, null, null]);
     await publish(spreadScan(20));
-    await expect.poll(async () => (await processed()).left, { timeout: 20_000 }).toBe(0);
+    await expect.poll(async () => (await processed()).left, { timeout: 60_000 }).toBe(0);
     const alerts = await readAlerts(kafka, topicName('alerts', topics.prefix));
     expect(new Set(alerts.map(({ nta }) => nta.alert.id)).size).toBe(1);
     const last = alerts.at(-1)!;
@@ -82,7 +82,7 @@ describe('processor', () => {
     await publish([
       ...attackStream({ seed: 1, seconds: 0, captureNodes: 20, backgroundRate: 0, backgroundSources: 1 }),
     ]);
-    await expect.poll(async () => (await processed()).left, { timeout: 20_000 }).toBe(0);
+    await expect.poll(async () => (await processed()).left, { timeout: 60_000 }).toBe(0);
     const closed = (await readAlerts(kafka, topicName('alerts', topics.prefix))).at(-1)!;
     expect(closed.event.action).toBe('close');
     expect(closed.nta.alert.evidence.ports?.distinct).toBe(20);
@@ -108,7 +108,7 @@ describe('processor', () => {
       }),
     ];
     await publish([{ ...good[0]!, value: Buffer.from('garbage') }, late, ...absurd, ...good]);
-    await expect.poll(processed, { timeout: 20_000 }).toEqual({ packets: 12, left: 0 });
+    await expect.poll(processed, { timeout: 60_000 }).toEqual({ packets: 12, left: 0 });
 
     const letters = (await readTopic(kafka, topicName('packetsDeadLetter', topics.prefix))).flat();
     const reasons = letters.map(({ headers }) => String(headers?.reason)).sort();
@@ -126,16 +126,16 @@ describe('processor', () => {
   it('keeps the partitions of a worker where they are when another joins and leaves', async () => {
     const first = createWorker();
     await first.start();
-    await expect.poll(() => first.readiness(), { timeout: 20_000 }).toBeNull();
+    await expect.poll(() => first.readiness(), { timeout: 60_000 }).toBeNull();
     const metrics = new Registry();
     const second = createWorker({}, metrics);
     await second.start();
-    await expect.poll(() => second.readiness(), { timeout: 20_000 }).toBeNull();
+    await expect.poll(() => second.readiness(), { timeout: 60_000 }).toBeNull();
     await expect.poll(() => partitionsOf(metrics)).toBe(PARTITIONS / 2);
     expect(await recoveries(metrics)).toBe(PARTITIONS / 2);
     await stopWorker(first);
-    await expect.poll(() => partitionsOf(metrics), { timeout: 20_000 }).toBe(PARTITIONS);
-    await expect.poll(() => second.readiness(), { timeout: 20_000 }).toBeNull();
+    await expect.poll(() => partitionsOf(metrics), { timeout: 60_000 }).toBe(PARTITIONS);
+    await expect.poll(() => second.readiness(), { timeout: 60_000 }).toBeNull();
     // Only those that came were recovered.
     expect(await recoveries(metrics)).toBe(PARTITIONS);
   });

@@ -41,8 +41,8 @@ describe('a fleet of workers', () => {
       registry,
     );
     await fleet.start();
-    await expect.poll(() => fleet!.readiness(), { timeout: 30_000 }).toBeNull();
-    await expect.poll(() => partitionsByWorker(registry), { timeout: 10_000 }).toEqual({ 0: 2, 1: 2 });
+    await expect.poll(() => fleet!.readiness(), { timeout: 60_000 }).toBeNull();
+    await expect.poll(() => partitionsByWorker(registry), { timeout: 60_000 }).toEqual({ 0: 2, 1: 2 });
     const before = childProcesses();
     expect(before).toHaveLength(2);
 
@@ -58,9 +58,9 @@ describe('a fleet of workers', () => {
     await admin.connect();
     const done = () => progress(admin, groupName('processors', topics.prefix), topicName('packets', topics.prefix));
     const total = stream.reduce((sum, record) => sum + record.packets, 0);
-    await expect.poll(done, { timeout: 30_000 }).toEqual({ packets: total, left: 0 });
+    await expect.poll(done, { timeout: 60_000 }).toEqual({ packets: total, left: 0 });
     await admin.disconnect();
-    await expect.poll(() => partitionsByWorker(registry), { timeout: 30_000 }).toEqual({ 0: 2, 1: 2 });
+    await expect.poll(() => partitionsByWorker(registry), { timeout: 60_000 }).toEqual({ 0: 2, 1: 2 });
     expect(childProcesses()).not.toContain(before[0]);
 
     const children = childProcesses();
@@ -80,11 +80,11 @@ describe('a fleet of workers', () => {
       return Object.fromEntries(metric.values.map(({ labels, value }) => [labels.result, value]));
     };
     await writeFile(file, 'detectors: { port-scan: { threshold: none } }\n');
-    await expect.poll(reloads, { timeout: 10_000 }).toEqual({ refused: 1 });
+    await expect.poll(reloads, { timeout: 60_000 }).toEqual({ refused: 1 });
     await writeFile(file, 'detectors: { port-scan: { threshold: 5 } }\n');
-    await expect.poll(reloads, { timeout: 10_000 }).toEqual({ refused: 1, applied: 1 });
+    await expect.poll(reloads, { timeout: 60_000 }).toEqual({ refused: 1, applied: 1 });
     process.kill(process.pid, 'SIGHUP');
-    await expect.poll(reloads, { timeout: 10_000 }).toEqual({ refused: 1, applied: 2 });
+    await expect.poll(reloads, { timeout: 60_000 }).toEqual({ refused: 1, applied: 2 });
   });
 
   it('does not start with rules that are wrong, and says where', async () => {

@@ -1,0 +1,137 @@
+/** Grouping by source, and the codec of records beside avsc, on the blocks that a capture node makes. */
+
+import { decodeCapture } from '../../../producers/capture-decoder.js';
+import { ConversationTable } from '../../../producers/conversation-table.js';
+import { BLOCK_ROWS } from '../../../producers/intake.js';
+import { RowGroups } from '../../../producers/row-groups.js';
+import {
+  decodePacketBatch,
+  decodePacketBatchObjects,
+  encodePacketBatch,
+  MAX_BATCH_PACKETS,
+} from '../../../schemas/packet-batch.js';
+import { publishedSchemas } from '../../../schemas/packet-batch-schemas.js';
+import { PacketBlock } from '../../../schemas/packet-block.js';
+import type { Bench } from '../bench.js';
+import type { Figure } from '../figure.js';
+import { provideInput } from '../inputs.js';
+import { repeated } from '../repeated.js';
+
+/** Rounds over one block in a run, so that a run takes long enough to be timed. */
+const ROUNDS = 20;
+/** avsc is slower by an order of magnitude. */
+const AVSC_ROUNDS = 2;
+const FRAMING_BYTES = 10;
+
+export const codec: Bench = {
+  name: 'codec',
+  summary: 'batching and the Avro codec, beside avsc; bytes a packet',
+  needsServers: false,
+  async run(context) {
+    const packets = Math.max(BLOCK_ROWS, Math.min(context.scale.packets, 2 * BLOCK_ROWS));
+    const input = provideInput(context, 'mix', packets);
+    const stop = new AbortController();
+    const measured: Figure[] = [];
+    const options = { blockCapacity: BLOCK_ROWS, conversations: new ConversationTable(), signal: stop.signal };
+    // In the callback, because the decoder fills its block again when it returns.
+    await decodeCapture(input.path, options, async (block) => {
+      if (measured.length === 0) measured.push(...(await measureBlock(block, input.summary, context.scale.repeats)));
+      stop.abort();
+    });
+    return measured;
+  },
+};
+
+async function measureBlock(block: PacketBlock, summary: string, repeats: number): Promise<Figure[]> {
+  const groups = new RowGroups(BLOCK_ROWS);
+  groups.group(block);
+  const records = encodeAll(block, groups);
+  const count = block.count - groups.sourceless;
+  const type = publishedSchemas()[0]!.type;
+  const objects = records.map((record) => decodePacketBatchObjects(record));
+  checkSame(
+    records,
+    objects.map((object) => type.toBuffer(object)),
+  );
+  const target = new PacketBlock(MAX_BATCH_PACKETS);
+
+  const time = (rounds: number, work: () => void) =>
+    repeated(Math.max(3, repeats), () => {
+      const startedAt = performance.now();
+      for (let round = 0; round < rounds; round++) work();
+      return (rounds * count * 1000) / (performance.now() - startedAt);
+    });
+  const batch = await time(ROUNDS, () => groups.group(block));
+  const encode = await time(ROUNDS, () => encodeAll(block, groups));
+  const decode = await time(ROUNDS, () => {
+    for (const record of records) {
+      target.reset();
+      if (!decodePacketBatch(record, target).ok) throw new Error('a record of ours was refused');
+    }
+  });
+  const avscEncode = await time(AVSC_ROUNDS, () => {
+    for (const object of objects) type.toBuffer(object);
+  });
+  const avscDecode = await time(AVSC_ROUNDS, () => {
+    for (const record of records) type.fromBuffer(record.subarray(FRAMING_BYTES));
+  });
+
+  const bytes = records.reduce((sum, record) => sum + record.length, 0);
+  const captured = block.capturedLength.subarray(0, block.count).reduce((sum, length) => sum + length, 0);
+  const shape = `${count.toLocaleString('en-US')} packets of ${records.length.toLocaleString('en-US')} sources in one block. ${summary}.`;
+  const rate = { unit: 'packets/s', better: 'higher' } as const;
+  return [
+    { name: 'batch', ...batch, ...rate, note: `Grouping the rows of a block by source. ${shape}` },
+    {
+      name: 'encode',
+      ...encode,
+      ...rate,
+      against: {
+        name: 'avsc encode',
+        value: avscEncode.value,
+        note: 'the same bytes from objects that were made beforehand; making them is not in its time.',
+      },
+      note: `Columns to records. ${shape}`,
+    },
+    {
+      name: 'decode-records',
+      ...decode,
+      ...rate,
+      against: {
+        name: 'avsc decode',
+        value: avscDecode.value,
+        note: 'the same records to objects; filling columns from them is not in its time.',
+      },
+      note: `Records to columns. ${shape}`,
+    },
+    {
+      name: 'record-bytes',
+      value: bytes / count,
+      unit: 'bytes/packet',
+      better: 'lower',
+      against: {
+        name: 'captured bytes',
+        value: captured / block.count,
+        note: 'the frames as cut to 256 bytes: they hold the beginning of the payload, we keep headers and names.',
+      },
+      note: `Of records, uncompressed, without keys. ${shape}`,
+    },
+  ];
+}
+
+function encodeAll(block: PacketBlock, groups: RowGroups): Buffer[] {
+  const records: Buffer[] = [];
+  for (let group = 0; group < groups.count; group++) {
+    const end = groups.starts[group + 1]!;
+    for (let from = groups.starts[group]!; from < end; from += MAX_BATCH_PACKETS) {
+      records.push(encodePacketBatch(block, groups.rows, from, Math.min(from + MAX_BATCH_PACKETS, end)));
+    }
+  }
+  return records;
+}
+
+function checkSame(records: readonly Buffer[], payloads: readonly Buffer[]): void {
+  if (records.some((record, index) => !record.subarray(FRAMING_BYTES).equals(payloads[index]!))) {
+    throw new Error('avsc writes other bytes than ours: nothing to compare');
+  }
+}

@@ -1,0 +1,132 @@
+/** A capture file to columns: the parser of captures and the decoders, without anything behind them. */
+import { decodeCapture } from '../../../producers/capture-decoder.js';
+import { ConversationTable } from '../../../producers/conversation-table.js';
+import type { Bench, BenchContext } from '../bench.js';
+import type { Figure, Yardstick } from '../figure.js';
+import { type Input, type InputName, provideInput } from '../inputs.js';
+import { repeated } from '../repeated.js';
+import { findScapy, findTool, timeRun } from '../yardsticks.js';
+
+/** Other programs get so many packets of the same capture: enough that their start hardly counts. */
+const TSHARK_PACKETS = 200_000;
+const SCAPY_PACKETS = 20_000;
+
+/** The columns that we fill, as far as tshark has a field for them. */
+const TSHARK_FIELDS = [
+  'frame.time_epoch',
+  'frame.len',
+  'eth.src',
+  'eth.dst',
+  'eth.type',
+  'vlan.id',
+  'ip.src',
+  'ip.dst',
+  'ip.proto',
+  'ip.ttl',
+  'ip.id',
+  'ipv6.src',
+  'ipv6.dst',
+  'tcp.srcport',
+  'tcp.dstport',
+  'tcp.flags',
+  'tcp.seq_raw',
+  'udp.srcport',
+  'udp.dstport',
+  'icmp.type',
+  'icmp.code',
+  'dns.qry.name',
+  'tls.handshake.extensions_server_name',
+  'http.host',
+];
+
+export const decode: Bench = {
+  name: 'decode',
+  summary: 'a capture file to columns, beside tshark -T fields and Scapy',
+  needsServers: false,
+  async run(context) {
+    const mix = provideInput(context, 'mix');
+    const figures = [await measure(context, 'decode', mix, { target: 5_000_000, against: await tshark(context, mix) })];
+    figures.push({ ...figures[0]!, name: 'decode-beside-scapy', against: await scapy(context, mix) });
+    for (const name of ['smallest', 'distinct', 'mix-whole'] as const satisfies readonly InputName[]) {
+      figures.push(await measure(context, `decode-${name}`, provideInput(context, name), {}));
+    }
+    const withRoles = await repeated(context.scale.repeats, () => rate(mix, true));
+    figures.push({
+      name: 'decode-with-roles',
+      ...withRoles,
+      unit: 'packets/s',
+      better: 'higher',
+      note: `As decode, and each packet marked as its originator’s or responder’s. ${mix.summary}.`,
+    });
+    return figures;
+  },
+};
+
+async function measure(
+  context: BenchContext,
+  name: string,
+  input: Input,
+  beside: Pick<Figure, 'target' | 'against'>,
+): Promise<Figure> {
+  await rate(input, false); // compiles the code, and brings the file into the page cache
+  const runs = await repeated(context.scale.repeats, () => rate(input, false));
+  return {
+    name,
+    ...runs,
+    unit: 'packets/s',
+    better: 'higher',
+    ...beside,
+    note: `decodeCapture from a file in the page cache, one core, without roles. ${input.summary}.`,
+  };
+}
+
+async function rate(input: Input, roles: boolean): Promise<number> {
+  const startedAt = performance.now();
+  const options = roles ? { conversations: new ConversationTable() } : {};
+  const { frames, failure } = await decodeCapture(input.path, options, () => undefined);
+  const seconds = (performance.now() - startedAt) / 1000;
+  if (failure !== null || frames !== input.packets)
+    throw new Error(`${frames} of ${input.packets} frames: ${failure?.message}`);
+  return frames / seconds;
+}
+
+async function tshark({ scale }: BenchContext, input: Input): Promise<Yardstick> {
+  const name = 'tshark -T fields';
+  if (findTool('tshark') === undefined) return { name, value: null, note: 'not installed.' };
+  const packets = Math.min(input.packets, scale.quick ? 20_000 : TSHARK_PACKETS);
+  const fields = TSHARK_FIELDS.flatMap((field) => ['-e', field]);
+  const args = ['-n', '-r', input.path, '-c', String(packets), '-T', 'fields', ...fields];
+  const { seconds } = await timeRun('tshark', args, { stdio: ['ignore', 'ignore', 'ignore'] });
+  return {
+    name,
+    value: packets / seconds,
+    note: `the first ${packets.toLocaleString('en-US')} packets with its start; prints the same fields as text to /dev/null. It dissects 3,000 protocols, follows TCP streams and reassembles; we do none of that.`,
+  };
+}
+
+const SCAPY_PROGRAM = `
+import sys, time
+from scapy.utils import PcapReader
+import scapy.layers.l2, scapy.layers.inet, scapy.layers.inet6, scapy.layers.dns
+limit = int(sys.argv[2]); count = 0; start = time.perf_counter()
+for packet in PcapReader(sys.argv[1]):
+    count += 1
+    if count == limit: break
+print(count / (time.perf_counter() - start))
+`;
+
+async function scapy({ scale, say }: BenchContext, input: Input): Promise<Yardstick> {
+  const name = 'Scapy PcapReader';
+  const python = findScapy();
+  if (python === null) {
+    say('no Scapy: pip could not install it');
+    return { name, value: null, note: 'not installed, and pip could not install it.' };
+  }
+  const packets = Math.min(input.packets, scale.quick ? 2_000 : SCAPY_PACKETS);
+  const { stdout } = await timeRun(python, ['-c', SCAPY_PROGRAM, input.path, String(packets)]);
+  return {
+    name,
+    value: Number(stdout),
+    note: `the first ${packets.toLocaleString('en-US')} packets without its start; builds a Python object a layer, from which any field can be asked and a packet be made again.`,
+  };
+}

@@ -1,0 +1,103 @@
+/** One worker reads packets from Kafka and detects: `nta process` on a topic that is already full. */
+import type { Bench, BenchContext } from '../bench.js';
+import type { Figure, Yardstick } from '../figure.js';
+import { type InputName, provideInput } from '../inputs.js';
+import { followStage, Pipeline } from '../pipeline.js';
+import { ProcessMeter } from '../process-meter.js';
+import { median, rateOfProgress } from '../statistics.js';
+import { kafkaTool, timeRun } from '../yardsticks.js';
+
+/** Progress is known at commits only, so there have to be many of them in a run. */
+const COMMIT_INTERVAL = '--commit-interval=100ms';
+/** At 2,000,000 packets/s so many can be seen coming for some seconds. */
+const PACKETS_WANTED = 8_000_000;
+const FLOOD_PACKETS = 1_000_000;
+
+export const detect: Bench = {
+  name: 'detect',
+  summary: 'one worker reads from Kafka and detects, beside kafka-consumer-perf-test',
+  needsServers: true,
+  async run(context) {
+    const mix = await measure(context, 'mix', PACKETS_WANTED);
+    const flood = await measure(context, 'spoofed', FLOOD_PACKETS);
+    const rate = { unit: 'packets/s', better: 'higher' } as const;
+    const figures: Figure[] = [
+      { name: 'detect', ...mix.rate, ...rate, target: 2_000_000, against: mix.consumer, note: mix.note },
+      {
+        name: 'detect-cpu',
+        ...mix.cpu,
+        unit: 'µs/packet',
+        better: 'lower',
+        note: `Processor time of the worker from when it had joined. ${mix.note}`,
+      },
+      { name: 'detect-spoofed-flood', ...flood.rate, ...rate, against: flood.consumer, note: flood.note },
+    ];
+    return figures;
+  },
+};
+
+interface DetectMeasurement {
+  readonly rate: Pick<Figure, 'value' | 'runs'>;
+  readonly cpu: Pick<Figure, 'value' | 'runs'>;
+  readonly consumer: Yardstick;
+  readonly note: string;
+}
+
+async function measure(context: BenchContext, name: InputName, wanted: number): Promise<DetectMeasurement> {
+  const { scale, servers } = context;
+  const input = provideInput(context, name, Math.min(scale.packets, wanted));
+  const copies = scale.quick ? 2 : Math.max(1, Math.round(wanted / input.packets));
+  const rates: number[] = [];
+  const cpu: number[] = [];
+  const pipeline = await Pipeline.create(servers());
+  try {
+    const { published } = await pipeline.publish(new Array<string>(copies).fill(input.path));
+    const ends = await pipeline.ends();
+    for (let run = 0; run < scale.repeats; run++) {
+      const startedAt = performance.now();
+      const worker = await pipeline.start(['process', COMMIT_INTERVAL]);
+      const meter = new ProcessMeter(worker.pid);
+      const samples = await worker.during(followStage(() => pipeline.processed(ends)));
+      const { cpuSeconds } = meter.stop();
+      await worker.stop();
+      const { at, count } = samples.at(-1)!;
+      if (count !== published) throw new Error(`${count} of ${published} packets processed`);
+      rates.push(rateOfProgress(samples) ?? (published * 1000) / (at - startedAt));
+      cpu.push((cpuSeconds * 1e6) / published);
+      await pipeline.forgetProcessing();
+    }
+    return {
+      rate: { value: median(rates), runs: rates },
+      cpu: { value: median(cpu), runs: cpu },
+      consumer: await consumerPerformance(context, pipeline, ends, published),
+      note: `From the first to the last commit of nta process with one worker, ${published.toLocaleString('en-US')} packets in 4 partitions, exactly once. ${input.summary}.`,
+    };
+  } finally {
+    await pipeline.remove();
+  }
+}
+
+async function consumerPerformance(
+  { servers }: BenchContext,
+  pipeline: Pipeline,
+  ends: readonly number[],
+  packets: number,
+): Promise<Yardstick> {
+  const records = ends.reduce((sum, end) => sum + end, 0);
+  const { command, args } = await kafkaTool('org.apache.kafka.tools.ConsumerPerformance', [
+    `--bootstrap-server=${servers().brokers.join(',')}`,
+    `--topic=${pipeline.topic}`,
+    `--num-records=${records}`,
+    '--timeout=20000',
+  ]);
+  const { stdout } = await timeRun(command, args);
+  const [header, row] = stdout.trim().split('\n').slice(-2);
+  const column = header?.split(',').findIndex((title) => title.trim() === 'fetch.nMsg.sec') ?? -1;
+  const recordsPerSecond = Number(row?.split(',')[column]);
+  if (!(recordsPerSecond > 0)) throw new Error(`kafka-consumer-perf-test printed no rate: ${stdout}`);
+  return {
+    name: 'kafka-consumer-perf-test',
+    value: (recordsPerSecond * packets) / records,
+    note: `the same topic with Kafka’s own Java client, ${(packets / records).toFixed(1)} packets a record, without its start and the group’s. It throws the bytes away: no decoding, no detection, no transactions.`,
+  };
+}

@@ -1,0 +1,87 @@
+/** From the packet on the wire (the kernel's timestamp) to its alert, readable on the topic. */
+import type { CaptureBalance } from '../../../producers/balance.js';
+import type { AlertDocument } from '../../../schemas/alert.js';
+import { topicName } from '../../../schemas/topics.js';
+import { createCaptureWire } from '../../support/capture-wire.js';
+import { canUseNamespaces } from '../../support/network-namespace.js';
+import { type Bench, type BenchContext, NotHere } from '../bench.js';
+import type { Figure } from '../figure.js';
+import { Pipeline } from '../pipeline.js';
+import { provideScans } from '../scan-input.js';
+import { quantile } from '../statistics.js';
+import { findTool } from '../yardsticks.js';
+
+const RATES = [1_000, 10_000, 50_000] as const;
+/** Sources that scan a second, so many alerts. */
+const SCANS_PER_SECOND = 10;
+const SECONDS_MAX = 20;
+const SETTLE_MS = 3_000;
+
+export const latency: Bench = {
+  name: 'latency',
+  summary: 'packet on the wire to alert on the topic, at 1,000, 10,000 and 50,000 packets/s',
+  needsServers: true,
+  async run(context) {
+    const namespaces = canUseNamespaces();
+    if (!namespaces.usable) throw new NotHere(namespaces.reason);
+    for (const tool of ['tcpreplay', 'tcpdump'])
+      if (findTool(tool) === undefined) throw new NotHere(`not installed: ${tool}`);
+    const figures: Figure[] = [];
+    for (const rate of RATES) figures.push(...(await measure(context, rate)));
+    return figures;
+  },
+};
+
+async function measure(context: BenchContext, packetsPerSecond: number): Promise<Figure[]> {
+  const { scale, servers, say } = context;
+  const seconds = Math.min(scale.seconds, SECONDS_MAX);
+  const input = provideScans(context, packetsPerSecond, seconds, SCANS_PER_SECOND);
+  const wire = createCaptureWire();
+  const pipeline = await Pipeline.create(servers());
+  const consumer = pipeline.kafka.consumer({ groupId: `${pipeline.prefix}latency`, maxWaitTimeInMs: 5 });
+  try {
+    await pipeline.start(['process']);
+    const capture = await pipeline.start(['capture', `--interface=${wire.interface}`, '--spool-dir=']);
+    const latencies: number[] = [];
+    await consumer.connect();
+    await consumer.subscribe({ topic: topicName('alerts', pipeline.prefix), fromBeginning: true });
+    await consumer.run({
+      eachMessage: async ({ message }) => {
+        const now = performance.timeOrigin + performance.now();
+        const alert = JSON.parse(String(message.value)) as AlertDocument;
+        if (alert.event.action === 'open') latencies.push(now - Date.parse(alert.nta.alert.crossed));
+      },
+    });
+    await delay(SETTLE_MS); // the workers have their partitions, the consumer its own
+    const startedAt = performance.now();
+    await wire.replay(input.path, { packetsPerSecond });
+    const sent = (input.packets * 1000) / (performance.now() - startedAt);
+    await delay(SETTLE_MS);
+    await capture.stop();
+    const { seen, published, dropped } = capture.result as CaptureBalance;
+    say(`${packetsPerSecond}/s: ${latencies.length} of ${input.scans} alerts; sent ${Math.round(sent)}/s`);
+    if (latencies.length === 0) throw new Error('no alert came');
+    const values = [quantile(latencies, 0.5), quantile(latencies, 0.99), Math.max(...latencies)] as const;
+    const note = `Kernel timestamp of the packet that crosses the threshold to the alert in the hands of a consumer that reads committed records, default settings. ${latencies.length} alerts of ${input.scans} scans, ${Math.round(sent).toLocaleString('en-US')} packets/s sent by tcpreplay for ${seconds} s over a veth pair; seen ${seen}, published ${published}, dropped by the kernel ${dropped.kernel_dropped}.`;
+    const unit = { unit: 'ms', better: 'lower' } as const;
+    return [
+      { name: `latency-${packetsPerSecond}-p50`, value: values[0], ...unit, note },
+      {
+        name: `latency-${packetsPerSecond}-p99`,
+        value: values[1],
+        ...unit,
+        ...(packetsPerSecond === 50_000 ? { target: 500 } : {}),
+        note,
+      },
+      { name: `latency-${packetsPerSecond}-max`, value: values[2], ...unit, note },
+    ];
+  } finally {
+    await consumer.disconnect().catch(() => undefined);
+    await pipeline.remove();
+    wire.remove();
+  }
+}
+
+function delay(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

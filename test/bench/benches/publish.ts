@@ -1,0 +1,138 @@
+/** A capture file to Kafka, acknowledged by all in-sync replicas: decoding, grouping, encoding and publishing in one process. */
+import { decodeCapture } from '../../../producers/capture-decoder.js';
+import { formatSource } from '../../../schemas/address.js';
+import { encodePacketBatch } from '../../../schemas/packet-batch.js';
+import { ADDRESS_NONE } from '../../../schemas/packet-block.js';
+import type { Bench, BenchContext, BenchServers } from '../bench.js';
+import type { Figure, Yardstick } from '../figure.js';
+import { type Input, type InputName, provideInput } from '../inputs.js';
+import { Pipeline } from '../pipeline.js';
+import { median } from '../statistics.js';
+import { kafkaTool, timeRun } from '../yardsticks.js';
+
+const SINGLE_RECORDS = 100_000;
+const SINGLE_REQUEST_RECORDS = 1_000;
+const PERF_TEST_RECORDS = 500_000;
+
+export const publish: Bench = {
+  name: 'publish',
+  summary: 'a capture to Kafka, acks from all, beside one record a packet and kafka-producer-perf-test',
+  needsServers: true,
+  async run(context) {
+    const mix = provideInput(context, 'mix');
+    const [first, ...others] = await measure(context, 'publish', mix);
+    const single = await oneRecordEach(context, mix);
+    const figures: Figure[] = [
+      { ...first!, target: 1_000_000, against: single.yardstick },
+      { ...first!, name: 'publish-beside-perf-test', against: await producerPerformance(context, single.recordBytes) },
+      ...others,
+    ];
+    for (const name of ['distinct', 'one-source'] as const satisfies readonly InputName[]) {
+      const input = provideInput(context, name, Math.min(mix.packets, name === 'distinct' ? 300_000 : 2_000_000));
+      figures.push((await measure(context, `publish-${name}`, input))[0]!);
+    }
+    return figures;
+  },
+};
+
+async function measure({ scale, servers }: BenchContext, name: string, input: Input): Promise<Figure[]> {
+  const rates: number[] = [];
+  const cpu: number[] = [];
+  for (let run = 0; run < scale.repeats + 1; run++) {
+    const pipeline = await Pipeline.create(servers());
+    try {
+      const { seconds, published, cpuSeconds } = await pipeline.publish([input.path]);
+      if (published !== input.packets) throw new Error(`${published} of ${input.packets} packets published`);
+      if (run === 0 && scale.repeats > 1) continue; // compiles the code, warms the broker up
+      rates.push(published / seconds);
+      cpu.push((cpuSeconds * 1e6) / published);
+    } finally {
+      await pipeline.remove();
+    }
+  }
+  const note = `From the file to the last acknowledgment, 4 partitions, idempotent, all in one process. ${input.summary}.`;
+  return [
+    { name, value: median(rates), runs: rates, unit: 'packets/s', better: 'higher', note },
+    {
+      name: `${name}-cpu`,
+      value: median(cpu),
+      runs: cpu,
+      unit: 'µs/packet',
+      better: 'lower',
+      note: `Processor time of that process. ${note}`,
+    },
+  ];
+}
+
+/** The same packets, each a record of its own, through kafkajs. */
+async function oneRecordEach(
+  { scale, servers }: BenchContext,
+  input: Input,
+): Promise<{ yardstick: Yardstick; recordBytes: number }> {
+  const messages: { key: Buffer; value: Buffer }[] = [];
+  const wanted = Math.min(input.packets, scale.quick ? 10_000 : SINGLE_RECORDS);
+  const stop = new AbortController();
+  await decodeCapture(input.path, { signal: stop.signal }, (block) => {
+    for (let row = 0; row < block.count && messages.length < wanted; row++) {
+      if (block.sourceKind[row] === ADDRESS_NONE) continue;
+      messages.push({ key: Buffer.from(formatSource(block, row)), value: encodePacketBatch(block, [row], 0, 1) });
+    }
+    if (messages.length === wanted) stop.abort();
+  });
+  const pipeline = await Pipeline.create(servers());
+  try {
+    const producer = pipeline.kafka.producer({ idempotent: true, maxInFlightRequests: 5 });
+    await producer.connect();
+    const startedAt = performance.now();
+    for (let from = 0; from < messages.length; from += SINGLE_REQUEST_RECORDS) {
+      await producer.send({
+        topic: pipeline.topic,
+        acks: -1,
+        messages: messages.slice(from, from + SINGLE_REQUEST_RECORDS),
+      });
+    }
+    const seconds = (performance.now() - startedAt) / 1000;
+    await producer.disconnect();
+    return {
+      recordBytes: Math.round(
+        messages.reduce((sum, { key, value }) => sum + key.length + value.length, 0) / messages.length,
+      ),
+      yardstick: {
+        name: 'one record a packet (kafkajs)',
+        value: messages.length / seconds,
+        note: `${messages.length.toLocaleString('en-US')} of the same packets, encoded beforehand, a record each, ${SINGLE_REQUEST_RECORDS} a request. It does not decode; what it writes could be read packet by packet.`,
+      },
+    };
+  } finally {
+    await pipeline.remove();
+  }
+}
+
+async function producerPerformance({ scale, servers }: BenchContext, recordBytes: number): Promise<Yardstick> {
+  const pipeline = await Pipeline.create(servers());
+  try {
+    const records = scale.quick ? 20_000 : PERF_TEST_RECORDS;
+    const { command, args } = await kafkaTool('org.apache.kafka.tools.ProducerPerformance', [
+      `--topic=${pipeline.topic}`,
+      `--num-records=${records}`,
+      `--record-size=${recordBytes}`,
+      '--throughput=-1',
+      '--producer-props',
+      ...producerProperties(servers()),
+    ]);
+    const { stdout } = await timeRun(command, args);
+    const rate = /([\d.]+) records\/sec/.exec(stdout.trim().split('\n').at(-1) ?? '')?.[1];
+    if (rate === undefined) throw new Error(`kafka-producer-perf-test printed no rate: ${stdout}`);
+    return {
+      name: 'kafka-producer-perf-test',
+      value: Number(rate),
+      note: `records a second of ${recordBytes} bytes (what one packet takes as a record), acks=all, Kafka’s own Java client without its start. It sends random bytes and decodes nothing.`,
+    };
+  } finally {
+    await pipeline.remove();
+  }
+}
+
+function producerProperties({ brokers }: BenchServers): string[] {
+  return [`bootstrap.servers=${brokers.join(',')}`, 'acks=all', 'linger.ms=5', 'batch.size=262144'];
+}

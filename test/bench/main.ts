@@ -1,0 +1,85 @@
+/** `npm run bench`: runs the benches one after another and reports their figures. */
+import { fork } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Failure } from '../../runtime/failure.js';
+import type { BenchServers } from './bench.js';
+import type { BenchMessage, BenchOrder } from './bench-process.js';
+import { BenchStack } from './bench-stack.js';
+import { BENCHES } from './catalogue.js';
+import { formatTable } from './figure-table.js';
+import { describeMachine } from './machine.js';
+import { readRequest } from './options.js';
+import { type BenchOutcome, describeRun, writeRecords, writeReport } from './report.js';
+import { installYardsticks } from './yardsticks.js';
+
+const BENCH_PROCESS = fileURLToPath(new URL('./bench-process.js', import.meta.url));
+
+function say(line: string): void {
+  process.stderr.write(`bench: ${line}\n`);
+}
+
+async function main(): Promise<number> {
+  const { settings, scale, names } = readRequest(process.argv.slice(2));
+  if (settings.install) installYardsticks();
+  const machine = describeMachine();
+  say(describeRun(machine));
+  const folder = mkdtempSync(join(tmpdir(), 'nta-bench-'));
+  chmodSync(folder, 0o711); // Postgres runs as a user of its own
+  const stack = new BenchStack(join(folder, 'servers'), say);
+  const outcomes: BenchOutcome[] = [];
+  try {
+    for (const bench of BENCHES.filter(({ name }) => names.includes(name))) {
+      const servers = bench.needsServers ? await stack.servers() : null;
+      say(`${bench.name}: ${bench.summary}`);
+      outcomes.push(await runBench({ name: bench.name, scale, folder, servers }));
+    }
+  } finally {
+    await stack.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  const figures = outcomes.flatMap((outcome) => outcome.figures);
+  process.stdout.write(`${describeRun(machine)}\n${formatTable(figures)}\n`);
+  for (const { bench, state, reason } of outcomes) {
+    if (state !== 'measured') process.stdout.write(`${bench}: ${state}: ${reason}\n`);
+  }
+  const output = resolve(settings.output);
+  writeReport(output, machine, scale, outcomes);
+  if (settings.json !== '') writeRecords(resolve(settings.json), outcomes);
+  say(`${join(output, 'report.json')} and chart.svg written`);
+  return outcomes.some(({ state }) => state === 'failed') ? 1 : 0;
+}
+
+async function runBench(order: BenchOrder & { readonly servers: BenchServers | null }): Promise<BenchOutcome> {
+  const startedAt = performance.now();
+  const loadBefore = loadavg()[0]!;
+  const message = await new Promise<BenchMessage>((resolveMessage) => {
+    const child = fork(BENCH_PROCESS, {
+      execArgv: ['--expose-gc', '--enable-source-maps'],
+      stdio: ['ignore', 2, 2, 'ipc'],
+    });
+    child.on('message', (received: BenchMessage) => {
+      if (received.type === 'say') say(`${order.name}: ${received.line}`);
+      else resolveMessage(received);
+    });
+    child.once('exit', (code, signal) => {
+      resolveMessage({ type: 'failed', reason: `its process ended with ${signal ?? `code ${code}`}` });
+    });
+    child.send(order);
+  });
+  const outcome = { bench: order.name, seconds: (performance.now() - startedAt) / 1000, loadBefore };
+  if (message.type === 'figures') return { ...outcome, state: 'measured', figures: message.figures };
+  const reason = 'reason' in message ? message.reason : '';
+  say(`${order.name}: ${message.type}: ${reason}`);
+  return { ...outcome, state: message.type === 'absent' ? 'absent' : 'failed', reason, figures: [] };
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof Failure)) throw error;
+  process.stderr.write(`bench: ${error.message}\n`);
+  process.exitCode = 2;
+}

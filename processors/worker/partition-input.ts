@@ -32,6 +32,12 @@ export class PartitionInput {
   private readonly ended = new Map<string, number>();
   private readonly block = new PacketBlock(MAX_BATCH_PACKETS);
   private deadLetters: Message[] = [];
+  /** The newest capture time of the record at hand, µs. */
+  private newest = 0;
+  private countedPackets: number;
+  private records = 0;
+  private bytes = 0;
+  private replayedPackets = 0;
 
   constructor(
     private readonly origin: InputOrigin,
@@ -41,16 +47,13 @@ export class PartitionInput {
     packetsBefore: number,
   ) {
     this.packets = packetsBefore;
+    this.countedPackets = packetsBefore;
   }
 
-  /**
-   * Reads a record that has been processed before: it fills windows and nothing else.
-   *
-   * @returns its packets
-   */
-  rebuild(message: KafkaMessage): number {
+  /** Reads a record that has been processed before: it fills windows and nothing else. */
+  rebuild(message: KafkaMessage): void {
     const batch = this.decode(message);
-    if ('reason' in batch) return 0;
+    if ('reason' in batch) return;
     const { timeline } = batch.origin;
     for (const idle of this.observe(message, batch)) this.ended.set(idle.timeline, idle.newest);
     this.ended.delete(timeline);
@@ -59,8 +62,7 @@ export class PartitionInput {
       this.replay.end(timeline);
       this.ended.set(timeline, batch.firstTimestamp);
     }
-    this.metrics.replayedPackets.inc(batch.packets);
-    return batch.packets;
+    this.replayedPackets += batch.packets;
   }
 
   /**
@@ -75,19 +77,14 @@ export class PartitionInput {
     for (const [captureNode, clock] of Object.entries(this.clocks.all())) this.engine.tick(LIVE, captureNode, clock);
   }
 
-  /**
-   * Processes a record.
-   *
-   * @returns its packets
-   */
-  process(message: KafkaMessage): number {
+  process(message: KafkaMessage): void {
     const batch = this.decode(message);
-    this.metrics.records.inc();
-    this.metrics.bytes.inc(message.value?.length ?? 0);
+    this.records++;
+    this.bytes += message.value?.length ?? 0;
     if ('reason' in batch) {
       this.deadLetters.push(this.deadLetter(message, batch.reason, batch.detail));
       this.metrics.deadLetters.inc({ reason: batch.reason });
-      return 0;
+      return;
     }
     for (const ended of this.observe(message, batch)) this.engine.endTimeline(ended.timeline, ended.newest);
     const { timeline, captureNode } = batch.origin;
@@ -98,8 +95,19 @@ export class PartitionInput {
       this.replay.end(timeline);
     }
     this.packets += batch.packets;
-    this.metrics.packets.inc(batch.packets);
-    return batch.packets;
+  }
+
+  /** Brings the counters up to date; once for many records, since a counter costs more than a small record. */
+  updateMetrics(): void {
+    const { metrics } = this;
+    metrics.packets.inc(this.packets - this.countedPackets);
+    metrics.records.inc(this.records);
+    metrics.bytes.inc(this.bytes);
+    metrics.replayedPackets.inc(this.replayedPackets);
+    this.countedPackets = this.packets;
+    this.records = 0;
+    this.bytes = 0;
+    this.replayedPackets = 0;
   }
 
   get hasDeadLetters(): boolean {
@@ -119,8 +127,9 @@ export class PartitionInput {
     this.block.reset();
     const batch = decodePacketBatch(value, this.block);
     if (!batch.ok) return batch;
+    this.newest = this.findNewest(batch);
     if (batch.origin.timeline === LIVE) {
-      const ahead = this.newest(batch) - Number(message.timestamp) * 1000;
+      const ahead = this.newest - Number(message.timestamp) * 1000;
       if (ahead > FUTURE_MAX_MICROS) {
         const days = (ahead / 86_400e6).toFixed(1);
         return { reason: 'timestamp_in_future', detail: `captured ${days} days after Kafka’s timestamp of the record` };
@@ -131,14 +140,13 @@ export class PartitionInput {
 
   private observe(message: KafkaMessage, batch: Batch): readonly EndedTimeline[] {
     const { timeline, captureNode } = batch.origin;
-    const newest = this.newest(batch);
+    const { newest } = this;
     const recordMs = Number(message.timestamp);
     if (timeline === LIVE) this.clocks.observe(captureNode, newest, recordMs);
     return this.replay.observe(Number(message.offset), timeline, captureNode, newest, batch.packets === 0, recordMs);
   }
 
-  /** The newest capture time of the batch, µs. */
-  private newest(batch: Batch): number {
+  private findNewest(batch: Batch): number {
     const { timestamp, count } = this.block;
     let newest = batch.firstTimestamp;
     for (let row = 0; row < count; row++) if (timestamp[row]! > newest) newest = timestamp[row]!;

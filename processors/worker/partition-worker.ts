@@ -290,6 +290,7 @@ export class PartitionWorker {
     const { metrics } = this.options;
     const { latePackets, evictedSources, stateBytes, sources, openEpisodes } = this.engine.statistics;
     const labels = { partition: String(this.partition) };
+    this.input?.updateMetrics();
     metrics.latePackets.inc(latePackets - this.lateBefore);
     metrics.evictions.inc(evictedSources - this.evictedBefore);
     if (evictedSources > this.evictedBefore) this.noteEviction();

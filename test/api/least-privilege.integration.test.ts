@@ -1,0 +1,63 @@
+/** The API as a user that has the role nta_reader and nothing else. */
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createApi } from '../../api/server.js';
+import { createRegistry } from '../../runtime/metrics.js';
+import { testLog } from '../support/local-stack.js';
+import { type ApiFixture, createApiFixture, TOKEN } from './api-fixture.js';
+import { insertAlerts } from './sample-data.js';
+
+const USER = `test_reader_${randomBytes(6).toString('hex')}`;
+const PASSWORD = randomBytes(12).toString('hex');
+
+let api: ApiFixture;
+beforeAll(async () => {
+  api = await createApiFixture();
+  await insertAlerts(api.pool, [{ id: 'a', firstSeen: '2026-03-01T11:00:00Z', lastSeen: '2026-03-01T11:10:00Z' }]);
+  await api.pool.query(`CREATE ROLE ${USER} LOGIN PASSWORD '${PASSWORD}' IN ROLE nta_reader`);
+});
+afterAll(async () => {
+  await api?.pool.query(`DROP ROLE IF EXISTS ${USER}`);
+  await api?.remove();
+});
+
+test('every read works, and resolving and reopening an alert', async () => {
+  const service = createApi(
+    {
+      ...api.database.settings,
+      dbUser: USER,
+      dbPassword: PASSWORD,
+      apiHost: '127.0.0.1',
+      apiPort: 0,
+      apiToken: TOKEN,
+      apiTokenFile: '',
+      apiAllowedHosts: [],
+      apiStatementTimeout: 10_000,
+    },
+    testLog(),
+    createRegistry(),
+  );
+  await service.start();
+  try {
+    for (const path of [
+      'packets?host=192.0.2.1&capture_node=a',
+      'alerts',
+      'alerts/a',
+      'stats?hours=24',
+      'stats',
+      'nodes',
+      'health',
+    ]) {
+      expect((await fetch(`${service.url}/api/${path}`)).status, path).toBe(200);
+    }
+    for (const action of ['resolve', 'reopen']) {
+      const response = await fetch(`${service.url}/api/alerts/a/${action}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${TOKEN}` },
+      });
+      expect(response.status, action).toBe(200);
+    }
+  } finally {
+    await service.stop();
+  }
+});

@@ -4,7 +4,7 @@
  */
 
 import { Failure } from '../runtime/failure.js';
-import { createKafka, type KafkaSettings } from '../runtime/kafka.js';
+import { checkKafka, createKafka, type KafkaSettings } from '../runtime/kafka.js';
 import type { Logger } from '../runtime/log.js';
 import type { Registry } from '../runtime/metrics.js';
 import { projectVersion } from '../runtime/project.js';
@@ -109,6 +109,7 @@ class Capture implements CaptureService {
     const { settings } = this;
     await checkPacketFilter(settings.packetFilter);
     if (this.isFinite) await checkFiles(settings.read, settings.packetFilter);
+    await checkKafka(settings, this.log);
     await this.delivery.start();
     if (this.isFinite) this.startReplay();
     else await this.startLive();

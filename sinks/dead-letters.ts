@@ -6,6 +6,16 @@
  * `source-topic`, `source-partition`, `source-offset` and `source-index` tell it from another.
  */
 import type { IHeaders, Kafka, Producer } from 'kafkajs';
+import type { RefusedRow } from './packet-store.js';
+import { singlePacketRecord, type UnitRecord } from './packet-unit.js';
+
+/** A record of the topic `packets` as it came. */
+export interface PacketRecord {
+  readonly offset: string;
+  readonly timestamp: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+}
 
 export interface DeadLetter {
   readonly key: Buffer | null;
@@ -35,4 +45,43 @@ export class DeadLetters {
     await this.producer?.disconnect();
     this.producer = null;
   }
+}
+
+/** A record that cannot be read, whole. */
+export function poisonLetter(
+  topic: string,
+  partition: number,
+  record: PacketRecord,
+  reason: string,
+  detail: string,
+): DeadLetter {
+  return {
+    key: record.key,
+    value: record.value,
+    headers: {
+      reason,
+      detail,
+      'source-topic': topic,
+      'source-partition': String(partition),
+      'source-offset': record.offset,
+      'source-timestamp': record.timestamp,
+    },
+  };
+}
+
+/** The packet of a record whose row Postgres refused, as a record of its own. */
+export function refusedLetter(topic: string, record: UnitRecord, index: number, refused: RefusedRow): DeadLetter {
+  return {
+    key: record.key,
+    value: singlePacketRecord(record, index),
+    headers: {
+      reason: 'refused_by_postgres',
+      detail: refused.message,
+      sqlstate: refused.sqlState,
+      'source-topic': topic,
+      'source-partition': String(record.partition),
+      'source-offset': record.offset,
+      'source-index': String(index),
+    },
+  };
 }

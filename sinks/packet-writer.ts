@@ -8,11 +8,11 @@ import { decodePacketBatch, MAX_BATCH_PACKETS } from '../schemas/packet-batch.js
 import { PacketBlock, type PacketOrigin } from '../schemas/packet-block.js';
 import type { AlertedSources } from './alerted-sources.js';
 import type { Availability } from './availability.js';
-import type { DeadLetter } from './dead-letters.js';
+import { type DeadLetter, type PacketRecord, poisonLetter, refusedLetter } from './dead-letters.js';
 import type { StorePolicy } from './options.js';
 import { OriginDictionary } from './origin-dictionary.js';
 import { type RefusedRow, storeUnit, storeUnitWithoutRefused } from './packet-store.js';
-import { PacketUnit, singlePacketRecord } from './packet-unit.js';
+import { PacketUnit } from './packet-unit.js';
 import type { PartitionKeeper } from './partition-keeper.js';
 import { classifyPostgresError } from './postgres-errors.js';
 import type { SinkMetrics } from './sink-metrics.js';
@@ -30,14 +30,7 @@ const UNIT_RECORDS_MAX = 100_000;
 /** Minutes by nodes: each is rows to write, and an old capture may hold a minute a packet. */
 const UNIT_MINUTES_MAX = 2_048;
 
-export interface PacketRecord {
-  readonly offset: string;
-  readonly timestamp: string;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-}
-
-/** What a record of a unit is told about, once the unit is stored. */
+/** What the reader of the topic has to hear of. */
 export interface PacketWriterEvents {
   /** Offsets that are stored now, by partition. */
   stored(offsets: ReadonlyMap<number, bigint>): void;
@@ -261,53 +254,14 @@ export class PacketWriter {
   }
 
   private refusedLetters(unit: PacketUnit, refused: readonly RefusedRow[]): DeadLetter[] {
-    return refused.map(({ tag, sqlState, message }) => {
-      const { record, index } = unit.locate(tag);
-      return {
-        key: record.key,
-        value: singlePacketRecord(record, index),
-        headers: {
-          reason: 'refused_by_postgres',
-          detail: message,
-          sqlstate: sqlState,
-          'source-topic': this.topic,
-          'source-partition': String(record.partition),
-          'source-offset': record.offset,
-          'source-index': String(index),
-        },
-      };
+    return refused.map((row) => {
+      const { record, index } = unit.locate(row.tag);
+      return refusedLetter(this.topic, record, index, row);
     });
-  }
-
-  /** Forgets what is being filled, and waits for what is being stored. */
-  async discard(): Promise<void> {
-    this.filling.reset();
-    await this.settled();
   }
 
   /** Resolves when everything taken is stored, or thrown away because the sink stops. */
   async settled(): Promise<void> {
     while (this.busy || !this.filling.empty) await this.progress();
   }
-}
-
-function poisonLetter(
-  topic: string,
-  partition: number,
-  record: PacketRecord,
-  reason: string,
-  detail: string,
-): DeadLetter {
-  return {
-    key: record.key,
-    value: record.value,
-    headers: {
-      reason,
-      detail,
-      'source-topic': topic,
-      'source-partition': String(partition),
-      'source-offset': record.offset,
-      'source-timestamp': record.timestamp,
-    },
-  };
 }

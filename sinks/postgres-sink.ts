@@ -101,8 +101,7 @@ class Sink implements PostgresSink {
 
   async start(): Promise<void> {
     await checkPostgres(this.settings);
-    await this.packets.start();
-    for (const sink of this.others) await sink.start();
+    await Promise.all([this.packets.start(), ...this.others.map((sink) => sink.start())]);
     this.log.info({ store: this.settings.store }, 'storing into Postgres');
   }
 

@@ -200,6 +200,28 @@ describe('postgres sink', () => {
     expect(await rows.value('SELECT sum(packets)::float8 FROM traffic_totals WHERE resolution = 1')).toBe(packets);
   });
 
+  it('keeps the packets of alerted sources, and statistics of all', async () => {
+    await rows.query(
+      `INSERT INTO alerts (id, rule_id, rule_name, rule_version, severity, status, sequence, source, technique_ids,
+         capture_nodes, message, crossed_at, first_seen, last_seen, packets, evidence, document, updated_at)
+       SELECT source, 'r', 'r', '1', 3, status, 1, source, '{}', '{}', 'm', now(), now(), now(), 1, '{}', '{}', updated
+       FROM (VALUES ('10.0.0.7', 'open', now() - interval '1 day'), ('10.0.0.8', 'closed', now() - interval '1 day'),
+         ('10.0.0.9', 'closed', now())) AS v (source, status, updated)`,
+    );
+    const packets = await publish({ ...TRAFFIC, sources: 20 });
+    await startSink('alerts');
+    await until(async () => (await rows.accounted()) === packets);
+    const stored = await rows.query<{ source: string }>(
+      'SELECT DISTINCT host(source) AS source FROM packets ORDER BY source',
+    );
+    expect(stored.map(({ source }) => source)).toEqual(['10.0.0.7', '10.0.0.9']);
+    const counted = await rows.value(
+      "SELECT sum(packets)::float8 FROM traffic_sources WHERE resolution = 60 AND source IN ('10.0.0.7', '10.0.0.9')",
+    );
+    expect(await rows.value('SELECT count(*)::float8 FROM packets')).toBe(counted);
+    expect(await rows.value('SELECT sum(packets)::float8 FROM traffic_totals WHERE resolution = 1')).toBe(packets);
+  });
+
   it('notices a topic that was made anew', async () => {
     const topic = topicName('packets', topics.prefix);
     const first = await publish();

@@ -1,9 +1,17 @@
-/** The token that writes to the API need: the one given, or one made at the first start and kept under `--data-dir`. */
+/**
+ * The token that writes to the API need: the one given, or one made at the first start and kept under `--data-dir`. Null
+ * when the API reads it from a file that it was given.
+ */
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
-export async function apiToken(settings: { readonly apiToken: string; readonly dataDir: string }): Promise<string> {
+export async function apiToken(settings: {
+  readonly apiToken: string;
+  readonly apiTokenFile: string;
+  readonly dataDir: string;
+}): Promise<string | null> {
+  if (settings.apiTokenFile !== '') return null;
   if (settings.apiToken !== '') return settings.apiToken;
   const folder = resolve(settings.dataDir);
   const file = join(folder, 'api-token');

@@ -65,7 +65,8 @@ export async function runPipeline(given: RunSettings, log: Logger): Promise<numb
     const settings = await startServers(given, serverNeeds(select), log, say, (stack) => {
       servers.stack = stack;
     });
-    await startParts({ ...settings, apiToken: select.api ? await apiToken(settings) : '' }, select, launcher, say);
+    const token = select.api ? await apiToken(settings) : null;
+    await startParts({ ...settings, apiToken: token ?? '' }, select, launcher, say);
     if (given.once) {
       const launchCapture = (extra: readonly string[]) =>
         launcher.launch('capture', { table: captureCommandOptions, settings, extra, finite: true });
@@ -135,7 +136,7 @@ async function startParts(
       started.then(() => {
         say(`api        ${address}/api/openapi.json`);
         say(`dashboard  ${address}`);
-        say(`           to resolve alerts there: ${address}/#token=${settings.apiToken}`);
+        if (settings.apiToken !== '') say(`           to resolve alerts there: ${address}/#token=${settings.apiToken}`);
       }),
     );
   }

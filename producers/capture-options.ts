@@ -37,7 +37,14 @@ export const captureOptions = defineOptions({
     env: null,
     default: '',
     placeholder: '<name>',
-    help: 'name of the replay’s timeline; each file of each run gets one of its own when empty',
+    pattern: { test: /^[^/]+$/, description: 'a name without a slash' },
+    help: 'name of the replays that count together, whichever node replays them; replay when empty',
+  },
+  isolateFiles: {
+    kind: 'boolean',
+    env: null,
+    default: false,
+    help: 'let each replayed file count by itself, together with no other capture',
   },
   finishTimeline: {
     kind: 'boolean',

@@ -162,6 +162,7 @@ class Capture implements CaptureService {
         rebaseTime: settings.rebaseTime,
         packetFilter: settings.packetFilter,
         timeline: settings.timeline,
+        isolateFiles: settings.isolateFiles,
         finishTimeline: settings.finishTimeline,
         tickIntervalMs: settings.tickInterval,
         signal: this.aborter.signal,

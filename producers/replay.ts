@@ -20,12 +20,17 @@ export interface ReplayOptions {
   /** Moves every capture in time so that it begins now. */
   readonly rebaseTime: boolean;
   readonly packetFilter: string;
-  /** Names the timeline of all files; each gets one of its own when it is empty. */
+  /** The timeline group of all files, in which each is a run of its own; `REPLAY_GROUP` when empty. No slash. */
   readonly timeline: string;
+  /** Gives each file a group of its own instead, so that its packets count together with no other capture's. */
+  readonly isolateFiles: boolean;
   readonly finishTimeline: boolean;
   readonly tickIntervalMs: number;
   readonly signal: AbortSignal;
 }
+
+/** What replays belong to that name no group: those of all capture nodes count together. */
+const REPLAY_GROUP = 'replay';
 
 /** Ticks have no source; their key is the node's business only. */
 const TICK_KEY = Buffer.alloc(0);
@@ -64,7 +69,7 @@ function describe(file: string, failure: CaptureFailure): string {
 }
 
 export class Replay {
-  private readonly run = `replay-${randomBytes(6).toString('hex')}`;
+  private readonly run = randomBytes(6).toString('hex');
   private readonly failures: string[] = [];
 
   constructor(
@@ -80,20 +85,23 @@ export class Replay {
    * @throws Failure `CAPTURE_FILE` when a file could not be read to its end.
    */
   async play(): Promise<void> {
-    const { files, timeline, finishTimeline, signal } = this.options;
-    let last: SourceIntake | null = null;
+    const { files, isolateFiles, signal } = this.options;
+    const played: SourceIntake[] = [];
     for (const [index, file] of files.entries()) {
       if (signal.aborted) break;
-      const source = await this.playFile(file, timeline === '' ? `${this.run}-${index + 1}` : timeline);
-      if (timeline === '') await this.finish(source);
-      else if (
-        last === null ||
-        (source.lastTimestamp ?? Number.NEGATIVE_INFINITY) > (last.lastTimestamp ?? Number.NEGATIVE_INFINITY)
-      )
-        last = source;
+      const source = await this.playFile(file, this.timelineOf(index));
+      if (isolateFiles) await this.finish(source);
+      else played.push(source);
     }
-    if (last !== null && finishTimeline) await this.finish(last);
+    // Not before the last file, which may go on with what an earlier one began.
+    for (const source of played) await this.finish(source);
     if (this.failures.length > 0) throw new Failure('CAPTURE_FILE', this.failures.join('\n'));
+  }
+
+  private timelineOf(index: number): string {
+    const { timeline, isolateFiles } = this.options;
+    const group = timeline === '' ? REPLAY_GROUP : timeline;
+    return `${group}${isolateFiles ? '-' : '/'}${this.run}-${index + 1}`;
   }
 
   private async playFile(file: string, timeline: string): Promise<SourceIntake> {

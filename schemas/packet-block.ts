@@ -107,7 +107,8 @@ export interface PacketOrigin {
   readonly linkType: number;
   /**
    * Empty for live traffic; a replay of a capture file has a name of its own here, so that processors can tell an old
-   * capture played now from a packet that is late.
+   * capture played now from a packet that is late. It is `group/run` or `group`: runs of a group count together (one scan
+   * split over the captures of several nodes), and a run is one file replayed once by one node.
    */
   readonly timeline: string;
   readonly sampling: 'none' | 'packet' | 'flow';

@@ -24,7 +24,14 @@ export async function planCapture(settings: RunSettings): Promise<CapturePlan> {
     if (settings.interface.length > 0)
       throw new Failure('CONFIGURATION', '--interface and --read exclude each other: capture live or replay files');
     await Promise.all(settings.read.filter((file) => file !== '-').map(checkReadable));
-    return { settings: {}, description: `replaying ${settings.read.join(', ')}`, notice: null, finite: true };
+    // As in `nta analyze` each file counts by itself, unless the user names what they have in common.
+    const isolateFiles = settings.isolateFiles || settings.timeline === '';
+    return {
+      settings: { isolateFiles },
+      description: `replaying ${settings.read.join(', ')}`,
+      notice: null,
+      finite: true,
+    };
   }
   const interfaces = await listInterfaces();
   if (settings.interface.length > 0) {
@@ -52,7 +59,7 @@ export async function planCapture(settings: RunSettings): Promise<CapturePlan> {
       ? `${chosen.name}: ${chosen.capture.reason}`
       : 'there is no interface to capture on';
   return {
-    settings: { read: [DEMONSTRATION], pace: true, rebaseTime: true },
+    settings: { read: [DEMONSTRATION], pace: true, rebaseTime: true, isolateFiles: true },
     description: 'replaying the demonstration capture at its own speed',
     notice: `no live capture (${reason}); the bundled demonstration capture is replayed instead`,
     finite: true,

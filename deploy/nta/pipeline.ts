@@ -69,7 +69,12 @@ export async function runPipeline(given: RunSettings, log: Logger): Promise<numb
     await startParts({ ...settings, apiToken: token ?? '' }, select, launcher, say);
     if (given.once) {
       const launchCapture = (extra: readonly string[]) =>
-        launcher.launch('capture', { table: captureCommandOptions, settings, extra, finite: true });
+        launcher.launch('capture', {
+          table: captureCommandOptions,
+          settings: { ...settings, ...plan?.settings },
+          extra,
+          finite: true,
+        });
       return replayOnce({ settings, log, say, launchCapture, interrupted: signal });
     }
     if (plan !== null) await startCapture(settings, plan, launcher, say);

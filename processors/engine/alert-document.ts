@@ -13,7 +13,7 @@ import type { EpisodeEvidence } from './evidence.js';
 const ECS_VERSION = '8.17.0';
 const CATEGORIES = ['network', 'intrusion_detection'];
 
-export type CloseReason = 'quiet' | 'end_of_timeline' | 'evicted' | 'disabled';
+export type CloseReason = 'quiet' | 'end_of_timeline' | 'superseded' | 'evicted' | 'disabled';
 
 /** The episode's id: 128 bits of SHA-256 over detector, version, key and first crossing time. */
 export function episodeId(episode: Episode): string {
@@ -119,6 +119,7 @@ function reasonOf(episode: Episode, action: AlertAction, closeReason: CloseReaso
 const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
   quiet: 'below the threshold for a whole window',
   end_of_timeline: 'the replayed capture ended',
+  superseded: 'a capture of the same time was replayed again',
   evicted: 'forgotten to stay within the state budget',
   disabled: 'the detection or this source was taken out of the rules',
 };

@@ -4,13 +4,15 @@ import { type EpisodeKey, type EpisodeSnapshot, parseEpisodeSnapshot } from './e
 
 const windowSchema = z.strictObject({
   kind: z.literal('window'),
+  /** The timeline group. */
   timeline: z.string(),
   source: z.string(),
   detector: z.string(),
   version: z.string(),
   part: z.number().int(),
-  /** The clock of its source. */
+  /** The clock of its source, and the timeline of its last packet; entries of before there were groups have none. */
   clock: z.number(),
+  run: z.string().optional(),
   /** Time, value, how many it stands for, target, capture node. */
   sightings: z.array(z.tuple([z.number(), z.number(), z.number().int(), z.string(), z.string()])),
 });

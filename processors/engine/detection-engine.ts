@@ -3,6 +3,7 @@
 import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock } from '../../schemas/packet-block.js';
 import type { DetectionRules } from '../configuration/rules.js';
 import { AddressPool } from './address-pool.js';
+import type { CloseReason } from './alert-document.js';
 import { type DurableWindow, parseChangelogEntry, windowEntryKey } from './changelog.js';
 import { CompiledRule } from './compiled-rule.js';
 import { DuplicateFilter } from './duplicate-filter.js';
@@ -12,6 +13,7 @@ import { EpisodeBook } from './episode-book.js';
 import { packetKind } from './packet-kind.js';
 import { addIpv4Target, addIpv6Target, holdTarget, targetText } from './sighting-target.js';
 import { SourceWords } from './source-address.js';
+import { SourceRuns } from './source-runs.js';
 import { NONE, SourceTable } from './source-table.js';
 import { type Timeline, Timelines } from './timelines.js';
 import { TARGET_IPV4, TARGET_IPV6, TARGET_NONE, WindowStore } from './window-store.js';
@@ -27,6 +29,7 @@ export class DetectionEngine implements Engine {
   private rules: CompiledRule[] = [];
   private kinds = 0;
   private readonly sources = new SourceTable();
+  private readonly runs: SourceRuns;
   private readonly addresses = new AddressPool();
   private readonly windows: WindowStore;
   private readonly words: SourceWords;
@@ -40,8 +43,8 @@ export class DetectionEngine implements Engine {
 
   private readonly dirtyWindows = new Set<number>();
 
-  /** Clocks of restored sources, which hold from the first packet after the rebuild. */
-  private readonly restoredClocks = new Map<number, number>();
+  /** Clocks and timelines of restored sources, which hold from the first packet after the rebuild. */
+  private readonly restored = new Map<number, { readonly clock: number; readonly run: number }>();
   private rebuilding = false;
   /** The source at work, which must not be evicted. */
   private current = NONE;
@@ -58,6 +61,7 @@ export class DetectionEngine implements Engine {
   ) {
     this.words = new SourceWords(limits.ipv6PrefixBits);
     this.duplicates = limits.dedupeWindowMicros > 0 ? new DuplicateFilter(limits.dedupeWindowMicros) : null;
+    this.runs = new SourceRuns(limits.allowedLatenessMicros);
     this.windows = new WindowStore(
       { mayGrow: (bytes) => this.stateBytes + bytes <= limits.stateBudgetBytes, evict: () => this.evict() },
       (entry) => this.addresses.release(entry),
@@ -93,13 +97,33 @@ export class DetectionEngine implements Engine {
     if (timeline === undefined) return;
     const end = Math.max(micros, timeline.newest);
     this.episodes.closeAll(
-      (episode) => episode.key.timeline === timelineName,
+      (episode) => this.lastTimeline(episode.window) === timeline,
       (episode) => (end > episode.quietAt + this.limits.allowedLatenessMicros ? 'quiet' : 'end_of_timeline'),
     );
+    for (const episode of this.episodes.all()) {
+      if (episode.run === timelineName) this.handOver(episode);
+    }
     for (let slot = 0; slot < this.sources.slots; slot++) {
-      if (this.sources.kind[slot] !== 0 && this.sources.timeline[slot] === timeline.index) this.forget(slot);
+      if (this.sources.kind[slot] !== 0 && this.sources.run[slot] === timeline.serial) this.forget(slot);
     }
     this.timelines.delete(timeline);
+  }
+
+  rebuildEnd(timelineName: string): void {
+    const timeline = this.timelines.find(timelineName);
+    if (timeline === undefined) return;
+    for (let slot = 0; slot < this.sources.slots; slot++) {
+      if (this.sources.kind[slot] === 0 || this.sources.run[slot] !== timeline.serial) continue;
+      if (!this.restored.has(slot)) {
+        this.forget(slot);
+        continue;
+      }
+      this.emptyReplayedWindows(slot);
+      this.runs.forget(slot);
+      this.sources.clock[slot] = 0;
+      this.sources.run[slot] = 0;
+      this.sources.founder[slot] = 0;
+    }
   }
 
   take(): EngineOutput {
@@ -170,7 +194,8 @@ export class DetectionEngine implements Engine {
 
   private get stateBytes(): number {
     const duplicates = this.duplicates?.bytes ?? 0;
-    return this.sources.bytes + this.windows.bytes + this.addresses.stateBytes + this.episodes.bytes + duplicates;
+    const { sources, runs, windows, addresses, episodes } = this;
+    return sources.bytes + runs.bytes + windows.bytes + addresses.stateBytes + episodes.bytes + duplicates;
   }
 
   private compile(rules: DetectionRules): void {
@@ -191,6 +216,7 @@ export class DetectionEngine implements Engine {
     let slot = NONE;
     let node = 0;
     let timeline: Timeline | undefined;
+    let meets = false;
     for (let row = from; row < to; row++) {
       const rowKind = sourceKind[row]!;
       if (rowKind !== ADDRESS_IPV4 && rowKind !== ADDRESS_IPV6) continue;
@@ -202,9 +228,18 @@ export class DetectionEngine implements Engine {
           originIndex = origin[row]!;
           node = this.nodeIndex(block.origins[originIndex]!.captureNode);
           timeline = this.timelineOf(block.origins[originIndex]!.timeline);
+          if (timeline.captureNode === NONE) timeline.captureNode = node;
         }
         slot = this.sourceSlot(block, row, timeline!, time);
         this.current = slot;
+        meets = this.sources.run[slot] !== timeline!.serial || this.runs.hasSeveral(slot);
+      }
+      if (meets) {
+        if (!this.meet(slot, timeline!, node, time)) {
+          if (!this.rebuilding) this.latePackets++;
+          continue;
+        }
+        meets = this.runs.hasSeveral(slot);
       }
       const clock = this.sources.clock[slot]!;
       if (time > clock) {
@@ -215,13 +250,50 @@ export class DetectionEngine implements Engine {
       }
       const packet = packetKind(block, row);
       if ((packet & this.kinds) === 0) continue;
-      if (this.duplicates?.repeats(block, row, timeline!.index, node)) {
+      if (this.duplicates?.repeats(block, row, this.sources.founder[slot]!, node)) {
         if (!this.rebuilding) this.duplicatePackets++;
         continue;
       }
       this.offer(block, row, packet, slot, node, time);
     }
     this.current = NONE;
+  }
+
+  /**
+   * Settles what a packet is to a source that another run has reached too.
+   *
+   * @returns false when it is late
+   */
+  private meet(slot: number, timeline: Timeline, node: number, time: number): boolean {
+    const { sources } = this;
+    const last = this.timelines.withSerial(sources.run[slot]!);
+    const lastRun = last === undefined ? null : { run: last.serial, node: last.captureNode };
+    const meeting = this.runs.meet(slot, lastRun, sources.clock[slot]!, timeline.serial, node, time);
+    if (meeting === 'late') return false;
+    if (meeting === 'starts over') this.startOver(slot, timeline, time);
+    sources.run[slot] = timeline.serial;
+    if (sources.founder[slot] === 0) sources.founder[slot] = timeline.serial;
+    return true;
+  }
+
+  /** Empties a source for a capture that is replayed again. */
+  private startOver(slot: number, timeline: Timeline, time: number): void {
+    if (this.rebuilding) {
+      this.emptyReplayedWindows(slot);
+    } else {
+      this.closeEpisodes(slot, 'superseded');
+      this.dropWindows(slot);
+    }
+    this.runs.forget(slot);
+    this.sources.clock[slot] = time;
+    this.sources.founder[slot] = timeline.serial;
+  }
+
+  /** Empties the windows that a rebuild fills, and leaves what came from the changelog. */
+  private emptyReplayedWindows(slot: number): void {
+    for (let window = this.sources.windows[slot]!; window !== NONE; window = this.windows.next[window]!) {
+      if (!this.rules[this.windows.key[window]! >>> 16]!.durable) this.windows.empty(window);
+    }
   }
 
   private sourceSlot(block: PacketBlock, row: number, timeline: Timeline, time: number): number {
@@ -238,7 +310,7 @@ export class DetectionEngine implements Engine {
     const w1 = words[1]!;
     const w2 = words[2]!;
     const w3 = words[3]!;
-    const known = this.sources.find(timeline.index, kind, w0, w1, w2, w3);
+    const known = this.sources.find(timeline.group.index, kind, w0, w1, w2, w3);
     if (known !== NONE) {
       this.sources.touch(known);
       return known;
@@ -248,7 +320,7 @@ export class DetectionEngine implements Engine {
       const bytes = this.sources.growthBytes;
       if (bytes === 0 || this.stateBytes + bytes <= this.limits.stateBudgetBytes || !this.evict()) break;
     }
-    return this.sources.add(timeline.index, kind, w0, w1, w2, w3, clock);
+    return this.sources.add(timeline.group.index, timeline.serial, kind, w0, w1, w2, w3, clock);
   }
 
   /** Shows a packet to the rules that asked for its kind. */
@@ -352,6 +424,7 @@ export class DetectionEngine implements Engine {
       return;
     }
     episode.count(time, value, 1, this.windows.heldBy(window), node, this.nodeNames[node]!);
+    episode.run = this.lastTimeline(window)!.name;
     const address = block.destinationAddress[row]!;
     if (block.destinationKind[row] === ADDRESS_IPV4) addIpv4Target(episode, address);
     else if (block.destinationKind[row] === ADDRESS_IPV6) addIpv6Target(episode, block.ipv6, address * 16);
@@ -368,6 +441,7 @@ export class DetectionEngine implements Engine {
       if (targetKind === TARGET_IPV4) addIpv4Target(episode, target);
       else if (targetKind === TARGET_IPV6) addIpv6Target(episode, this.addresses.bytes, target * 16);
     });
+    episode.run = this.lastTimeline(window)!.name;
     this.episodes.add(episode);
     this.episodes.emit(episode, 'open', firstFull, null);
     if (this.stateBytes > this.limits.stateBudgetBytes) this.evict();
@@ -378,8 +452,7 @@ export class DetectionEngine implements Engine {
     timeline.slowestClock = timeline.findSlowestClock();
     const lateness = this.limits.allowedLatenessMicros;
     this.episodes.closeAll(
-      (episode) =>
-        episode.key.timeline === timeline.name && timeline.clockOf(episode.lastNode) > episode.quietAt + lateness,
+      (episode) => episode.run === timeline.name && timeline.clockOf(episode.lastNode) > episode.quietAt + lateness,
       () => 'quiet',
     );
   }
@@ -421,7 +494,7 @@ export class DetectionEngine implements Engine {
     for (let i = 0; i < 2; i++) {
       const slot = this.sources.leastRecent;
       if (slot === NONE || slot === this.current) return;
-      const { slowestClock } = this.timelines.at(this.sources.timeline[slot]!);
+      const { slowestClock } = this.timelines.groupAt(this.sources.group[slot]!);
       const horizon = this.longestWindow + 2 * this.limits.allowedLatenessMicros;
       if (this.sources.clock[slot]! + horizon >= slowestClock || this.hasOpenEpisode(slot)) return;
       this.forget(slot);
@@ -439,26 +512,52 @@ export class DetectionEngine implements Engine {
   private evict(): boolean {
     const slot = this.sources.leastRecent;
     if (slot === NONE || slot === this.current) return false;
-    for (let window = this.sources.windows[slot]!; window !== NONE; window = this.windows.next[window]!) {
-      if (this.windows.open[window] === 0) continue;
-      this.evictedEpisodes++;
-      this.episodes.close(this.episodes.of(window), 'evicted');
-    }
+    this.evictedEpisodes += this.closeEpisodes(slot, 'evicted');
     this.evictedSources++;
     this.forget(slot);
     return true;
   }
 
+  /** @returns how many were open */
+  private closeEpisodes(slot: number, reason: CloseReason): number {
+    const due: Episode[] = [];
+    for (let window = this.sources.windows[slot]!; window !== NONE; window = this.windows.next[window]!) {
+      if (this.windows.open[window] === 1) due.push(this.episodes.of(window));
+    }
+    this.episodes.closeEach(due, () => reason);
+    return due.length;
+  }
+
+  /** The timeline of the last packet of a window's source. */
+  private lastTimeline(window: number): Timeline | undefined {
+    return this.timelines.withSerial(this.sources.run[this.windows.source[window]!]!);
+  }
+
+  /** Leaves an episode whose run ends to the run that reached its source since. */
+  private handOver(episode: Episode): void {
+    const heir = this.lastTimeline(episode.window);
+    if (heir === undefined) return;
+    episode.run = heir.name;
+    episode.lastNode = heir.captureNode;
+    this.episodes.markDirty(episode);
+  }
+
   /** Frees a source without open episodes. */
   private forget(slot: number): void {
+    this.dropWindows(slot);
+    this.restored.delete(slot);
+    this.runs.forget(slot);
+    this.sources.remove(slot);
+  }
+
+  private dropWindows(slot: number): void {
     let window = this.sources.windows[slot]!;
+    this.sources.windows[slot] = NONE;
     while (window !== NONE) {
       const next = this.windows.next[window]!;
       this.dropWindow(window);
       window = next;
     }
-    this.restoredClocks.delete(slot);
-    this.sources.remove(slot);
   }
 
   private dropWindow(window: number, rules: readonly CompiledRule[] = this.rules): void {
@@ -492,7 +591,7 @@ export class DetectionEngine implements Engine {
     const slot = this.windows.source[window]!;
     const key = this.windows.key[window]!;
     return {
-      timeline: this.timelines.at(this.sources.timeline[slot]!).name,
+      timeline: this.timelines.groupAt(this.sources.group[slot]!).name,
       source: this.words.format(this.sources.kind[slot]!, this.sources.words, slot * 4),
       detector: rules[key >>> 16]!.id,
       part: key & 0xffff,
@@ -506,7 +605,8 @@ export class DetectionEngine implements Engine {
     this.windows.forEach(window, Number.NEGATIVE_INFINITY, (time, value, target, targetKind, node, count) => {
       sightings.push([time, value, count, targetText(this.addresses, targetKind, target), this.nodeNames[node]!]);
     });
-    return { kind: 'window', ...this.windowKey(window), version, clock, sightings };
+    const run = this.lastTimeline(window)!.name;
+    return { kind: 'window', ...this.windowKey(window), version, clock, run, sightings };
   }
 
   /** The reason when the entry cannot be taken up, else null. */
@@ -517,16 +617,25 @@ export class DetectionEngine implements Engine {
     if (index < 0) return `the rules have no detector ${entry.detector} of version ${entry.version}`;
     if (!this.words.parse(entry.source)) return `its source ${JSON.stringify(entry.source)} is no address`;
     const rule = this.rules[index]!;
-    const slot = this.slotOf(this.timelineOf(entry.timeline), 0);
-    this.restoredClocks.set(slot, Math.max(entry.clock, this.restoredClocks.get(slot) ?? 0));
+    const timeline = this.timelineOf(entry.run ?? entry.timeline);
+    const slot = this.slotOf(timeline, 0);
+    this.sources.run[slot] = 0;
+    this.sources.founder[slot] = 0;
+    const before = this.restored.get(slot);
+    if (before === undefined || entry.clock > before.clock) {
+      this.restored.set(slot, { clock: entry.clock, run: timeline.serial });
+    }
     this.current = slot;
     const window = this.windowOf(slot, ((index << 16) | entry.part) >>> 0);
     if (entry.kind === 'episode') {
-      this.episodes.add(Episode.restored(entry, rule, window, (name) => this.nodeIndex(name)));
+      const episode = Episode.restored(entry, rule, window, (name) => this.nodeIndex(name));
+      if (timeline.captureNode === NONE) timeline.captureNode = episode.lastNode;
+      this.episodes.add(episode);
     } else {
       for (const [time, value, count, text, node] of entry.sightings) {
         const { target, kind } = holdTarget(this.addresses, text);
         this.windows.add(window, rule.shape, time, value, target, kind, this.nodeIndex(node), count);
+        if (timeline.captureNode === NONE) timeline.captureNode = this.nodeIndex(node);
       }
     }
     this.current = NONE;
@@ -534,10 +643,13 @@ export class DetectionEngine implements Engine {
   }
 
   private finishRestore(): void {
-    if (this.restoredClocks.size === 0) return;
-    for (const [slot, clock] of this.restoredClocks) {
+    if (this.restored.size === 0) return;
+    for (const [slot, { clock, run }] of this.restored) {
       if (clock > this.sources.clock[slot]!) this.sources.clock[slot] = clock;
+      if (this.sources.run[slot] !== 0) continue;
+      this.sources.run[slot] = run;
+      this.sources.founder[slot] = run;
     }
-    this.restoredClocks.clear();
+    this.restored.clear();
   }
 }

@@ -16,16 +16,20 @@ export class DuplicateFilter {
   private readonly identities = new Float64Array(SETS * WAYS);
   private readonly times = new Float64Array(SETS * WAYS).fill(Number.NEGATIVE_INFINITY);
   private readonly nodes = new Uint16Array(SETS * WAYS);
-  private readonly timelines = new Uint16Array(SETS * WAYS);
+  private readonly scopes = new Uint32Array(SETS * WAYS);
 
   constructor(private readonly windowMicros: number) {}
 
   get bytes(): number {
-    return SETS * WAYS * (8 + 8 + 2 + 2);
+    return SETS * WAYS * (8 + 8 + 2 + 4);
   }
 
-  /** Whether another node showed the packet within the window; otherwise the packet is remembered. */
-  repeats(block: PacketBlock, row: number, timeline: number, node: number): boolean {
+  /**
+   * Whether another node showed the packet within the window; otherwise the packet is remembered.
+   *
+   * @param scope packets of another are never the same: live traffic, or one time that a capture is replayed.
+   */
+  repeats(block: PacketBlock, row: number, scope: number, node: number): boolean {
     if (!hasIdentity(block, row)) return false;
     const identity = packetIdentity(block, row);
     const time = block.timestamp[row]!;
@@ -34,7 +38,7 @@ export class DuplicateFilter {
     for (let entry = start; entry < start + WAYS; entry++) {
       if (
         this.identities[entry] === identity &&
-        this.timelines[entry] === timeline &&
+        this.scopes[entry] === scope &&
         Math.abs(time - this.times[entry]!) <= this.windowMicros
       ) {
         if (this.nodes[entry] !== node) return true;
@@ -44,7 +48,7 @@ export class DuplicateFilter {
       if (this.times[entry]! < this.times[oldest]!) oldest = entry;
     }
     this.identities[oldest] = identity;
-    this.timelines[oldest] = timeline;
+    this.scopes[oldest] = scope;
     this.times[oldest] = time;
     this.nodes[oldest] = node;
     return false;

@@ -2,10 +2,11 @@
  * What the detection engine offers to whoever feeds it: one engine a partition of `packets` in a worker, one for all of
  * `nta analyze`. It is pure: no I/O, no clock, no timer. The same calls give the same output, byte for byte.
  *
- * Time is event time. Each source of each timeline has a clock of its own, the newest capture time it has reached, and
+ * Time is event time. Each source of each timeline group has a clock of its own, the newest capture time it has reached, and
  * windows and lateness are judged by that alone; so an alert does not depend on the number of partitions nor on which
- * other sources share one. Timelines never mix: a capture replayed beside live traffic neither disturbs it nor is
- * disturbed, and replayed again it gives the same alerts with the same ids again.
+ * other sources share one. Groups never mix: a capture replayed beside live traffic neither disturbs it nor is
+ * disturbed. The runs of a group do, so that a scan split over the captures of several nodes is found; replayed again, a
+ * capture gives the same alerts with the same ids again (source-runs.ts says what tells the two cases apart).
  *
  * What is exact: a window is [t − window, t], both ends included. A packet at most `allowedLateness` older than its
  * source's clock counts as if it had arrived in time: whether a threshold is crossed does not depend on the order of
@@ -97,8 +98,9 @@ export interface Engine {
   tick(timeline: string, captureNode: string, micros: number): void;
 
   /**
-   * Nothing more follows on this timeline, which came as far as `micros` (the clock of the record that says so): its
-   * episodes close, as `quiet` or as `end_of_timeline`, and its state is forgotten.
+   * Nothing more follows on this timeline, which came as far as `micros` (the clock of the record that says so): sources
+   * whose last packet was of it are forgotten, and their episodes close, as `quiet` or as `end_of_timeline`. Sources that
+   * another run of its group has reached since go on there.
    */
   endTimeline(timeline: string, micros: number): void;
 
@@ -122,6 +124,9 @@ export interface Engine {
    * episode comes of it. After `restore`, before the first `process`, in the order of arrival.
    */
   rebuild(block: PacketBlock, from: number, to: number): void;
+
+  /** The end of a timeline among that input: the windows it left are emptied. It is still to be given to `endTimeline`. */
+  rebuildEnd(timeline: string): void;
 
   /** How far back in event time `rebuild` must reach for windows to be whole: the longest window and the lateness. µs. */
   readonly rebuildMicros: number;

@@ -70,7 +70,11 @@ export class EpisodeBook {
   /** Closes the episodes chosen, in an order that does not depend on how they are kept. */
   closeAll(chosen: (episode: Episode) => boolean, reason: (episode: Episode) => CloseReason): void {
     if (this.byWindow.size === 0) return;
-    const due = [...this.byWindow.values()].filter(chosen);
+    this.closeEach([...this.byWindow.values()].filter(chosen), reason);
+  }
+
+  /** Closes the episodes of the list, in the same order. */
+  closeEach(due: Episode[], reason: (episode: Episode) => CloseReason): void {
     due.sort((a, b) => a.quietAt - b.quietAt || compareKeys(a.key, b.key));
     for (const episode of due) this.close(episode, reason(episode));
   }

@@ -10,6 +10,7 @@ import { NODES_MAX, SAMPLE_MAX, TARGETS_MAX, VALUES_MAX } from './evidence.js';
 import { PacketMeter, ValueMeter } from './peak-meter.js';
 
 export interface EpisodeKey {
+  /** The timeline group: '' for live traffic. */
   readonly timeline: string;
   /** The source as text. */
   readonly source: string;
@@ -42,6 +43,8 @@ const snapshotSchema = z.strictObject({
   lastValue: z.number(),
   captureNodes: z.array(z.string()),
   lastNode: z.string(),
+  /** The timeline of the last packet; entries of before there were groups have none. */
+  run: z.string().optional(),
   /** The clock of its source. */
   clock: z.number(),
   /** Distinct values: a list, or for many ports a bitmap of 65,536 bits in base64. */
@@ -78,6 +81,8 @@ export class Episode {
   dirty = false;
   /** The capture node of the last packet, whose clock says when the episode has been quiet. */
   lastNode = 0;
+  /** The timeline of the last packet, in full. */
+  run = '';
   readonly captureNodes = new Set<string>();
   private lastValue = -1;
   private lastTarget = -1;
@@ -213,6 +218,7 @@ export class Episode {
       lastValue: this.lastValue,
       captureNodes: [...this.captureNodes],
       lastNode: nodeName(this.lastNode),
+      run: this.run,
       clock,
       values: this.snapshotValues(),
       valueSample: this.valueSample,
@@ -250,6 +256,7 @@ export class Episode {
     episode.valueChanges = snapshot.valueChanges;
     episode.lastValue = snapshot.lastValue;
     episode.lastNode = nodeIndex(snapshot.lastNode);
+    episode.run = snapshot.run ?? timeline;
     for (const name of snapshot.captureNodes) episode.captureNodes.add(name);
     const values = typeof snapshot.values === 'string' ? portsOf(snapshot.values) : snapshot.values;
     for (const value of values) episode.valueMeter?.restore(value);

@@ -1,5 +1,5 @@
 /**
- * The sources an engine knows, by timeline and address: flat columns under one open-addressing index, with a list from
+ * The sources an engine knows, by timeline group and address: flat columns under one open-addressing index, with a list from
  * the most to the least recently active for eviction. IPv4 and IPv6 share the layout: an address is four words.
  */
 import { grown, nextCapacity } from './growth.js';
@@ -7,15 +7,19 @@ import { grown, nextCapacity } from './growth.js';
 export const NONE = -1;
 
 /** Bytes a source takes in the columns and, at its fullest, in the index. */
-const BYTES_PER_SOURCE = 52;
+const BYTES_PER_SOURCE = 60;
 
 export class SourceTable {
   /** Sources in the table. */
   size = 0;
   /** Newest capture time of the source, µs. */
   clock: Float64Array;
-  /** Index of its timeline. */
-  timeline: Uint16Array;
+  /** Index of its timeline group. */
+  group: Uint16Array;
+  /** Serial of the timeline of its last packet that was not late; 0 for a restored source before its first. */
+  run: Uint32Array;
+  /** Serial of the timeline that it began with, or started over with; 0 as in `run`. */
+  founder: Uint32Array;
   /** 4 or 6; 0 marks a free slot. */
   kind: Uint8Array;
   /** Four words a slot. */
@@ -35,7 +39,9 @@ export class SourceTable {
   constructor(capacity = 1024) {
     this.capacity = capacity;
     this.clock = new Float64Array(capacity);
-    this.timeline = new Uint16Array(capacity);
+    this.group = new Uint16Array(capacity);
+    this.run = new Uint32Array(capacity);
+    this.founder = new Uint32Array(capacity);
     this.kind = new Uint8Array(capacity);
     this.words = new Uint32Array(capacity * 4);
     this.windows = new Int32Array(capacity);
@@ -58,8 +64,8 @@ export class SourceTable {
   }
 
   /** The slot of a source, or `NONE`. */
-  find(timeline: number, kind: number, w0: number, w1: number, w2: number, w3: number): number {
-    let at = hash(timeline, w0, w1, w2, w3) & this.indexMask;
+  find(group: number, kind: number, w0: number, w1: number, w2: number, w3: number): number {
+    let at = hash(group, w0, w1, w2, w3) & this.indexMask;
     for (;;) {
       const slot = this.index[at]!;
       if (slot === NONE) return NONE;
@@ -67,7 +73,7 @@ export class SourceTable {
       if (
         this.words[word] === w0 &&
         this.kind[slot] === kind &&
-        this.timeline[slot] === timeline &&
+        this.group[slot] === group &&
         this.words[word + 1] === w1 &&
         this.words[word + 2] === w2 &&
         this.words[word + 3] === w3
@@ -79,7 +85,7 @@ export class SourceTable {
   }
 
   /** Adds a source that is not there, as the most recently active one. */
-  add(timeline: number, kind: number, w0: number, w1: number, w2: number, w3: number, clock: number): number {
+  add(group: number, run: number, kind: number, w0: number, w1: number, w2: number, w3: number, clock: number): number {
     if (this.free === NONE && this.used === this.capacity) this.grow();
     let slot = this.free;
     if (slot === NONE) slot = this.used++;
@@ -90,7 +96,9 @@ export class SourceTable {
     this.words[word + 2] = w2;
     this.words[word + 3] = w3;
     this.kind[slot] = kind;
-    this.timeline[slot] = timeline;
+    this.group[slot] = group;
+    this.run[slot] = run;
+    this.founder[slot] = run;
     this.clock[slot] = clock;
     this.windows[slot] = NONE;
     this.linkNewest(slot);
@@ -145,9 +153,7 @@ export class SourceTable {
   private home(slot: number): number {
     const word = slot * 4;
     const { words } = this;
-    return (
-      hash(this.timeline[slot]!, words[word]!, words[word + 1]!, words[word + 2]!, words[word + 3]!) & this.indexMask
-    );
+    return hash(this.group[slot]!, words[word]!, words[word + 1]!, words[word + 2]!, words[word + 3]!) & this.indexMask;
   }
 
   private insertIndex(slot: number): void {
@@ -192,7 +198,9 @@ export class SourceTable {
   private grow(): void {
     const capacity = nextCapacity(this.capacity);
     this.clock = grown(this.clock, capacity);
-    this.timeline = grown(this.timeline, capacity);
+    this.group = grown(this.group, capacity);
+    this.run = grown(this.run, capacity);
+    this.founder = grown(this.founder, capacity);
     this.kind = grown(this.kind, capacity);
     this.words = grown(this.words, capacity * 4);
     this.windows = grown(this.windows, capacity);
@@ -203,8 +211,8 @@ export class SourceTable {
 }
 
 /** The finaliser of MurmurHash3 over the words; IPv4 addresses have only the first. */
-function hash(timeline: number, w0: number, w1: number, w2: number, w3: number): number {
-  let h = w0 ^ Math.imul(timeline + 1, 0x9e3779b1);
+function hash(group: number, w0: number, w1: number, w2: number, w3: number): number {
+  let h = w0 ^ Math.imul(group + 1, 0x9e3779b1);
   if ((w1 | w2 | w3) !== 0) {
     h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ w1;
     h = Math.imul(h ^ (h >>> 15), 0xc2b2ae35) ^ w2;

@@ -1,6 +1,10 @@
 /**
- * How far each timeline has come, by capture node. It decides when an episode has been quiet for long enough and when
- * an idle source may be forgotten; windows and lateness are judged by the source's own clock instead.
+ * Timelines, and how far each has come, by capture node. A timeline is named `group/run` or only `group`. What is seen in
+ * the runs of a group counts together, as what is seen by the nodes of live traffic does; live traffic is the group ''
+ * with one run. How far time has come is each run's own business.
+ *
+ * Its clocks decide when an episode has been quiet for long enough and when an idle source may be forgotten; windows and
+ * lateness are judged by the source's own clock instead.
  *
  * Each capture node has its own clock here, because the clocks of a fleet differ and a node that spools lags behind: one
  * node's hour ahead must not close what another still sees going on. Packets of a replay do not move its clock, only its
@@ -18,6 +22,31 @@ interface NodeClock {
   heardAt: number;
 }
 
+const NONE = -1;
+
+/** What state is kept for, under a small number that is given out again when its last timeline has ended. */
+export class TimelineGroup {
+  readonly timelines = new Set<Timeline>();
+
+  constructor(
+    readonly name: string,
+    readonly index: number,
+  ) {}
+
+  /** How far every node of every run had come when each run was last looked at. */
+  get slowestClock(): number {
+    let slowest = Number.POSITIVE_INFINITY;
+    for (const timeline of this.timelines) slowest = Math.min(slowest, timeline.slowestClock);
+    return slowest;
+  }
+}
+
+/** The group of a timeline's name. A name that begins with a slash is a group by itself, never live traffic. */
+export function groupOfTimeline(name: string): string {
+  const slash = name.indexOf('/');
+  return slash > 0 ? name.slice(0, slash) : name;
+}
+
 export class Timeline {
   /** The newest time of any node, µs. */
   newest = Number.NEGATIVE_INFINITY;
@@ -27,11 +56,15 @@ export class Timeline {
   sweptAt = Number.NEGATIVE_INFINITY;
   /** How far every node had come by then. */
   slowestClock = Number.NEGATIVE_INFINITY;
+  /** The node whose capture it is; a run has one. */
+  captureNode = NONE;
   private readonly nodes = new Map<number, NodeClock>();
 
   constructor(
     readonly name: string,
-    readonly index: number,
+    readonly group: TimelineGroup,
+    /** Tells it from all others, ended ones too; never 0. */
+    readonly serial: number,
   ) {}
 
   get live(): boolean {
@@ -66,19 +99,21 @@ export class Timeline {
   }
 }
 
-/** Timelines under small numbers that are given out again when a timeline has ended. */
 export class Timelines {
   private readonly byName = new Map<string, Timeline>();
-  private readonly byIndex: (Timeline | undefined)[] = [];
+  private readonly bySerial = new Map<number, Timeline>();
+  private readonly groups = new Map<string, TimelineGroup>();
+  private readonly groupByIndex: (TimelineGroup | undefined)[] = [];
+  private serials = 0;
 
   of(name: string): Timeline {
     const known = this.byName.get(name);
     if (known !== undefined) return known;
-    let index = this.byIndex.indexOf(undefined);
-    if (index < 0) index = this.byIndex.length;
-    const timeline = new Timeline(name, index);
+    const group = this.groupOf(groupOfTimeline(name));
+    const timeline = new Timeline(name, group, ++this.serials);
+    group.timelines.add(timeline);
     this.byName.set(name, timeline);
-    this.byIndex[index] = timeline;
+    this.bySerial.set(timeline.serial, timeline);
     return timeline;
   }
 
@@ -86,24 +121,45 @@ export class Timelines {
     return this.byName.get(name);
   }
 
-  at(index: number): Timeline {
-    return this.byIndex[index]!;
+  withSerial(serial: number): Timeline | undefined {
+    return this.bySerial.get(serial);
   }
 
+  groupAt(index: number): TimelineGroup {
+    return this.groupByIndex[index]!;
+  }
+
+  /** The group goes with its last timeline. */
   delete(timeline: Timeline): void {
+    const { group } = timeline;
     this.byName.delete(timeline.name);
-    this.byIndex[timeline.index] = undefined;
+    this.bySerial.delete(timeline.serial);
+    group.timelines.delete(timeline);
+    if (group.timelines.size > 0) return;
+    this.groups.delete(group.name);
+    this.groupByIndex[group.index] = undefined;
   }
 
   get size(): number {
     return this.byName.size;
   }
 
-  /** The one that has come least far, other than live traffic, when there are too many replays at once. */
+  /** The one that began first, other than live traffic, when there are too many replays at once. */
   get oldestReplay(): Timeline | undefined {
     for (const timeline of this.byName.values()) {
       if (!timeline.live) return timeline;
     }
     return undefined;
+  }
+
+  private groupOf(name: string): TimelineGroup {
+    const known = this.groups.get(name);
+    if (known !== undefined) return known;
+    let index = this.groupByIndex.indexOf(undefined);
+    if (index < 0) index = this.groupByIndex.length;
+    const group = new TimelineGroup(name, index);
+    this.groups.set(name, group);
+    this.groupByIndex[index] = group;
+    return group;
   }
 }

@@ -55,12 +55,12 @@ export class PartitionInput {
     const batch = this.decode(message);
     if ('reason' in batch) return;
     const { timeline } = batch.origin;
-    for (const idle of this.observe(message, batch)) this.ended.set(idle.timeline, idle.newest);
+    for (const idle of this.observe(message, batch)) this.rebuildEnd(idle.timeline, idle.newest);
     this.ended.delete(timeline);
     if (batch.packets > 0) this.engine.rebuild(this.block, 0, this.block.count);
     if (batch.endOfTimeline) {
       this.replay.end(timeline);
-      this.ended.set(timeline, batch.firstTimestamp);
+      this.rebuildEnd(timeline, batch.firstTimestamp);
     }
     this.replayedPackets += batch.packets;
   }
@@ -119,6 +119,11 @@ export class PartitionInput {
     const taken = this.deadLetters;
     this.deadLetters = [];
     return taken;
+  }
+
+  private rebuildEnd(timeline: string, newest: number): void {
+    this.engine.rebuildEnd(timeline);
+    this.ended.set(timeline, newest);
   }
 
   private decode(message: KafkaMessage): Batch | { readonly reason: string; readonly detail: string } {

@@ -5,13 +5,16 @@
  * window and the allowed lateness) older than those still to come. At intervals this keeps a checkpoint: an offset and,
  * for every capture node, its newest packet before that offset. The newest checkpoint whose packets all lie a span behind
  * what is still to come is where to begin. What is still to come from a node that captures live is not older than what
- * it sent (but for the allowed lateness); a replay publishes source by source, so there only its ticks tell. Each node
- * counts for itself, because one that empties its spool after an outage may be hours behind the others.
+ * it sent (but for the allowed lateness); a replay publishes source by source, so there only its ticks tell. Each live
+ * node counts for itself, because one that empties its spool after an outage may be hours behind the others. The runs of
+ * a replayed group join: what one of them left matters until no other can come so far back, even after its own end.
  *
  * Kafka's timestamps of records say nothing about event time (last year's capture is replayed today). They decide one
  * thing only: when a node from which nothing comes any more is given up, which would otherwise pin the checkpoint. They
  * are part of the log, so they decide it the same way every time.
  */
+
+import { groupOfTimeline } from '../engine/timelines.js';
 
 /** A capture node is given up when others had records for so long and it had none, ms. Living nodes send ticks. */
 export const CAPTURE_NODE_IDLE_MS = 5 * 60_000;
@@ -25,6 +28,7 @@ const LIVE = '';
 
 interface NodeClock {
   readonly timeline: string;
+  readonly group: string;
   readonly captureNode: string;
   /** Its newest packet, µs; −∞ while there was none. */
   newest: number;
@@ -104,7 +108,8 @@ export class ReplayPosition {
     let node = nodes.get(captureNode);
     if (node === undefined) {
       const never = Number.NEGATIVE_INFINITY;
-      node = { timeline, captureNode, newest: never, watermark: never, checkpointed: never, lastRecord: recordMs };
+      const clock = { newest: never, watermark: never, checkpointed: never, lastRecord: recordMs };
+      node = { timeline, group: groupOfTimeline(timeline), captureNode, ...clock };
       nodes.set(captureNode, node);
       this.nextIdleCheck = Math.min(this.nextIdleCheck, recordMs + CAPTURE_NODE_IDLE_MS);
     }
@@ -118,17 +123,31 @@ export class ReplayPosition {
 
   /** The offset where a recovery would have to begin; older checkpoints are dropped. */
   replayFrom(): number {
+    const watermarks = this.groupWatermarks();
     let index = this.checkpoints.length - 1;
-    while (index > 0 && !this.isCovered(this.checkpoints[index]!)) index--;
+    while (index > 0 && !this.isCovered(this.checkpoints[index]!, watermarks)) index--;
     if (index > 0) this.checkpoints.splice(0, index);
     return this.checkpoints[0]!.offset;
   }
 
-  private isCovered(checkpoint: Checkpoint): boolean {
-    return checkpoint.nodes.every(
-      ([node, newest]) =>
-        newest < node.watermark - this.spanMicros || this.timelines.get(node.timeline)?.get(node.captureNode) !== node,
-    );
+  private isCovered(checkpoint: Checkpoint, watermarks: ReadonlyMap<string, number>): boolean {
+    return checkpoint.nodes.every(([node, newest]) => {
+      if (node.timeline !== LIVE)
+        return newest < (watermarks.get(node.group) ?? Number.POSITIVE_INFINITY) - this.spanMicros;
+      return newest < node.watermark - this.spanMicros || this.timelines.get(LIVE)?.get(node.captureNode) !== node;
+    });
+  }
+
+  /** How far all that still comes of each replayed group has come, µs; nothing comes any more of those that are absent. */
+  private groupWatermarks(): Map<string, number> {
+    const watermarks = new Map<string, number>();
+    for (const [timeline, nodes] of this.timelines) {
+      if (timeline === LIVE) continue;
+      for (const { group, watermark } of nodes.values()) {
+        watermarks.set(group, Math.min(watermark, watermarks.get(group) ?? Number.POSITIVE_INFINITY));
+      }
+    }
+    return watermarks;
   }
 
   private checkpoint(offset: number): void {

@@ -192,6 +192,110 @@ describe('time', () => {
   });
 });
 
+describe('the runs of a group', () => {
+  const node = (i: number): string => `node-${i + 10}`;
+  /** Twenty captures with one probe each, 0.2 s apart, as they are replayed one after the other in a mixed order. */
+  const split = (round: string, changes: Partial<BuiltPacket> = {}): BuiltPacket[] =>
+    Array.from({ length: 20 }, (_, i) => (i * 7) % 20).map((i) =>
+      syn(i / 5, 1000 + i, { captureNode: node(i), timeline: `replay/${round}-${i}`, ...changes }),
+    );
+
+  test('count together', () => {
+    const engine = detectionEngine();
+    const alerts = feed(engine, split('a'));
+    expect(alerts.map((alert) => alert.event.action)).toEqual(['open', 'update']);
+    expect(alerts[1]!.nta.alert.evidence.ports!.distinct).toBe(20);
+    expect(alerts[1]!.observer.name).toEqual(Array.from({ length: 20 }, (_, i) => node(i)));
+    expect(engine.statistics).toMatchObject({ sources: 1, latePackets: 0 });
+  });
+
+  test('give the same alerts when all are replayed again, even within the allowed lateness', () => {
+    const engine = detectionEngine();
+    const ids = (alerts: readonly AlertDocument[]): string[] => alerts.map((alert) => alert.event.id);
+    const first = feed(engine, split('a'));
+    const [superseded, ...second] = feed(engine, split('b'));
+    expect(superseded).toMatchObject({ event: { action: 'close' }, nta: { alert: { close_reason: 'superseded' } } });
+    expect(superseded!.nta.alert.id).toBe(first[0]!.nta.alert.id);
+    expect(ids(second)).toEqual(ids(first));
+    expect(second).toEqual(first);
+  });
+
+  test('below the threshold do not reach it by being replayed again and again', () => {
+    const engine = detectionEngine();
+    const flood = Array.from({ length: 60 }, (_, i) => i / 100);
+    for (const round of ['a', 'b', 'c', 'd']) {
+      const timeline = `replay/${round}`;
+      expect(
+        feed(
+          engine,
+          flood.map((seconds) => syn(seconds, 80, { timeline })),
+        ),
+      ).toEqual([]);
+    }
+  });
+
+  test('of one node go on from file to file', () => {
+    const engine = detectionEngine();
+    feed(engine, scan(0, { timeline: 'replay/a-1' }).slice(0, 9));
+    const alerts = feed(engine, scan(0, { timeline: 'replay/a-2' }).slice(9));
+    expect(actions(alerts)).toEqual(['port-scan 192.0.2.1 00:09 open']);
+  });
+
+  test('start over with what is too old to join, and only late packets of the same run are ignored', () => {
+    const engine = detectionEngine();
+    feed(engine, scan(100, { timeline: 'replay/a' }));
+    const older = { timeline: 'replay/b', captureNode: 'node-2' };
+    expect(actions(feed(engine, scan(0, older)))).toEqual([
+      'port-scan 192.0.2.1 01:49 close superseded',
+      'port-scan 192.0.2.1 00:09 open',
+    ]);
+    expect(engine.statistics.latePackets).toBe(0);
+    feed(engine, [syn(3, 80, older)]);
+    expect(engine.statistics.latePackets).toBe(1);
+  });
+
+  test('leave live traffic and other groups alone', () => {
+    const engine = detectionEngine();
+    const parts = [undefined, 'replay/a', 'other/a', '/a', 'replay-1'];
+    const halves = parts.map((timeline) => scan(0, { timeline: timeline ?? '' }));
+    for (const half of halves) expect(feed(engine, half.slice(0, 9))).toEqual([]);
+    for (const half of halves) expect(actions(feed(engine, half.slice(9)))).toEqual(['port-scan 192.0.2.1 00:09 open']);
+    expect(feed(engine, scan(0))).toEqual([]); // live never starts over
+    expect(engine.statistics).toMatchObject({ sources: 5, openEpisodes: 5, latePackets: 4 });
+  });
+
+  test('end one by one: what another has reached since goes on', () => {
+    const engine = detectionEngine();
+    const a = { timeline: 'replay/a', captureNode: 'node-1' };
+    const b = { timeline: 'replay/b', captureNode: 'node-2' };
+    feed(engine, [...scan(0, a), ...scan(0, { ...a, source: '192.0.2.2' })]);
+    feed(engine, [syn(10, 2000, b)]);
+    engine.endTimeline('replay/a', START + 9 * SECOND);
+    expect(actions(engine.take().alerts)).toEqual(['port-scan 192.0.2.2 00:09 close end_of_timeline']);
+    expect(engine.statistics).toMatchObject({ sources: 1, openEpisodes: 1 });
+    engine.tick('replay/b', 'node-2', START + 71 * SECOND);
+    expect(engine.take().alerts).toEqual([]);
+    engine.tick('replay/b', 'node-2', START + 76 * SECOND);
+    expect(actions(engine.take().alerts)).toEqual(['port-scan 192.0.2.1 00:09 close quiet']);
+    engine.endTimeline('replay/b', START + 76 * SECOND);
+    expect(engine.statistics).toMatchObject({ sources: 0, windows: 0, openEpisodes: 0 });
+  });
+
+  test('show the same packet at two taps once a replay, and again in the next', () => {
+    const engine = detectionEngine(undefined, { dedupeWindowMicros: SECOND });
+    const ports = Array.from({ length: 10 }, (_, i) => i);
+    const tap = (name: string, round: string): BuiltPacket[] =>
+      ports.map((i) => syn(i / 10, i + 1, { captureNode: name, timeline: `replay/${round}-${name}`, tcpSequence: i }));
+    expect(feed(engine, tap('b', '1'))).toHaveLength(1);
+    expect(feed(engine, tap('a', '1'))).toEqual([]);
+    expect(engine.statistics.duplicatePackets).toBe(10);
+    expect(actions(feed(engine, tap('a', '2')))).toEqual([
+      'port-scan 192.0.2.1 00:00 close superseded',
+      'port-scan 192.0.2.1 00:00 open',
+    ]);
+  });
+});
+
 describe('sources', () => {
   test('of one /64 are one source when told so', () => {
     const packets = Array.from({ length: 10 }, (_, i) => syn(i, 1000 + i, { source: `2001:db8:1:2::${i + 1}` }));

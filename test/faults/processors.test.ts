@@ -18,7 +18,7 @@ import { TRAFFIC_START } from '../support/traffic.js';
 const isLong = process.env.NTA_FAULTS === 'long';
 const ROUNDS = isLong ? Number(process.env.NTA_FAULT_ROUNDS ?? 50) : 2;
 const FIRST_SEED = Number(process.env.NTA_FAULT_SEED ?? 1);
-const STREAM_SECONDS = isLong ? 150 : 95;
+const STREAM_SECONDS = isLong ? 150 : 50;
 
 describe('processors under faults', () => {
   let stack: PrivateStack;

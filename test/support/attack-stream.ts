@@ -264,7 +264,7 @@ function attackPackets(random: Random, options: AttackStreamOptions, start: numb
   }
   for (let time = start; time < end; time += 4 * SECOND) {
     add(arp(1, time, captureNodes));
-    if ((time - start) % (160 * SECOND) > 90 * SECOND) add(arp(66, time + SECOND, captureNodes));
+    if ((time - start) % (160 * SECOND) > 30 * SECOND) add(arp(66, time + SECOND, captureNodes));
   }
   return packets;
 }

@@ -292,7 +292,9 @@ export class DetectionEngine implements Engine {
   /** Empties the windows that a rebuild fills, and leaves what came from the changelog. */
   private emptyReplayedWindows(slot: number): void {
     for (let window = this.sources.windows[slot]!; window !== NONE; window = this.windows.next[window]!) {
-      if (!this.rules[this.windows.key[window]! >>> 16]!.durable) this.windows.empty(window);
+      if (this.rules[this.windows.key[window]! >>> 16]!.durable) continue;
+      this.windows.empty(window);
+      if (this.windows.open[window] === 1) this.episodes.of(window).forgetRecalled();
     }
   }
 

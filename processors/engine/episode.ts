@@ -153,6 +153,12 @@ export class Episode {
     else if (this.valueMeter.has(value)) this.valueMeter.add(time, value);
   }
 
+  /** What was recalled came before the episode. */
+  forgetRecalled(): void {
+    this.packetMeter?.clear();
+    this.valueMeter?.clear();
+  }
+
   private measure(time: number, value: number, sightings: number): void {
     if (this.valueMeter === null) {
       this.peak = Math.max(this.peak, this.packetMeter!.add(time, sightings));

@@ -22,6 +22,12 @@ class Slices {
     this.newest = slice;
   }
 
+  clear(): void {
+    this.counts.fill(0);
+    this.newest = Number.NEGATIVE_INFINITY;
+    this.sum = 0;
+  }
+
   holds(slice: number): boolean {
     return slice > this.newest - SLICES;
   }
@@ -47,6 +53,10 @@ export class PacketMeter {
     this.slices.moveTo(slice);
     if (this.slices.holds(slice)) this.slices.add(slice, packets);
     return this.slices.sum;
+  }
+
+  clear(): void {
+    this.slices.clear();
   }
 }
 
@@ -80,6 +90,12 @@ export class ValueMeter {
   /** A value of a snapshot; when it was last seen is for the rebuild to say. */
   restore(value: number): void {
     this.lastSlice.set(value, Number.NEGATIVE_INFINITY);
+  }
+
+  /** Empties the window; the values stay known. */
+  clear(): void {
+    this.slices.clear();
+    for (const value of this.lastSlice.keys()) this.restore(value);
   }
 
   /** Counts a value and gives how many distinct ones the window holds now. */

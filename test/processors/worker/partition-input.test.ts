@@ -8,13 +8,31 @@ import { ProcessMetrics } from '../../../processors/worker/process-metrics.js';
 import { CAPTURE_NODE_IDLE_MS, ReplayPosition } from '../../../processors/worker/replay-position.js';
 import { Registry } from '../../../runtime/metrics.js';
 import type { AlertDocument } from '../../../schemas/alert.js';
-import { encodeTick } from '../../../schemas/packet-batch.js';
-import type { PacketOrigin } from '../../../schemas/packet-block.js';
+import { encodePacketBatch, encodeTick } from '../../../schemas/packet-batch.js';
+import {
+  ADDRESS_IPV4,
+  HAS_IP,
+  HAS_PORTS,
+  HAS_TCP,
+  PacketBlock,
+  type PacketOrigin,
+  ROLE_OPENING,
+  TCP_SYN,
+} from '../../../schemas/packet-block.js';
+import { ipv4Number } from '../../support/address-bytes.js';
 import { attackStream, type StreamRecord, spreadScan } from '../../support/attack-stream.js';
 import { Random } from '../../support/random.js';
 import { TRAFFIC_START } from '../../support/traffic.js';
 
 const RECORD_MS = TRAFFIC_START / 1000;
+const LIVE_ORIGIN: PacketOrigin = {
+  captureNode: 'a',
+  interface: 'eth0',
+  linkType: 1,
+  timeline: '',
+  sampling: 'none',
+  samplingRate: 1,
+};
 
 function message(value: Buffer | null, offset: number, timestampMs: number): KafkaMessage {
   return { key: null, value, offset: String(offset), timestamp: String(timestampMs), attributes: 0 } as KafkaMessage;
@@ -39,6 +57,98 @@ function byId(alerts: readonly AlertDocument[]): Record<string, AlertDocument> {
   return Object.fromEntries(alerts.map((alert) => [alert.event.id, alert]));
 }
 
+/** What the workers of a partition give when each processes at most so many records before the next takes over. */
+function changingWorkers(
+  messages: readonly KafkaMessage[],
+  random: Random,
+  most: number,
+): { readonly alerts: AlertDocument[]; readonly packets: number; readonly furthestReplay: number } {
+  const alerts: AlertDocument[] = [];
+  const changelog = new Map<string, string>();
+  let next = 0;
+  let replayFrom = 0;
+  let packets = 0;
+  let silent = {};
+  let furthestReplay = 0;
+  while (next < messages.length) {
+    const worker = createInput(replayFrom, packets);
+    const entries: ChangelogEntry[] = [...changelog].map(([key, value]) => ({ key, value }));
+    expect(worker.engine.restore(entries)).toEqual([]);
+    for (const record of messages.slice(replayFrom, next)) worker.input.rebuild(record);
+    worker.input.finishRebuilding(silent);
+    furthestReplay = Math.max(furthestReplay, next - replayFrom);
+    // What it does after its last commit is lost.
+    const committed = Math.min(messages.length, next + random.between(1, most));
+    for (const record of messages.slice(next, committed)) worker.input.process(record);
+    const output = worker.engine.take();
+    alerts.push(...output.alerts);
+    for (const { key, value } of output.changelog) {
+      if (value === null) changelog.delete(key);
+      else changelog.set(key, value);
+    }
+    replayFrom = Math.min(worker.replay.replayFrom(), committed);
+    packets = worker.input.packets;
+    silent = worker.input.clocks.silent();
+    next = committed;
+  }
+  return { alerts, packets, furthestReplay };
+}
+
+/**
+ * Captures of some nodes, replayed in random order and side by side, some of them again and again. All are of the same
+ * two minutes and have the same two sources, which scan. Most runs say that they are over, and some of those are not
+ * the last to be heard of.
+ */
+function replays(random: Random): StreamRecord[] {
+  const nodes = ['a', 'b', 'c'];
+  const block = new PacketBlock(100);
+  const running: StreamRecord[][] = Array.from({ length: random.between(2, 12) }, (_, run) => {
+    const captureNode = nodes[random.below(nodes.length)]!;
+    const timeline = `replay/${run}`;
+    const origin: PacketOrigin = { ...LIVE_ORIGIN, captureNode, timeline };
+    const begin = TRAFFIC_START + random.below(20) * 3_000_000;
+    const records = Array.from({ length: random.between(1, 12) }, (_, index): StreamRecord => {
+      block.reset();
+      const source = `203.0.113.${random.below(2)}`;
+      const time = begin + index * random.between(1, 4) * 500_000;
+      const rows = Array.from({ length: random.between(1, 6) }, (_, i) =>
+        addSyn(block, origin, source, time + i * 1000, 1000 + random.below(25)),
+      );
+      return { time, key: source, value: encodePacketBatch(block, rows, 0, rows.length), packets: rows.length };
+    });
+    if (random.below(10) > 3) {
+      const value = encodeTick(origin, begin + 60_000_000, true);
+      records.push({ time: begin, key: null, value, packets: 0 });
+    }
+    return records;
+  });
+  const log: StreamRecord[] = [];
+  while (running.length > 0) {
+    const run = random.below(Math.min(3, running.length));
+    const records = running[run]!;
+    log.push(...records.splice(0, random.between(1, 5)));
+    if (records.length === 0) running.splice(run, 1);
+  }
+  return log;
+}
+
+function addSyn(block: PacketBlock, origin: PacketOrigin, source: string, time: number, port: number): number {
+  const row = block.addRow();
+  block.origin[row] = block.originIndex(origin);
+  block.timestamp[row] = time;
+  block.sourceKind[row] = ADDRESS_IPV4;
+  block.sourceAddress[row] = ipv4Number(source);
+  block.destinationKind[row] = ADDRESS_IPV4;
+  block.destinationAddress[row] = ipv4Number('198.51.100.1');
+  block.present[row] = HAS_IP | HAS_PORTS | HAS_TCP;
+  block.etherType[row] = 0x0800;
+  block.ipProtocol[row] = 6;
+  block.destinationPort[row] = port;
+  block.tcpFlags[row] = TCP_SYN;
+  block.role[row] = ROLE_OPENING;
+  return row;
+}
+
 describe('PartitionInput', () => {
   it('gives the alerts of an undisturbed run when workers change again and again', { timeout: 60_000 }, () => {
     const messages = messagesOf(
@@ -49,39 +159,29 @@ describe('PartitionInput', () => {
     const expected = undisturbed.engine.take().alerts;
     expect(expected.length).toBeGreaterThan(50);
 
-    const random = new Random(5);
-    const alerts: AlertDocument[] = [];
-    const changelog = new Map<string, string>();
-    let next = 0;
-    let replayFrom = 0;
-    let packets = 0;
-    let silent = {};
-    let furthestReplay = 0;
-    while (next < messages.length) {
-      const worker = createInput(replayFrom, packets);
-      const entries: ChangelogEntry[] = [...changelog].map(([key, value]) => ({ key, value }));
-      expect(worker.engine.restore(entries)).toEqual([]);
-      for (const record of messages.slice(replayFrom, next)) worker.input.rebuild(record);
-      worker.input.finishRebuilding(silent);
-      furthestReplay = Math.max(furthestReplay, next - replayFrom);
-      // What it does after its last commit is lost.
-      const committed = Math.min(messages.length, next + random.between(1, 4_000));
-      for (const record of messages.slice(next, committed)) worker.input.process(record);
-      const output = worker.engine.take();
-      alerts.push(...output.alerts);
-      for (const { key, value } of output.changelog) {
-        if (value === null) changelog.delete(key);
-        else changelog.set(key, value);
-      }
-      replayFrom = Math.min(worker.replay.replayFrom(), committed);
-      packets = worker.input.packets;
-      silent = worker.input.clocks.silent();
-      next = committed;
-    }
+    const { alerts, packets, furthestReplay } = changingWorkers(messages, new Random(5), 4_000);
     expect(byId(alerts)).toEqual(byId(expected));
     expect(alerts).toHaveLength(expected.length);
     expect(packets).toBe(undisturbed.input.packets);
     expect(furthestReplay).toBeLessThan(messages.length / 3);
+  });
+
+  it('gives the alerts of an undisturbed run when workers change in the middle of replays', { timeout: 60_000 }, () => {
+    const counts: Record<string, number> = {};
+    for (let seed = 0; seed < 300; seed++) {
+      const random = new Random(seed);
+      const messages = replays(random).map(({ value }, offset) => message(value, offset, RECORD_MS));
+      const undisturbed = createInput();
+      for (const record of messages) undisturbed.input.process(record);
+      const expected = undisturbed.engine.take().alerts;
+      expect(changingWorkers(messages, random, 12).alerts, `seed ${seed}`).toEqual(expected);
+      for (const { event, nta } of expected) {
+        const what = nta.alert.close_reason ?? event.action;
+        counts[what] = (counts[what] ?? 0) + 1;
+      }
+    }
+    // The replays do come to all of these.
+    expect(Object.keys(counts).sort()).toEqual(['end_of_timeline', 'open', 'superseded', 'update']);
   });
 
   it('closes the episode of a capture node that died, even when its worker died too', () => {
@@ -92,14 +192,7 @@ describe('PartitionInput', () => {
     expect(open.alerts.map(({ event }) => event.action)).toContain('open');
 
     // The other nodes live on: so long that nobody reads the scan again.
-    const alive: PacketOrigin = {
-      captureNode: 'alive',
-      interface: 'eth0',
-      linkType: 1,
-      timeline: '',
-      sampling: 'none',
-      samplingRate: 1,
-    };
+    const alive: PacketOrigin = { ...LIVE_ORIGIN, captureNode: 'alive' };
     const ticks = Array.from({ length: 600 }, (_, second) =>
       message(
         encodeTick(alive, TRAFFIC_START + (60 + second) * 1e6, false),
@@ -133,16 +226,8 @@ describe('PartitionInput', () => {
     const { input, engine } = createInput();
     for (const record of messagesOf(spreadScan(12, 'replay-1'))) input.process(record);
     engine.take();
-    const live: PacketOrigin = {
-      captureNode: 'a',
-      interface: 'eth0',
-      linkType: 1,
-      timeline: '',
-      sampling: 'none',
-      samplingRate: 1,
-    };
     const later = RECORD_MS + CAPTURE_NODE_IDLE_MS + 60_000;
-    input.process(message(encodeTick(live, later * 1000, false), 50, later));
+    input.process(message(encodeTick(LIVE_ORIGIN, later * 1000, false), 50, later));
     const closed = engine.take().alerts;
     expect(closed.map(({ event }) => event.action)).toEqual(['close']);
   });

@@ -1,7 +1,13 @@
-/** Runs the `nta` command as a user would: a process of its own, its output and its exit code. */
+/**
+ * Runs the `nta` command as a user would: a process of its own, its output and its exit code. It is the build that the
+ * global setup has made: `deploy/nta.js` in front of it would install and compile again whenever a source has changed
+ * since.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { projectRoot } from '../../runtime/project.js';
+
+const ENTRY = join(projectRoot, 'dist', 'deploy', 'nta', 'main.js');
 
 export interface CommandResult {
   readonly code: number | null;
@@ -31,7 +37,7 @@ export function startNta(
   args: readonly string[],
   options: { env?: NodeJS.ProcessEnv; wrapper?: readonly string[]; stdin?: 'ignore' | 'pipe' } = {},
 ): RunningCommand {
-  const command = [...(options.wrapper ?? []), process.execPath, join(projectRoot, 'deploy', 'nta.js'), ...args];
+  const command = [...(options.wrapper ?? []), process.execPath, ENTRY, ...args];
   const child = spawn(command[0]!, command.slice(1), {
     cwd: projectRoot,
     env: { ...cleanEnvironment(), ...options.env },

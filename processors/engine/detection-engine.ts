@@ -386,7 +386,7 @@ export class DetectionEngine implements Engine {
       lastFull = windows.latestFull;
     }
     if (open) this.carryOn(rule, window, block, row, time, value, node, firstFull, lastFull);
-    else if (!Number.isNaN(firstFull)) this.open(rule, window, firstFull, lastFull);
+    else if (!Number.isNaN(firstFull)) this.open(rule, window, node, firstFull, lastFull);
   }
 
   private windowOf(slot: number, key: number): number {
@@ -415,7 +415,7 @@ export class DetectionEngine implements Engine {
     const full = !Number.isNaN(firstFull);
     if (full && firstFull > episode.quietAt) {
       this.episodes.close(episode, 'quiet');
-      this.open(rule, window, firstFull, lastFull);
+      this.open(rule, window, node, firstFull, lastFull);
       return;
     }
     if (full) {
@@ -434,15 +434,20 @@ export class DetectionEngine implements Engine {
     if (episode.packets >= episode.nextUpdate) this.episodes.emit(episode, 'update', time, null);
   }
 
-  private open(rule: CompiledRule, window: number, firstFull: number, lastFull: number): void {
+  private open(rule: CompiledRule, window: number, node: number, firstFull: number, lastFull: number): void {
     const episode = new Episode(this.windowKey(window), rule, firstFull, window);
     episode.lastFull = lastFull;
     const held = this.windows.heldBy(window);
-    this.windows.forEach(window, firstFull - rule.shape.window, (time, value, target, targetKind, node, sightings) => {
-      episode.count(time, value, sightings, held, node, this.nodeNames[node]!);
-      if (targetKind === TARGET_IPV4) addIpv4Target(episode, target);
-      else if (targetKind === TARGET_IPV6) addIpv6Target(episode, this.addresses.bytes, target * 16);
-    });
+    this.windows.forEach(
+      window,
+      firstFull - rule.shape.window,
+      (time, value, target, targetKind, seenBy, sightings) => {
+        episode.count(time, value, sightings, held, seenBy, this.nodeNames[seenBy]!);
+        if (targetKind === TARGET_IPV4) addIpv4Target(episode, target);
+        else if (targetKind === TARGET_IPV6) addIpv6Target(episode, this.addresses.bytes, target * 16);
+      },
+    );
+    episode.lastNode = node;
     episode.run = this.lastTimeline(window)!.name;
     this.episodes.add(episode);
     this.episodes.emit(episode, 'open', firstFull, null);
@@ -637,7 +642,6 @@ export class DetectionEngine implements Engine {
       for (const [time, value, count, text, node] of entry.sightings) {
         const { target, kind } = holdTarget(this.addresses, text);
         this.windows.add(window, rule.shape, time, value, target, kind, this.nodeIndex(node), count);
-        if (timeline.captureNode === NONE) timeline.captureNode = this.nodeIndex(node);
       }
     }
     this.current = NONE;

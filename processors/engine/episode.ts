@@ -79,10 +79,12 @@ export class Episode {
   valueChanges = 0;
   /** Whether the changelog does not know its present state. */
   dirty = false;
-  /** The capture node of the last packet, whose clock says when the episode has been quiet. */
+  /** The capture node of the last packet to arrive, whose clock says when the episode has been quiet. */
   lastNode = 0;
   /** The timeline of the last packet, in full. */
   run = '';
+  /** The node last put among `captureNodes`. */
+  private lastNamed = -1;
   readonly captureNodes = new Set<string>();
   private lastValue = -1;
   private lastTarget = -1;
@@ -123,10 +125,11 @@ export class Episode {
 
   /** Takes in a counted packet. */
   count(time: number, value: number, sightings: number, held: number, node: number, nodeName: string): void {
-    if (node !== this.lastNode || this.packets === 0) {
+    if (node !== this.lastNamed) {
       if (this.captureNodes.size < NODES_MAX) this.captureNodes.add(nodeName);
-      this.lastNode = node;
+      this.lastNamed = node;
     }
+    this.lastNode = node;
     this.packets += sightings;
     if (time < this.firstSeen) this.firstSeen = time;
     if (time > this.lastSeen) this.lastSeen = time;

@@ -96,8 +96,7 @@ function changingWorkers(
 
 /**
  * Captures of some nodes, replayed in random order and side by side, some of them again and again. All are of the same
- * two minutes and have the same two sources, which scan. Most runs say that they are over, and some of those are not
- * the last to be heard of.
+ * two minutes and have the same two sources, which scan. Most runs say that they are over; the others just break off.
  */
 function replays(random: Random): StreamRecord[] {
   const nodes = ['a', 'b', 'c'];
@@ -181,7 +180,7 @@ describe('PartitionInput', () => {
       }
     }
     // The replays do come to all of these.
-    expect(Object.keys(counts).sort()).toEqual(['end_of_timeline', 'open', 'superseded', 'update']);
+    expect(Object.keys(counts)).toEqual(expect.arrayContaining(['end_of_timeline', 'open', 'superseded', 'update']));
   });
 
   it('closes the episode of a capture node that died, even when its worker died too', () => {

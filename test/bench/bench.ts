@@ -13,6 +13,13 @@ export interface BenchScale {
   readonly quick: boolean;
   /** Also what takes many minutes: tables of 20,000,000 rows. */
   readonly full: boolean;
+  /** Where CPU profiles of every process go; null for none. */
+  readonly profileFolder: string | null;
+}
+
+/** Arguments of Node for a process of the run. */
+export function nodeArguments({ profileFolder }: BenchScale): string[] {
+  return profileFolder === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
 }
 
 export interface DatabaseAddress {

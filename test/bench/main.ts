@@ -5,7 +5,7 @@ import { loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../../runtime/failure.js';
-import type { BenchServers } from './bench.js';
+import { type BenchServers, nodeArguments } from './bench.js';
 import type { BenchMessage, BenchOrder } from './bench-process.js';
 import { BenchStack } from './bench-stack.js';
 import { BENCHES } from './catalogue.js';
@@ -57,7 +57,7 @@ async function runBench(order: BenchOrder & { readonly servers: BenchServers | n
   const loadBefore = loadavg()[0]!;
   const message = await new Promise<BenchMessage>((resolveMessage) => {
     const child = fork(BENCH_PROCESS, {
-      execArgv: ['--expose-gc', '--enable-source-maps'],
+      execArgv: ['--expose-gc', '--enable-source-maps', ...nodeArguments(order.scale)],
       stdio: ['ignore', 2, 2, 'ipc'],
     });
     child.on('message', (received: BenchMessage) => {

@@ -1,4 +1,5 @@
 /** The command line of the bench: `npm run bench -- [name…] [flags]`. */
+import { resolve } from 'node:path';
 import { Failure } from '../../runtime/failure.js';
 import { addOptions, Command, defineOptions, readSettings, type Settings } from '../../runtime/options.js';
 import type { BenchScale } from './bench.js';
@@ -53,6 +54,13 @@ export const benchOptions = defineOptions({
     placeholder: '<folder>',
     help: 'folder of report.json (figures, machine, versions) and chart.svg',
   },
+  profile: {
+    kind: 'string',
+    env: null,
+    default: '',
+    placeholder: '<folder>',
+    help: 'write CPU profiles of the benches and of the parts they start there (for Chrome or 0x); figures are lower then',
+  },
   install: {
     kind: 'boolean',
     env: null,
@@ -84,13 +92,14 @@ export function readRequest(args: readonly string[]): BenchRequest {
   return { settings, scale: scaleOf(settings), names: selectNames(command.args) };
 }
 
-function scaleOf({ quick, full, seconds, packets, repeats }: BenchSettings): BenchScale {
+function scaleOf({ quick, full, seconds, packets, repeats, profile }: BenchSettings): BenchScale {
   return {
     quick,
     full,
     seconds: seconds || (quick ? 5 : 60),
     packets: packets || (quick ? 100_000 : 2_000_000),
     repeats: repeats || (quick ? 1 : 3),
+    profileFolder: profile === '' ? null : resolve(profile),
   };
 }
 

@@ -12,7 +12,7 @@ import { Registry } from '../../runtime/metrics.js';
 import { readSettings } from '../../runtime/options.js';
 import { projectRoot } from '../../runtime/project.js';
 import { groupName, topicName } from '../../schemas/topics.js';
-import type { BenchServers, DatabaseAddress } from './bench.js';
+import { type BenchContext, type BenchServers, type DatabaseAddress, nodeArguments } from './bench.js';
 import type { Progress } from './statistics.js';
 import { timeRun } from './yardsticks.js';
 
@@ -39,6 +39,7 @@ export class Pipeline {
 
   private constructor(
     private readonly servers: BenchServers,
+    private readonly nodeArguments: readonly string[],
     private readonly options: PipelineOptions,
   ) {
     this.kafka = new Kafka({
@@ -51,8 +52,8 @@ export class Pipeline {
     this.database = { ...servers.postgres, database: `bench_${this.prefix.slice(6, -1)}` };
   }
 
-  static async create(servers: BenchServers, options: PipelineOptions = {}): Promise<Pipeline> {
-    const pipeline = new Pipeline(servers, options);
+  static async create(context: BenchContext, options: PipelineOptions = {}): Promise<Pipeline> {
+    const pipeline = new Pipeline(context.servers(), nodeArguments(context.scale), options);
     await pipeline.setUp();
     return pipeline;
   }
@@ -84,9 +85,9 @@ export class Pipeline {
   }
 
   /** Starts a part, such as `['process', '--workers=2']`; resolves when it says that it is ready. */
-  async start(args: readonly string[], nodeArguments: readonly string[] = []): Promise<Part> {
+  async start(args: readonly string[]): Promise<Part> {
     const part = new Part(
-      spawnPart([...nodeArguments, NTA, ...args, ...this.addresses(args[0]!)], this.environment()),
+      spawnPart([...this.nodeArguments, NTA, ...args, ...this.addresses(args[0]!)], this.environment()),
       args[0]!,
     );
     this.parts.add(part);
@@ -275,7 +276,7 @@ async function query(address: DatabaseAddress, statement: string): Promise<void>
   }
 }
 
-const POLL_MS = 50;
+const POLL_MS = 100;
 const STALL_MS = 120_000;
 
 /**

@@ -3,12 +3,20 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 /** Clock ticks a second of /proc/PID/stat; 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
-const INTERVAL_MS = 250;
+/** A look at a whole family takes some milliseconds, which what is measured would miss. */
+const INTERVAL_MS = 1_000;
 
 export interface ProcessUsage {
   readonly cpuSeconds: number;
-  /** The most that the processes held at one look, shared pages divided among those who share them. */
+  /** The most that the processes held at one look: memory of their own, and what they share once. */
   readonly peakBytes: number;
+}
+
+/** Bytes of a process by kind, man 5 proc. */
+interface ProcessMemory {
+  readonly own: number;
+  /** Pages of files and of shared memory, which the others of its family mostly have too. */
+  readonly shared: number;
 }
 
 interface ProcessStat {
@@ -48,12 +56,15 @@ export class ProcessMeter {
 
   private look(): number {
     let ticks = 0;
-    let bytes = 0;
+    let own = 0;
+    let shared = 0;
     for (const [pid, stat] of familyOf(this.pid)) {
+      const memory = readMemory(pid);
       ticks += stat.ticks;
-      bytes += proportionalBytes(pid);
+      own += memory.own;
+      shared = Math.max(shared, memory.shared);
     }
-    this.peak = Math.max(this.peak, bytes);
+    this.peak = Math.max(this.peak, own + shared);
     return ticks;
   }
 }
@@ -87,11 +98,15 @@ function readStat(pid: number): ProcessStat | null {
   }
 }
 
-function proportionalBytes(pid: number): number {
+/** From `status`: `smaps_rollup` would divide shared pages fairly, but walks every page of Postgres' buffers to do so. */
+function readMemory(pid: number): ProcessMemory {
   try {
-    return Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0) * 1024;
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const bytes = (name: string): number =>
+      Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * 1024;
+    return { own: bytes('RssAnon'), shared: bytes('RssFile') + bytes('RssShmem') };
   } catch {
-    return 0; // it has ended, or belongs to another user
+    return { own: 0, shared: 0 }; // it has ended meanwhile
   }
 }
 

@@ -147,6 +147,7 @@ describe('the command line', () => {
       seconds: 5,
       packets: 100_000,
       repeats: 1,
+      profileFolder: null,
     });
     expect(readRequest(['--packets', '500', '--seconds=7', '--repeats=5']).scale).toMatchObject({
       packets: 500,

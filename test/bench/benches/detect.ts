@@ -44,12 +44,12 @@ interface DetectMeasurement {
 }
 
 async function measure(context: BenchContext, name: InputName, wanted: number): Promise<DetectMeasurement> {
-  const { scale, servers } = context;
+  const { scale } = context;
   const input = provideInput(context, name, Math.min(scale.packets, wanted));
   const copies = scale.quick ? 2 : Math.max(1, Math.round(wanted / input.packets));
   const rates: number[] = [];
   const cpu: number[] = [];
-  const pipeline = await Pipeline.create(servers());
+  const pipeline = await Pipeline.create(context);
   try {
     const { published } = await pipeline.publish(new Array<string>(copies).fill(input.path));
     const ends = await pipeline.ends();

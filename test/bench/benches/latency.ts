@@ -33,11 +33,11 @@ export const latency: Bench = {
 };
 
 async function measure(context: BenchContext, packetsPerSecond: number): Promise<Figure[]> {
-  const { scale, servers, say } = context;
+  const { scale, say } = context;
   const seconds = Math.min(scale.seconds, SECONDS_MAX);
   const input = provideScans(context, packetsPerSecond, seconds, SCANS_PER_SECOND);
   const wire = createCaptureWire();
-  const pipeline = await Pipeline.create(servers());
+  const pipeline = await Pipeline.create(context);
   const consumer = pipeline.kafka.consumer({ groupId: `${pipeline.prefix}latency`, maxWaitTimeInMs: 5 });
   try {
     await pipeline.start(['process']);

@@ -28,7 +28,7 @@ export const live: Bench = {
       if (findTool(tool) === undefined) throw new NotHere(`not installed: ${tool}`);
     const input = provideInput(context, 'smallest', Math.min(context.scale.packets, 2_000_000));
     const wire = createCaptureWire();
-    const pipeline = await Pipeline.create(context.servers());
+    const pipeline = await Pipeline.create(context);
     try {
       const theirs = await tcpdumpLoss(wire, input);
       const ours = await captureLoss(pipeline, wire, input);

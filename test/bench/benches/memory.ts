@@ -11,10 +11,11 @@ export const memory: Bench = {
   name: 'memory',
   summary: 'memory of a worker with 1,000,000 active sources',
   needsServers: true,
-  async run({ scale, servers, ...context }) {
+  async run(context) {
+    const { scale } = context;
     // All within one window of 60 s, each from an address of its own, each counting towards every detection of SYNs.
-    const input = provideInput({ scale, servers, ...context }, 'spoofed', scale.quick ? 50_000 : SOURCES);
-    const pipeline = await Pipeline.create(servers());
+    const input = provideInput(context, 'spoofed', scale.quick ? 50_000 : SOURCES);
+    const pipeline = await Pipeline.create(context);
     try {
       const { published } = await pipeline.publish([input.path]);
       const ends = await pipeline.ends();

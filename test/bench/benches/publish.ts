@@ -35,15 +35,16 @@ export const publish: Bench = {
   },
 };
 
-async function measure({ scale, servers }: BenchContext, name: string, input: Input): Promise<Figure[]> {
+async function measure(context: BenchContext, name: string, input: Input): Promise<Figure[]> {
   const rates: number[] = [];
   const cpu: number[] = [];
-  for (let run = 0; run < scale.repeats + 1; run++) {
-    const pipeline = await Pipeline.create(servers());
+  // A run before those that count compiles the code and warms the broker up.
+  for (let run = context.scale.quick ? 1 : 0; run <= context.scale.repeats; run++) {
+    const pipeline = await Pipeline.create(context);
     try {
       const { seconds, published, cpuSeconds } = await pipeline.publish([input.path]);
       if (published !== input.packets) throw new Error(`${published} of ${input.packets} packets published`);
-      if (run === 0 && scale.repeats > 1) continue; // compiles the code, warms the broker up
+      if (run === 0) continue;
       rates.push(published / seconds);
       cpu.push((cpuSeconds * 1e6) / published);
     } finally {
@@ -66,11 +67,11 @@ async function measure({ scale, servers }: BenchContext, name: string, input: In
 
 /** The same packets, each a record of its own, through kafkajs. */
 async function oneRecordEach(
-  { scale, servers }: BenchContext,
+  context: BenchContext,
   input: Input,
 ): Promise<{ yardstick: Yardstick; recordBytes: number }> {
   const messages: { key: Buffer; value: Buffer }[] = [];
-  const wanted = Math.min(input.packets, scale.quick ? 10_000 : SINGLE_RECORDS);
+  const wanted = Math.min(input.packets, context.scale.quick ? 10_000 : SINGLE_RECORDS);
   const stop = new AbortController();
   await decodeCapture(input.path, { signal: stop.signal }, (block) => {
     for (let row = 0; row < block.count && messages.length < wanted; row++) {
@@ -79,7 +80,7 @@ async function oneRecordEach(
     }
     if (messages.length === wanted) stop.abort();
   });
-  const pipeline = await Pipeline.create(servers());
+  const pipeline = await Pipeline.create(context);
   try {
     const producer = pipeline.kafka.producer({ idempotent: true, maxInFlightRequests: 5 });
     await producer.connect();
@@ -108,17 +109,17 @@ async function oneRecordEach(
   }
 }
 
-async function producerPerformance({ scale, servers }: BenchContext, recordBytes: number): Promise<Yardstick> {
-  const pipeline = await Pipeline.create(servers());
+async function producerPerformance(context: BenchContext, recordBytes: number): Promise<Yardstick> {
+  const pipeline = await Pipeline.create(context);
   try {
-    const records = scale.quick ? 20_000 : PERF_TEST_RECORDS;
+    const records = context.scale.quick ? 20_000 : PERF_TEST_RECORDS;
     const { command, args } = await kafkaTool('org.apache.kafka.tools.ProducerPerformance', [
       `--topic=${pipeline.topic}`,
       `--num-records=${records}`,
       `--record-size=${recordBytes}`,
       '--throughput=-1',
       '--producer-props',
-      ...producerProperties(servers()),
+      ...producerProperties(context.servers()),
     ]);
     const { stdout } = await timeRun(command, args);
     const rate = /([\d.]+) records\/sec/.exec(stdout.trim().split('\n').at(-1) ?? '')?.[1];

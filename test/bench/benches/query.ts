@@ -60,10 +60,10 @@ export const query: Bench = {
   summary: 'GET /api/packets filtered and /api/stats over a large table',
   needsServers: true,
   async run(context) {
-    const { scale, servers, say } = context;
+    const { scale, say } = context;
     const rows = scale.quick ? 100_000 : scale.full ? ROWS_FULL : ROWS;
     const input = provideInput(context, 'mix', Math.min(rows, scale.packets));
-    const pipeline = await Pipeline.create(servers(), { database: true });
+    const pipeline = await Pipeline.create(context, { database: true });
     try {
       await pipeline.publish(new Array<string>(Math.ceil(rows / input.packets)).fill(input.path));
       const ends = await pipeline.ends();

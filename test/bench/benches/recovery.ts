@@ -15,11 +15,11 @@ export const recovery: Bench = {
   summary: 'kill -9 of one of two workers, until its partitions are processed again',
   needsServers: true,
   async run(context) {
-    const { scale, servers, say } = context;
+    const { scale, say } = context;
     const input = provideInput(context, 'smallest', 3_000_000);
     const seconds: number[] = [];
     for (let run = 0; run < scale.repeats; run++) {
-      const pipeline = await Pipeline.create(servers(), { partitions: PARTITIONS });
+      const pipeline = await Pipeline.create(context, { partitions: PARTITIONS });
       try {
         const workers = await Promise.all([0, 1].map(() => pipeline.start(['process', '--commit-interval=200ms'])));
         // 50,000 packets/s, as they were captured.

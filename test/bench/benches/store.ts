@@ -26,7 +26,7 @@ export const store: Bench = {
     let tableBytes = 0;
     let insert: Yardstick | undefined;
     for (let run = 0; run < scale.repeats; run++) {
-      const pipeline = await Pipeline.create(servers(), { database: true });
+      const pipeline = await Pipeline.create(context, { database: true });
       try {
         const { published } = await pipeline.publish([input.path]);
         const ends = await pipeline.ends();

@@ -18,7 +18,7 @@ export const DROP_REASONS = [
   'filtered',
   /** Left out by `--sample` or `--sample-flows`. */
   'sampled_out',
-  /** The spool was full, or could not be written or read back. */
+  /** The spool was full, could not be written or read back, or there is none and Kafka is away. */
   'spool_dropped',
   /** The broker refuses the record for good, such as one beyond its size limit. */
   'refused',

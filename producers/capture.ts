@@ -24,6 +24,7 @@ import { checkPacketFilter } from './live/tcpdump-engine.js';
 import { checkFiles, Replay } from './replay.js';
 import { parseSamplingRate } from './sampling.js';
 import { Spool } from './spool/spool.js';
+import { countWaitingPackets } from './spool/waiting-packets.js';
 
 export { type CaptureSettings, captureOptions } from './capture-options.js';
 
@@ -109,12 +110,24 @@ class Capture implements CaptureService {
     const { settings } = this;
     await checkPacketFilter(settings.packetFilter);
     if (this.isFinite) await checkFiles(settings.read, settings.packetFilter);
-    await checkKafka(settings, this.log);
-    await this.delivery.start();
+    await this.delivery.start(await this.findKafka());
     if (this.isFinite) this.startReplay();
     else await this.startLive();
-    await this.heartbeat.start();
+    this.heartbeat.start();
     this.started = true;
+  }
+
+  /** Whether Kafka answers. Live traffic does not wait for it where there is a spool to go to. */
+  private async findKafka(): Promise<boolean> {
+    try {
+      await checkKafka(this.settings, this.log);
+      return true;
+    } catch (error) {
+      const canSpool = !this.isFinite && this.settings.spoolDir !== '';
+      if (!canSpool || !(error instanceof Failure) || !error.retriable) throw error;
+      this.log.warn(`${error.message}; until one answers, packets go to the spool ${this.settings.spoolDir}`);
+      return false;
+    }
   }
 
   async stop(): Promise<void> {
@@ -155,6 +168,7 @@ class Capture implements CaptureService {
 
   private startReplay(): void {
     const { settings } = this;
+    this.tellOfSpool();
     const replay = new Replay(
       {
         files: settings.read,
@@ -174,6 +188,14 @@ class Capture implements CaptureService {
     // At full speed blocks fill faster than any timer.
     if (settings.pace || settings.read.includes('-')) this.every(FLUSH_INTERVAL_MS, () => this.intake.flush());
     this.replaying = replay.play().then(this.finish.resolve, this.finish.reject);
+  }
+
+  /** A replay sends no live traffic along: its balance and its end are those of its files. */
+  private tellOfSpool(): void {
+    const { spoolDir } = this.settings;
+    const packets = spoolDir === '' ? 0 : countWaitingPackets(spoolDir);
+    if (packets === 0) return;
+    this.log.warn({ packets }, `${packets} packets wait in the spool ${spoolDir}; the next live capture sends them`);
   }
 
   private async startLive(): Promise<void> {

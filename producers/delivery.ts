@@ -2,7 +2,13 @@
  * Records on their way out: to Kafka, or to the spool while Kafka is away or slow. For each source the order of its
  * records is that in which they were given, whichever way they go:
  * a record goes straight to Kafka only while nothing older waits in the spool, and the spool is sent in rounds, with new
- * records queuing behind it until it is empty and its last round is acknowledged.
+ * records queuing behind it until it is empty and its last round is acknowledged. Records get their partition on the way
+ * from the spool to Kafka, so that the spool takes them before any broker has said how many partitions there are.
+ *
+ * Nothing that reached the spool is lost, and of what Kafka has acknowledged nothing is sent again. Yet a record can be on
+ * the topic twice: one whose request Kafka wrote but did not answer before the node was killed, was stopped, or lost its
+ * producer session. That is at most one request a partition (`Lane`), and only transactions would exclude it: the next
+ * session has another producer id, by which Kafka cannot recognise what the last one sent.
  */
 
 import type { Kafka } from 'kafkajs';
@@ -11,11 +17,12 @@ import type { Logger } from '../runtime/log.js';
 import type { Balance } from './balance.js';
 import type { OutgoingRecord } from './publisher/lane.js';
 import { Publisher } from './publisher/publisher.js';
+import type { SpoolPosition } from './spool/read-position.js';
 import type { Spool } from './spool/spool.js';
 
 /** Bytes in memory for Kafka at which files wait, and live records take the spool. */
 const PENDING_BYTES_MAX = 64 * 1024 * 1024;
-/** Bytes of the spool sent at once, which is also what is sent again after a kill. */
+/** Bytes of the spool sent at once. */
 const ROUND_BYTES = 4 * 1024 * 1024;
 const SYNC_INTERVAL_MS = 1_000;
 const COMPLAINT_INTERVAL_MS = 10_000;
@@ -30,8 +37,8 @@ export interface DeliveryOptions {
 export class Delivery {
   readonly publisher: Publisher;
   private readonly spool: Spool | null;
-  /** Packets of the round under way, by interface: still in the spool as far as a later run is concerned. */
-  private round: readonly OutgoingRecord[] | null = null;
+  /** The records of the round under way, and where they stand in the spool. */
+  private round: ReadonlyMap<OutgoingRecord, SpoolPosition> | null = null;
   private draining: Promise<void> | null = null;
   private syncTimer: NodeJS.Timeout | undefined;
   private stopped = false;
@@ -49,6 +56,7 @@ export class Delivery {
       options.kafka,
       options.topic,
       {
+        onSettled: (records) => this.acknowledge(records),
         onPublished: (interfaceName, packets) => {
           this.balance.of(interfaceName).published += packets;
         },
@@ -65,11 +73,22 @@ export class Delivery {
     );
   }
 
-  async start(): Promise<void> {
-    await this.publisher.start();
+  /**
+   * Connects to Kafka. Where it does not answer and there is a spool, pass false: then everything goes to the spool, and
+   * from there to Kafka as soon as it answers.
+   */
+  async start(kafkaAnswers = true): Promise<void> {
+    if (kafkaAnswers) await this.publisher.start();
     if (this.spool === null) return;
     this.recover(this.spool);
     this.syncTimer = setInterval(() => this.spool?.sync(), SYNC_INTERVAL_MS);
+    if (kafkaAnswers) this.drain();
+    else void this.publisher.startWhenReachable().then((started) => this.onConnected(started));
+  }
+
+  private onConnected(started: boolean): void {
+    if (!started) return;
+    this.log.info('Kafka answers; what is in the spool is sent');
     this.drain();
   }
 
@@ -80,8 +99,13 @@ export class Delivery {
   /** Live traffic: never waits. */
   put(record: OutgoingRecord): void {
     const { publisher, spool } = this;
-    if (spool === null || (!this.isSpooling && publisher.pendingBytes < PENDING_BYTES_MAX && !publisher.isAway)) {
+    if (!this.isSpooling && this.hasRoom && (spool === null || !publisher.isAway)) {
       publisher.publish(record);
+      return;
+    }
+    if (spool === null) {
+      this.balance.of(record.interfaceName).dropped.spool_dropped += record.packets;
+      this.complain('Kafka is away and there is no spool (--spool-dir)');
       return;
     }
     // What waits in memory is older, and safer on the disk: only the requests under way stay.
@@ -93,9 +117,13 @@ export class Delivery {
   private spoolRecord(spool: Spool, { key, value, packets, interfaceName }: OutgoingRecord): void {
     this.balance.of(interfaceName).spooled += packets;
     const refusal = spool.append({ key: key.toString(), value, packets, interfaceName });
-    if (refusal === null || performance.now() - this.complainedAt <= COMPLAINT_INTERVAL_MS) return;
+    if (refusal !== null) this.complain(`the spool cannot be written: ${refusal.message}`);
+  }
+
+  private complain(reason: string): void {
+    if (performance.now() - this.complainedAt <= COMPLAINT_INTERVAL_MS) return;
     this.complainedAt = performance.now();
-    this.log.error({ reason: refusal.message }, 'the spool cannot be written; packets are dropped');
+    this.log.error({ reason }, 'packets are dropped');
   }
 
   /** Files: straight to Kafka, whoever reads them waits for `hasRoom`. */
@@ -121,7 +149,7 @@ export class Delivery {
   async settled(): Promise<void> {
     for (;;) {
       await this.publisher.settled();
-      if (this.spool === null || !this.isSpooling || this.stopped) return;
+      if (this.draining === null || !this.isSpooling || this.stopped) return;
       await this.draining;
     }
   }
@@ -136,8 +164,7 @@ export class Delivery {
     if (spool === null) return;
     const packets = left.filter((record) => record.packets > 0);
     for (const { interfaceName, packets: count } of packets) this.balance.of(interfaceName).spooled += count;
-    // A round was never acknowledged to the spool, so its records are there still. Those of it that Kafka took before
-    // it went away are sent again by the next run.
+    // The records of a round are in the spool still, where those that Kafka took before it went away are marked.
     if (round === null) {
       const refusal = spool.prepend(packets.map((record) => ({ ...record, key: record.key.toString() })));
       if (refusal !== null)
@@ -167,7 +194,7 @@ export class Delivery {
   }
 
   private drain(): void {
-    if (this.draining !== null || this.stopped) return;
+    if (this.draining !== null || this.stopped || !this.publisher.isStarted) return;
     this.draining = this.sendRounds().finally(() => {
       this.draining = null;
     });
@@ -179,8 +206,12 @@ export class Delivery {
       // What went to Kafka directly is older than everything in the spool.
       await this.publisher.settled();
       if (this.stopped) return;
-      this.round = spool.read(ROUND_BYTES).map((record) => ({ ...record, key: Buffer.from(record.key) }));
-      for (const record of this.round) {
+      const round = new Map<OutgoingRecord, SpoolPosition>();
+      for (const { position, key, ...record } of spool.read(ROUND_BYTES)) {
+        round.set({ ...record, key: Buffer.from(key) }, position);
+      }
+      this.round = round;
+      for (const record of round.keys()) {
         this.balance.of(record.interfaceName).spooled -= record.packets;
         this.publisher.publish(record);
       }
@@ -189,5 +220,12 @@ export class Delivery {
       spool.acknowledge();
       this.round = null;
     }
+  }
+
+  private acknowledge(records: readonly OutgoingRecord[]): void {
+    const { round } = this;
+    if (round === null) return;
+    // Nothing but the round is on its way while there is one, except ticks that were sent before it began.
+    this.spool!.acknowledgeSome(records.flatMap((record) => round.get(record) ?? []));
   }
 }

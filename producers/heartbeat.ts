@@ -17,6 +17,7 @@ export type StatusReader = () => Omit<
 
 export class Heartbeat {
   private producer: Producer | null = null;
+  private connected = false;
   private timer: NodeJS.Timeout | undefined;
   private sending: Promise<void> = Promise.resolve();
   private busy = false;
@@ -31,9 +32,9 @@ export class Heartbeat {
     private readonly log: Logger,
   ) {}
 
-  async start(): Promise<void> {
+  /** Does not wait for Kafka: as long as it does not answer there are no heartbeats. */
+  start(): void {
     this.producer = this.kafka.producer({ allowAutoTopicCreation: false, retry: { initialRetryTime: 50, retries: 1 } });
-    await this.producer.connect();
     this.timer = setInterval(() => this.beat(), this.intervalMs);
     this.beat();
   }
@@ -43,7 +44,7 @@ export class Heartbeat {
     clearInterval(this.timer);
     if (this.producer === null) return;
     await this.sending;
-    await this.send(true);
+    if (this.connected) await this.send(true);
     await this.producer.disconnect().catch(() => undefined);
   }
 
@@ -72,6 +73,8 @@ export class Heartbeat {
     this.beforeAt = now;
     const messages = [{ key: status.capture_node, value: JSON.stringify(heartbeat) }];
     try {
+      if (!this.connected) await this.producer!.connect();
+      this.connected = true;
       await this.producer!.send({ topic: this.topic, messages });
     } catch (error) {
       this.log.debug({ reason: messageOf(error) }, 'the heartbeat was not sent');

@@ -125,7 +125,7 @@ function readCertificate(file: string): string {
 /**
  * Fails with one clear line when no broker answers, the credentials are refused or TLS does not match.
  *
- * @throws Failure `KAFKA_UNREACHABLE`, retriable.
+ * @throws Failure `KAFKA_UNREACHABLE`, retriable unless the broker and we refuse each other.
  */
 export async function checkKafka(settings: KafkaSettings, log: Logger): Promise<void> {
   const kafka = createKafka(settings, 'nta-check', log, { retry: { initialRetryTime: 50, retries: 2 } });
@@ -137,9 +137,18 @@ export async function checkKafka(settings: KafkaSettings, log: Logger): Promise<
     throw new Failure(
       'KAFKA_UNREACHABLE',
       `no Kafka broker answers at ${settings.kafkaBrokers.join(', ')}: ${messageOf(error)}; check --kafka-brokers (KAFKA_BROKERS), and KAFKA_SSL and KAFKA_SASL_… if the cluster asks for them`,
-      { cause: error, retriable: true },
+      { cause: error, retriable: !isRefusal(error) },
     );
   } finally {
     await admin.disconnect().catch(() => undefined);
   }
+}
+
+/** Whether a login or a certificate was refused, which waiting does not mend. */
+function isRefusal(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause.name === 'KafkaJSSASLAuthenticationError') return true;
+    if ('code' in cause && typeof cause.code === 'string' && /CERT|TLS|SSL|SIGNATURE/.test(cause.code)) return true;
+  }
+  return false;
 }

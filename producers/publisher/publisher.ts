@@ -3,6 +3,7 @@
  * each source. Counts as published what Kafka has acknowledged, and nothing else. It never gives up on its own: while
  * no broker answers it goes on trying, and whoever feeds it decides by `isAway` and `pendingBytes` to wait or to spool.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka, Producer } from 'kafkajs';
 import { Failure, messageOf } from '../../runtime/failure.js';
 import type { Logger } from '../../runtime/log.js';
@@ -33,10 +34,14 @@ const NEEDS_SOMEONE = new Set([
 const AWAY_AFTER_MS = 2_000;
 const PAUSE_MIN_MS = 50;
 const PAUSE_MAX_MS = 2_000;
+/** Between two attempts to reach a Kafka that has not answered since the start, milliseconds. */
+const CONNECTION_PAUSE_MS = 1_000;
 /** At most one log line about the same trouble in this time, milliseconds. */
 const COMPLAINT_INTERVAL_MS = 10_000;
 
 export interface PublisherListener {
+  /** Nothing more comes of these: Kafka has acknowledged or refused them. */
+  onSettled(records: readonly OutgoingRecord[]): void;
   onPublished(interfaceName: string, packets: number): void;
   /** The broker refuses the record for good. */
   onRefused(interfaceName: string, packets: number, reason: string): void;
@@ -47,6 +52,7 @@ export interface PublisherListener {
 export class Publisher {
   private producer: Producer | null = null;
   private renewal: Promise<void> | null = null;
+  private readonly aborter = new AbortController();
   private lanes: Lane[] = [];
   private waiting: { bytes: number; resolve: () => void }[] = [];
   private complainedAt = Number.NEGATIVE_INFINITY;
@@ -72,6 +78,7 @@ export class Publisher {
     this.producer = await this.connectProducer();
     const listener = {
       onSent: (records: readonly OutgoingRecord[]) => {
+        this.listener.onSettled(records);
         for (const record of records) {
           this.records++;
           if (record.packets > 0) this.listener.onPublished(record.interfaceName, record.packets);
@@ -79,6 +86,7 @@ export class Publisher {
         }
       },
       onRefused: (record: OutgoingRecord) => {
+        this.listener.onSettled([record]);
         this.listener.onRefused(record.interfaceName, record.packets, this.lastReason);
         this.release(record);
       },
@@ -87,12 +95,35 @@ export class Publisher {
     this.lanes = Array.from({ length: partitions }, (_, partition) => new Lane(partition, send, listener));
   }
 
+  /** Starts as soon as Kafka answers; resolves with whether it has, before `stop`. */
+  async startWhenReachable(): Promise<boolean> {
+    const { signal } = this.aborter;
+    while (!signal.aborted) {
+      try {
+        await this.start();
+        // An attempt takes kafkajs seconds, which `stop` does not wait for.
+        if (signal.aborted) await this.producer?.disconnect();
+        return !signal.aborted;
+      } catch (error) {
+        if (!signal.aborted) this.complain(errorType(error), error);
+      }
+      await sleep(CONNECTION_PAUSE_MS, undefined, { signal }).catch(() => undefined);
+    }
+    return false;
+  }
+
+  /** Whether Kafka has answered since the start. Before it has, nothing may be published. */
+  get isStarted(): boolean {
+    return this.lanes.length > 0;
+  }
+
   get partitions(): number {
     return this.lanes.length;
   }
 
-  /** Whether a request has been waiting for so long that Kafka is to be taken as away. */
+  /** Whether Kafka has not answered yet, or has kept a request waiting for so long that it is to be taken as away. */
   get isAway(): boolean {
+    if (!this.isStarted) return true;
     const now = performance.now();
     return this.lanes.some((lane) => lane.busySince !== null && now - lane.busySince > AWAY_AFTER_MS);
   }
@@ -132,6 +163,7 @@ export class Publisher {
    */
   async stop(): Promise<OutgoingRecord[]> {
     this.stopped = true;
+    this.aborter.abort();
     const left = this.lanes.flatMap((lane) => lane.halt());
     this.pendingBytes = 0;
     this.wake();
@@ -213,10 +245,7 @@ export class Publisher {
       });
       return 'later';
     }
-    if (performance.now() - this.complainedAt > COMPLAINT_INTERVAL_MS) {
-      this.complainedAt = performance.now();
-      this.log.warn({ type, pendingBytes: this.pendingBytes }, `Kafka does not take records: ${messageOf(error)}`);
-    }
+    this.complain(type, error);
     if (NEEDS_SOMEONE.has(type)) {
       const remedy = 'check the topic and the ACLs of this user';
       this.listener.onStuck(
@@ -228,6 +257,12 @@ export class Publisher {
     await new Promise((resolve) => setTimeout(resolve, this.pause));
     this.pause = Math.min(this.pause * 2, PAUSE_MAX_MS);
     return 'later';
+  }
+
+  private complain(type: string, error: unknown): void {
+    if (performance.now() - this.complainedAt <= COMPLAINT_INTERVAL_MS) return;
+    this.complainedAt = performance.now();
+    this.log.warn({ type, pendingBytes: this.pendingBytes }, `Kafka does not take records: ${messageOf(error)}`);
   }
 
   private async renew(): Promise<void> {

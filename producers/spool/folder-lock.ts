@@ -15,7 +15,7 @@ export function lockFolder(folder: string): FolderLock {
   const file = join(folder, 'lock');
   const own = identityOf(process.pid);
   const holder = readHolder(file);
-  if (holder !== null && holder !== own && holder === identityOf(Number.parseInt(holder, 10))) {
+  if (holder !== null && holder !== own && isAlive(holder)) {
     throw new Failure(
       'SPOOL_IN_USE',
       `the spool ${folder} belongs to process ${Number.parseInt(holder, 10)}: give each capture node a --spool-dir of its own`,
@@ -23,6 +23,16 @@ export function lockFolder(folder: string): FolderLock {
   }
   writeFileSync(file, `${own}\n`, { mode: 0o600 });
   return { release: () => rmSync(file, { force: true }) };
+}
+
+/** Whether a living process, this one or another, has the folder. */
+export function isFolderLocked(folder: string): boolean {
+  const holder = readHolder(join(folder, 'lock'));
+  return holder !== null && isAlive(holder);
+}
+
+function isAlive(holder: string): boolean {
+  return holder === identityOf(Number.parseInt(holder, 10));
 }
 
 function readHolder(file: string): string | null {

@@ -5,8 +5,8 @@
  *
  * Safety: an appended record has been handed to the operating system, so the death of the process loses none; the disk
  * is synchronised when a segment is full and on `sync()` (the node calls it every second), so that a power cut loses at
- * most what came since. Reading is acknowledged in rounds: after a kill the records of one unacknowledged round are
- * sent again, never skipped.
+ * most what came since. Every record is read until it is acknowledged: after a kill exactly those are sent again that
+ * had not been.
  */
 import {
   closeSync,
@@ -15,18 +15,17 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   readSync,
-  renameSync,
   rmSync,
   truncateSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
 import { type FolderLock, lockFolder } from './folder-lock.js';
 import { readFrame, type SpoolRecord, writeFrame } from './frame.js';
+import { ReadPosition, type SpoolPosition } from './read-position.js';
+import { segmentFile, segmentIds } from './segment-files.js';
 
 const SEGMENT_BYTES_MAX = 16 * 1024 * 1024;
 /** How many segments the bound is divided into: at most this part of the spool goes at once when it is full. */
@@ -41,8 +40,15 @@ interface Segment {
   bytes: number;
   /** Where reading goes on; what is before it is acknowledged or being sent. */
   readTo: number;
+  /** Offsets of records that an earlier run had acknowledged. */
+  readonly acknowledged: ReadonlySet<number>;
   /** Packets after `readTo`, by interface. */
   readonly unread: Map<string, number>;
+}
+
+/** A record that was read, and where it stands. */
+export interface SpooledRecord extends SpoolRecord {
+  readonly position: SpoolPosition;
 }
 
 /** Told of packets that will never be sent. */
@@ -62,6 +68,7 @@ export class Spool {
   /** The last segment, open for writing; null when the next record starts a segment. */
   private descriptor: number | null = null;
   private lock: FolderLock | null = null;
+  private readonly position: ReadPosition;
   private lastId = FIRST_ID;
   private unsynced = false;
   /** Bytes of all segments on disk. */
@@ -72,6 +79,7 @@ export class Spool {
     readonly maxBytes: number,
     private readonly onDrop: SpoolDropListener,
   ) {
+    this.position = new ReadPosition(folder);
     this.segmentBytes = Math.min(SEGMENT_BYTES_MAX, Math.floor(maxBytes / SEGMENTS_MIN));
   }
 
@@ -83,18 +91,19 @@ export class Spool {
   open(): SpoolRecovery {
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
     this.lock = lockFolder(this.folder);
-    const cursor = this.readCursor();
+    const cursor = this.position.readCursor();
+    const acknowledged = this.position.readAcknowledged();
     const packets = new Map<string, number>();
     let records = 0;
     let tornBytes = 0;
-    for (const id of this.segmentIds()) {
+    for (const id of segmentIds(this.folder)) {
       this.lastId = Math.max(this.lastId, id);
-      const file = this.fileOf(id);
-      const segment: Segment = { id, file, bytes: 0, readTo: 0, unread: new Map() };
+      const segment = newSegment(id, segmentFile(this.folder, id), acknowledged.get(id));
       if (id === cursor.segment) segment.readTo = cursor.offset;
-      const content = id < cursor.segment ? Buffer.alloc(0) : readFileSync(file);
+      const content = id < cursor.segment ? Buffer.alloc(0) : readFileSync(segment.file);
+      const before = records;
       for (let frame = readFrame(content, 0); frame !== null; frame = readFrame(content, segment.bytes)) {
-        if (segment.bytes >= segment.readTo) {
+        if (segment.bytes >= segment.readTo && !segment.acknowledged.has(segment.bytes)) {
           addPackets(segment.unread, frame.record, 1);
           addPackets(packets, frame.record, 1);
           records++;
@@ -103,14 +112,16 @@ export class Spool {
       }
       if (segment.bytes < content.length) {
         tornBytes += content.length - segment.bytes;
-        truncateSync(file, segment.bytes);
+        truncateSync(segment.file, segment.bytes);
       }
-      if (segment.readTo >= segment.bytes) rmSync(file);
+      if (records === before) rmSync(segment.file);
       else {
         this.segments.push(segment);
         this.bytes += segment.bytes;
       }
     }
+    // Numbers of segments that are gone come again, and must not find what was noted of the old ones.
+    this.savePosition();
     return { records, packets, tornBytes };
   }
 
@@ -154,8 +165,11 @@ export class Spool {
     const content = Buffer.concat(records.map(writeFrame));
     const first = this.segments[0];
     const id = (first?.id ?? this.lastId + 1) - 1;
-    const segment: Segment = { id, file: this.fileOf(id), bytes: content.length, readTo: 0, unread: new Map() };
+    const segment = newSegment(id, segmentFile(this.folder, id));
+    segment.bytes = content.length;
     try {
+      // Before the records: they would be taken for sent if the cursor stood behind them.
+      this.position.moveTo({ segment: id, offset: 0 }, []);
       writeFileSync(segment.file, content, { flag: 'wx', mode: 0o600, flush: true });
     } catch (error) {
       rmSync(segment.file, { force: true });
@@ -169,8 +183,8 @@ export class Spool {
   }
 
   /** The next records in order, up to about `maxBytes`; at least one where there is one. */
-  read(maxBytes: number): SpoolRecord[] {
-    const records: SpoolRecord[] = [];
+  read(maxBytes: number): SpooledRecord[] {
+    const records: SpooledRecord[] = [];
     let bytes = 0;
     for (const segment of this.segments) {
       const left = segment.bytes - segment.readTo;
@@ -179,9 +193,11 @@ export class Spool {
       if (records.length === 0 && readFrame(content, 0) === null) content = readPart(segment, left);
       let at = 0;
       for (let frame = readFrame(content, 0); frame !== null; frame = readFrame(content, at)) {
-        records.push(frame.record);
-        addPackets(segment.unread, frame.record, -1);
+        const offset = segment.readTo + at;
         at = frame.end;
+        if (segment.acknowledged.has(offset)) continue;
+        records.push({ ...frame.record, position: { segment: segment.id, offset } });
+        addPackets(segment.unread, frame.record, -1);
       }
       segment.readTo += at;
       bytes += at;
@@ -192,19 +208,17 @@ export class Spool {
     return records;
   }
 
+  /** These of the records read have been sent. */
+  acknowledgeSome(positions: readonly SpoolPosition[]): void {
+    this.position.addAcknowledged(positions);
+  }
+
   /** Everything read so far has been sent: remembers it, and frees the segments that are done. */
   acknowledge(): void {
     for (let head = this.segments[0]; head !== undefined && head.readTo >= head.bytes; head = this.segments[0]) {
       this.remove(head);
     }
-    const head = this.segments[0];
-    const file = join(this.folder, 'cursor');
-    if (head === undefined) {
-      rmSync(file, { force: true });
-      return;
-    }
-    writeFileSync(`${file}.new`, `${head.id} ${head.readTo}\n`);
-    renameSync(`${file}.new`, file);
+    this.savePosition();
   }
 
   /** Brings what was appended onto the disk, without waiting for it. */
@@ -217,6 +231,7 @@ export class Spool {
   /** Leaves the folder to others. */
   close(): void {
     this.closeSegment();
+    this.position.close();
     this.lock?.release();
     this.lock = null;
   }
@@ -228,25 +243,16 @@ export class Spool {
     this.descriptor = null;
   }
 
-  private fileOf(id: number): string {
-    return join(this.folder, `${String(id).padStart(12, '0')}.spool`);
-  }
-
-  private segmentIds(): number[] {
-    return readdirSync(this.folder)
-      .map((name) => Number(/^(\d{12})\.spool$/.exec(name)?.[1] ?? Number.NaN))
-      .filter((id) => !Number.isNaN(id))
-      .sort((a, b) => a - b);
-  }
-
-  private readCursor(): { segment: number; offset: number } {
+  private savePosition(): void {
+    const head = this.segments[0];
+    const acknowledged = this.segments.flatMap(({ id, readTo, acknowledged: offsets }) =>
+      [...offsets].filter((offset) => offset >= readTo).map((offset) => ({ segment: id, offset })),
+    );
     try {
-      const match = /^(\d+) (\d+)\n$/.exec(readFileSync(join(this.folder, 'cursor'), 'utf8'));
-      if (match !== null) return { segment: Number(match[1]), offset: Number(match[2]) };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      this.position.moveTo(head === undefined ? null : { segment: head.id, offset: head.readTo }, acknowledged);
+    } catch {
+      // The cursor stays further back: records are sent again after a kill, and none is skipped.
     }
-    return { segment: 0, offset: 0 };
   }
 
   /** The segment that takes the next frame. */
@@ -255,7 +261,7 @@ export class Spool {
     if (last !== undefined && this.descriptor !== null && last.bytes + length <= this.segmentBytes) return last;
     this.closeSegment();
     const id = this.lastId + 1;
-    const segment: Segment = { id, file: this.fileOf(id), bytes: 0, readTo: 0, unread: new Map() };
+    const segment = newSegment(id, segmentFile(this.folder, id));
     this.descriptor = openSync(segment.file, 'wx', 0o600);
     this.lastId = id;
     this.segments.push(segment);
@@ -287,6 +293,10 @@ export class Spool {
     this.bytes -= segment.bytes;
     rmSync(segment.file, { force: true });
   }
+}
+
+function newSegment(id: number, file: string, acknowledged: ReadonlySet<number> = new Set()): Segment {
+  return { id, file, bytes: 0, readTo: 0, acknowledged, unread: new Map() };
 }
 
 function readPart(segment: Segment, length: number): Buffer {

@@ -113,9 +113,7 @@ it('sends after kill -9 what had reached the spool', async (context) => {
   await node.printed(/capturing/);
   await stack.kafka!.control.kill9();
   const sent = await play(on, 4_000);
-  await until('packets are in the spool', () => settledSpool(spoolDir));
-  // Twice in a row: what came last has been written.
-  await until('the spool stops growing', () => settledSpool(spoolDir));
+  await until('everything is in the spool', () => settledSpool(spoolDir));
   node.child.kill('SIGKILL');
   await node.ended;
   await stack.kafka!.control.start();
@@ -134,6 +132,66 @@ it('sends after kill -9 what had reached the spool', async (context) => {
   expect(report.packets).toBeLessThanOrEqual(sent);
   expect(report.packets + report.others).toBeGreaterThanOrEqual(recovered);
   expect(report.breaks).toEqual([]);
+});
+
+it('starts while no broker answers, and delivers when one does', async (context) => {
+  const on = createWire(context);
+  await stack.kafka!.control.kill9();
+  const spoolDir = join(folder, 'spool');
+  const { service } = createTestCapture(topics.settings, { interface: [on.interface], spoolDir });
+  await service.start();
+  try {
+    expect(service.readiness()).toContain('Kafka does not answer');
+    const sent = await play(on, 4_000);
+    await until('everything is in the spool', () => service.balance().spooled >= sent);
+    expect(service.balance()).toMatchObject({ published: 0, pending: 0 });
+    await stack.kafka!.control.start();
+    await until('Kafka is found', () => service.readiness() === null, 60_000);
+    const more = await play(on, 2_000);
+    await until('everything is published', () => service.balance().published >= sent + more);
+    await service.stop();
+    const balance = service.balance();
+    expect(balance).toMatchObject({ pending: 0, spooled: 0, dropped: { kernel_dropped: 0, spool_dropped: 0 } });
+    const report = await published();
+    expect(report).toMatchObject({ packets: sent + more, breaks: [] });
+    expect(report.packets + report.others).toBe(balance.published);
+  } finally {
+    await service.stop();
+  }
+});
+
+it('leaves nothing behind when it is stopped before any broker has answered', async (context) => {
+  const on = createWire(context);
+  await stack.kafka!.control.kill9();
+  const spoolDir = join(folder, 'spool');
+  const early = createTestCapture(topics.settings, { interface: [on.interface], spoolDir }).service;
+  await early.start();
+  const sent = await play(on, 2_000);
+  await until('everything is in the spool', () => early.balance().spooled >= sent);
+  await early.stop();
+
+  await stack.kafka!.control.start();
+  const { service } = createTestCapture(topics.settings, { interface: [on.interface], spoolDir });
+  await service.start();
+  expect(service.balance().recovered).toBeGreaterThanOrEqual(sent);
+  await until('the spool is sent', () => service.balance().spooled === 0);
+  await service.stop();
+  expect(await published()).toMatchObject({ packets: sent, breaks: [] });
+});
+
+it('refuses to replay, or to capture without a spool, while no broker answers', async () => {
+  await stack.kafka!.control.kill9();
+  for (const settings of [
+    { read: [join(folder, 'traffic.pcap')], spoolDir: join(folder, 'spool') },
+    { interface: ['lo'], spoolDir: '' },
+  ]) {
+    const { service } = createTestCapture(topics.settings, settings);
+    await expect(service.start()).rejects.toMatchObject({
+      code: 'KAFKA_UNREACHABLE',
+      message: expect.stringMatching(/^no Kafka broker answers at .*--kafka-brokers/),
+    });
+    await service.stop();
+  }
 });
 
 let spoolBefore = '';

@@ -94,6 +94,47 @@ describe('Spool', () => {
     first.close();
   });
 
+  it('sends after a kill what was not acknowledged, and nothing else, in whatever order Kafka took it', () => {
+    const first = openSpool(64 * 1024);
+    first.open();
+    for (const number of range(0, 300)) first.append(record(number));
+    const round = first.read(10_000);
+    first.acknowledgeSome(round.filter((_, index) => index % 3 === 0).map(({ position }) => position));
+    first.acknowledgeSome(round.slice(-2).map(({ position }) => position));
+    // The kill came while the list was written.
+    appendFileSync(join(folder, 'acknowledged'), '1000001 ');
+    const waiting = range(0, 300).filter((number) =>
+      number >= round.length - 2 ? number >= round.length : number % 3 !== 0,
+    );
+
+    const second = openSpool(64 * 1024);
+    expect(second.open()).toMatchObject({ records: waiting.length, tornBytes: 0 });
+    const begun = numbers(second.read(1000));
+    // Killed again before any more is acknowledged.
+    const third = openSpool(64 * 1024);
+    expect(third.open().records).toBe(waiting.length);
+    expect(begun.length).toBeGreaterThan(1);
+    expect(drain(third)).toEqual(waiting);
+    expect([third.bytes, readdirSync(folder)]).toEqual([0, ['lock']]);
+    first.close();
+    second.close();
+  });
+
+  it('forgets what was acknowledged of segments whose numbers come again', () => {
+    const first = openSpool();
+    first.open();
+    for (const number of range(0, 10)) first.append(record(number));
+    first.acknowledgeSome(first.read(10_000).map(({ position }) => position));
+    // Killed before the round was acknowledged as a whole.
+    const second = openSpool();
+    expect(second.open().records).toBe(0);
+    for (const number of range(10, 20)) second.append(record(number));
+    const third = openSpool();
+    expect(third.open().records).toBe(10);
+    expect(drain(third)).toEqual(range(10, 20));
+    for (const spool of [first, second, third]) spool.close();
+  });
+
   it('cuts a torn tail and counts it', () => {
     const first = openSpool();
     first.open();

@@ -80,15 +80,29 @@ class Intake {
     if (compression !== 'none') return this.readPacked(compression, start, handleChunks(file));
     const startFailure = this.push(start);
     if (startFailure instanceof Promise ? await startFailure : startFailure) return this.parser.end();
-    const chunk = Buffer.allocUnsafe(CHUNK_LENGTH);
-    while (!this.signal?.aborted) {
-      const read = await file.read(chunk, 0, chunk.length, null);
-      if (read.bytesRead === 0) return this.parser.end();
-      const pushed = this.push(read.bytesRead === chunk.length ? chunk : chunk.subarray(0, read.bytesRead));
-      const failure = pushed instanceof Promise ? await pushed : pushed;
-      if (failure !== null) return failure;
+    return this.readAhead(file);
+  }
+
+  /** While one chunk is parsed, the next is read. */
+  private async readAhead(file: FileHandle): Promise<CaptureFailure | null> {
+    let chunk = Buffer.allocUnsafe(CHUNK_LENGTH);
+    let next = Buffer.allocUnsafe(CHUNK_LENGTH);
+    let reading = file.read(next, 0, CHUNK_LENGTH, null);
+    try {
+      while (!this.signal?.aborted) {
+        const { bytesRead } = await reading;
+        if (bytesRead === 0) return this.parser.end();
+        [chunk, next] = [next, chunk];
+        reading = file.read(next, 0, CHUNK_LENGTH, null);
+        reading.catch(() => undefined); // awaited when this chunk is parsed
+        const pushed = this.push(bytesRead === CHUNK_LENGTH ? chunk : chunk.subarray(0, bytesRead));
+        const failure = pushed instanceof Promise ? await pushed : pushed;
+        if (failure !== null) return failure;
+      }
+      return null;
+    } finally {
+      await reading.catch(() => undefined); // the file must not be closed under it
     }
-    return null;
   }
 
   async readStream(stream: Readable): Promise<CaptureFailure | null> {

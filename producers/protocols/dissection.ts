@@ -51,11 +51,11 @@ export function truncated(dissection: Dissection, headerEnd: number, code: numbe
   return headerEnd > dissection.wireEnd ? code : FRAME_TRUNCATED;
 }
 
-const EMPTY_EXTRA: PacketExtra = { arp: null, neighborDiscovery: null, application: null, tunnel: null };
-
 /** Adds a part to what a row carries beyond its columns. */
 export function addExtra(block: PacketBlock, row: number, part: Partial<PacketExtra>): void {
   const index = block.extra[row]!;
-  if (index === NO_EXTRA) block.setExtra(row, { ...EMPTY_EXTRA, ...part });
-  else block.extras[index] = { ...block.extras[index]!, ...part };
+  if (index === NO_EXTRA) {
+    const { arp = null, neighborDiscovery = null, application = null, tunnel = null } = part;
+    block.setExtra(row, { arp, neighborDiscovery, application, tunnel });
+  } else block.extras[index] = { ...block.extras[index]!, ...part };
 }

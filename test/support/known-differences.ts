@@ -72,10 +72,6 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
       dissected.layers.some((layer) => layer === 'ieee8021ah' || layer === 'vntag'),
   },
   {
-    reason: 'link headers nested deeper than the limit, and the frame says so',
-    applies: ({ ours, decoded }) => decoded.failure === 'link_too_deep' && ours === null,
-  },
-  {
     reason: 'an IPv6 payload length of 0 (segmentation offload): the rest of the frame is the payload, tshark gives up',
     applies: ({ tsharks, decoded, dissected }) =>
       tsharks === null && decoded.failure === '' && isMalformed(dissected) && dissected.layers.at(-1) === 'tcp',
@@ -121,6 +117,11 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
       'a TLS ClientHello is known by its bytes on any port, by tshark on known ports and streams seen from the start',
     applies: ({ field, tsharks, dissected }) =>
       field === 'tlsServerName' && tsharks === null && !dissected.layers.includes('tls'),
+  },
+  {
+    reason: 'behind a SOCKS handshake a connection carries HTTP as any other does, tshark shows it as a part of SOCKS',
+    applies: ({ field, ours, dissected }) =>
+      field === 'httpHost' && dissected.layers.includes('socks') && dissected.httpHost === ours,
   },
   {
     reason: 'HTTP methods beyond RFC 9110 and 5789 (UPnP, WebDAV) are not looked for',

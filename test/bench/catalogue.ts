@@ -11,6 +11,7 @@ import { memory } from './benches/memory.js';
 import { publish } from './benches/publish.js';
 import { query } from './benches/query.js';
 import { recovery } from './benches/recovery.js';
+import { scaling } from './benches/scaling.js';
 import { store } from './benches/store.js';
 import { whole } from './benches/whole.js';
 
@@ -28,4 +29,5 @@ export const BENCHES: readonly Bench[] = [
   memory,
   recovery,
   query,
+  scaling,
 ];

@@ -10,7 +10,7 @@ export interface Figure {
   /** `packets/s`, `ms`, `bytes/packet` … */
   readonly unit: string;
   readonly better: Direction;
-  /** What DESIGN.md sets to be reached, in the same unit. */
+  /** The target, in the same unit. */
   readonly target?: number;
   readonly against?: Yardstick;
   /** Each run that `value` is the median of; absent when there was one. */

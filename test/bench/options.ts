@@ -80,7 +80,7 @@ export interface BenchRequest {
 /** @throws Failure `CONFIGURATION` naming everything that was refused. */
 export function readRequest(args: readonly string[]): BenchRequest {
   const command = new Command('npm run bench --')
-    .description('Measures what DESIGN.md sets to be reached, each figure beside its yardstick in the same run.')
+    .description('Measures every figure that has a target, each figure beside its yardstick in the same run.')
     .argument('[names...]', 'benches to run; all when none is named')
     .addHelpText(
       'after',

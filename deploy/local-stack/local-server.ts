@@ -10,6 +10,7 @@ import type { Logger } from '../../runtime/log.js';
 import { awaitLeftovers, GuardedProcess, type GuardedProcessOptions, type ProcessExit } from './guarded-process.js';
 import { choosePort } from './local-ports.js';
 import { logSize, reasonIn, rotateLog, tailLog } from './log-tail.js';
+import type { ProcessIdentity } from './process-identity.js';
 import { readServerRecord, writeServerRecord } from './server-record.js';
 
 /** What one kind of server adds. */
@@ -25,8 +26,10 @@ export interface ServerKind {
   readonly startTimeoutMs: number;
   /** Files beside the output that may say why it did not start. */
   readonly logFiles: readonly string[];
-  /** Whether a start that ended like this may be tried again with other ports, or after a moment. */
+  /** Whether what kept a start from succeeding goes away by itself, or with other ports. */
   isRetriable(logTail: string): boolean;
+  /** What the end of a killed server may leave behind that would keep the next one from starting; it is killed. */
+  findOrphans?(): readonly ProcessIdentity[];
   /** Writes configuration and says what to run. */
   prepare(ports: Readonly<Record<string, number>>, outputFile: string): Promise<GuardedProcessOptions>;
   /** Resolves when the server is ready for use; rejects when `signal` aborts. */
@@ -35,11 +38,14 @@ export interface ServerKind {
   onStopped?(exit: ProcessExit): void;
 }
 
-const MOST_STARTS = 3;
+/** How long a start is tried again, milliseconds: processes of a killed server take their time to end on a busy machine. */
+const RETRY_MS = 30_000;
 const RETRY_PAUSE_MS = 500;
 const TAIL_LINES = 30;
 /** More than the longest stop sequence: whoever is left behind is being stopped by its guardian. */
 const LEFTOVER_WAIT_MS = 30_000;
+/** Those of a killed server have nobody who stops them; the idle ones notice at once. */
+const ORPHAN_WAIT_MS = 1_000;
 
 export class LocalServer {
   readonly #kind: ServerKind;
@@ -80,21 +86,28 @@ export class LocalServer {
     return this.#failed;
   }
 
-  /** @throws Failure with the kind's code; its cause is the end of the log. */
+  /**
+   * Started again, it listens on the ports it had: whoever uses it knows them, so a port that is taken is waited for.
+   *
+   * @throws Failure with the kind's code; its cause is the end of the log.
+   */
   async start(): Promise<void> {
     assert(this.#process === undefined, `the local ${this.#kind.title} runs already`);
     const record = readServerRecord(this.#recordFile);
     await awaitLeftovers(record.processes, LEFTOVER_WAIT_MS);
+    const known = Object.keys(this.#ports).length > 0 ? this.#ports : undefined;
+    const deadline = Date.now() + RETRY_MS;
     let kept = record.ports;
-    for (let starts = 1; ; starts++) {
-      const ports = await this.#choosePorts(kept);
+    for (;;) {
+      await awaitLeftovers(this.#kind.findOrphans?.() ?? [], ORPHAN_WAIT_MS);
+      const ports = known ?? (await this.#choosePorts(kept));
       const started = Date.now();
       const problem = await this.#startOnce(ports);
       if (problem === undefined) {
         this.#log.debug({ ports, server: this.pid, tookMs: Date.now() - started }, `${this.#kind.title} is ready`);
         return;
       }
-      if (starts === MOST_STARTS || !problem.retriable) throw problem;
+      if (!problem.retriable || Date.now() > deadline) throw problem;
       this.#log.debug({ ports, reason: problem.message }, `${this.#kind.title} did not start; trying again`);
       kept = {};
       await new Promise((done) => setTimeout(done, RETRY_PAUSE_MS));
@@ -148,7 +161,6 @@ export class LocalServer {
     rotateLog(this.#outputFile);
     const before = files.map(logSize);
     const guarded = await GuardedProcess.spawn(await this.#kind.prepare(ports, this.#outputFile));
-    this.#ports = ports;
     writeServerRecord(this.#recordFile, { ports, processes: guarded.identities() });
 
     const waiting = new AbortController();
@@ -162,6 +174,7 @@ export class LocalServer {
     const problem = await Promise.race([ready, ended]);
     clearTimeout(deadline);
     if (problem === undefined) {
+      this.#ports = ports;
       this.#process = guarded;
       void guarded.exited.then(() => this.#onExit(guarded));
       return undefined;

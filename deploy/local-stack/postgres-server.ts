@@ -19,6 +19,7 @@ import { type Account, type GuardedProcessOptions, runGuarded } from './guarded-
 import { LocalServer, type ServerKind } from './local-server.js';
 import { reasonIn } from './log-tail.js';
 import { canEnter, postgresAccount, systemFolderFor } from './postgres-account.js';
+import { findPostgresOrphans } from './postgres-orphans.js';
 import { type PostgresPrograms, providePostgresPrograms } from './postgres-programs.js';
 import { readServerRecord } from './server-record.js';
 
@@ -117,8 +118,10 @@ function postgresKind(options: PostgresServerOptions, passwordFile: string): Ser
     portRoles: ['postgres'],
     startTimeoutMs: START_TIMEOUT_MS,
     logFiles: [],
-    // The second one: processes of a killed server that have not noticed its end yet.
+    // The second one: children of a killed server that have not noticed its end yet, where findOrphans cannot see them.
     isRetriable: (tail) => /Address already in use|pre-existing shared memory block/.test(tail),
+    findOrphans: () =>
+      [directory, systemFolderFor(directory)].flatMap((home) => findPostgresOrphans(join(home, 'postgres'))),
     prepare: async (ports, outputFile): Promise<GuardedProcessOptions> => {
       const { account, home } = chooseHome(directory, options.log);
       const programs = providePostgresPrograms(account);

@@ -204,6 +204,36 @@ describe('a private stack', () => {
     await expectKept(['before the stop', 'before the kill'], 'after-kill');
   });
 
+  test('comes back on its port although a killed Postgres left a process at work', async () => {
+    const busy = new pg.Client({ ...stack.postgres } as pg.ClientConfig);
+    busy.on('error', () => undefined);
+    await busy.connect();
+    // It waits for nothing meanwhile, so it does not look whether its server is still there.
+    const work = `DO $$ DECLARE done timestamptz := clock_timestamp() + interval '20 s';
+      BEGIN WHILE clock_timestamp() < done LOOP END LOOP; END $$`;
+    const cutOff = expect(busy.query(work)).rejects.toThrow();
+    const working = `SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO %'`;
+    await expect.poll(async () => queryOnce(stack.postgres!, working), { timeout: 20_000 }).toHaveLength(1);
+    await stack.postgres!.control.kill9();
+    await stack.postgres!.control.start();
+    expect(await queryOnce(stack.postgres!, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    await cutOff;
+  });
+
+  test('waits for its port where it listened before', async () => {
+    await stack.postgres!.control.stop();
+    const squatter = createServer().listen(stack.postgres!.port, '127.0.0.1');
+    await once(squatter, 'listening');
+    const leave = setTimeout(() => squatter.close(), 3_000);
+    try {
+      await stack.postgres!.control.start();
+    } finally {
+      clearTimeout(leave);
+      squatter.close();
+    }
+    expect(await queryOnce(stack.postgres!, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+
   test('replaces a postmaster.pid whose number now belongs to another program', async () => {
     await stack.postgres!.control.stop();
     const data = join(stack.dataDir, 'postgres');

@@ -23,7 +23,9 @@ function sourcesBelow(folder: string): string[] {
 /** The relative imports of a file, static and dynamic, as paths from the project's root. */
 function importsOf(file: string): string[] {
   const text = readFileSync(file, 'utf8');
-  return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map((match) => relative(projectRoot, resolve(dirname(file), match[1]!)));
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map((match) =>
+    relative(projectRoot, resolve(dirname(file), match[1]!)),
+  );
 }
 
 describe('import directions', () => {
@@ -42,14 +44,21 @@ describe('import directions', () => {
 
   it('nothing imports a main.ts', () => {
     const strays = [...Object.keys(ALLOWED), 'test'].flatMap((folder) =>
-      sourcesBelow(join(projectRoot, folder)).filter((file) => importsOf(file).some((target) => /(^|\/)main\.js$/.test(target))),
+      sourcesBelow(join(projectRoot, folder)).filter((file) =>
+        importsOf(file).some((target) => /(^|\/)main\.js$/.test(target)),
+      ),
     );
     expect(strays).toEqual([]);
   });
 
   it('the top level holds the agreed folders', () => {
     const folders = readdirSync(projectRoot, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.') && !['node_modules', 'dist', 'coverage'].includes(entry.name))
+      .filter(
+        (entry) =>
+          entry.isDirectory() &&
+          !entry.name.startsWith('.') &&
+          !['node_modules', 'dist', 'coverage'].includes(entry.name),
+      )
       .map((entry) => entry.name);
     expect(folders.sort()).toEqual(['api', 'deploy', 'processors', 'producers', 'runtime', 'schemas', 'sinks', 'test']);
   });

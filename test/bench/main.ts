@@ -5,11 +5,11 @@ import { loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../../runtime/failure.js';
-import { type BenchServers, nodeArguments } from './bench.js';
+import { nodeArguments } from './bench.js';
 import type { BenchMessage, BenchOrder } from './bench-process.js';
 import { BenchStack } from './bench-stack.js';
 import { BENCHES } from './catalogue.js';
-import { formatTable } from './figure-table.js';
+import { formatTable, formatValue } from './figure-table.js';
 import { describeMachine } from './machine.js';
 import { readRequest } from './options.js';
 import { type BenchOutcome, describeRun, writeRecords, writeReport } from './report.js';
@@ -30,11 +30,19 @@ async function main(): Promise<number> {
   chmodSync(folder, 0o711); // Postgres runs as a user of its own
   const stack = new BenchStack(join(folder, 'servers'), say);
   const outcomes: BenchOutcome[] = [];
+  const output = resolve(settings.output);
+  const interruption = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
   try {
     for (const bench of BENCHES.filter(({ name }) => names.includes(name))) {
+      if (interruption.signal.aborted) break;
       const servers = bench.needsServers ? await stack.servers() : null;
       say(`${bench.name}: ${bench.summary}`);
-      outcomes.push(await runBench({ name: bench.name, scale, folder, servers }));
+      const outcome = await runBench({ name: bench.name, scale, folder, servers }, interruption.signal);
+      outcomes.push(outcome);
+      for (const { name, value, unit } of outcome.figures) say(`${name}: ${formatValue(value)} ${unit}`);
+      // After each, so that a run that is interrupted has what was measured before.
+      writeReport(output, machine, scale, outcomes);
     }
   } finally {
     await stack.stop();
@@ -45,14 +53,12 @@ async function main(): Promise<number> {
   for (const { bench, state, reason } of outcomes) {
     if (state !== 'measured') process.stdout.write(`${bench}: ${state}: ${reason}\n`);
   }
-  const output = resolve(settings.output);
-  writeReport(output, machine, scale, outcomes);
   if (settings.json !== '') writeRecords(resolve(settings.json), outcomes);
   say(`${join(output, 'report.json')} and chart.svg written`);
-  return outcomes.some(({ state }) => state === 'failed') ? 1 : 0;
+  return interruption.signal.aborted || outcomes.some(({ state }) => state === 'failed') ? 1 : 0;
 }
 
-async function runBench(order: BenchOrder & { readonly servers: BenchServers | null }): Promise<BenchOutcome> {
+async function runBench(order: BenchOrder, signal: AbortSignal): Promise<BenchOutcome> {
   const startedAt = performance.now();
   const loadBefore = loadavg()[0]!;
   const message = await new Promise<BenchMessage>((resolveMessage) => {
@@ -64,9 +70,10 @@ async function runBench(order: BenchOrder & { readonly servers: BenchServers | n
       if (received.type === 'say') say(`${order.name}: ${received.line}`);
       else resolveMessage(received);
     });
-    child.once('exit', (code, signal) => {
-      resolveMessage({ type: 'failed', reason: `its process ended with ${signal ?? `code ${code}`}` });
+    child.once('exit', (code, endedBy) => {
+      resolveMessage({ type: 'failed', reason: `its process ended with ${endedBy ?? `code ${code}`}` });
     });
+    signal.addEventListener('abort', () => child.kill('SIGTERM'), { once: true });
     child.send(order);
   });
   const outcome = { bench: order.name, seconds: (performance.now() - startedAt) / 1000, loadBefore };

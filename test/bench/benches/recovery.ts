@@ -16,7 +16,7 @@ export const recovery: Bench = {
   needsServers: true,
   async run(context) {
     const { scale, say } = context;
-    const input = provideInput(context, 'smallest', 3_000_000);
+    const input = provideInput(context, 'smallest', scale.quick ? 1_000_000 : 3_000_000);
     const seconds: number[] = [];
     for (let run = 0; run < scale.repeats; run++) {
       const pipeline = await Pipeline.create(context, { partitions: PARTITIONS });

@@ -23,7 +23,7 @@ export const whole: Bench = {
 
 async function measure(context: BenchContext, input: Input, policy: 'all' | 'alerts'): Promise<Figure[]> {
   const { scale, servers, say } = context;
-  const copies = Math.max(1, Math.round((EXPECTED_RATE[policy] * scale.seconds) / input.packets));
+  const copies = scale.quick ? 3 : Math.max(1, Math.round((EXPECTED_RATE[policy] * scale.seconds) / input.packets));
   const pipeline = await Pipeline.create(context, { database: true });
   const names = ['capture', 'process', 'sink', 'kafka', 'postgres'] as const;
   try {

@@ -14,7 +14,7 @@ import { topicOptions } from '../../runtime/topic-setup.js';
 import { SEVERITY_NAMES } from '../../schemas/alert.js';
 import { sinkOptions } from '../../sinks/options.js';
 import { createPostgresSink } from '../../sinks/postgres-sink.js';
-import { retentionServiceOptions } from '../../sinks/retention.js';
+import { retentionServiceOptions } from '../../sinks/retention-service.js';
 import { runOwnOptions } from '../nta/commands/run.js';
 import { markdownTable, metricsTable, settingsTable, topicsTable } from './reference.js';
 

@@ -1,11 +1,7 @@
 import { type Command, defineOptions } from '../../../runtime/options.js';
 import { checkPostgres, postgresOptions } from '../../../runtime/postgres.js';
-import {
-  applyRetention,
-  createRetention,
-  retentionOptions,
-  retentionServiceOptions,
-} from '../../../sinks/retention.js';
+import { applyRetention, retentionOptions } from '../../../sinks/retention.js';
+import { createRetention, retentionServiceOptions } from '../../../sinks/retention-service.js';
 import { defineCommand } from '../command.js';
 import { dataDirOption, withLocalPostgres } from '../local-postgres.js';
 import { runPart } from '../part.js';

@@ -1,6 +1,8 @@
 /**
  * The engine cap: the optional npm addon, for machines without tcpdump. It has no kernel timestamps (packets carry the
- * time at which the child saw them) and no drop counters, and is always promiscuous.
+ * time at which the child saw them) and no drop counters, and is always promiscuous. It opens interfaces with a snap
+ * length of 64 KiB, which on `any`, where libpcap knows no MTU, each packet takes of the kernel's buffer: 512 packets in
+ * the default 32 MiB, and beyond that loss that nobody counts.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';

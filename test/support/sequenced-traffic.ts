@@ -13,11 +13,15 @@ import { tcp } from './transport-segments.js';
 export const SOURCE_PREFIX = '198.18.';
 
 /** A pcap of `sources` times `length` packets, one of each source in turn, a microsecond apart. */
-export function sequencedCapture(sources: number, length: number, startMicros = 1_700_000_000_000_000): Buffer {
+export function sequencedCapture(
+  sources: number,
+  length: number,
+  { startMicros = 1_700_000_000_000_000, destination = '198.19.0.1' } = {},
+): Buffer {
   const frames = Array.from({ length: sources * length }, (_, index) => {
     const source = index % sources;
     const sequence = Math.floor(index / sources);
-    const addresses = { source: `${SOURCE_PREFIX}${source >> 8}.${source & 255}`, destination: '198.19.0.1' };
+    const addresses = { source: `${SOURCE_PREFIX}${source >> 8}.${source & 255}`, destination };
     const segment = tcp({ sourcePort: 1024 + (sequence % 60_000), destinationPort: 80, sequence });
     return {
       time: startMicros + index,
@@ -30,8 +34,9 @@ export function sequencedCapture(sources: number, length: number, startMicros = 
 export interface SequenceReport {
   /** Packets of the sequenced sources. */
   readonly packets: number;
+  /** Sources, each counted once an interface. */
   readonly sources: number;
-  /** Places where a source's number did not follow its last one. */
+  /** Places where a source's number did not follow its last one on the same interface. */
   readonly breaks: readonly string[];
   /** Packets of other sources: what the kernel says on a new interface. */
   readonly others: number;
@@ -63,13 +68,14 @@ export function readSequences(
       continue;
     }
     packets += batch.packets;
+    const source = `${batch.origin.interface} ${batch.source}`;
     for (let row = 0; row < batch.packets; row++) {
       const sequence = block.tcpSequence[row]!;
-      const before = last.get(batch.source);
+      const before = last.get(source);
       if (before !== undefined && sequence !== (before + 1) % length) {
-        breaks.push(`${batch.source}: ${sequence} after ${before}`);
+        breaks.push(`${source}: ${sequence} after ${before}`);
       }
-      last.set(batch.source, sequence);
+      last.set(source, sequence);
     }
   }
   return { packets, sources: last.size, breaks, others, ticks, endsOfTimeline };

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,7 +23,7 @@ const PACKETS = SOURCES * LENGTH;
 let folder: string;
 let file: string;
 let topics: TestTopics;
-let wire: CaptureWire | undefined;
+const wires: CaptureWire[] = [];
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'nta-live-'));
@@ -35,14 +36,15 @@ beforeEach(async () => {
   await createTopics(topics);
 });
 afterEach(async () => {
-  wire?.remove();
+  for (const wire of wires.splice(0)) wire.remove();
   await topics.remove();
 });
 
 function createWire(context: SkippableTest): CaptureWire {
   requireNamespaces(context);
   requireTool(context, 'tcpdump', 'tcpreplay');
-  wire = createCaptureWire();
+  const wire = createCaptureWire();
+  wires.push(wire);
   return wire;
 }
 
@@ -81,6 +83,43 @@ describe('a live capture', () => {
     await until('the packets of the source are seen', () => service.balance().seen >= LENGTH);
     await service.stop();
     expect(await published()).toMatchObject({ packets: LENGTH, sources: 1, others: 0, breaks: [] });
+  });
+
+  it('captures on two interfaces at once, each with its own balance', async (context) => {
+    const pair = [createWire(context), createWire(context)] as const;
+    const { service, registry } = node({ interface: pair.map((on) => on.interface) });
+    await service.start();
+    expect(service.readiness()).toBeNull();
+    await Promise.all(pair.map((on) => on.replay(file, { packetsPerSecond: 2_000 })));
+    await until('all packets are seen', () => service.balance().seen >= 2 * PACKETS);
+    await service.stop();
+    expect(service.balance()).toMatchObject({ pending: 0, dropped: { kernel_dropped: 0 } });
+    expect(await published()).toMatchObject({ packets: 2 * PACKETS, sources: 2 * SOURCES, breaks: [] });
+    const metrics = await registry.metrics();
+    for (const on of pair) {
+      const seen = new RegExp(`^nta_capture_packets_published_total\\{interface="${on.interface}"\\} (\\d+)$`, 'm');
+      expect(Number(seen.exec(metrics)?.[1])).toBeGreaterThanOrEqual(PACKETS);
+    }
+  });
+
+  it.for(['tcpdump', 'cap'] as const)('with %s captures on any, whatever interface it is', async (engine, context) => {
+    if (engine === 'cap') requireCondition(context, capUnavailable() === null, capUnavailable() ?? '');
+    const pair = [createWire(context), createWire(context)] as const;
+    // Without the filter the node would see what it sends to Kafka, and what others play at the same time.
+    const destination = `198.19.${randomInt(1, 255)}.${randomInt(1, 255)}`;
+    const own = join(folder, `${engine}.pcap`);
+    writeFileSync(own, sequencedCapture(SOURCES, LENGTH, { destination }));
+    // Room for every packet: cap takes 64 KiB of the buffer for each, and cannot say how many it lost.
+    const kernelBufferSize = 256 * 1024 ** 2;
+    const packetFilter = `dst host ${destination}`;
+    const { service } = node({ interface: ['any'], engine, kernelBufferSize, packetFilter });
+    await service.start();
+    // One after the other: on `any` both are the same interface.
+    for (const on of pair) await on.replay(own, { packetsPerSecond: 2_000 });
+    await until('all packets are seen', () => service.balance().seen >= 2 * PACKETS);
+    await service.stop();
+    expect(service.balance()).toMatchObject({ pending: 0, decodeFailures: {}, dropped: { kernel_dropped: 0 } });
+    expect(await published()).toMatchObject({ packets: 2 * PACKETS, sources: SOURCES, others: 0, breaks: [] });
   });
 
   it('goes on after its engine was killed and its interface was down, and counts the gap', async (context) => {

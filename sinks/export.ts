@@ -1,18 +1,18 @@
 /**
- * Packets and alerts out of the tables: CSV and JSON lines by COPY, pcap by a cursor. Constant memory whatever the number of rows;
+ * Packets and alerts out of the tables: CSV and JSON lines by COPY, pcap and Parquet by a cursor. Constant memory whatever the number of rows;
  * newest last.
  */
 
 import type { Writable } from 'node:stream';
-import { finished } from 'node:stream/promises';
 import pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import { Failure, messageOf } from '../runtime/failure.js';
 import { defineOptions, type Settings } from '../runtime/options.js';
 import { describePostgresError, type PostgresSettings, postgresConfig } from '../runtime/postgres.js';
 import { PCAP_HEADER, type StoredPacket, writePcapRecord } from './packet-headers.js';
+import { ParquetFile, type ParquetValue, parquetTypes } from './parquet-file.js';
 
-export const EXPORT_FORMATS = ['csv', 'json', 'pcap'] as const;
+export const EXPORT_FORMATS = ['csv', 'json', 'pcap', 'parquet'] as const;
 
 export const exportOptions = defineOptions({
   from: { kind: 'string', env: null, default: '', placeholder: '<time>', help: 'earliest time, ISO 8601' },
@@ -48,12 +48,17 @@ export const exportOptions = defineOptions({
     env: null,
     default: 'csv',
     choices: EXPORT_FORMATS,
-    help: 'csv, json (an object a line), or pcap (packets only: headers rebuilt from what was stored, no payload)',
+    help: 'csv, json (an object a line), parquet, or pcap (packets only: headers rebuilt from what was stored, no payload)',
   },
 });
 export type ExportSettings = Settings<typeof exportOptions>;
 
 const CURSOR_ROWS = 5_000;
+const CURSOR = 'rows_out';
+const FETCH_SQL = `FETCH ${CURSOR_ROWS} FROM ${CURSOR}`;
+/** COPY's chunks hold a few hundred rows: progress need not hear of each. */
+const REPORT_ROWS = 5_000;
+const LINE_FEED = 10;
 
 const PACKETS_SQL = `SELECT captured_at, packets.id, capture_node, interface, frame_length, captured_length, source_mac,
   destination_mac, vlan, inner_vlan, ether_type, host(source) AS source, host(destination) AS destination, ip_protocol, ttl,
@@ -67,7 +72,7 @@ const ALERTS_SQL = `SELECT id, rule_id, rule_name, severity, status, close_reaso
 /**
  * Writes what is asked for; the stream is left open. `onRows` hears of the rows so far, now and then.
  *
- * @throws Failure `EXPORT_FILTER` for a time or address that is none, `EXPORT_FORMAT`, `POSTGRES_…`.
+ * @throws Failure `EXPORT_FILTER` for a time or address that is none, `EXPORT_FORMAT`, `EXPORT_OUTPUT`, `POSTGRES_…`.
  */
 export async function exportRows(
   settings: ExportSettings & PostgresSettings,
@@ -76,8 +81,10 @@ export async function exportRows(
   onRows: (rows: number) => void = () => undefined,
 ): Promise<number> {
   if (settings.format === 'pcap' && what !== 'packets') {
-    throw new Failure('EXPORT_FORMAT', 'alerts have no packets to write as pcap: use --format csv or json');
+    throw new Failure('EXPORT_FORMAT', 'alerts have no packets to write as pcap: use --format csv, json or parquet');
   }
+  // Each write hears of its failure; a stream whose event nobody takes would end the process.
+  output.on('error', () => undefined);
   const client = new pg.Client(postgresConfig(settings, 'nta-export'));
   client.on('error', () => undefined);
   try {
@@ -92,7 +99,8 @@ export async function exportRows(
     if (settings.format === 'pcap') return await exportPcap(client, where, output, onRows);
     const order = what === 'packets' ? 'captured_at, packets.id' : 'last_seen, id';
     const query = `${what === 'packets' ? PACKETS_SQL : ALERTS_SQL}${where} ORDER BY ${order}`;
-    return await copyOut(client, query, settings.format, output);
+    if (settings.format === 'parquet') return await exportParquet(client, query, output, onRows);
+    return await copyOut(client, query, settings.format, output, onRows);
   } catch (error) {
     const state = (error as { code?: string }).code;
     if (state !== '22P02' && state !== '22007' && state !== '22008') throw error;
@@ -137,15 +145,28 @@ function alertConditions(settings: ExportSettings): string[] {
   return conditions;
 }
 
-async function copyOut(client: pg.Client, query: string, format: 'csv' | 'json', output: Writable): Promise<number> {
+async function copyOut(
+  client: pg.Client,
+  query: string,
+  format: 'csv' | 'json',
+  output: Writable,
+  onRows: (rows: number) => void,
+): Promise<number> {
   // JSON escapes control characters, so with these as quote and delimiter COPY writes each object as it is.
   const sql =
     format === 'csv'
       ? `COPY (${query}) TO STDOUT (FORMAT csv, HEADER)`
       : `COPY (SELECT row_to_json(t) FROM (${query}) AS t) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')`;
   const stream = client.query(copyTo(sql));
-  stream.pipe(output, { end: false });
-  await finished(stream);
+  let lines = format === 'csv' ? -1 : 0;
+  let reported = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    await write(output, chunk);
+    for (let at = chunk.indexOf(LINE_FEED); at >= 0; at = chunk.indexOf(LINE_FEED, at + 1)) lines++;
+    if (lines - reported < REPORT_ROWS) continue;
+    reported = lines;
+    onRows(lines);
+  }
   return stream.rowCount;
 }
 
@@ -155,17 +176,16 @@ async function exportPcap(
   output: Writable,
   onRows: (rows: number) => void,
 ): Promise<number> {
-  await client.query('BEGIN');
-  await client.query(
-    `DECLARE packets_out NO SCROLL CURSOR FOR
-     SELECT extract(epoch FROM captured_at)::numeric * 1000000 AS micros, frame_length, source_mac, destination_mac, vlan,
+  await openCursor(
+    client,
+    `SELECT extract(epoch FROM captured_at)::numeric * 1000000 AS micros, frame_length, source_mac, destination_mac, vlan,
        inner_vlan, ether_type, host(source) AS source, host(destination) AS destination, ip_protocol, ttl, ip_id,
        fragment_offset, source_port, destination_port, tcp_flags, tcp_sequence, icmp_type, icmp_code, arp_operation, details
      FROM packets${where} ORDER BY captured_at, id`,
   );
   await write(output, PCAP_HEADER);
   for (let total = 0; ; ) {
-    const { rows } = await client.query<StoredPacket>(`FETCH ${CURSOR_ROWS} FROM packets_out`);
+    const { rows } = await client.query<StoredPacket>(FETCH_SQL);
     if (rows.length === 0) return total;
     await write(output, Buffer.concat(rows.map(writePcapRecord)));
     total += rows.length;
@@ -173,11 +193,45 @@ async function exportPcap(
   }
 }
 
-async function write(output: Writable, bytes: Buffer): Promise<void> {
-  if (!output.write(bytes)) {
-    await new Promise<void>((resolve, reject) => {
-      output.once('drain', resolve);
-      output.once('error', reject);
+async function exportParquet(
+  client: pg.Client,
+  query: string,
+  output: Writable,
+  onRows: (rows: number) => void,
+): Promise<number> {
+  await openCursor(client, query);
+  let file: ParquetFile | undefined;
+  for (let total = 0; ; ) {
+    const { rows, fields } = await client.query<ParquetValue[]>({
+      text: FETCH_SQL,
+      rowMode: 'array',
+      types: parquetTypes,
     });
+    file ??= new ParquetFile(fields, (bytes) => write(output, bytes));
+    if (rows.length === 0) {
+      await file.finish();
+      return total;
+    }
+    await file.append(rows);
+    total += rows.length;
+    onRows(total);
   }
+}
+
+async function openCursor(client: pg.Client, query: string): Promise<void> {
+  await client.query('BEGIN');
+  await client.query(`DECLARE ${CURSOR} NO SCROLL CURSOR FOR ${query}`);
+}
+
+/** Resolves when the bytes are taken. @throws Failure `EXPORT_OUTPUT` */
+async function write(output: Writable, bytes: Buffer): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    output.write(bytes, (error) => (error ? reject(error) : resolve()));
+  }).catch((error: unknown) => {
+    throw new Failure(
+      'EXPORT_OUTPUT',
+      `the export cannot be written: ${messageOf(error)}; check that its folder is there, can be written to and has room`,
+      { cause: error },
+    );
+  });
 }

@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSettings } from '../../runtime/options.js';
 import { type ExportSettings, exportOptions, exportRows } from '../../sinks/export.js';
@@ -6,7 +7,8 @@ import { migrate } from '../../sinks/migration.js';
 import { createTestDatabase, type TestDatabase, testLog } from '../support/local-stack.js';
 import { StoredRows } from '../support/sink-rows.js';
 
-const PACKETS = 12_000;
+/** More than a row group of Parquet holds. */
+const PACKETS = 60_000;
 
 /** Keeps what is written, slowly: a reader that lags must not lose anything. */
 class Collector extends Writable {
@@ -20,6 +22,10 @@ class Collector extends Writable {
   get bytes(): Buffer {
     return Buffer.concat(this.chunks);
   }
+}
+
+function arrayBuffer(bytes: Buffer): ArrayBuffer {
+  return new Uint8Array(bytes).buffer;
 }
 
 describe('exportRows', () => {
@@ -51,9 +57,10 @@ describe('exportRows', () => {
   async function run(changes: Partial<ExportSettings>, what: 'packets' | 'alerts' = 'packets') {
     const output = new Collector();
     const settings = { ...readSettings(exportOptions, {}, {}), ...changes, ...database.settings };
-    const rows = await exportRows(settings, what, output);
+    const progress: number[] = [];
+    const rows = await exportRows(settings, what, output, (count) => progress.push(count));
     await new Promise((resolve) => output.end(resolve));
-    return { rows, bytes: output.bytes };
+    return { rows, bytes: output.bytes, progress };
   }
 
   it('writes CSV with a header', async () => {
@@ -80,12 +87,103 @@ describe('exportRows', () => {
     });
   });
 
-  it('writes pcap with the headers that were stored', async () => {
-    const { rows, bytes } = await run({ format: 'pcap', protocol: 6 });
+  it('tells how far it is', async () => {
+    for (const format of ['csv', 'json', 'pcap', 'parquet'] as const) {
+      const { progress } = await run({ format });
+      expect(progress.length, format).toBeGreaterThan(5);
+      expect(progress, format).toEqual(progress.toSorted((a, b) => a - b));
+      expect(progress.at(-1), format).toBeLessThanOrEqual(PACKETS);
+    }
+  });
+
+  it('writes packets as Parquet, by row groups', async () => {
+    const { rows, bytes } = await run({ format: 'parquet' });
     expect(rows).toBe(PACKETS);
+    const file = arrayBuffer(bytes);
+    const { row_groups: groups } = parquetMetadata(file);
+    expect(groups.map(({ num_rows }) => Number(num_rows))).toEqual([50_000, 10_000]);
+    const packets = await parquetReadObjects({ file });
+    expect(packets).toHaveLength(PACKETS);
+    expect(packets.map(({ id }) => Number(id))).toEqual(Array.from({ length: PACKETS }, (_, i) => i + 1));
+    expect(packets[50_000]).toEqual({
+      captured_at: new Date('2026-01-01T13:53:21.000Z'),
+      id: 50_001n,
+      capture_node: 'node "1"',
+      interface: 'eth0',
+      frame_length: 61,
+      captured_length: 60,
+      source_mac: '02:00:00:00:00:01',
+      destination_mac: '02:00:00:00:00:02',
+      vlan: null,
+      inner_vlan: null,
+      ether_type: 2048,
+      source: '192.0.2.2',
+      destination: '198.51.100.1',
+      ip_protocol: 6,
+      ttl: 64,
+      ip_id: 50_001n,
+      fragment_offset: null,
+      source_port: 51_025,
+      destination_port: 80,
+      tcp_flags: 2,
+      tcp_sequence: 4294967295n,
+      icmp_type: null,
+      icmp_code: null,
+      arp_operation: null,
+      role: 'opening',
+      failure: null,
+      details: { dns: { query: 'a\\b\nc' } },
+    });
+    // A Date has no µs.
+    const parsers = { timestampFromMicroseconds: (micros: bigint) => micros };
+    const [first] = await parquetReadObjects({ file, columns: ['captured_at'], rowEnd: 1, parsers });
+    expect(first).toEqual({ captured_at: BigInt(Date.UTC(2026, 0, 1)) * 1000n + 1_000_001n });
+  });
+
+  it('writes alerts as Parquet, and a file of no rows', async () => {
+    await new StoredRows(database.connection).query(
+      `INSERT INTO alerts (id, rule_id, rule_name, rule_version, severity, status, sequence, source, source_ip, technique_ids,
+         capture_nodes, message, crossed_at, first_seen, last_seen, packets, evidence, document)
+       VALUES ('a1', 'port-scan', 'Port scan', '1', 3, 'open', 1, '192.0.2.1', '192.0.2.1', '{T1046,T1595}', '{"node, 1"}',
+         'scanned', '2026-01-01', '2026-01-01', '2026-01-02', 5000000000, '{"ports": [1, 2]}', '{}')`,
+    );
+    const { rows, bytes } = await run({ format: 'parquet' }, 'alerts');
+    expect(rows).toBe(1);
+    expect(await parquetReadObjects({ file: arrayBuffer(bytes) })).toEqual([
+      expect.objectContaining({
+        id: 'a1',
+        severity: 3,
+        destination: null,
+        technique_ids: ['T1046', 'T1595'],
+        capture_nodes: ['node, 1'],
+        first_seen: new Date('2026-01-01'),
+        packets: 5_000_000_000n,
+        resolved_at: null,
+        evidence: { ports: [1, 2] },
+      }),
+    ]);
+    const none = await run({ format: 'parquet', from: '2030-01-01' }, 'alerts');
+    expect(none.rows).toBe(0);
+    expect(await parquetReadObjects({ file: arrayBuffer(none.bytes) })).toEqual([]);
+  });
+
+  it('says that the output cannot be written to', async () => {
+    const settings = { ...readSettings(exportOptions, {}, {}), ...database.settings };
+    for (const format of ['csv', 'json', 'pcap', 'parquet'] as const) {
+      const full = new Writable({ write: (_chunk, _encoding, done) => done(new Error('no space left')) });
+      await expect(exportRows({ ...settings, format }, 'packets', full), format).rejects.toMatchObject({
+        code: 'EXPORT_OUTPUT',
+        message: expect.stringContaining('no space left'),
+      });
+    }
+  });
+
+  it('writes pcap with the headers that were stored', async () => {
+    const { rows, bytes } = await run({ format: 'pcap', protocol: 6, to: '2026-01-01T03:20:01Z' });
+    expect(rows).toBe(12_000);
     expect(bytes.readUInt32LE(0)).toBe(0xa1b2c3d4);
     let at = 24;
-    for (let i = 1; i <= PACKETS; i++) {
+    for (let i = 1; i <= rows; i++) {
       expect(bytes.readUInt32LE(at)).toBe(Date.UTC(2026, 0, 1) / 1000 + i);
       expect(bytes.readUInt32LE(at + 4)).toBe(1);
       const included = bytes.readUInt32LE(at + 8);
@@ -105,6 +203,6 @@ describe('exportRows', () => {
     await expect(run({ format: 'pcap' }, 'alerts')).rejects.toMatchObject({ code: 'EXPORT_FORMAT' });
     await expect(run({ source: "x' OR true --" })).rejects.toMatchObject({ code: 'EXPORT_FILTER' });
     await expect(run({ from: 'yesterdayish' })).rejects.toMatchObject({ code: 'EXPORT_FILTER' });
-    expect((await run({ format: 'csv' }, 'alerts')).rows).toBe(0);
+    expect((await run({ format: 'csv', from: '2030-01-01' }, 'alerts')).rows).toBe(0);
   });
 });

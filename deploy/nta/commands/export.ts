@@ -20,7 +20,7 @@ const outputOption = defineOptions({
 export function exportCommand(): Command {
   return defineCommand({
     name: 'export',
-    summary: 'write stored packets or alerts as CSV, JSON or pcap: nta export packets',
+    summary: 'write stored packets or alerts as CSV, JSON, Parquet or pcap: nta export packets',
     arguments: '<what>',
     options: { ...exportOptions, ...outputOption, ...postgresOptions },
     run: async ({ settings, arguments: [what] }) => {

@@ -6,6 +6,7 @@ import { checkKafka, createKafka, type KafkaSettings } from '../runtime/kafka.js
 import type { Logger } from '../runtime/log.js';
 import type { Registry } from '../runtime/metrics.js';
 import { defineOptions, type Settings } from '../runtime/options.js';
+import { prepareSchemas } from '../runtime/schemas.js';
 import type { Service } from '../runtime/service.js';
 import { groupName, topicName } from '../schemas/topics.js';
 import type { DetectionRules } from './configuration/rules.js';
@@ -105,7 +106,10 @@ export function createMember(
       metrics,
     },
     rules,
-    check: () => checkKafka(settings, log),
+    check: async () => {
+      await checkKafka(settings, log);
+      await prepareSchemas(settings);
+    },
     log,
     metrics,
   });

@@ -3,11 +3,13 @@
  * with heartbeats and the balance. `done` settles at the end of finite input.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../runtime/failure.js';
 import { checkKafka, createKafka, type KafkaSettings } from '../runtime/kafka.js';
 import type { Logger } from '../runtime/log.js';
 import type { Registry } from '../runtime/metrics.js';
 import { projectVersion } from '../runtime/project.js';
+import { keepPreparingSchemas, prepareSchemas } from '../runtime/schemas.js';
 import type { Service } from '../runtime/service.js';
 import { encodeTick } from '../schemas/packet-batch.js';
 import { topicName } from '../schemas/topics.js';
@@ -32,7 +34,6 @@ export { type CaptureSettings, captureOptions } from './capture-options.js';
 const FLUSH_INTERVAL_MS = 50;
 /** How long a graceful stop waits for Kafka before the rest goes to the spool, milliseconds. */
 const STOP_PATIENCE_MS = 10_000;
-
 const TICK_KEY = Buffer.alloc(0);
 
 export interface CaptureService extends Service {
@@ -111,6 +112,7 @@ class Capture implements CaptureService {
     await checkPacketFilter(settings.packetFilter);
     if (this.isFinite) await checkFiles(settings.read, settings.packetFilter);
     await this.delivery.start(await this.findKafka());
+    await this.prepareSchemas();
     if (this.isFinite) this.startReplay();
     else await this.startLive();
     this.heartbeat.start();
@@ -123,10 +125,23 @@ class Capture implements CaptureService {
       await checkKafka(this.settings, this.log);
       return true;
     } catch (error) {
-      const canSpool = !this.isFinite && this.settings.spoolDir !== '';
-      if (!canSpool || !(error instanceof Failure) || !error.retriable) throw error;
+      if (!this.canSpool || !(error instanceof Failure) || !error.retriable) throw error;
       this.log.warn(`${error.message}; until one answers, packets go to the spool ${this.settings.spoolDir}`);
       return false;
+    }
+  }
+
+  /**
+   * A live node that can spool does not wait for the schema registry either: until it answers, records are framed with
+   * their schema's fingerprint, which every consumer of ours reads as well.
+   */
+  private async prepareSchemas(): Promise<void> {
+    try {
+      await prepareSchemas(this.settings);
+    } catch (error) {
+      if (!this.canSpool || !(error instanceof Failure) || !error.retriable) throw error;
+      this.log.warn(`${error.message}; until it answers, records carry the fingerprint of their schema`);
+      void keepPreparingSchemas(this.settings, this.log, this.aborter.signal);
     }
   }
 
@@ -136,7 +151,8 @@ class Capture implements CaptureService {
     await this.replaying;
     for (const timer of this.timers) clearInterval(timer);
     this.intake.flush();
-    if (!this.delivery.publisher.isAway) await Promise.race([this.delivery.settled(), delay(STOP_PATIENCE_MS)]);
+    if (!this.delivery.publisher.isAway)
+      await Promise.race([this.delivery.settled(), sleep(STOP_PATIENCE_MS, undefined, { ref: false })]);
     await this.delivery.stop();
     await this.heartbeat.stop();
   }
@@ -156,9 +172,13 @@ class Capture implements CaptureService {
     return this.settings.read.length > 0;
   }
 
+  private get canSpool(): boolean {
+    return !this.isFinite && this.settings.spoolDir !== '';
+  }
+
   private createSpool(): Spool | null {
     const { spoolDir, spoolMaxBytes } = this.settings;
-    if (spoolDir === '' || this.isFinite) return null;
+    if (!this.canSpool) return null;
     return new Spool(spoolDir, spoolMaxBytes, (interfaceName, packets) => {
       const counts = this.counts.of(interfaceName);
       counts.spooled -= packets;
@@ -273,8 +293,4 @@ function samplingOf(settings: CaptureSettings): Sampling {
   }
   if (packets > 1) return { kind: 'packet', rate: packets };
   return flows > 1 ? { kind: 'flow', rate: flows } : { kind: 'none', rate: 1 };
-}
-
-function delay(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
 }

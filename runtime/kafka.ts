@@ -43,6 +43,15 @@ export const kafkaOptions = defineOptions({
     placeholder: '<password>',
     help: 'SASL password; prefer the environment variable, flags are visible to other users',
   },
+  schemaRegistryUrl: {
+    kind: 'string',
+    env: 'SCHEMA_REGISTRY_URL',
+    default: '',
+    secret: true,
+    placeholder: '<url>',
+    pattern: { test: /^(https?:\/\/\S+)?$/, description: 'an http or https URL' },
+    help: 'schema registry to register the packets’ schema with, and to frame records for; may carry user:password@',
+  },
   topicPrefix: {
     kind: 'string',
     env: 'NTA_TOPIC_PREFIX',

@@ -37,7 +37,16 @@ export interface LogSettings {
   readonly part: string;
 }
 
-const SECRET_KEYS = ['password', 'dbPassword', 'secret', 'token', 'apiKey', 'kafkaSaslPassword', 'authorization'];
+const SECRET_KEYS = [
+  'password',
+  'dbPassword',
+  'secret',
+  'token',
+  'apiKey',
+  'kafkaSaslPassword',
+  'schemaRegistryUrl',
+  'authorization',
+];
 
 export function createLog(settings: LogSettings): Logger {
   const options: pino.LoggerOptions = {

@@ -13,6 +13,8 @@ export interface PublishedSchema {
   /** The N of `packet-batch-N.avsc`. */
   readonly version: number;
   readonly type: avro.Type;
+  /** The file, JSON. */
+  readonly text: string;
   /** As it stands in a record: 8 bytes, little-endian. */
   readonly fingerprint: Buffer;
 }
@@ -58,8 +60,9 @@ function readSchemas(): readonly PublishedSchema[] {
   for (const file of readdirSync(folder)) {
     const match = /^packet-batch-(\d+)\.avsc$/.exec(file);
     if (match === null) continue;
-    const type = avro.Type.forSchema(JSON.parse(readFileSync(`${folder}/${file}`, 'utf8')) as avro.Schema);
-    schemas.push({ version: Number(match[1]), type, fingerprint: fingerprintType(type) });
+    const text = readFileSync(`${folder}/${file}`, 'utf8');
+    const type = avro.Type.forSchema(JSON.parse(text) as avro.Schema);
+    schemas.push({ version: Number(match[1]), type, text, fingerprint: fingerprintType(type) });
   }
   return schemas.sort((a, b) => b.version - a.version);
 }

@@ -1,12 +1,13 @@
 /**
  * The value of a record on `packets`: Avro in single-object encoding (two marker bytes, the fingerprint of the schema,
- * the datum; Avro 1.11 specification). The newest schema has a codec of its own that goes straight between columns and
+ * the datum; Avro 1.11 specification), or in a schema registry's where there is one (schema-registry.ts); both are read
+ * at any time. The newest schema has a codec of its own that goes straight between columns and
  * bytes; any other published schema is first rewritten to the newest by avsc. Tests hold the codec to the very bytes
  * of avsc in both directions.
  */
 import { formatAddressBytes } from './address.js';
 import { AvroReader, LONG_BYTES_MAX, putInt, putLong } from './avro-bytes.js';
-import { publishedSchemas, rewritePayload } from './packet-batch-schemas.js';
+import { type PublishedSchema, publishedSchemas, rewritePayload } from './packet-batch-schemas.js';
 import {
   ADDRESS_IPV4,
   ADDRESS_IPV6,
@@ -24,6 +25,7 @@ import { PACKET_BYTES_MAX, PACKET_BYTES_MIN, putPackets, safeTimestamp } from '.
 import { EXTRA_BYTES_MAX } from './packet-extra-codec.js';
 import { encodeOrigin, readOrigin } from './packet-origin-codec.js';
 import { readPlainPackets } from './plain-packet-decoding.js';
+import { REGISTERED_PREFIX_LENGTH, registeredPrefix, registeredSchema } from './schema-registry.js';
 
 /** Most packets of one record; a block of this capacity takes any valid record. */
 export const MAX_BATCH_PACKETS = 10_000;
@@ -62,9 +64,10 @@ const HEADER_BYTES_MAX = PREFIX_LENGTH + 17 + 1 + 3 * LONG_BYTES_MAX;
 
 function putHeader(origin: PacketOrigin): number {
   const bytes = encodeOrigin(origin);
-  NEWEST_PREFIX.copy(scratch, 0);
-  bytes.copy(scratch, PREFIX_LENGTH);
-  return PREFIX_LENGTH + bytes.length;
+  const prefix = registeredPrefix() ?? NEWEST_PREFIX;
+  prefix.copy(scratch, 0);
+  bytes.copy(scratch, prefix.length);
+  return prefix.length + bytes.length;
 }
 
 function putSource(block: PacketBlock, row: number, at: number): number {
@@ -131,8 +134,9 @@ const reader = new AvroReader();
  * more than the record's own size, whatever the bytes.
  */
 export function decodePacketBatch(value: Buffer, block: PacketBlock): PacketBatchResult {
+  if (value[0] === 0) return decodeRegistered(value, block);
   if (value.length < 2 || value[0] !== NEWEST_PREFIX[0] || value[1] !== NEWEST_PREFIX[1]) {
-    return refuse('not_avro', 'the value does not start with the marker of Avro single-object encoding');
+    return refuse('not_avro', 'the value starts neither as Avro single-object encoding nor as a schema registry’s');
   }
   if (value.length < PREFIX_LENGTH) return refuse('truncated', `${value.length} bytes end in the fingerprint`);
   if (value.compare(NEWEST_PREFIX, 0, PREFIX_LENGTH, 0, PREFIX_LENGTH) !== 0) return decodeOlder(value, block);
@@ -145,13 +149,31 @@ function refuse(reason: PacketBatchRefusal, detail: string): PacketBatchResult {
 
 function decodeOlder(value: Buffer, block: PacketBlock): PacketBatchResult {
   const fingerprint = value.subarray(2, PREFIX_LENGTH);
-  const [newest, ...older] = publishedSchemas();
-  const schema = older.find((candidate) => candidate.fingerprint.equals(fingerprint));
+  const schema = publishedSchemas().find((candidate) => candidate.fingerprint.equals(fingerprint));
   if (schema === undefined) {
     return refuse('unknown_schema', `no published schema has the fingerprint ${fingerprint.toString('hex')}`);
   }
+  return decodePayload(value, PREFIX_LENGTH, schema, block);
+}
+
+function decodeRegistered(value: Buffer, block: PacketBlock): PacketBatchResult {
+  if (value.length < REGISTERED_PREFIX_LENGTH) return refuse('truncated', `${value.length} bytes end in the schema id`);
+  const id = value.readUInt32BE(1);
+  const schema = registeredSchema(id);
+  if (schema === undefined) {
+    return refuse(
+      'unknown_schema',
+      `no published schema has the id ${id} in the schema registry (SCHEMA_REGISTRY_URL)`,
+    );
+  }
+  if (schema === publishedSchemas()[0]) return decodeNewest(value, REGISTERED_PREFIX_LENGTH, block);
+  return decodePayload(value, REGISTERED_PREFIX_LENGTH, schema, block);
+}
+
+/** A payload of an older schema. */
+function decodePayload(value: Buffer, start: number, schema: PublishedSchema, block: PacketBlock): PacketBatchResult {
   try {
-    return decodeNewest(rewritePayload(value.subarray(PREFIX_LENGTH), schema.type, newest!.type), 0, block);
+    return decodeNewest(rewritePayload(value.subarray(start), schema.type, publishedSchemas()[0]!.type), 0, block);
   } catch (error) {
     return refuse('invalid', `not of schema ${schema.version}: ${error instanceof Error ? error.message : error}`);
   }
@@ -306,10 +328,13 @@ export interface PacketRecord {
  */
 export function decodePacketBatchObjects(value: Buffer): PacketBatchRecord {
   const schemas = publishedSchemas();
-  const fingerprint = value.subarray(2, PREFIX_LENGTH);
-  const schema = schemas.find((candidate) => candidate.fingerprint.equals(fingerprint));
-  if (schema === undefined) throw new Error(`no published schema has the fingerprint ${fingerprint.toString('hex')}`);
-  const payload = value.subarray(PREFIX_LENGTH);
+  const isRegistered = value[0] === 0 && value.length >= REGISTERED_PREFIX_LENGTH;
+  const prefix = value.subarray(0, isRegistered ? REGISTERED_PREFIX_LENGTH : PREFIX_LENGTH);
+  const schema = isRegistered
+    ? registeredSchema(prefix.readUInt32BE(1))
+    : schemas.find(({ fingerprint }) => fingerprint.equals(prefix.subarray(2)));
+  if (schema === undefined) throw new Error(`no published schema belongs to the prefix ${prefix.toString('hex')}`);
+  const payload = value.subarray(prefix.length);
   const newest = schemas[0]!.type;
   const current = schema.type === newest ? payload : rewritePayload(payload, schema.type, newest);
   return newest.fromBuffer(current) as PacketBatchRecord;

@@ -4,6 +4,7 @@ import { createKafka, type KafkaSettings } from '../runtime/kafka.js';
 import type { Logger } from '../runtime/log.js';
 import type { Registry } from '../runtime/metrics.js';
 import { checkPostgres, createPool, type PostgresSettings } from '../runtime/postgres.js';
+import { prepareSchemas } from '../runtime/schemas.js';
 import type { Service } from '../runtime/service.js';
 import { groupName, topicName } from '../schemas/topics.js';
 import { storeAlerts } from './alert-sink.js';
@@ -101,6 +102,7 @@ class Sink implements PostgresSink {
 
   async start(): Promise<void> {
     await checkPostgres(this.settings);
+    await prepareSchemas(this.settings);
     await Promise.all([this.packets.start(), ...this.others.map((sink) => sink.start())]);
     this.log.info({ store: this.settings.store }, 'storing into Postgres');
   }

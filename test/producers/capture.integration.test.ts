@@ -4,12 +4,15 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CaptureSettings } from '../../producers/capture.js';
 import type { CaptureNodeStatus } from '../../schemas/capture-node.js';
+import { publishedSchemas } from '../../schemas/packet-batch-schemas.js';
+import { forgetRegisteredSchemas } from '../../schemas/schema-registry.js';
 import { topicName } from '../../schemas/topics.js';
 import { readTopic } from '../support/alert-log.js';
 import { pcapFile } from '../support/capture-file.js';
 import { createTestCapture, createTopics, type TestCapture } from '../support/capture-node.js';
 import { createTestTopics, quietKafka, type TestTopics } from '../support/local-stack.js';
 import { requireTool } from '../support/requirement.js';
+import { FIRST_SCHEMA_ID, startTestRegistry } from '../support/schema-registry.js';
 import { readSequences, type SequenceReport, sequencedCapture } from '../support/sequenced-traffic.js';
 
 const SOURCES = 50;
@@ -168,6 +171,42 @@ describe('a replay', () => {
       expect(beats.length).toBeGreaterThanOrEqual(2);
       expect(beats[0]).toMatchObject({ capture_node: 'node-1', stopped: false, interval_ms: 100 });
       expect(beats.at(-1)).toMatchObject({ stopped: true, seen: PACKETS, published: PACKETS, spool_bytes: 0 });
+    } finally {
+      await topics.remove();
+    }
+  });
+
+  it('writes records in the framing of the schema registry', async () => {
+    const registry = await startTestRegistry();
+    topics = createTestTopics();
+    try {
+      await createTopics(topics);
+      const kafka = { ...topics.settings, schemaRegistryUrl: registry.url };
+      const { service } = createTestCapture(kafka, { read: [whole] });
+      await service.start();
+      await service.done;
+      await service.stop();
+      const records = await readTopic(quietKafka(topics.brokers), topicName('packets', topics.prefix));
+      const prefixes = new Set(records.flat().map(({ value }) => value!.readUIntBE(0, 5)));
+      expect([...prefixes]).toEqual([FIRST_SCHEMA_ID + publishedSchemas().length - 1]);
+      expect(readSequences(records, LENGTH)).toMatchObject({ packets: PACKETS, breaks: [] });
+    } finally {
+      forgetRegisteredSchemas();
+      await topics.remove();
+      await registry.stop();
+    }
+  });
+
+  it('refuses to start without the schema registry that it is given', async () => {
+    const registry = await startTestRegistry();
+    await registry.stop();
+    topics = createTestTopics();
+    try {
+      await createTopics(topics);
+      const kafka = { ...topics.settings, schemaRegistryUrl: registry.url };
+      const { service } = createTestCapture(kafka, { read: [whole] });
+      await expect(service.start()).rejects.toMatchObject({ code: 'SCHEMA_REGISTRY' });
+      await service.stop();
     } finally {
       await topics.remove();
     }

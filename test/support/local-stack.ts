@@ -122,6 +122,7 @@ export function kafkaSettings(brokers: readonly string[], topicPrefix: string): 
     kafkaSaslMechanism: 'none',
     kafkaSaslUsername: '',
     kafkaSaslPassword: '',
+    schemaRegistryUrl: '',
     topicPrefix,
   };
 }

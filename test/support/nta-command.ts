@@ -29,7 +29,9 @@ export interface RunningCommand {
 /** Settings of the surroundings that would change what a test asks for. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(NTA|KAFKA|DB|SCHEMA_REGISTRY)_/.test(name) || name === 'NTA_CACHE_DIR'),
+    Object.entries(process.env).filter(
+      ([name]) => !/^(NTA|KAFKA|DB|SCHEMA_REGISTRY)_/.test(name) || name === 'NTA_CACHE_DIR',
+    ),
   );
 }
 

@@ -438,9 +438,12 @@ export class DetectionEngine implements Engine {
     const episode = new Episode(this.windowKey(window), rule, firstFull, window);
     episode.lastFull = lastFull;
     const held = this.windows.heldBy(window);
+    // A durable window comes back whole after a restart; another is rebuilt from input that may begin later.
+    const newestOnly = rule.shape.distinct && !rule.durable;
     this.windows.forEach(
       window,
       firstFull - rule.shape.window,
+      newestOnly,
       (time, value, target, targetKind, seenBy, sightings) => {
         episode.count(time, value, sightings, held, seenBy, this.nodeNames[seenBy]!);
         if (targetKind === TARGET_IPV4) addIpv4Target(episode, target);
@@ -609,7 +612,7 @@ export class DetectionEngine implements Engine {
     const { version } = this.rules[this.windows.key[window]! >>> 16]!.rule.detector;
     const clock = this.sources.clock[this.windows.source[window]!]!;
     const sightings: DurableWindow['sightings'] = [];
-    this.windows.forEach(window, Number.NEGATIVE_INFINITY, (time, value, target, targetKind, node, count) => {
+    this.windows.forEach(window, Number.NEGATIVE_INFINITY, false, (time, value, target, targetKind, node, count) => {
       sightings.push([time, value, count, targetText(this.addresses, targetKind, target), this.nodeNames[node]!]);
     });
     const run = this.lastTimeline(window)!.name;

@@ -217,22 +217,27 @@ export class WindowStore {
     }
   }
 
-  /** Calls back for each sighting at `from` or later, oldest first. */
+  /**
+   * Calls back for each sighting at `from` or later, oldest first; with `newestOnly` for the newest of each value alone.
+   * The others are kept only as far as full windows need them, which depends on where the sightings began.
+   */
   forEach(
     window: number,
     from: number,
+    newestOnly: boolean,
     visit: (time: number, value: number, target: number, targetKind: number, node: number, sightings: number) => void,
   ): void {
     for (let cell = this.head[window]!; cell !== NONE; cell = this.cellNext[cell]!) {
       if (this.cellTime[cell]! < from) continue;
       const tag = this.cellTag[cell]!;
+      if (newestOnly && (tag & COUNTS) === 0) continue;
       visit(
         this.cellTime[cell]!,
         this.cellValue[cell]!,
         this.cellTarget[cell]!,
         (tag >>> TARGET_SHIFT) & 3,
         tag & NODE_MASK,
-        this.cellSightings[cell]!,
+        newestOnly ? 1 : this.cellSightings[cell]!,
       );
     }
   }

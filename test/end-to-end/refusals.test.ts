@@ -41,7 +41,7 @@ afterAll(async () => {
 function refusal(result: CommandResult): string {
   return result.stderr
     .split('\n')
-    .filter((line) => line.startsWith('nta: ') && !/(…|starting|fetching)/.test(line))
+    .filter((line) => line.startsWith('nta: ') && !/^nta: (starting|fetching)|…$/.test(line))
     .join('\n');
 }
 

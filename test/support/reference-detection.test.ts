@@ -103,7 +103,7 @@ interface Truth {
 }
 type TruthFile = Record<string, Record<'port_scan' | 'syn_flood' | 'brute_force' | 'arp_spoof', Truth[]>>;
 
-test('agrees with the truth beside the shared captures', { timeout: 120_000 }, async (context) => {
+test('agrees with the truth beside the shared captures', { timeout: 600_000 }, async (context) => {
   requireTool(context, 'tshark');
   requireSharedCaptures(context);
   const truth = JSON.parse(readFileSync(join(sharedCaptureFolder, 'detect-truth.json'), 'utf8')) as TruthFile;

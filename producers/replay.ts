@@ -240,6 +240,7 @@ class ReplayConsumer implements CaptureConsumer {
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
 function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const done = (): void => {
       clearTimeout(timer);

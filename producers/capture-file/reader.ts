@@ -175,9 +175,12 @@ class Intake {
 
   private async pushOn(firstWait: Promise<void>): Promise<CaptureFailure | null> {
     await firstWait;
+    // Stopped in the middle of a chunk: what is left of it is not handed on, however long a paced replay would take.
+    if (this.signal?.aborted) return null;
     let failure = this.parser.resume();
     while (this.parser.paused) {
       await this.consumer.onPause?.();
+      if (this.signal?.aborted) return null;
       failure = this.parser.resume();
     }
     return failure;

@@ -152,3 +152,25 @@ describe('what cannot be read', () => {
     expect(recorder.frames.length).toBeGreaterThan(0);
   });
 });
+
+it('a consumer that paces its frames is stopped in the middle of a chunk', async () => {
+  const path = await file('paced', CAPTURE);
+  const stop = new AbortController();
+  let frames = 0;
+  const failure = await readCapture(
+    path,
+    (parser): CaptureConsumer => ({
+      onInterface: () => undefined,
+      onFrame: () => {
+        frames++;
+        parser.pause();
+      },
+      onPause: async () => {
+        if (frames === 3) stop.abort();
+      },
+    }),
+    { signal: stop.signal },
+  );
+  expect(failure).toBeNull();
+  expect(frames).toBe(3);
+});

@@ -1,5 +1,4 @@
 /** Ordinary traffic with short scans in it, each by a source of its own: a known number of alerts at known times. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { portScan } from '../support/attack-traffic.js';
 import { normalTraffic } from '../support/normal-traffic.js';
@@ -28,16 +27,16 @@ export function provideScans(
   scansPerSecond: number,
 ): ScanInput {
   const path = join(folder, `scans-${packetsPerSecond}-${seconds}.pcap`);
-  const packets = packetsPerSecond * seconds;
   const scans = scansPerSecond * seconds;
-  if (!existsSync(path)) {
-    const background = packetsPerSecond - scansPerSecond * PACKETS_A_SCAN;
-    const script = mergeTraffic(
-      normalTraffic({ seed: 2, packetsPerSecond: background, clients: 2_000 }),
-      scanners(scans, SECOND / scansPerSecond),
-    );
-    writeTraffic(path, script, { maxPackets: packets, snapLength: SNAP_LENGTH });
-  }
+  const script = mergeTraffic(
+    normalTraffic({ seed: 2, packetsPerSecond: packetsPerSecond - scansPerSecond * PACKETS_A_SCAN, clients: 2_000 }),
+    scanners(scans, SECOND / scansPerSecond),
+  );
+  // Ended by time, not by number: the last scan has to be whole.
+  const { packets } = writeTraffic(path, script, {
+    until: TRAFFIC_START + seconds * SECOND,
+    snapLength: SNAP_LENGTH,
+  });
   return { path, packets, scans };
 }
 

@@ -66,7 +66,7 @@ export const store: Bench = {
       {
         name: 'store-beside-copy',
         ...rate,
-        target: 0.6 * (copy.value ?? 0),
+        ...(copy.value === null ? {} : { target: 0.6 * copy.value }),
         against: copy,
         note: `To reach is 60 % of the yardstick. ${note}`,
       },

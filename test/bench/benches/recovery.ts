@@ -7,6 +7,8 @@ import { quantile } from '../statistics.js';
 const PARTITIONS = 4;
 const POLL_MS = 20;
 const TIMEOUT_MS = 60_000;
+/** What the dead worker had sent to the broker is done by then, and nobody else has noticed yet. */
+const LAST_COMMIT_MS = 100;
 /** Traffic before the kill, so that there are windows to rebuild. */
 const WARM_UP_MS = 10_000;
 
@@ -27,28 +29,22 @@ export const recovery: Bench = {
         await untilOwned(workers);
         await delay(scale.quick ? 3_000 : WARM_UP_MS);
         const victim = workers[0]!;
-        const partitions = ownedPartitions(victim);
-        const before = await pipeline.committed();
+        const partitions = partitionsOf(victim, workers);
         const killedAt = performance.now();
         victim.kill('SIGKILL');
         await victim.ended;
-        for (const partition of partitions) {
-          await traffic.during(
-            until(async () => {
-              const committed = await pipeline.committed();
-              return committed[partition]!.offset > before[partition]!.offset + 1;
-            }),
-          );
-          seconds.push((performance.now() - killedAt) / 1000);
-        }
-        say(`${partitions.length} partitions after ${seconds.at(-1)!.toFixed(2)} s`);
+        await delay(LAST_COMMIT_MS);
+        const before = await pipeline.committed();
+        const times = await traffic.during(timesOfNextCommit(pipeline, partitions, before, killedAt));
+        seconds.push(...times);
+        say(`${partitions.length} partitions of the dead worker after ${Math.max(...times).toFixed(2)} s`);
       } finally {
         await pipeline.remove();
       }
     }
     const note = `From SIGKILL to the next committed offset, the slowest partition of ${seconds.length} in ${scale.repeats} runs; two workers, 50,000 packets/s, --session-timeout 3s, windows rebuilt from the topic. Nothing restarts the dead worker here: the other one takes over.`;
     return [
-      { name: 'recovery', value: Math.max(...seconds), runs: seconds, unit: 's', better: 'lower', target: 5, note },
+      { name: 'recovery', value: Math.max(...seconds), unit: 's', better: 'lower', target: 5, note },
       {
         name: 'recovery-median',
         value: quantile(seconds, 0.5),
@@ -60,18 +56,45 @@ export const recovery: Bench = {
   },
 };
 
-/** As its log says: an assignment is known when the partition is ready. The last rebalance counts. */
-function ownedPartitions(worker: Part): number[] {
-  const ready = [...worker.log.matchAll(/^\{.*"partition":(\d+).*"partition ready"/gm)].map((match) =>
-    Number(match[1]),
-  );
-  return [...new Set(ready)];
+/** Seconds from the kill until each partition has a commit of its new owner. */
+async function timesOfNextCommit(
+  pipeline: Pipeline,
+  partitions: readonly number[],
+  before: Awaited<ReturnType<Pipeline['committed']>>,
+  killedAt: number,
+): Promise<number[]> {
+  const times = new Map<number, number>();
+  await until(async () => {
+    const committed = await pipeline.committed();
+    for (const partition of partitions) {
+      if (!times.has(partition) && committed[partition]!.offset > before[partition]!.offset)
+        times.set(partition, (performance.now() - killedAt) / 1000);
+    }
+    return times.size === partitions.length;
+  });
+  return [...times.values()];
+}
+
+/** Whose partition each is: the first worker has all of them until the second has joined, so the latest word counts. */
+function owners(workers: readonly Part[]): Map<number, Part> {
+  const latest = new Map<number, { readonly time: string; readonly worker: Part }>();
+  for (const worker of workers) {
+    for (const line of worker.log.split('\n').filter((text) => text.includes('"partition ready"'))) {
+      const { partition, time } = JSON.parse(line) as { partition: number; time: string };
+      if (time >= (latest.get(partition)?.time ?? '')) latest.set(partition, { time, worker });
+    }
+  }
+  return new Map([...latest].map(([partition, { worker }]) => [partition, worker]));
+}
+
+function partitionsOf(worker: Part, workers: readonly Part[]): number[] {
+  return [...owners(workers)].filter(([, owner]) => owner === worker).map(([partition]) => partition);
 }
 
 async function untilOwned(workers: readonly Part[]): Promise<void> {
   await until(async () => {
-    const owned = workers.map(ownedPartitions);
-    return owned.every(({ length }) => length > 0) && new Set(owned.flat()).size === PARTITIONS;
+    const owned = owners(workers);
+    return owned.size === PARTITIONS && new Set(owned.values()).size === workers.length;
   });
 }
 

@@ -134,7 +134,7 @@ it('sends after kill -9 what had reached the spool', async (context) => {
   expect(report.breaks).toEqual([]);
 });
 
-it('starts while no broker answers, and delivers when one does', async (context) => {
+it('starts while no broker answers, and delivers when one does', { timeout: 300_000 }, async (context) => {
   const on = createWire(context);
   await stack.kafka!.control.kill9();
   const spoolDir = join(folder, 'spool');

@@ -22,7 +22,7 @@ export const scaling: Bench = {
     const figures: Figure[] = [];
     const mix = provideInput(context, 'mix');
     const copies = context.scale.quick ? 1 : Math.max(1, Math.round(PACKETS_WANTED / mix.packets));
-    for (const workers of WORKERS) {
+    for (const workers of context.scale.quick ? WORKERS.slice(0, 2) : WORKERS) {
       const { rate, packets } = await measure(context, mix, copies, workers);
       figures.push({
         name: `scaling-workers-${workers}`,
@@ -41,7 +41,7 @@ export const scaling: Bench = {
         note: `nta process --workers ${workers} on ${workers} partition(s), ${packets.toLocaleString('en-US')} packets. The broker and all workers share the cores of this machine. ${mix.summary}.`,
       });
     }
-    for (const sources of SOURCES) {
+    for (const sources of context.scale.quick ? SOURCES.slice(0, 1) : SOURCES) {
       const { cpuMicros, packets } = await measure(context, inputOfSources(context, sources), 1, 4, 1);
       figures.push({
         name: `scaling-sources-${sources}`,

@@ -2,7 +2,9 @@
  * What `nta decode` prints: a packet as a line of JSON with the fields of the Avro record (schemas/avro), or the counts
  * of a whole capture, as a user holds them against tshark.
  */
+
 import { formatAddressBytes, formatDestination, formatMac, formatSource } from '../schemas/address.js';
+import { formatTimestamp } from '../schemas/alert.js';
 import { DECODE_FAILURES } from '../schemas/decode-failure.js';
 import {
   type Application,
@@ -138,13 +140,6 @@ export function packetDocument(block: PacketBlock, row: number, frame: number): 
 /** A row as one line of JSON, without the line's end. */
 export function formatPacket(block: PacketBlock, row: number, frame: number): string {
   return JSON.stringify(packetDocument(block, row, frame));
-}
-
-/** µs since 1970 → "2026-01-01T00:00:00.000001Z". */
-export function formatTimestamp(microseconds: number): string {
-  const milliseconds = Math.floor(microseconds / 1000);
-  const rest = String(microseconds - milliseconds * 1000).padStart(3, '0');
-  return `${new Date(milliseconds).toISOString().slice(0, -1)}${rest}Z`;
 }
 
 /** Counts of frames; bytes are lengths on the wire. Protocols are those of the outermost packet; later fragments have none above IP. */

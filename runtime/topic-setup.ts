@@ -1,4 +1,5 @@
 /** Creates the topics of the catalogue that are missing. Existing ones are never changed, shrunk or deleted. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin, Kafka } from 'kafkajs';
 import { TOPICS, type TopicId, topicName } from '../schemas/topics.js';
 import { Failure, messageOf } from './failure.js';
@@ -131,7 +132,7 @@ async function awaitLeaders(admin: Admin, names: string[]): Promise<void> {
       if (!NOT_YET.has((error as { type?: string }).type ?? '') || performance.now() > deadline) throw error;
     }
     if (performance.now() > deadline) throw new Error(`no leaders for them within ${LEADER_TIMEOUT_MS / 1000} s`);
-    await new Promise((resolve) => setTimeout(resolve, LEADER_POLL_MS));
+    await sleep(LEADER_POLL_MS);
   }
 }
 

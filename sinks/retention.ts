@@ -3,6 +3,7 @@
  * younger of its time range and its last write, so that a capture of last year that is replayed today stays as long as
  * one of today.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from '../runtime/log.js';
 import { defineOptions, type Settings } from '../runtime/options.js';
@@ -233,7 +234,7 @@ async function dropPartition(client: pg.Client, partition: Partition, days: numb
     } catch (error) {
       await client.query('ROLLBACK');
       if (sqlState(error) !== '55P03' && sqlState(error) !== '40P01') throw error;
-      await new Promise((resolve) => setTimeout(resolve, LOCK_PAUSE_MS));
+      await sleep(LOCK_PAUSE_MS);
     }
   }
   return false;

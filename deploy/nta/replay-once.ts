@@ -1,4 +1,5 @@
 /** `nta run --read … --once`: replay, wait until every packet is processed and stored, and close the balance. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CaptureBalance } from '../../producers/balance.js';
 import { Failure } from '../../runtime/failure.js';
 import { createKafka } from '../../runtime/kafka.js';
@@ -104,7 +105,7 @@ async function waitUntilCaughtUp(ledger: Ledger, isInterrupted: () => boolean): 
         `${behind} made no progress for ${STALL_MS / 1000} s; the log above says why; what was published stays, the next start goes on with it`,
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await sleep(POLL_MS);
   }
 }
 
@@ -119,7 +120,7 @@ async function waitUntilStored(ledger: Ledger, events: readonly AlertDocument[])
         `the sink has not stored every alert after ${STALL_MS / 1000} s; the log above says why; the alerts are on the topic, the next start goes on with them`,
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await sleep(POLL_MS);
   }
 }
 

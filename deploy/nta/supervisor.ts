@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
-import { Failure } from '../../runtime/failure.js';
+import { Failure, messageOf } from '../../runtime/failure.js';
 import type { Logger } from '../../runtime/log.js';
 import { projectRoot } from '../../runtime/project.js';
 import { withTimeout } from '../../runtime/service.js';
@@ -138,10 +138,7 @@ export class Part {
     );
     this.restartTimer = setTimeout(() => {
       this.launch().catch((error: unknown) => {
-        this.log.error(
-          { child: this.name },
-          `${this.name} did not start again: ${error instanceof Error ? error.message : String(error)}`,
-        );
+        this.log.error({ child: this.name }, `${this.name} did not start again: ${messageOf(error)}`);
         this.onExit(null, null);
       });
     }, this.restartDelay);

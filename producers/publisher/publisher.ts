@@ -254,7 +254,7 @@ export class Publisher {
         }),
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, this.pause));
+    await sleep(this.pause);
     this.pause = Math.min(this.pause * 2, PAUSE_MAX_MS);
     return 'later';
   }

@@ -5,14 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeCapture } from '../../producers/capture-decoder.js';
 import { ConversationTable } from '../../producers/conversation-table.js';
-import {
-  formatPacket,
-  formatSummary,
-  formatTimestamp,
-  type PacketDocument,
-  summarizeCapture,
-} from '../../producers/decode-report.js';
+import { formatPacket, formatSummary, type PacketDocument, summarizeCapture } from '../../producers/decode-report.js';
 import { projectRoot } from '../../runtime/project.js';
+import { formatTimestamp } from '../../schemas/alert.js';
 import { pcapFile, pcapngFile } from '../support/capture-file.js';
 import { LINK_TYPE } from '../support/frames.js';
 import { SAMPLES } from './protocols/samples.js';

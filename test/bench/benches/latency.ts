@@ -1,15 +1,15 @@
 /** From the packet on the wire (the kernel's timestamp) to its alert, readable on the topic. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CaptureBalance } from '../../../producers/balance.js';
 import type { AlertDocument } from '../../../schemas/alert.js';
 import { topicName } from '../../../schemas/topics.js';
 import { createCaptureWire } from '../../support/capture-wire.js';
-import { canUseNamespaces } from '../../support/network-namespace.js';
-import { type Bench, type BenchContext, NotHere } from '../bench.js';
+import type { Bench, BenchContext } from '../bench.js';
 import type { Figure } from '../figure.js';
 import { Pipeline } from '../pipeline.js';
 import { provideScans } from '../scan-input.js';
 import { quantile } from '../statistics.js';
-import { findTool } from '../yardsticks.js';
+import { requireWire } from '../wire.js';
 
 const RATES = [1_000, 10_000, 50_000] as const;
 /** Sources that scan a second, so many alerts. */
@@ -22,10 +22,7 @@ export const latency: Bench = {
   summary: 'packet on the wire to alert on the topic, at 1,000, 10,000 and 50,000 packets/s',
   needsServers: true,
   async run(context) {
-    const namespaces = canUseNamespaces();
-    if (!namespaces.usable) throw new NotHere(namespaces.reason);
-    for (const tool of ['tcpreplay', 'tcpdump'])
-      if (findTool(tool) === undefined) throw new NotHere(`not installed: ${tool}`);
+    requireWire();
     const figures: Figure[] = [];
     for (const rate of context.scale.quick ? RATES.slice(1, 2) : RATES) figures.push(...(await measure(context, rate)));
     return figures;
@@ -52,11 +49,11 @@ async function measure(context: BenchContext, packetsPerSecond: number): Promise
         if (alert.event.action === 'open') latencies.push(now - Date.parse(alert.nta.alert.crossed));
       },
     });
-    await delay(SETTLE_MS); // the workers have their partitions, the consumer its own
+    await sleep(SETTLE_MS); // the workers have their partitions, the consumer its own
     const startedAt = performance.now();
     await wire.replay(input.path, { packetsPerSecond });
     const sent = (input.packets * 1000) / (performance.now() - startedAt);
-    await delay(SETTLE_MS);
+    await sleep(SETTLE_MS);
     await capture.stop();
     const { seen, published, dropped } = capture.result as CaptureBalance;
     say(`${packetsPerSecond}/s: ${latencies.length} of ${input.scans} alerts; sent ${Math.round(sent)}/s`);
@@ -80,8 +77,4 @@ async function measure(context: BenchContext, packetsPerSecond: number): Promise
     await pipeline.remove();
     wire.remove();
   }
-}
-
-function delay(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -1,12 +1,13 @@
 /** Live capture at the speed of tcpreplay: what is lost, beside tcpdump that throws everything away. */
+
 import { spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CaptureBalance } from '../../../producers/balance.js';
 import { type CaptureWire, createCaptureWire } from '../../support/capture-wire.js';
-import { canUseNamespaces } from '../../support/network-namespace.js';
-import { type Bench, NotHere } from '../bench.js';
+import type { Bench } from '../bench.js';
 import { type Input, provideInput } from '../inputs.js';
 import { Pipeline } from '../pipeline.js';
-import { findTool } from '../yardsticks.js';
+import { requireWire } from '../wire.js';
 
 /** More than a veth pair carries: as fast as it goes. */
 const FULL_SPEED = 10_000_000;
@@ -22,10 +23,7 @@ export const live: Bench = {
   summary: 'loss of a live capture at full speed, beside tcpdump -w /dev/null',
   needsServers: true,
   async run(context) {
-    const namespaces = canUseNamespaces();
-    if (!namespaces.usable) throw new NotHere(namespaces.reason);
-    for (const tool of ['tcpreplay', 'tcpdump'])
-      if (findTool(tool) === undefined) throw new NotHere(`not installed: ${tool}`);
+    requireWire();
     const input = provideInput(context, 'smallest', Math.min(context.scale.packets, 2_000_000));
     const wire = createCaptureWire();
     const pipeline = await Pipeline.create(context);
@@ -63,9 +61,9 @@ export const live: Bench = {
 
 async function captureLoss(pipeline: Pipeline, wire: CaptureWire, input: Input): Promise<Loss> {
   const capture = await pipeline.start(['capture', `--interface=${wire.interface}`, '--spool-dir=']);
-  await delay(SETTLE_MS);
+  await sleep(SETTLE_MS);
   const rate = await replay(wire, input);
-  await delay(SETTLE_MS);
+  await sleep(SETTLE_MS);
   await capture.stop();
   const { seen, published, dropped } = capture.result as CaptureBalance;
   const lost = dropped.kernel_dropped;
@@ -81,9 +79,9 @@ async function tcpdumpLoss(wire: CaptureWire, input: Input): Promise<Loss> {
   let output = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
   const ended = new Promise((resolve) => child.once('close', resolve));
-  await delay(SETTLE_MS);
+  await sleep(SETTLE_MS);
   const rate = await replay(wire, input);
-  await delay(SETTLE_MS);
+  await sleep(SETTLE_MS);
   child.kill('SIGINT');
   await ended;
   const count = (what: string): number => {
@@ -98,8 +96,4 @@ async function replay(wire: CaptureWire, input: Input): Promise<number> {
   const startedAt = performance.now();
   await wire.replay(input.path, { packetsPerSecond: FULL_SPEED });
   return (input.packets * 1000) / (performance.now() - startedAt);
-}
-
-function delay(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

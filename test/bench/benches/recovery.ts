@@ -1,4 +1,5 @@
 /** kill -9 of a worker under traffic: seconds until each of its partitions is processed again. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from '../bench.js';
 import { provideInput } from '../inputs.js';
 import { type Part, Pipeline } from '../pipeline.js';
@@ -27,13 +28,13 @@ export const recovery: Bench = {
         // 50,000 packets/s, as they were captured.
         const traffic = await pipeline.start(['capture', '--pace', `--read=${input.path}`]);
         await untilOwned(workers);
-        await delay(scale.quick ? 3_000 : WARM_UP_MS);
+        await sleep(scale.quick ? 3_000 : WARM_UP_MS);
         const victim = workers[0]!;
         const partitions = partitionsOf(victim, workers);
         const killedAt = performance.now();
         victim.kill('SIGKILL');
         await victim.ended;
-        await delay(LAST_COMMIT_MS);
+        await sleep(LAST_COMMIT_MS);
         const before = await pipeline.committed();
         const times = await traffic.during(timesOfNextCommit(pipeline, partitions, before, killedAt));
         seconds.push(...times);
@@ -102,10 +103,6 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + TIMEOUT_MS;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`not within ${TIMEOUT_MS / 1000} s`);
-    await delay(POLL_MS);
+    await sleep(POLL_MS);
   }
-}
-
-function delay(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -19,6 +19,7 @@ const isLong = process.env.NTA_FAULTS === 'long';
 const ROUNDS = isLong ? Number(process.env.NTA_FAULT_ROUNDS ?? 50) : 2;
 const FIRST_SEED = Number(process.env.NTA_FAULT_SEED ?? 1);
 const STREAM_SECONDS = isLong ? 150 : 50;
+const ROUND_LIMIT_MS = isLong ? 420_000 : 180_000;
 
 describe('processors under faults', () => {
   let stack: PrivateStack;
@@ -102,7 +103,7 @@ describe('processors under faults', () => {
   });
 
   const seeds = Array.from({ length: ROUNDS }, (_, index) => FIRST_SEED + index);
-  it.each(seeds)('gives the alerts of an undisturbed run, seed %i', { timeout: 180_000 }, async (seed) => {
+  it.each(seeds)('gives the alerts of an undisturbed run, seed %i', { timeout: ROUND_LIMIT_MS }, async (seed) => {
     const { brokers, control } = stack.kafka!;
     // Every second round leaves the broker alone, so that workers come further between two faults.
     const faults: Fault[] = seed % 2 === 0 ? ['kill', 'pause', 'restart', 'broker'] : ['kill', 'pause', 'restart'];

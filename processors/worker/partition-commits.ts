@@ -1,7 +1,7 @@
 /**
  * When a partition commits, and what. A commit makes alerts, changelog, dead letters and the input offset true at once.
- * Processing goes on while one is under way; the next begins when it is through: at once when there are alerts, otherwise
- * after the commit interval.
+ * Processing goes on while one is under way; the next begins when it is through: at once when there are alerts and the
+ * last ones are not too recent, otherwise after the commit interval.
  */
 import { Failure } from '../../runtime/failure.js';
 import type { AlertDocument } from '../../schemas/alert.js';
@@ -43,6 +43,8 @@ export class PartitionCommits {
   private alertEvents: number;
   private takenEvents = 0;
   private startedAt = Number.NEGATIVE_INFINITY;
+  /** When the last commit with alerts or dead letters began; one without them holds no alert up. */
+  private urgentStartedAt = Number.NEGATIVE_INFINITY;
   private inFlight: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private isStopped = false;
@@ -55,10 +57,13 @@ export class PartitionCommits {
   /** Begins a commit if one is due, or sees to it that it will be. */
   schedule(): void {
     if (this.isStopped || this.inFlight !== undefined) return;
-    const { input, nextOffset, pacing } = this.options;
-    const isUrgent = this.eventCount() > this.takenEvents || input.hasDeadLetters;
+    const { nextOffset, pacing } = this.options;
+    const { isUrgent } = this;
     if (!isUrgent && nextOffset() === this.committedOffset) return;
-    const wait = this.startedAt + (isUrgent ? pacing.alertIntervalMs : pacing.commitIntervalMs) - performance.now();
+    const next = isUrgent
+      ? Math.min(this.urgentStartedAt + pacing.alertIntervalMs, this.startedAt + pacing.commitIntervalMs)
+      : this.startedAt + pacing.commitIntervalMs;
+    const wait = next - performance.now();
     clearTimeout(this.timer);
     if (wait <= 0) this.begin();
     else this.timer = setTimeout(() => this.schedule(), Math.min(wait, pacing.commitIntervalMs) + 1);
@@ -90,6 +95,10 @@ export class PartitionCommits {
     clearTimeout(this.timer);
   }
 
+  private get isUrgent(): boolean {
+    return this.eventCount() > this.takenEvents || this.options.input.hasDeadLetters;
+  }
+
   private eventCount(): number {
     let events = 0;
     for (const { opened, updated, closed } of this.options.engine.statistics.detectors) {
@@ -101,6 +110,7 @@ export class PartitionCommits {
   private begin(): void {
     const { partition, engine, input, replay, changelog, publisher } = this.options;
     this.startedAt = performance.now();
+    if (this.isUrgent) this.urgentStartedAt = this.startedAt;
     this.takenEvents = this.eventCount();
     const output = engine.take();
     this.alertEvents += output.alerts.length;

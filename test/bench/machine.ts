@@ -26,6 +26,7 @@ const VERSION_COMMANDS: Readonly<Record<string, readonly string[]>> = {
   tshark: ['tshark', '--version'],
   tcpdump: ['tcpdump', '--version'],
   tcpreplay: ['tcpreplay', '--version'],
+  pmacctd: ['pmacctd', '-V'],
   suricata: ['suricata', '-V'],
 };
 

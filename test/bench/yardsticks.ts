@@ -1,6 +1,5 @@
 /** The programs that figures are measured beside: where they are, how they are installed, and how long they take. */
 import { type SpawnOptions, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { provideKafkaDistribution } from '../../deploy/local-stack/kafka-distribution.js';
 import { Failure } from '../../runtime/failure.js';
@@ -8,7 +7,8 @@ import { projectRoot } from '../../runtime/project.js';
 
 export { findTool } from '../support/requirement.js';
 
-const TOOLS_FOLDER = join(projectRoot, '.nta', 'bench-tools');
+/** Where tools of the bench's own go that the system has no package of. */
+export const TOOLS_FOLDER = join(projectRoot, '.nta', 'bench-tools');
 
 /** @throws Failure `YARDSTICKS` when the script fails; its own output says why. */
 export function installYardsticks(): void {
@@ -17,25 +17,6 @@ export function installYardsticks(): void {
   });
   if (status !== 0)
     throw new Failure('YARDSTICKS', 'test/bench/yardsticks.sh failed; see above, or run without --install');
-}
-
-/**
- * A Python that has Scapy: the system's, or one in a folder of our own, where pip installs it at first use. Null when
- * neither is to be had.
- */
-export function findScapy(): string | null {
-  const own = join(TOOLS_FOLDER, 'scapy', 'bin', 'python3');
-  for (const python of [own, 'python3']) if (hasScapy(python)) return python;
-  if (!existsSync(own)) {
-    mkdirSync(TOOLS_FOLDER, { recursive: true });
-    spawnSync('python3', ['-m', 'venv', join(TOOLS_FOLDER, 'scapy')], { stdio: 'ignore' });
-  }
-  spawnSync(own, ['-m', 'pip', 'install', '--quiet', 'scapy==2.6.1'], { stdio: ['ignore', 'ignore', 2] });
-  return hasScapy(own) ? own : null;
-}
-
-function hasScapy(python: string): boolean {
-  return spawnSync(python, ['-c', 'import scapy.utils'], { stdio: 'ignore' }).status === 0;
 }
 
 /** Arguments of java for a class of Kafka's own tools, such as `org.apache.kafka.tools.ProducerPerformance`. */

@@ -5,11 +5,11 @@ import type { Bench, BenchContext } from '../bench.js';
 import type { Figure, Yardstick } from '../figure.js';
 import { type Input, type InputName, provideInput } from '../inputs.js';
 import { repeated } from '../repeated.js';
-import { findScapy, findTool, timeRun } from '../yardsticks.js';
+import { scapyToObjects } from '../scapy.js';
+import { findTool, timeRun } from '../yardsticks.js';
 
 /** Other programs get so many packets of the same capture: enough that their start hardly counts. */
 const TSHARK_PACKETS = 200_000;
-const SCAPY_PACKETS = 20_000;
 
 /** The columns that we fill, as far as tshark has a field for them. */
 const TSHARK_FIELDS = [
@@ -48,7 +48,7 @@ export const decode: Bench = {
     const measured = await measure(context, 'decode', mix);
     const figures: Figure[] = [
       { ...measured, target: 5_000_000, against: await tshark(context, mix) },
-      { ...measured, name: 'decode-beside-scapy', against: await scapy(context, mix) },
+      { ...measured, name: 'decode-beside-scapy', against: await scapyToObjects(context, mix) },
     ];
     for (const name of ['smallest', 'distinct', 'mix-whole'] as const satisfies readonly InputName[]) {
       figures.push(await measure(context, `decode-${name}`, provideInput(context, name)));
@@ -98,32 +98,5 @@ async function tshark({ scale }: BenchContext, input: Input): Promise<Yardstick>
     name,
     value: packets / seconds,
     note: `the first ${packets.toLocaleString('en-US')} packets with its start; prints the same fields as text to /dev/null. It dissects 3,000 protocols, follows TCP streams and reassembles; we do none of that.`,
-  };
-}
-
-const SCAPY_PROGRAM = `
-import sys, time
-from scapy.utils import PcapReader
-import scapy.layers.l2, scapy.layers.inet, scapy.layers.inet6, scapy.layers.dns
-limit = int(sys.argv[2]); count = 0; start = time.perf_counter()
-for packet in PcapReader(sys.argv[1]):
-    count += 1
-    if count == limit: break
-print(count / (time.perf_counter() - start))
-`;
-
-async function scapy({ scale, say }: BenchContext, input: Input): Promise<Yardstick> {
-  const name = 'Scapy PcapReader';
-  const python = findScapy();
-  if (python === null) {
-    say('no Scapy: pip could not install it');
-    return { name, value: null, note: 'not installed, and pip could not install it.' };
-  }
-  const packets = Math.min(input.packets, scale.quick ? 2_000 : SCAPY_PACKETS);
-  const { stdout } = await timeRun(python, ['-c', SCAPY_PROGRAM, input.path, String(packets)]);
-  return {
-    name,
-    value: Number(stdout),
-    note: `the first ${packets.toLocaleString('en-US')} packets without its start; builds a Python object a layer, from which any field can be asked and a packet be made again.`,
   };
 }

@@ -7,6 +7,7 @@ import type { Bench, BenchContext, BenchServers } from '../bench.js';
 import type { Figure, Yardstick } from '../figure.js';
 import { type Input, type InputName, provideInput } from '../inputs.js';
 import { Pipeline } from '../pipeline.js';
+import { pmacctdToKafka } from '../pmacctd.js';
 import { median } from '../statistics.js';
 import { kafkaTool, timeRun } from '../yardsticks.js';
 
@@ -25,6 +26,7 @@ export const publish: Bench = {
     const figures: Figure[] = [
       { ...first!, target: 1_000_000, against: single.yardstick },
       { ...first!, name: 'publish-beside-perf-test', against: await producerPerformance(context, single.recordBytes) },
+      { ...first!, name: 'publish-beside-pmacctd', against: await pmacctdToKafka(context) },
       ...others,
     ];
     for (const name of ['distinct', 'one-source'] as const satisfies readonly InputName[]) {

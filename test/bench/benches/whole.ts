@@ -6,7 +6,9 @@ import type { Bench, BenchContext } from '../bench.js';
 import type { Figure } from '../figure.js';
 import { type Input, provideInput } from '../inputs.js';
 import { followStage, type Part, Pipeline } from '../pipeline.js';
+import { pmacctdToPostgres } from '../pmacctd.js';
 import { ProcessMeter } from '../process-meter.js';
+import { scapyToPostgres } from '../scapy.js';
 
 /** Packets a second that the pipeline is expected to take, which decides how many are replayed. */
 const EXPECTED_RATE = { all: 250_000, alerts: 700_000 } as const;
@@ -17,7 +19,12 @@ export const whole: Bench = {
   needsServers: true,
   async run(context) {
     const input = provideInput(context, 'mix');
-    return [...(await measure(context, input, 'all')), ...(await measure(context, input, 'alerts'))];
+    const all = await measure(context, input, 'all');
+    const beside: Figure[] = [
+      { ...all[0]!, name: 'whole-beside-pmacctd', against: await pmacctdToPostgres(context) },
+      { ...all[0]!, name: 'whole-beside-scapy', against: await scapyToPostgres(context, input) },
+    ];
+    return [...all, ...beside, ...(await measure(context, input, 'alerts'))];
   },
 };
 

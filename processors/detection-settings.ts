@@ -82,7 +82,7 @@ export async function loadRules({
   detector,
 }: Pick<DetectionSettings, 'detectionConfig' | 'detector'>): Promise<DetectionRules> {
   const detectors = await loadDetectors(detector);
-  if (file === '') return defaultRules(detectors);
+  if (file === '') return defaultRules(detectors); // readDetector has tried these options
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -93,5 +93,7 @@ export async function loadRules({
   }
   const result = parseDetectionConfiguration(text, file, detectors);
   if (!result.ok) throw new Failure('CONFIGURATION', result.errors.join('\n'));
+  // A detector that cannot take its options must not come into force half-way.
+  for (const { detector, options } of result.rules.rules) detector.createObserver(options);
   return result.rules;
 }

@@ -13,6 +13,7 @@ import type { DetectionRules } from './configuration/rules.js';
 import { detectionOptions, loadRules, toEngineLimits } from './detection-settings.js';
 import { DetectionEngine } from './engine/detection-engine.js';
 import type { EngineLimits } from './engine/engine.js';
+import { DetectorFailures } from './worker/detector-failures.js';
 import { GroupMember } from './worker/group-member.js';
 import { ProcessMetrics } from './worker/process-metrics.js';
 import { RuleSource } from './worker/rule-source.js';
@@ -104,6 +105,7 @@ export function createMember(
       onJoin,
       log,
       metrics,
+      detectorFailures: new DetectorFailures(log, metrics),
     },
     rules,
     check: async () => {

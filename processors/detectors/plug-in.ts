@@ -17,7 +17,9 @@
  *       describe: (evidence) => ({ message: `${evidence.source} sent ${evidence.packets} echo requests`, details: {} }),
  *     };
  *
- * It runs with the rights of the process and in its packet path; a fault in it ends the process with its name.
+ * It runs with the rights of the process and in its packet path. A packet that `observe` fails on does not count for it,
+ * an alert that `describe` fails on goes out in plain words; both are counted and said with its name, and the other
+ * detectors go on.
  */
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';

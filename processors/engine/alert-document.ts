@@ -34,7 +34,7 @@ export function alertDocument(
   const { rule, key } = episode;
   const { detector } = rule;
   const evidence = episode.evidence(action === 'close');
-  const text = detector.describe(evidence, rule.options);
+  const text = episode.compiled.describe(evidence);
   const id = episodeId(episode);
   const destination = destinationOf(evidence);
   return {

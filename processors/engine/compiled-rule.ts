@@ -1,7 +1,10 @@
 /** A rule as the packet path wants it, with its counters. */
+
+import { messageOf } from '../../runtime/failure.js';
 import type { DetectionRule } from '../configuration/rules.js';
-import type { PacketObserver } from '../detectors/detector.js';
+import type { AlertText, PacketObserver } from '../detectors/detector.js';
 import type { DetectorStatistics } from './engine.js';
+import type { EpisodeEvidence } from './evidence.js';
 import { packetKindMask } from './packet-kind.js';
 import { type WindowShape, windowShape } from './window-store.js';
 
@@ -17,6 +20,8 @@ export class CompiledRule {
   updated = 0;
   closed = 0;
   open = 0;
+  private failures = 0;
+  private latestFailure: string | null = null;
 
   constructor(
     readonly rule: DetectionRule,
@@ -32,6 +37,22 @@ export class CompiledRule {
 
   get id(): string {
     return this.rule.detector.id;
+  }
+
+  /** The alert in the detector's words; in few of ours when its code fails, since the alert itself stands. */
+  describe(evidence: EpisodeEvidence): AlertText {
+    const { detector, options } = this.rule;
+    try {
+      return detector.describe(evidence, options);
+    } catch (error) {
+      this.noteFailure(error);
+      return { message: `${detector.name}: ${evidence.source}, ${evidence.packets} packets`, details: {} };
+    }
+  }
+
+  noteFailure(error: unknown): void {
+    this.failures++;
+    this.latestFailure = messageOf(error);
   }
 
   /** Whether windows filled under the other rule serve this one. */
@@ -52,10 +73,12 @@ export class CompiledRule {
     this.updated = other.updated;
     this.closed = other.closed;
     this.open = other.open;
+    this.failures = other.failures;
+    this.latestFailure = other.latestFailure;
   }
 
   get statistics(): DetectorStatistics {
-    const { id, countedPackets, exceptedPackets, opened, updated, closed, open } = this;
-    return { detector: id, countedPackets, exceptedPackets, opened, updated, closed, open };
+    const { id, countedPackets, exceptedPackets, opened, updated, closed, open, failures, latestFailure } = this;
+    return { detector: id, countedPackets, exceptedPackets, opened, updated, closed, open, failures, latestFailure };
   }
 }

@@ -332,7 +332,13 @@ export class DetectionEngine implements Engine {
       const rule = rules[index]!;
       if ((rule.kinds & packet) === 0) continue;
       if (this.rebuilding && rule.durable) continue; // the changelog has these windows whole
-      const value = rule.observe(block, row);
+      let value: number;
+      try {
+        value = rule.observe(block, row);
+      } catch (error) {
+        if (!this.rebuilding) rule.noteFailure(error);
+        continue;
+      }
       if (value < 0) continue;
       if (rule.rule.exceptions?.matches(block, row)) {
         if (!this.rebuilding) rule.exceptedPackets++;

@@ -85,6 +85,9 @@ export interface DetectorStatistics {
   readonly updated: number;
   readonly closed: number;
   readonly open: number;
+  /** Packets and alerts that its own code failed on (such packets do not count for it), and the newest reason. */
+  readonly failures: number;
+  readonly latestFailure: string | null;
 }
 
 export interface Engine {

@@ -11,6 +11,7 @@ import { Failure, messageOf } from '../../runtime/failure.js';
 import type { Logger } from '../../runtime/log.js';
 import type { DetectionRules } from '../configuration/rules.js';
 import type { Engine } from '../engine/engine.js';
+import type { DetectorFailures } from './detector-failures.js';
 import { stickyAssigner } from './partition-assignment.js';
 import type { CommitPacing } from './partition-commits.js';
 import { PartitionPublisher } from './partition-publisher.js';
@@ -36,6 +37,7 @@ export interface SessionOptions {
   readonly onJoin?: (memberId: string) => void;
   readonly log: Logger;
   readonly metrics: ProcessMetrics;
+  readonly detectorFailures: DetectorFailures;
 }
 
 /** One fetch; `packets` allows records of 4 MiB. */
@@ -84,7 +86,8 @@ export class GroupSession {
   readiness(): string | null {
     if (!this.hasJoined) return 'joining the consumer group';
     const recovering = [...this.partitions.values()].filter(({ state }) => state !== 'running');
-    return recovering.length === 0 ? null : `${recovering.length} partitions are recovering`;
+    if (recovering.length > 0) return `${recovering.length} partitions are recovering`;
+    return this.options.detectorFailures.readiness();
   }
 
   /** Resolves when the group has given this member its partitions. */
@@ -205,7 +208,7 @@ export class GroupSession {
   }
 
   private createWorker(partition: number): PartitionWorker {
-    const { kafka, groupId, topics, pacing, createEngine, log, metrics } = this.options;
+    const { kafka, groupId, topics, pacing, createEngine, log, metrics, detectorFailures } = this.options;
     const source = this.createSource(partition);
     source.pause('input');
     source.pause('changelog');
@@ -225,6 +228,7 @@ export class GroupSession {
       pacing,
       log,
       metrics,
+      detectorFailures,
       onFailure: (error) => this.fail(error),
     });
   }

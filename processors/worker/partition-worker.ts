@@ -9,8 +9,9 @@
  */
 import type { KafkaMessage } from 'kafkajs';
 import type { Logger } from '../../runtime/log.js';
-import type { Engine } from '../engine/engine.js';
+import type { DetectorStatistics, Engine } from '../engine/engine.js';
 import { Changelog } from './changelog.js';
+import type { DetectorFailures } from './detector-failures.js';
 import type { NodeClocks } from './live-clocks.js';
 import { type CommitPacing, PartitionCommits, settledWithin } from './partition-commits.js';
 import { PartitionInput } from './partition-input.js';
@@ -38,6 +39,7 @@ export interface PartitionWorkerOptions {
   readonly pacing: CommitPacing;
   readonly log: Logger;
   readonly metrics: ProcessMetrics;
+  readonly detectorFailures: DetectorFailures;
   /** Called once when the partition cannot go on. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -72,6 +74,7 @@ export class PartitionWorker {
   private alertEvents = 0;
   private lateBefore = 0;
   private evictedBefore = 0;
+  private readonly failuresBefore = new Map<string, number>();
   private lastEvictionAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: PartitionWorkerOptions) {
@@ -288,17 +291,26 @@ export class PartitionWorker {
 
   private updateStatistics(): void {
     const { metrics } = this.options;
-    const { latePackets, evictedSources, stateBytes, sources, openEpisodes } = this.engine.statistics;
+    const { latePackets, evictedSources, stateBytes, sources, openEpisodes, detectors } = this.engine.statistics;
     const labels = { partition: String(this.partition) };
     this.input?.updateMetrics();
     metrics.latePackets.inc(latePackets - this.lateBefore);
     metrics.evictions.inc(evictedSources - this.evictedBefore);
     if (evictedSources > this.evictedBefore) this.noteEviction();
+    this.noteDetectorFailures(detectors);
     this.lateBefore = latePackets;
     this.evictedBefore = evictedSources;
     metrics.stateBytes.set(labels, stateBytes);
     metrics.sources.set(labels, sources);
     metrics.openEpisodes.set(labels, openEpisodes);
+  }
+
+  private noteDetectorFailures(detectors: readonly DetectorStatistics[]): void {
+    for (const { detector, failures, latestFailure } of detectors) {
+      const before = this.failuresBefore.get(detector) ?? 0;
+      if (failures > before) this.options.detectorFailures.note(detector, failures - before, latestFailure ?? '');
+      if (failures !== before) this.failuresBefore.set(detector, failures);
+    }
   }
 
   /** Commits what has been processed, before the partition is handed back on purpose. */

@@ -11,6 +11,7 @@ export class ProcessMetrics {
   readonly evictions: Counter;
   readonly alerts: Counter<'rule' | 'action'>;
   readonly deadLetters: Counter<'reason'>;
+  readonly detectorFailures: Counter<'detector'>;
   readonly transactions: Counter<'result'>;
   readonly transactionSeconds: Histogram;
   readonly recoverySeconds: Histogram;
@@ -40,6 +41,11 @@ export class ProcessMetrics {
     this.evictions = counter('evictions_total', 'sources forgotten because of --state-budget');
     this.alerts = counter('alerts_total', 'alert events committed', ['rule', 'action']);
     this.deadLetters = counter('dead_letters_total', 'records refused and kept on packets-dead-letter', ['reason']);
+    this.detectorFailures = counter(
+      'detector_failures_total',
+      'packets and alerts that a detector’s own code failed on; such packets do not count for it',
+      ['detector'],
+    );
     this.transactions = counter('transactions_total', 'Kafka transactions', ['result']);
     this.transactionSeconds = histogram(
       'transaction_seconds',

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { DEMONSTRATION } from '../../deploy/nta/capture-plan.js';
 import type { ReplaySummary } from '../../deploy/nta/replay-once.js';
+import { projectRoot } from '../../runtime/project.js';
 import { createTestDatabase, createTestTopics, type TestDatabase, type TestTopics } from '../support/local-stack.js';
 import { type CommandResult, runNta } from '../support/nta-command.js';
 import { requireTool } from '../support/requirement.js';
@@ -82,6 +83,18 @@ describe('captures', () => {
     expect(result.code).not.toBe(0);
     expect(result.stdout).toContain('port-scan');
     expect(refusal(result)).toMatch(/cut\.pcap/);
+  });
+
+  it('a detector that fails, through nta analyze, which finds what the others find', async () => {
+    const detector = join(projectRoot, 'test/processors/detectors/failing.js');
+    const args = ['analyze', DEMONSTRATION, '--format=json'];
+    const result = await runNta([...args, `--detector=${detector}`]);
+    expect(result.code).toBe(1);
+    expect(refusal(result)).toMatch(/^nta: the detector failing failed \d+ times, at last: .*failing\.js: failing\./);
+    const others = result.stdout.split('\n').filter((line) => !line.includes('"rule":{"id":"failing"'));
+    const without = await runNta(args);
+    expect(without.code).toBe(0);
+    expect(others.join('\n')).toBe(without.stdout);
   });
 });
 

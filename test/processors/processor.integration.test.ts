@@ -1,13 +1,15 @@
+import { join } from 'node:path';
 import type { Admin, Kafka } from 'kafkajs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createProcessor, type Processor, type ProcessSettings } from '../../processors/processor.js';
 import { Registry } from '../../runtime/metrics.js';
+import { projectRoot } from '../../runtime/project.js';
 import { groupName, topicName } from '../../schemas/topics.js';
 import { progress, readAlerts, readTopic } from '../support/alert-log.js';
 import { attackStream, SPREAD_SCANNER, type StreamRecord, spreadScan } from '../support/attack-stream.js';
 import { createTestTopics, quietKafka, type TestTopics, testLog } from '../support/local-stack.js';
 import { createTopicsFor, publishStream } from '../support/packet-topic.js';
-import { processSettings } from '../support/processor-process.js';
+import { ProcessorProcess, processSettings } from '../support/processor-process.js';
 import { TRAFFIC_START } from '../support/traffic.js';
 
 const PARTITIONS = 6;
@@ -121,6 +123,33 @@ describe('processor', () => {
     const [opened] = await readAlerts(kafka, topicName('alerts', topics.prefix));
     expect(opened?.source.ip).toBe(SPREAD_SCANNER);
     expect(Date.parse(opened!['@timestamp']) * 1000 - TRAFFIC_START).toBeLessThan(DAY_MICROS);
+  });
+
+  it('goes on when a detector of someone’s own fails, and says which', async () => {
+    const module = join(projectRoot, 'test/processors/detectors/failing.js');
+    const worker = new ProcessorProcess({ ...processSettings({ detector: [module] }), ...topics.settings });
+    try {
+      await worker.joined();
+      await expect.poll(() => worker.readiness, { timeout: 60_000 }).toBeNull();
+      await publish(spreadScan(20)); // ports 1000 … 1019
+      await expect.poll(processed, { timeout: 60_000 }).toEqual({ packets: 20, left: 0 });
+      const alerts = await readAlerts(kafka, topicName('alerts', topics.prefix));
+      const scans = alerts.filter(({ rule }) => rule.id === 'port-scan');
+      expect(scans.at(-1)?.nta.alert.evidence.ports?.distinct).toBe(20);
+      expect(alerts.find(({ rule }) => rule.id === 'failing')?.message).toBe(`Failing: ${SPREAD_SCANNER}, 2 packets`);
+      // Ten odd ports, and the words of its alerts at 2, 4 and 8 packets.
+      await expect
+        .poll(() => worker.metric('nta_process_detector_failures_total'))
+        .toEqual([{ labels: { detector: 'failing' }, value: 13 }]);
+      expect(worker.readiness).toMatch(
+        /^the detector failing fails: --detector .*failing\.js: failing\.observe: port \d+ is odd$/,
+      );
+      const lines = worker.log.filter((line) => line.includes('the detector failing fails'));
+      expect(lines).toHaveLength(1);
+      expect(JSON.parse(lines[0]!)).toMatchObject({ level: 'error', detector: 'failing' });
+    } finally {
+      expect(await worker.stop()).toBe(0);
+    }
   });
 
   it('keeps the partitions of a worker where they are when another joins and leaves', async () => {

@@ -44,7 +44,7 @@ export function analyzeCommand(): Command {
     summary: 'read captures and print alerts, without Kafka and Postgres',
     description: [
       'The decoders and detectors are those of the pipeline, and so are the ids of the alerts. Each file is a timeline of',
-      'its own. Exit code 0 when every file was read to its end, 1 when not, 3 with --fail-on-alert and an alert.',
+      'its own. Exit code 0 when every file was read to its end and no detector failed, 1 when not, 3 with --fail-on-alert and an alert.',
       '',
       'Examples:',
       '  nta analyze attack.pcap',
@@ -75,6 +75,13 @@ export function analyzeCommand(): Command {
           printRefusal(`${describeFile(file)}: ${decoded.failure.message}`);
           exitCode = 1;
         }
+      }
+      for (const { detector, failures, latestFailure } of analysis.statistics.detectors) {
+        if (failures === 0) continue;
+        printRefusal(
+          `the detector ${detector} failed ${formatCount(failures)} times, at last: ${latestFailure}; its alerts are incomplete, those of the others are not`,
+        );
+        exitCode = 1;
       }
       if (settings.format === 'table') {
         process.stdout.write(`${formatAlertTable(latestEvents(all))}\n`);

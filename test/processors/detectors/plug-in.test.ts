@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseDetectionConfiguration } from '../../../processors/configuration/detection-configuration.js';
 import { defaultRules } from '../../../processors/configuration/rules.js';
+import { loadRules } from '../../../processors/detection-settings.js';
 import { loadDetectors } from '../../../processors/detectors/plug-in.js';
 import { projectRoot } from '../../../runtime/project.js';
-import { HAS_ICMP } from '../../../schemas/packet-block.js';
+import { HAS_ICMP, TCP_SYN } from '../../../schemas/packet-block.js';
 import { type BuiltPacket, detect, detectionEngine, packetBlock } from '../../support/detection.js';
 
 const EXAMPLE = join(projectRoot, 'test/processors/detectors/icmp-sweep.js');
+const FAILING = join(projectRoot, 'test/processors/detectors/failing.js');
 
 let folder: string;
 beforeAll(async () => {
@@ -91,16 +93,62 @@ describe('a detector of one’s own', () => {
     expect(lines[4]).toMatch(/missing\.mjs/);
   });
 
-  test('is named when it fails at work', async () => {
-    for (const [changes, reason] of [
-      ["createObserver: () => () => { throw new Error('oops'); }", 'icmp-sweep.observe: oops'],
-      ['createObserver: () => () => undefined', 'icmp-sweep.observe: it gave undefined'],
-      ['describe: () => ({})', 'icmp-sweep.describe: it gave no message'],
-    ] as const) {
-      const detectors = await loadDetectors([await moduleOf(variant(changes))]);
-      const engine = detectionEngine(defaultRules(detectors));
-      const block = pingBlock();
-      expect(() => engine.process(block, 0, block.count)).toThrow(reason);
-    }
+  test.each([
+    ["createObserver: () => () => { throw new Error('oops'); }", 25, 'icmp-sweep.observe: oops'],
+    ['createObserver: () => () => undefined', 25, 'icmp-sweep.observe: it gave undefined'],
+    ['createObserver: () => () => 0.5', 25, 'icmp-sweep.observe: it gave 0.5'],
+  ])('is named when it fails on packets, which then do not count: %s', async (changes, failures, reason) => {
+    const detectors = await loadDetectors([await moduleOf(variant(changes))]);
+    const engine = detectionEngine(defaultRules(detectors));
+    const block = pingBlock();
+    engine.process(block, 0, block.count);
+    expect(engine.take().alerts).toEqual([]);
+    expect(engine.statistics.detectors.at(-1)).toMatchObject({
+      detector: 'icmp-sweep',
+      countedPackets: 0,
+      failures,
+      latestFailure: expect.stringContaining(reason),
+    });
+  });
+
+  test('alerts in plain words when it has none of its own', async () => {
+    const detectors = await loadDetectors([await moduleOf(variant('describe: () => ({})'))]);
+    const engine = detectionEngine(defaultRules(detectors));
+    const block = pingBlock();
+    engine.process(block, 0, block.count);
+    expect(engine.take().alerts).toMatchObject([{ message: 'ICMP sweep: 192.0.2.1, 20 packets' }]);
+    expect(engine.statistics.detectors.at(-1)).toMatchObject({
+      failures: 1,
+      latestFailure: expect.stringContaining('icmp-sweep.describe: it gave no message'),
+    });
+  });
+
+  test('leaves what the others find exactly as it is, and counts what it does not fail on', async () => {
+    const probes = Array.from(
+      { length: 200 },
+      (_, i): BuiltPacket => ({
+        time: 1_767_225_600_000_000 + i * 1000,
+        source: '192.0.2.1',
+        destination: '198.51.100.1',
+        ipProtocol: 6,
+        tcpFlags: TCP_SYN,
+        destinationPort: 1000 + (i % 50),
+      }),
+    );
+    const all = detect(probes, defaultRules(await loadDetectors([FAILING])));
+    expect(all.filter(({ rule }) => rule.id !== 'failing')).toEqual(detect(probes));
+    const own = all.filter(({ rule }) => rule.id === 'failing');
+    expect(own.at(-1)?.nta.alert.evidence.packets).toBe(100);
+  });
+
+  test('is refused with options that it cannot take, before any rule changes', async () => {
+    const module = await moduleOf(
+      variant("createObserver: ({ type }) => { if (type === 9) throw new Error('not 9'); return () => 0; }"),
+    );
+    const file = join(folder, 'rules.yaml');
+    await writeFile(file, 'detectors: { icmp-sweep: { type: 9 } }');
+    await expect(loadRules({ detectionConfig: file, detector: [module] })).rejects.toThrow(
+      /icmp-sweep\.createObserver: not 9/,
+    );
   });
 });

@@ -56,8 +56,8 @@ export const captureOptions = defineOptions({
     kind: 'string',
     env: 'NTA_ENGINE',
     default: 'auto',
-    choices: ['auto', 'tcpdump', 'cap'],
-    help: 'what captures live: tcpdump, the npm addon cap, or the first of them that is there',
+    choices: ['auto', 'libpcap', 'tcpdump', 'cap'],
+    help: 'what captures live: the system’s libpcap, tcpdump, the npm addon cap, or the first of them that is there',
   },
   packetFilter: {
     kind: 'string',

@@ -4,26 +4,17 @@
  * length of 64 KiB, which on `any`, where libpcap knows no MTU, each packet takes of the kernel's buffer: 512 packets in
  * the default 32 MiB, and beyond that loss that nobody counts.
  */
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { projectRoot } from '../../runtime/project.js';
+import { childScript } from './child-script.js';
 import type { EngineDefinition } from './engine.js';
 
 export const capEngine: EngineDefinition = {
   name: 'cap',
-  command: (options) => ({ file: process.execPath, args: [childScript(), JSON.stringify(options)] }),
+  command: (options) => ({ file: process.execPath, args: [childScript('cap-child.js'), JSON.stringify(options)] }),
   readStatistics: () => null,
   // SIGUSR1 would start Node's inspector.
   hasBegun: () => false,
 };
-
-/** Sources (tests) run the compiled child, too: it is a process of its own. */
-function childScript(): string {
-  const beside = fileURLToPath(new URL('./cap-child.js', import.meta.url));
-  return existsSync(beside) ? beside : join(projectRoot, 'dist', 'producers', 'live', 'cap-child.js');
-}
 
 /** Why the addon cannot be used, or null: it is compiled at installation, which needs libpcap's headers. */
 export function capUnavailable(): string | null {

@@ -40,13 +40,19 @@ export interface Engine {
 }
 
 export interface EngineDefinition {
-  readonly name: 'tcpdump' | 'cap';
+  readonly name: 'libpcap' | 'tcpdump' | 'cap';
   /** The command line. */
   readonly command: (options: EngineOptions) => { readonly file: string; readonly args: readonly string[] };
   /** Reads the counters from what the engine has written to standard error; null where they are not in it. */
   readonly readStatistics: (standardError: string) => EngineStatistics | null;
   /** Whether the line of standard error says that the capture has begun: earlier signals would kill it. */
   readonly hasBegun: (standardError: string) => boolean;
+}
+
+/** Reads the last "N packets dropped by kernel". */
+export function readDropCount(standardError: string): EngineStatistics | null {
+  const last = [...standardError.matchAll(/(\d+) packets? dropped by kernel/g)].at(-1);
+  return last === undefined ? null : { dropped: Number(last[1]) };
 }
 
 /** How long an engine may take to write out what it has, milliseconds. */

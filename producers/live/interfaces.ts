@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
+import { libpcapUnavailable } from './libpcap-engine.js';
 import { tcpdumpVersion } from './tcpdump-engine.js';
 
 export interface NetworkInterface {
@@ -70,18 +71,26 @@ export async function defaultRouteInterface(): Promise<string | null> {
 
 const CAP_NET_RAW = 13;
 
-/**
- * Whether a child may open a packet socket: this process has CAP_NET_RAW to pass on, or the program file of tcpdump has
- * it. Node cannot ask the kernel, so the capability bits of this process and of the file are read.
- */
-export async function capturePermission(): Promise<NetworkInterface['capture']> {
-  if ((await tcpdumpVersion()) === null) {
-    return { allowed: false, reason: 'tcpdump is not installed: install it (apt install tcpdump)' };
-  }
-  if (process.platform !== 'linux') return { allowed: true };
+/** Whether this process may open packet sockets, and with it its children. */
+export async function mayOpenPacketSockets(): Promise<boolean> {
+  // Elsewhere than on Linux the attempt tells.
+  if (process.platform !== 'linux') return true;
+  // Node cannot ask the kernel.
   const status = await readFile('/proc/self/status', 'utf8').catch(() => '');
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`);
-  if (((effective >> BigInt(CAP_NET_RAW)) & 1n) === 1n) return { allowed: true };
+  return ((effective >> BigInt(CAP_NET_RAW)) & 1n) === 1n;
+}
+
+/**
+ * Whether a child may open a packet socket: this process has CAP_NET_RAW to pass on, or the program file of tcpdump has
+ * it.
+ */
+export async function capturePermission(): Promise<NetworkInterface['capture']> {
+  const tcpdump = (await tcpdumpVersion()) !== null;
+  if (!tcpdump && libpcapUnavailable() !== null) {
+    return { allowed: false, reason: 'tcpdump is not installed: install it (apt install tcpdump)' };
+  }
+  if (await mayOpenPacketSockets()) return { allowed: true };
   const program = await findProgram('tcpdump');
   if (program !== null && (await capabilitiesOf(program)).includes('cap_net_raw')) return { allowed: true };
   return {

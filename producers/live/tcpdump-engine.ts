@@ -2,13 +2,7 @@
 import { execFile, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { Failure } from '../../runtime/failure.js';
-import type { EngineDefinition, EngineStatistics } from './engine.js';
-
-/** tcpdump prints "N packets dropped by kernel" at its end, and on SIGUSR1 in between. */
-function readStatistics(standardError: string): EngineStatistics | null {
-  const last = [...standardError.matchAll(/(\d+) packets? dropped by kernel/g)].at(-1);
-  return last === undefined ? null : { dropped: Number(last[1]) };
-}
+import { type EngineDefinition, readDropCount } from './engine.js';
 
 export const tcpdumpEngine: EngineDefinition = {
   name: 'tcpdump',
@@ -23,7 +17,8 @@ export const tcpdumpEngine: EngineDefinition = {
       ...(options.packetFilter === '' ? [] : ['--', options.packetFilter]),
     ],
   }),
-  readStatistics,
+  // At its end, and on SIGUSR1 in between.
+  readStatistics: readDropCount,
   hasBegun: (standardError) => standardError.includes('listening on'),
 };
 

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { CaptureSettings } from '../../../producers/capture.js';
 import { capUnavailable } from '../../../producers/live/cap-engine.js';
 import { listInterfaces } from '../../../producers/live/interfaces.js';
+import { libpcapUnavailable } from '../../../producers/live/libpcap-engine.js';
 import { topicName } from '../../../schemas/topics.js';
 import { readTopic } from '../../support/alert-log.js';
 import { createTestCapture, createTopics, type TestCapture, until } from '../../support/capture-node.js';
@@ -48,6 +49,11 @@ function createWire(context: SkippableTest): CaptureWire {
   return wire;
 }
 
+function requireEngine(context: SkippableTest, engine: 'libpcap' | 'tcpdump' | 'cap'): void {
+  const missing = { libpcap: libpcapUnavailable, tcpdump: () => null, cap: capUnavailable }[engine]();
+  requireCondition(context, missing === null, missing ?? '');
+}
+
 function node(settings: Partial<CaptureSettings>): TestCapture {
   return createTestCapture(topics.settings, settings);
 }
@@ -57,10 +63,10 @@ async function published(): Promise<SequenceReport> {
 }
 
 describe('a live capture', () => {
-  it.for(['tcpdump', 'cap'] as const)(
+  it.for(['libpcap', 'tcpdump', 'cap'] as const)(
     'with %s publishes what is on the wire, all of it on stop',
     async (engine, context) => {
-      if (engine === 'cap') requireCondition(context, capUnavailable() === null, capUnavailable() ?? '');
+      requireEngine(context, engine);
       const on = createWire(context);
       const { service } = node({ interface: [on.interface], engine });
       await service.start();
@@ -102,55 +108,64 @@ describe('a live capture', () => {
     }
   });
 
-  it.for(['tcpdump', 'cap'] as const)('with %s captures on any, whatever interface it is', async (engine, context) => {
-    if (engine === 'cap') requireCondition(context, capUnavailable() === null, capUnavailable() ?? '');
-    const pair = [createWire(context), createWire(context)] as const;
-    // Without the filter the node would see what it sends to Kafka, and what others play at the same time.
-    const destination = `198.19.${randomInt(1, 255)}.${randomInt(1, 255)}`;
-    const own = join(folder, `${engine}.pcap`);
-    writeFileSync(own, sequencedCapture(SOURCES, LENGTH, { destination }));
-    // Room for every packet: cap takes 64 KiB of the buffer for each, and cannot say how many it lost.
-    const kernelBufferSize = 256 * 1024 ** 2;
-    const packetFilter = `dst host ${destination}`;
-    const { service } = node({ interface: ['any'], engine, kernelBufferSize, packetFilter });
-    await service.start();
-    // One after the other: on `any` both are the same interface.
-    for (const on of pair) await on.replay(own, { packetsPerSecond: 2_000 });
-    await until('all packets are seen', () => service.balance().seen >= 2 * PACKETS);
-    await service.stop();
-    expect(service.balance()).toMatchObject({ pending: 0, decodeFailures: {}, dropped: { kernel_dropped: 0 } });
-    expect(await published()).toMatchObject({ packets: 2 * PACKETS, sources: SOURCES, others: 0, breaks: [] });
-  });
+  it.for(['libpcap', 'tcpdump', 'cap'] as const)(
+    'with %s captures on any, whatever interface it is',
+    async (engine, context) => {
+      requireEngine(context, engine);
+      const pair = [createWire(context), createWire(context)] as const;
+      // Without the filter the node would see what it sends to Kafka, and what others play at the same time.
+      const destination = `198.19.${randomInt(1, 255)}.${randomInt(1, 255)}`;
+      const own = join(folder, `${engine}.pcap`);
+      writeFileSync(own, sequencedCapture(SOURCES, LENGTH, { destination }));
+      // Room for every packet: cap takes 64 KiB of the buffer for each, and cannot say how many it lost.
+      const kernelBufferSize = 256 * 1024 ** 2;
+      const packetFilter = `dst host ${destination}`;
+      const { service } = node({ interface: ['any'], engine, kernelBufferSize, packetFilter });
+      await service.start();
+      // One after the other: on `any` both are the same interface.
+      for (const on of pair) await on.replay(own, { packetsPerSecond: 2_000 });
+      await until('all packets are seen', () => service.balance().seen >= 2 * PACKETS);
+      await service.stop();
+      expect(service.balance()).toMatchObject({ pending: 0, decodeFailures: {}, dropped: { kernel_dropped: 0 } });
+      expect(await published()).toMatchObject({ packets: 2 * PACKETS, sources: SOURCES, others: 0, breaks: [] });
+    },
+  );
 
-  it('goes on after its engine was killed and its interface was down, and counts the gap', async (context) => {
-    const on = createWire(context);
-    const { service, registry } = node({ interface: [on.interface] });
-    await service.start();
-    expect(service.readiness()).toBeNull();
+  it.for(['libpcap', 'tcpdump'] as const)(
+    'with %s goes on after its engine was killed and its interface was down, and counts the gap',
+    async (engine, context) => {
+      requireEngine(context, engine);
+      const on = createWire(context);
+      const { service, registry } = node({ interface: [on.interface], engine });
+      await service.start();
+      expect(service.readiness()).toBeNull();
 
-    execFileSync('pkill', ['-KILL', '-f', `^tcpdump -i ${on.interface} `]);
-    await until('the capture is down', () => service.readiness() === `no capture on ${on.interface}`);
-    await until('the engine is started again', () => service.readiness() === null);
-    on.set('down');
-    await until('the capture is down again', () => service.readiness() !== null);
-    on.set('up');
-    await until('the capture is back', () => service.readiness() === null);
+      const commandLine = { libpcap: `libpcap-child.js .*"${on.interface}"`, tcpdump: `^tcpdump -i ${on.interface} ` };
+      execFileSync('pkill', ['-KILL', '-f', commandLine[engine]]);
+      await until('the capture is down', () => service.readiness() === `no capture on ${on.interface}`);
+      await until('the engine is started again', () => service.readiness() === null);
+      on.set('down');
+      await until('the capture is down again', () => service.readiness() !== null);
+      on.set('up');
+      await until('the capture is back', () => service.readiness() === null);
 
-    await on.replay(file, { packetsPerSecond: 2_000 });
-    await until('all packets are seen', () => service.balance().seen >= PACKETS);
-    const metrics = await registry.metrics();
-    await service.stop();
-    expect(await published()).toMatchObject({ packets: PACKETS, breaks: [] });
-    const value = (name: string): number =>
-      Number(new RegExp(`^nta_capture_${name}\\{interface="${on.interface}"\\} (\\S+)$`, 'm').exec(metrics)?.[1]);
-    expect(value('engine_restarts_total')).toBeGreaterThanOrEqual(1);
-    expect(value('gap_seconds_total')).toBeGreaterThan(0.25);
-    expect(value('interface_up')).toBe(1);
-  });
+      await on.replay(file, { packetsPerSecond: 2_000 });
+      await until('all packets are seen', () => service.balance().seen >= PACKETS);
+      const metrics = await registry.metrics();
+      await service.stop();
+      expect(await published()).toMatchObject({ packets: PACKETS, breaks: [] });
+      const value = (name: string): number =>
+        Number(new RegExp(`^nta_capture_${name}\\{interface="${on.interface}"\\} (\\S+)$`, 'm').exec(metrics)?.[1]);
+      expect(value('engine_restarts_total')).toBeGreaterThanOrEqual(1);
+      expect(value('gap_seconds_total')).toBeGreaterThan(0.25);
+      expect(value('interface_up')).toBe(1);
+    },
+  );
 
-  it('refuses an interface that is not there', async (context) => {
+  it.for(['libpcap', 'tcpdump'] as const)('with %s refuses an interface that is not there', async (engine, context) => {
     requireTool(context, 'tcpdump');
-    const { service } = node({ interface: ['nta-nowhere'] });
+    requireEngine(context, engine);
+    const { service } = node({ interface: ['nta-nowhere'], engine });
     await expect(service.start()).rejects.toMatchObject({
       code: 'INTERFACE_MISSING',
       message: expect.stringMatching(/^cannot capture on nta-nowhere: .*nta interfaces/),

@@ -6,6 +6,8 @@ import { decode } from './benches/decode.js';
 import { detect } from './benches/detect.js';
 import { inputs } from './benches/inputs.js';
 import { latency } from './benches/latency.js';
+import { latencyDashboard } from './benches/latency-dashboard.js';
+import { latencyFlood } from './benches/latency-flood.js';
 import { live } from './benches/live.js';
 import { memory } from './benches/memory.js';
 import { publish } from './benches/publish.js';
@@ -25,6 +27,8 @@ export const BENCHES: readonly Bench[] = [
   store,
   whole,
   latency,
+  latencyFlood,
+  latencyDashboard,
   live,
   memory,
   recovery,

@@ -1,8 +1,10 @@
 /** Captures that benches read: generated from a seed, written once a run, removed with its folder. */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { synFlood } from '../support/attack-traffic.js';
 import { normalTraffic } from '../support/normal-traffic.js';
-import { type TrafficScript, writeTraffic } from '../support/traffic.js';
+import { TRAFFIC_START, type TrafficScript, writeTraffic } from '../support/traffic.js';
+import { trafficHost } from '../support/traffic-host.js';
 import { distinctSources, oneSource, smallestFrames, spoofedFlood } from '../support/worst-case-traffic.js';
 import type { BenchContext } from './bench.js';
 
@@ -10,6 +12,8 @@ import type { BenchContext } from './bench.js';
 const HEADERS_ONLY = 256;
 /** Of the capture's own clock, so that windows hold what they would hold at a busy site. */
 const PACKETS_PER_SECOND = 50_000;
+
+const FLOODER = { source: trafficHost({ ipv4: '198.51.100.66' }), target: trafficHost({ ipv4: '192.0.2.80' }) };
 
 export interface InputKind {
   readonly summary: string;
@@ -41,6 +45,11 @@ export const INPUT_KINDS = {
   'one-source': {
     summary: 'all packets from one source',
     script: () => oneSource({ packetsPerSecond: PACKETS_PER_SECOND }),
+    snapLength: HEADERS_ONLY,
+  },
+  'syn-flood': {
+    summary: 'SYNs from one source to one port',
+    script: () => synFlood({ start: TRAFFIC_START, ...FLOODER, packetsPerSecond: PACKETS_PER_SECOND }),
     snapLength: HEADERS_ONLY,
   },
   spoofed: {

@@ -84,7 +84,7 @@ export function readRequest(args: readonly string[]): BenchRequest {
     .argument('[names...]', 'benches to run; all when none is named')
     .addHelpText(
       'after',
-      `\nBenches:\n${BENCHES.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n')}`,
+      `\nBenches:\n${BENCHES.map(({ name, summary }) => `  ${name.padEnd(18)} ${summary}`).join('\n')}`,
     );
   addOptions(command, benchOptions);
   command.parse([...args], { from: 'user' });

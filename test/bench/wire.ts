@@ -3,6 +3,9 @@ import { canUseNamespaces } from '../support/network-namespace.js';
 import { NotHere } from './bench.js';
 import { findTool } from './yardsticks.js';
 
+/** Packets a second for tcpreplay: more than a veth pair carries, so as fast as it goes. */
+export const FULL_SPEED = 10_000_000;
+
 /** @throws NotHere when namespaces, tcpreplay or tcpdump are missing. */
 export function requireWire(): void {
   const namespaces = canUseNamespaces();

@@ -6,19 +6,11 @@ import { createRegistry } from '../../runtime/metrics.js';
 import { type ApiFixture, createApiFixture, TOKEN } from '../api/api-fixture.js';
 import { insertAlerts, insertCaptureNode, insertPackets, rebuildRollups } from '../api/sample-data.js';
 import { testLog } from '../support/local-stack.js';
-import { findTool, requireCondition } from '../support/requirement.js';
+import { requireCondition } from '../support/requirement.js';
+import { CHROMIUM_ARGUMENTS, findChromium } from './chromium.js';
 import { CHART_HAS_INK, contrastOf, HIDE_PAGE, PAGE_STATE, PAGE_WIDTH } from './page-probes.js';
 
-const executablePath = findTool('chromium') ?? findTool('chromium-browser') ?? findTool('google-chrome');
-/** Nothing but the pages that a test opens: no update, no sync, no first-run traffic. */
-const BROWSER_ARGUMENTS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-];
+const executablePath = findChromium();
 
 let api: ApiFixture;
 let service: ApiService;
@@ -51,7 +43,7 @@ beforeAll(async () => {
   if (executablePath === undefined) return;
   api = await createApiFixture();
   service = await start();
-  browser = await chromium.launch({ executablePath, args: BROWSER_ARGUMENTS });
+  browser = await chromium.launch({ executablePath, args: [...CHROMIUM_ARGUMENTS] });
 });
 afterAll(async () => {
   await browser?.close();

@@ -7,10 +7,8 @@ import { type CaptureWire, createCaptureWire } from '../../support/capture-wire.
 import type { Bench } from '../bench.js';
 import { type Input, provideInput } from '../inputs.js';
 import { Pipeline } from '../pipeline.js';
-import { requireWire } from '../wire.js';
+import { FULL_SPEED, requireWire } from '../wire.js';
 
-/** More than a veth pair carries: as fast as it goes. */
-const FULL_SPEED = 10_000_000;
 const SETTLE_MS = 2_000;
 
 interface Loss {

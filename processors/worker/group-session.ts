@@ -40,9 +40,9 @@ export interface SessionOptions {
   readonly detectorFailures: DetectorFailures;
 }
 
-/** One fetch; `packets` allows records of 4 MiB. */
-const FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024;
-const FETCH_BYTES = 16 * 1024 * 1024;
+/** One fetch, but for a record that is larger by itself; what kafkajs makes of it is many times as large. */
+const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
+const FETCH_BYTES = 4 * 1024 * 1024;
 /** A fetch without data returns after this, and what was paused or resumed meanwhile takes effect, ms. */
 const FETCH_WAIT_MS = 100;
 const REBALANCE_TIMEOUT_MS = 15_000;

@@ -4,7 +4,7 @@
  * against an undisturbed run over the very same records.
  */
 import { setTimeout } from 'node:timers/promises';
-import { Partitioners, type Producer } from 'kafkajs';
+import { KafkaJSError, Partitioners, type Producer } from 'kafkajs';
 import type { ProcessSettings } from '../../processors/processor.js';
 import { createKafka, type KafkaSettings } from '../../runtime/kafka.js';
 import type { AlertDocument } from '../../schemas/alert.js';
@@ -160,15 +160,23 @@ async function awaitCaughtUp(round: FaultRound, workers: readonly ProcessorProce
   try {
     const deadline = Date.now() + round.catchUpMs;
     for (;;) {
-      const { packets, left } = await progress(
-        admin,
-        groupName('processors', topicPrefix),
-        topicName('packets', topicPrefix),
-      );
-      if (left === 0) return packets;
+      let state: string;
+      try {
+        const { packets, left } = await progress(
+          admin,
+          groupName('processors', topicPrefix),
+          topicName('packets', topicPrefix),
+        );
+        if (left === 0) return packets;
+        state = `${left} records are left`;
+      } catch (error) {
+        // A broker that was killed a moment ago has no coordinators yet; ours may be tired of trying before it has.
+        if (!(error instanceof KafkaJSError)) throw error;
+        state = `the broker says ${error.message}`;
+      }
       if (Date.now() > deadline) {
         const logs = workers.map((worker, index) => `worker ${index}:\n${worker.log.slice(-20).join('\n')}`).join('\n');
-        throw new Error(`${left} records are left after ${round.catchUpMs} ms\n${logs}`);
+        throw new Error(`${state} after ${round.catchUpMs} ms\n${logs}`);
       }
       await setTimeout(200);
     }

@@ -4,11 +4,12 @@
  * no broker answers it goes on trying, and whoever feeds it decides by `isAway` and `pendingBytes` to wait or to spool.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Kafka, Producer } from 'kafkajs';
+import type { Kafka, Message, Producer } from 'kafkajs';
 import { Failure, messageOf } from '../../runtime/failure.js';
 import type { Logger } from '../../runtime/log.js';
 import { Lane, type OutgoingRecord, type SendOutcome } from './lane.js';
 import { partitionOf } from './partition.js';
+import { writeProduceRequests } from './produce-request.js';
 
 /** Kafka's error codes that concern one record or the producer's session, https://kafka.apache.org/protocol#protocol_error_codes */
 const MESSAGE_TOO_LARGE = 'MESSAGE_TOO_LARGE';
@@ -70,7 +71,9 @@ export class Publisher {
     private readonly topic: string,
     private readonly listener: PublisherListener,
     private readonly log: Logger,
-  ) {}
+  ) {
+    writeProduceRequests(kafka);
+  }
 
   /** @throws Failure `TOPIC_MISSING`; what kafkajs throws when no broker answers. */
   async start(): Promise<void> {
@@ -217,8 +220,7 @@ export class Publisher {
   private async send(partition: number, records: readonly OutgoingRecord[]): Promise<SendOutcome> {
     try {
       await this.renewal;
-      const messages = records.map(({ key, value }) => ({ key, value, partition }));
-      await this.producer!.send({ topic: this.topic, acks: -1, messages });
+      await this.producer!.send({ topic: this.topic, acks: -1, messages: messagesOf(records, partition) });
       this.pause = PAUSE_MIN_MS;
       return 'sent';
     } catch (error) {
@@ -271,6 +273,15 @@ export class Publisher {
     this.producer = await this.connectProducer();
     await old?.disconnect().catch(() => undefined);
   }
+}
+
+/**
+ * kafkajs sorts messages by partition with `reduce`, and copies those it has for every further one; all of these are of
+ * one partition.
+ */
+function messagesOf(records: readonly OutgoingRecord[], partition: number): Message[] {
+  const messages: Message[] = records.map(({ key, value }) => ({ key, value, partition }));
+  return Object.defineProperty(messages, 'reduce', { value: () => ({ [partition]: messages }) });
 }
 
 function sizeOf(record: OutgoingRecord): number {

@@ -2,6 +2,7 @@
 import type { Bench } from './bench.js';
 import { analyze } from './benches/analyze.js';
 import { codec } from './benches/codec.js';
+import { cost } from './benches/cost.js';
 import { decode } from './benches/decode.js';
 import { detect } from './benches/detect.js';
 import { inputs } from './benches/inputs.js';
@@ -34,4 +35,5 @@ export const BENCHES: readonly Bench[] = [
   recovery,
   query,
   scaling,
+  cost,
 ];

@@ -9,10 +9,11 @@ import { nodeArguments } from './bench.js';
 import type { BenchMessage, BenchOrder } from './bench-process.js';
 import { BenchStack } from './bench-stack.js';
 import { BENCHES } from './catalogue.js';
+import { COMMITTED_RESULTS, readCommittedReport, writeDocuments } from './committed-results.js';
 import { formatTable, formatValue } from './figure-table.js';
 import { describeMachine } from './machine.js';
 import { readRequest } from './options.js';
-import { type BenchOutcome, describeRun, writeRecords, writeReport } from './report.js';
+import { type BenchOutcome, describeRun, outcomesToKeep, writeRecords, writeReport } from './report.js';
 import { installYardsticks } from './yardsticks.js';
 
 const BENCH_PROCESS = fileURLToPath(new URL('./bench-process.js', import.meta.url));
@@ -23,6 +24,10 @@ function say(line: string): void {
 
 async function main(): Promise<number> {
   const { settings, scale, names } = readRequest(process.argv.slice(2));
+  if (settings.readme) {
+    writeDocuments(readCommittedReport());
+    return 0;
+  }
   if (settings.install) installYardsticks();
   const machine = describeMachine();
   say(describeRun(machine));
@@ -31,6 +36,7 @@ async function main(): Promise<number> {
   const stack = new BenchStack(join(folder, 'servers'), say);
   const outcomes: BenchOutcome[] = [];
   const output = resolve(settings.output);
+  const kept = outcomesToKeep(output, machine, names);
   const interruption = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
   try {
@@ -42,7 +48,7 @@ async function main(): Promise<number> {
       outcomes.push(outcome);
       for (const { name, value, unit } of outcome.figures) say(`${name}: ${formatValue(value)} ${unit}`);
       // After each, so that a run that is interrupted has what was measured before.
-      writeReport(output, machine, scale, outcomes);
+      writeReport(output, machine, scale, [...kept, ...outcomes]);
     }
   } finally {
     await stack.stop();
@@ -55,6 +61,7 @@ async function main(): Promise<number> {
   }
   if (settings.json !== '') writeRecords(resolve(settings.json), outcomes);
   say(`${join(output, 'report.json')} and chart.svg written`);
+  if (output === COMMITTED_RESULTS) writeDocuments(readCommittedReport());
   return interruption.signal.aborted || outcomes.some(({ state }) => state === 'failed') ? 1 : 0;
 }
 

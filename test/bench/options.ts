@@ -61,6 +61,12 @@ export const benchOptions = defineOptions({
     placeholder: '<folder>',
     help: 'write CPU profiles of the benches and of the parts they start there (for Chrome or 0x); figures are lower then',
   },
+  readme: {
+    kind: 'boolean',
+    env: null,
+    default: false,
+    help: 'measure nothing, write what the READMEs say of test/bench/results anew; --output test/bench/results does so too',
+  },
   install: {
     kind: 'boolean',
     env: null,

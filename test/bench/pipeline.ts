@@ -1,7 +1,8 @@
 /** A pipeline of its own for a bench: topics under a random prefix, a database, the product's own parts as processes. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import { readdirSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { type Admin, Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { captureOptions, createCapture } from '../../producers/capture.js';
@@ -109,23 +110,42 @@ export class Pipeline {
   }
 
   /** Replays captures in this process, as `nta capture --read` does, and resolves when Kafka has acknowledged everything. */
-  async publish(files: readonly string[], finishTimeline = false): Promise<PublishResult> {
-    const flags = { read: [...files], finishTimeline, nodeId: 'bench', spoolDir: '' };
-    const settings = { ...readSettings(captureOptions, flags, {}), ...this.kafkaSettings };
+  publish(files: readonly string[]): Promise<PublishResult> {
+    return this.replay([{ nodeId: 'bench', read: [...files] }], false);
+  }
+
+  /** Each capture by a node of its own, all at once and at the speed of the captures; the nodes share this process. */
+  publishFromNodes(files: readonly string[]): Promise<PublishResult> {
+    const nodes = files.map((file, index) => ({ nodeId: `bench-${index + 1}`, read: [file] }));
+    return this.replay(nodes, true);
+  }
+
+  private async replay(
+    nodes: readonly { readonly nodeId: string; readonly read: readonly string[] }[],
+    pace: boolean,
+  ): Promise<PublishResult> {
     const log = createLog({ level: 'warn', file: '', part: 'bench' });
-    const capture = createCapture(settings, log, new Registry());
+    const captures = nodes.map((node) => {
+      const settings = readSettings(captureOptions, { ...node, pace, spoolDir: '' }, {});
+      return createCapture({ ...settings, ...this.kafkaSettings }, log, new Registry());
+    });
     const cpuBefore = process.cpuUsage();
     const startedAt = performance.now();
     try {
-      await capture.start();
-      await capture.done;
+      await Promise.all(captures.map((capture) => capture.start()));
+      await Promise.all(captures.map((capture) => capture.done));
     } finally {
-      await capture.stop();
+      await Promise.all(captures.map((capture) => capture.stop()));
     }
     const seconds = (performance.now() - startedAt) / 1000;
     const cpu = process.cpuUsage(cpuBefore);
-    const { published, seen } = capture.balance();
-    return { seconds, published, seen, cpuSeconds: (cpu.user + cpu.system) / 1e6 };
+    const balances = captures.map((capture) => capture.balance());
+    return {
+      seconds,
+      published: balances.reduce((sum, { published }) => sum + published, 0),
+      seen: balances.reduce((sum, { seen }) => sum + seen, 0),
+      cpuSeconds: (cpu.user + cpu.system) / 1e6,
+    };
   }
 
   /** Makes the processors start from the beginning again: forgets what they have committed and what they wrote. */
@@ -141,6 +161,25 @@ export class Pipeline {
   async ends(): Promise<number[]> {
     const offsets = await this.admin.fetchTopicOffsets(this.topic);
     return offsets.sort((a, b) => a.partition - b.partition).map(({ high }) => Number(high));
+  }
+
+  /** What the topic `packets` takes on the broker's disk. */
+  topicBytes(): number {
+    let bytes = 0;
+    for (const entry of readdirSync(this.servers.kafkaDirectory, { withFileTypes: true, recursive: true })) {
+      if (!entry.isFile() || !entry.name.endsWith('.log')) continue;
+      const folder = basename(entry.parentPath);
+      if (folder.replace(/-\d+$/, '') === this.topic) bytes += statSync(join(entry.parentPath, entry.name)).size;
+    }
+    return bytes;
+  }
+
+  /** What the table `packets` takes in Postgres with its indexes. */
+  async tableBytes(): Promise<number> {
+    const { rows } = await this.sql<{ bytes: string }>(
+      `SELECT sum(pg_total_relation_size(relid)) AS bytes FROM pg_partition_tree('packets')`,
+    );
+    return Number(rows[0]!.bytes);
   }
 
   /** What the processors have committed, by partition. */

@@ -1,5 +1,5 @@
 /** What a run leaves behind: report.json, chart.svg and, when asked for, an array of figures for other programs. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { BenchScale } from './bench.js';
 import { renderChart } from './chart.js';
@@ -17,6 +17,19 @@ export interface BenchOutcome {
   readonly loadBefore: number;
 }
 
+/** The content of report.json. */
+export interface Report {
+  readonly machine: MachineDescription;
+  readonly scale: BenchScale;
+  readonly benches: readonly (Omit<BenchOutcome, 'figures'> & { readonly figures: readonly ReportedFigure[] })[];
+}
+
+/** With what follows from the others, for whoever reads the file without this code. */
+export interface ReportedFigure extends Figure {
+  readonly ratio: number | null;
+  readonly reached: boolean | null;
+}
+
 export function writeReport(
   folder: string,
   machine: MachineDescription,
@@ -25,7 +38,7 @@ export function writeReport(
 ): void {
   mkdirSync(folder, { recursive: true });
   const figures = outcomes.flatMap((outcome) => outcome.figures);
-  const report = {
+  const report: Report = {
     machine,
     scale,
     benches: outcomes.map(({ figures: measured, ...outcome }) => ({
@@ -35,6 +48,27 @@ export function writeReport(
   };
   writeFileSync(join(folder, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
   writeFileSync(join(folder, 'chart.svg'), renderChart(figures, describeRun(machine)));
+}
+
+/**
+ * What the folder has of benches that are not measured now: kept when it is of the same commit on the same machine, so that
+ * a run of some benches can complete a run of the others.
+ */
+export function outcomesToKeep(
+  folder: string,
+  machine: MachineDescription,
+  measured: readonly string[],
+): readonly BenchOutcome[] {
+  let report: Report;
+  try {
+    report = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')) as Report;
+  } catch {
+    return [];
+  }
+  const identity = ({ commit, cpu, cores }: MachineDescription): string =>
+    `${commit?.replace('+', '')} ${cpu} ${cores}`;
+  if (identity(report.machine) !== identity(machine)) return [];
+  return report.benches.filter(({ bench }) => !measured.includes(bench));
 }
 
 export function writeRecords(file: string, outcomes: readonly BenchOutcome[]): void {

@@ -1,4 +1,4 @@
-/** How detection grows with partitions and workers, and what a packet costs as sources become many. */
+/** How detection grows with partitions and workers, and what a packet costs as sources and rows become many. */
 import { join } from 'node:path';
 import { writeTraffic } from '../../support/traffic.js';
 import { smallestFrames } from '../../support/worst-case-traffic.js';
@@ -11,12 +11,16 @@ import { rateOfProgress } from '../statistics.js';
 
 const WORKERS = [1, 2, 4] as const;
 const SOURCES = [1_000, 10_000, 100_000, 1_000_000] as const;
+/** Sizes of the table, rows; each is reached from the one before. */
+const ROWS = [1_000_000, 2_000_000] as const;
+const ROWS_FULL = [5_000_000, 10_000_000, 20_000_000] as const;
 const PACKETS_WANTED = 4_000_000;
 const PACKETS_OF_SOURCES = 1_000_000;
 
 export const scaling: Bench = {
   name: 'scaling',
-  summary: 'detection with 1, 2 and 4 partitions and workers; its cost with 1,000 to 1,000,000 sources',
+  summary:
+    'detection with 1, 2 and 4 partitions and workers; its cost with 1,000 to 1,000,000 sources; a row’s with the table',
   needsServers: true,
   async run(context) {
     const figures: Figure[] = [];
@@ -51,9 +55,44 @@ export const scaling: Bench = {
         note: `Processor time of one worker for ${packets.toLocaleString('en-US')} packets of ${sources.toLocaleString('en-US')} sources in turn, 4 partitions: the fewer packets a source has in a block, the fewer there are in a record.`,
       });
     }
+    figures.push(...(await measureTableSizes(context)));
     return figures;
   },
 };
+
+/** What a row costs Postgres as the table grows, by what it costs between one size and the next. */
+async function measureTableSizes(context: BenchContext): Promise<Figure[]> {
+  const { scale, servers, say } = context;
+  const input = provideInput(context, 'mix', Math.min(scale.packets, ROWS[0]));
+  const sizes = scale.quick ? [input.packets] : scale.full ? [...ROWS, ...ROWS_FULL] : [...ROWS];
+  const pipeline = await Pipeline.create(context, { database: true });
+  try {
+    const figures: Figure[] = [];
+    let stored = 0;
+    for (const size of sizes) {
+      const copies = Math.ceil((size - stored) / input.packets);
+      const { published } = await pipeline.publish(new Array<string>(copies).fill(input.path));
+      const ends = await pipeline.ends();
+      const meter = new ProcessMeter(servers().postgresPid);
+      const sink = await pipeline.start(['sink', 'postgres']);
+      await sink.during(followStage(() => pipeline.stored(ends)));
+      await sink.stop();
+      const { cpuSeconds } = meter.stop();
+      say(`${(stored + published).toLocaleString('en-US')} rows`);
+      figures.push({
+        name: `scaling-rows-${size}`,
+        value: (cpuSeconds * 1e6) / published,
+        unit: 'µs/packet',
+        better: 'lower',
+        note: `Processor time of Postgres a row, from ${stored.toLocaleString('en-US')} rows in the table to ${(stored + published).toLocaleString('en-US')}. ${input.summary}.`,
+      });
+      stored += published;
+    }
+    return figures;
+  } finally {
+    await pipeline.remove();
+  }
+}
 
 function inputOfSources({ folder, scale }: BenchContext, sources: number): Input {
   const packets = scale.quick ? 100_000 : PACKETS_OF_SOURCES;

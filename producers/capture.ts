@@ -17,6 +17,7 @@ import { Balance, type CaptureBalance, DROP_REASONS } from './balance.js';
 import { registerDeliveryMetrics, registerLiveMetrics } from './capture-metrics.js';
 import type { CaptureSettings } from './capture-options.js';
 import { Delivery } from './delivery.js';
+import { FLUSH_INTERVAL_MIN_MS, nextFlushInterval } from './flush-pace.js';
 import { Heartbeat } from './heartbeat.js';
 import { Intake, type Sampling, type SourceIntake } from './intake.js';
 import { chooseEngine } from './live/engine-choice.js';
@@ -30,8 +31,6 @@ import { countWaitingPackets } from './spool/waiting-packets.js';
 
 export { type CaptureSettings, captureOptions } from './capture-options.js';
 
-/** How long packets are gathered into records while traffic is live, milliseconds. */
-const FLUSH_INTERVAL_MS = 50;
 /** How long a graceful stop waits for Kafka before the rest goes to the spool, milliseconds. */
 const STOP_PATIENCE_MS = 10_000;
 const TICK_KEY = Buffer.alloc(0);
@@ -64,6 +63,7 @@ class Capture implements CaptureService {
   private engineName = 'file';
   private finish!: { resolve: () => void; reject: (error: unknown) => void };
   private timers: NodeJS.Timeout[] = [];
+  private flushTimer: NodeJS.Timeout | undefined;
   private started = false;
   private replaying: Promise<void> = Promise.resolve();
 
@@ -150,6 +150,7 @@ class Capture implements CaptureService {
     await Promise.all(this.live.map(({ source }) => source.stop()));
     await this.replaying;
     for (const timer of this.timers) clearInterval(timer);
+    clearTimeout(this.flushTimer);
     this.intake.flush();
     if (!this.delivery.publisher.isAway)
       await Promise.race([this.delivery.settled(), sleep(STOP_PATIENCE_MS, undefined, { ref: false })]);
@@ -206,7 +207,7 @@ class Capture implements CaptureService {
       this.log,
     );
     // At full speed blocks fill faster than any timer.
-    if (settings.pace || settings.read.includes('-')) this.every(FLUSH_INTERVAL_MS, () => this.intake.flush());
+    if (settings.pace || settings.read.includes('-')) this.flushRegularly(FLUSH_INTERVAL_MIN_MS);
     this.replaying = replay.play().then(this.finish.resolve, this.finish.reject);
   }
 
@@ -237,7 +238,7 @@ class Capture implements CaptureService {
       await source.start();
       log.info({ interface: name, engine: engine.name }, 'capturing');
     }
-    this.every(FLUSH_INTERVAL_MS, () => this.intake.flush());
+    this.flushRegularly(FLUSH_INTERVAL_MIN_MS);
     this.every(settings.tickInterval, () => this.tick());
   }
 
@@ -253,6 +254,15 @@ class Capture implements CaptureService {
     if (origin === null || origin === undefined) return;
     this.intake.flush();
     this.delivery.tick(TICK_KEY, encodeTick(origin, Date.now() * 1000, false));
+  }
+
+  private flushRegularly(interval: number): void {
+    const before = performance.eventLoopUtilization();
+    this.flushTimer = setTimeout(() => {
+      this.intake.flush();
+      const { utilization } = performance.eventLoopUtilization(before);
+      this.flushRegularly(nextFlushInterval(interval, utilization));
+    }, interval);
   }
 
   private every(milliseconds: number, action: () => void): void {

@@ -48,7 +48,7 @@ function addressCondition(column: 'source' | 'destination', matches: readonly Ad
   const exact = matches.filter((match) => match.exact).map((match) => match.text.replace(/\/.*/, ''));
   const networks = matches.filter((match) => !match.exact);
   const conditions: Condition[] = networks.map((network) => (p) => `${column} <<= ${p.add(network.text, 'inet')}`);
-  if (exact.length === 1) conditions.push((p) => `${column} = ${p.add(exact[0], 'inet')}`);
+  if (exact.length === 1) conditions.push(bySecond((p) => `${column} = ${p.add(exact[0], 'inet')}`));
   else if (exact.length > 1) conditions.push((p) => `${column} = ANY(${p.add(exact, 'inet[]')})`);
   return anyOf(conditions);
 }
@@ -96,7 +96,7 @@ function numberField(columns: readonly string[], type: string, maximum: number):
     const single = ranges.filter(({ low, high }) => low === high).map(({ low }) => low);
     return anyOf(
       columns.flatMap((column): Condition[] => [
-        ...(single.length > 0 ? ([(p) => `${column} = ANY(${p.add(single, `${type}[]`)})`] satisfies Condition[]) : []),
+        ...(single.length === 0 ? [] : [oneOf(column, single, type)]),
         ...ranges
           .filter(({ low, high }) => low !== high)
           .map(
@@ -107,6 +107,22 @@ function numberField(columns: readonly string[], type: string, maximum: number):
       ]),
     );
   };
+}
+
+function oneOf(column: string, values: readonly number[], type: string): Condition {
+  const [value] = values;
+  if (values.length > 1) return (p) => `${column} = ANY(${p.add(values, `${type}[]`)})`;
+  const equal: Condition = (p) => `${column} = ${p.add(value, type)}`;
+  return /_port$/.test(column) && isIndexedService(value!) ? bySecond(equal) : equal;
+}
+
+/** Whether the indexes of services have the port; the others carry most traffic, or belong to clients. */
+function isIndexedService(port: number): boolean {
+  return port < 32_768 && ![53, 80, 443].includes(port);
+}
+
+function bySecond(condition: Condition): Condition {
+  return Object.assign(condition, { bySecond: true });
 }
 
 function boundField(column: string, operator: '>=' | '<='): Field['parse'] {

@@ -134,15 +134,26 @@ export function expressionExcess(body: unknown): string | null {
   return null;
 }
 
-/** What a row must meet; `host` stands apart, because each side of it has an index of its own. */
+/** What a row must meet. */
 export interface PacketConditions {
-  readonly host: Condition | null;
+  /** What the source or the destination must meet: its alternatives are the sides, each of which has an index of its own. */
+  readonly eitherSide: Condition | null;
   readonly rest: Condition;
+  /** Whether one of the conditions of `rest` has an index by second. */
+  readonly restBySecond: boolean;
 }
 
 export function packetConditions(expression: PacketExpression): PacketConditions {
-  const { host, ...rest } = expression;
-  return { host: host ?? null, rest: expressionCondition(rest) };
+  const { host, port, ...others } = expression;
+  const isServicePort = port?.alternatives?.every(({ bySecond }) => bySecond) ?? false;
+  const eitherSide = host ?? (isServicePort ? port : undefined) ?? null;
+  const fields: PacketFields = others;
+  const rest = port === undefined || port === eitherSide ? others : { ...others, port };
+  return {
+    eitherSide,
+    rest: expressionCondition(rest),
+    restBySecond: PACKET_FIELD_NAMES.some((name) => fields[name]?.bySecond === true),
+  };
 }
 
 function expressionCondition(expression: PacketExpression): Condition {

@@ -22,41 +22,50 @@ const COLUMNS = `captured_at, id, origin_id, frame_length, captured_length, ethe
   vlan, inner_vlan, ip_protocol, ttl, ip_id, fragment_offset, source_port, destination_port, tcp_flags, tcp_sequence,
   icmp_type, icmp_code, arp_operation, role, failure, source, destination, details`;
 
-function rangeConditions({ range, after }: Pick<PacketQuery, 'range' | 'after'>): Condition[] {
+/** What the indexes of an address and of a service go by after it; the very expression of sinks/migrations/0007. */
+const second = (time: string): string => `date_bin('1 second', ${time}, '2000-01-01Z'::timestamptz)`;
+
+/** The time bounds; those of the second are for the index alone, which knows of no captured_at. */
+function rangeConditions({ range, after }: Pick<PacketQuery, 'range' | 'after'>, bySecond: boolean): Condition[] {
   const conditions: Condition[] = [];
-  const { from, to } = range;
-  if (from !== null) conditions.push((p) => `captured_at >= ${p.add(from, 'timestamptz')}`);
-  if (to !== null) conditions.push((p) => `captured_at < ${p.add(to, 'timestamptz')}`);
-  if (after !== null) {
+  const bound = (time: string, operator: '>=' | '<' | '<='): void => {
     conditions.push((p) => {
-      const time = p.add(after.time, 'timestamptz');
-      // The row comparison alone would neither prune partitions nor bound the index scan.
-      return `captured_at <= ${time} AND (captured_at, id) < (${time}, ${p.add(after.id, 'bigint')})`;
+      const bounded = p.add(time, 'timestamptz');
+      const seconds = ` AND ${second('captured_at')} ${operator === '>=' ? '>=' : '<='} ${second(bounded)}`;
+      return `captured_at ${operator} ${bounded}${bySecond ? seconds : ''}`;
     });
+  };
+  const { from, to } = range;
+  if (from !== null) bound(from, '>=');
+  if (to !== null) bound(to, '<');
+  if (after !== null) {
+    // The row comparison alone would neither prune partitions nor bound the index scan.
+    bound(after.time, '<=');
+    conditions.push((p) => `(captured_at, id) < (${p.add(after.time, 'timestamptz')}, ${p.add(after.id, 'bigint')})`);
   }
   return conditions;
 }
 
 /**
- * The statement. Where a host may be either side, each side is asked for in the order of its own index (address, time)
- * and the two are merged: as one OR, Postgres would fetch and sort every packet of a busy host.
+ * The statement. Where either side may match, each side is asked for in the order of its own index and the two are merged:
+ * as one OR, Postgres would fetch and sort every packet of a busy host.
  */
 export function packetStatement(wanted: PacketQuery): { text: string; values: unknown[] } {
   const parameters = new QueryParameters();
-  const shared = [...rangeConditions(wanted), wanted.rest];
-  const [first, second] = wanted.host?.alternatives ?? [];
-  const branches =
-    wanted.host === null
-      ? [allOf(shared)]
-      : first && second
-        ? [allOf([first, ...shared]), allOf([second, not(first), ...shared])]
-        : [allOf([wanted.host, ...shared])];
+  const { eitherSide, rest, restBySecond } = wanted;
+  const branch = (side: Condition | null, others: readonly Condition[] = []) => {
+    const bySecond = restBySecond || side?.bySecond === true;
+    const conditions = [...(side === null ? [] : [side]), ...others, ...rangeConditions(wanted, bySecond), rest];
+    return {
+      where: allOf(conditions)(parameters),
+      order: `${bySecond ? `${second('captured_at')} DESC, ` : ''}captured_at DESC, id DESC`,
+    };
+  };
+  const [first, other] = eitherSide?.alternatives ?? [];
+  const branches = first && other ? [branch(first), branch(other, [not(first)])] : [branch(eitherSide)];
   const limit = parameters.add(wanted.limit, 'integer');
   const page = branches
-    .map(
-      (branch) =>
-        `(SELECT ${COLUMNS} FROM packets WHERE ${branch(parameters)} ORDER BY captured_at DESC, id DESC LIMIT ${limit})`,
-    )
+    .map(({ where, order }) => `(SELECT ${COLUMNS} FROM packets WHERE ${where} ORDER BY ${order} LIMIT ${limit})`)
     .join(' UNION ALL ');
   const text = `SELECT page.captured_at, page.id::text AS id, page.frame_length, page.captured_length, page.ether_type,
   page.source_mac, page.destination_mac, page.vlan, page.inner_vlan, page.ip_protocol, page.ttl, page.ip_id,

@@ -14,6 +14,8 @@ export interface Condition {
   (parameters: QueryParameters): string;
   /** The conditions of which any must hold, where that is all it says. */
   readonly alternatives?: readonly Condition[];
+  /** Whether it holds a column to one value, of which an index has the packets by second (sinks/migrations/0007). */
+  readonly bySecond?: boolean;
 }
 
 export function allOf(conditions: readonly Condition[]): Condition {

@@ -128,8 +128,16 @@ function addressCondition(column: string, address: string): string {
   return `${column} ${address.includes('/') ? '<<=' : '='} inet ${pg.escapeLiteral(address)}`;
 }
 
+/** What the indexes of an address go by after it; the very expression of migrations/0007. */
+const SECOND = "date_bin('1 second', captured_at, '2000-01-01Z'::timestamptz)";
+
 function packetConditions(settings: ExportSettings): string[] {
   const conditions = timeConditions(settings, 'captured_at');
+  if (settings.source !== '' || settings.destination !== '') {
+    const { from } = settings;
+    if (from !== '') conditions.push(`${SECOND} >= timestamptz ${pg.escapeLiteral(from)} - interval '1 second'`);
+    if (settings.to !== '') conditions.push(`${SECOND} <= timestamptz ${pg.escapeLiteral(settings.to)}`);
+  }
   if (settings.source !== '') conditions.push(addressCondition('source', settings.source));
   if (settings.destination !== '') conditions.push(addressCondition('destination', settings.destination));
   if (settings.port >= 0) conditions.push(`(source_port = ${settings.port} OR destination_port = ${settings.port})`);

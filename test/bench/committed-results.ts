@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { fillSections, markdownTable } from '../../deploy/reference/reference.js';
 import { Failure } from '../../runtime/failure.js';
 import { projectRoot } from '../../runtime/project.js';
-import { type Figure, isReached } from './figure.js';
+import { isReached } from './figure.js';
 import { formatValue } from './figure-table.js';
+import { LIMITS } from './limits.js';
 import { describeRun, type Report } from './report.js';
-import { COST_PARTS, fitSizing, predict, SIZING_ASSUMPTIONS, type Sizing } from './sizing.js';
+import { COST_PARTS, type FigureLookup, fitSizing, predict, SIZING_ASSUMPTIONS, type Sizing } from './sizing.js';
 
 export const COMMITTED_RESULTS = join(projectRoot, 'test', 'bench', 'results');
 
@@ -33,34 +34,54 @@ export function writeDocuments(report: Report): void {
   }
 }
 
-function figuresOf(report: Report): readonly Figure[] {
-  return report.benches.flatMap(({ figures }) => figures);
-}
-
-/** Every figure that has a target. */
+/** Every figure that has a target, and why those are missed that are. */
 function targetsSection(report: Report): string {
-  const rows = figuresOf(report)
-    .filter(({ target }) => target !== undefined)
-    .map((figure) => [
-      `\`${figure.name}\``,
-      `${figure.better === 'higher' ? '≥' : '≤'} ${formatValue(figure.target!)} ${figure.unit}`,
-      formatValue(figure.value),
-      isReached(figure) ? 'reached' : 'missed',
-    ]);
-  return `${describeRun(report.machine)}.\n\n${markdownTable(['figure', 'to reach', 'measured', ''], rows)}`;
+  const targets = report.benches.flatMap(({ figures }) => figures).filter(({ target }) => target !== undefined);
+  const rows = targets.map((figure) => [
+    `\`${figure.name}\``,
+    `${figure.better === 'higher' ? '≥' : '≤'} ${formatValue(figure.target!)} ${figure.unit}`,
+    formatValue(figure.value),
+    isReached(figure) ? 'reached' : 'missed',
+  ]);
+  const value = lookupOf(report);
+  const missed = targets.filter((figure) => !isReached(figure));
+  const reasons = missed.map(({ name }) => {
+    const limit = LIMITS[name];
+    if (limit === undefined) throw new Failure('RESULTS', `${name} is missed and limits.ts does not say why`);
+    return `- \`${name}\`: ${limit(value, report.machine.cores)}`;
+  });
+  const unmeasured = report.benches
+    .filter(({ state }) => state !== 'measured')
+    .map(({ bench, state, reason }) => `- \`${bench}\` ${state}: ${reason?.split('\n')[0]}`);
+  return [
+    `${describeRun(report.machine)}; load of the machine before each bench ${loads(report)}.`,
+    markdownTable(['figure', 'to reach', 'measured', ''], rows),
+    ...(reasons.length > 0 ? ['What holds those that are missed:', reasons.join('\n')] : []),
+    ...(unmeasured.length > 0 ? ['What was not measured:', unmeasured.join('\n')] : []),
+  ].join('\n\n');
 }
 
-function sizingSection(report: Report): string {
-  const values = new Map(figuresOf(report).map(({ name, value }) => [name, value]));
-  const model = fitSizing((name) => {
+/** So that a run on a busy machine can be told. */
+function loads({ benches }: Report): string {
+  const values = benches.map(({ loadBefore }) => loadBefore);
+  return `${formatValue(Math.min(...values))} to ${formatValue(Math.max(...values))}`;
+}
+
+function lookupOf(report: Report): FigureLookup {
+  const values = new Map(report.benches.flatMap(({ figures }) => figures).map(({ name, value }) => [name, value]));
+  return (name) => {
     const value = values.get(name);
     if (value === undefined)
       throw new Failure(
         'RESULTS',
-        `test/bench/results/report.json has no figure ${name}: run the bench that measures it`,
+        `test/bench/results/report.json has no figure ${name}: run the bench that measures it, at the same commit`,
       );
     return value;
-  });
+  };
+}
+
+function sizingSection(report: Report): string {
+  const model = fitSizing(lookupOf(report));
   const sizes = SIZES.map((packetsPerSecond) => predict(model, packetsPerSecond));
   const costs = COST_PARTS.map((part) => [
     part,

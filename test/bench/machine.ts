@@ -1,6 +1,5 @@
 /** What a run was measured on: commit, machine and versions, without which a figure says little. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { projectRoot, projectVersion } from '../../runtime/project.js';
 
@@ -65,14 +64,4 @@ function firstLine(command: string, args: readonly string[]): string | null {
       .find((line) => /\d/.test(line))
       ?.trim() ?? null
   );
-}
-
-/** Seconds in which at least one runnable task waited for a processor, since boot; null where the kernel does not say. */
-export function cpuWaitSeconds(): number | null {
-  try {
-    const match = /some .*total=(\d+)/.exec(readFileSync('/proc/pressure/cpu', 'utf8'));
-    return match === null ? null : Number(match[1]) / 1e6;
-  } catch {
-    return null;
-  }
 }

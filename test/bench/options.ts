@@ -5,7 +5,7 @@ import { addOptions, Command, defineOptions, readSettings, type Settings } from 
 import type { BenchScale } from './bench.js';
 import { BENCHES } from './catalogue.js';
 
-export const benchOptions = defineOptions({
+const benchOptions = defineOptions({
   quick: {
     kind: 'boolean',
     env: null,
@@ -74,9 +74,9 @@ export const benchOptions = defineOptions({
     help: 'install missing yardsticks first (test/bench/yardsticks.sh: Debian packages, needs root)',
   },
 });
-export type BenchSettings = Settings<typeof benchOptions>;
+type BenchSettings = Settings<typeof benchOptions>;
 
-export interface BenchRequest {
+interface BenchRequest {
   readonly settings: BenchSettings;
   readonly scale: BenchScale;
   /** In the order of the catalogue. */
@@ -109,7 +109,7 @@ function scaleOf({ quick, full, seconds, packets, repeats, profile }: BenchSetti
   };
 }
 
-export function selectNames(wanted: readonly string[]): readonly string[] {
+function selectNames(wanted: readonly string[]): readonly string[] {
   const known = BENCHES.map(({ name }) => name);
   const unknown = wanted.filter((name) => !known.includes(name));
   if (unknown.length > 0) {

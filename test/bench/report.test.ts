@@ -7,8 +7,9 @@ import { projectRoot } from '../../runtime/project.js';
 import { renderChart } from './chart.js';
 import { type Figure, isReached, ratioOf, toRecord } from './figure.js';
 import { formatTable, formatValue } from './figure-table.js';
+import type { MachineDescription } from './machine.js';
 import { readRequest } from './options.js';
-import { type BenchOutcome, writeRecords } from './report.js';
+import { type BenchOutcome, outcomesToKeep, writeRecords, writeReport } from './report.js';
 
 const MEASURED: Figure = {
   name: 'decode',
@@ -63,6 +64,45 @@ describe('a figure as a record', () => {
     const file = join(folder, 'deep', 'figures.json');
     writeRecords(file, [outcome, { ...outcome, bench: 'live', state: 'absent', reason: 'no root', figures: [] }]);
     expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual([toRecord(MEASURED), toRecord(ALONE)]);
+  });
+});
+
+describe('a report that a run of some benches completes', () => {
+  const machine: MachineDescription = {
+    commit: 'abc',
+    version: '1',
+    time: '2026-01-01T00:00:00.000Z',
+    cpu: 'a cpu',
+    cores: 2,
+    memoryBytes: 2 ** 30,
+    system: 'linux',
+    node: 'v20',
+    tools: {},
+    loadBefore: 0,
+  };
+  const outcomes: BenchOutcome[] = ['decode', 'store'].map((bench) => ({
+    bench,
+    state: 'measured',
+    figures: [{ ...MEASURED, name: bench }],
+    seconds: 1,
+    loadBefore: 0,
+  }));
+  const partial = join(folder, 'partial');
+  writeReport(partial, machine, readRequest([]).scale, outcomes);
+  const kept = (now: Partial<MachineDescription>, folderOf = partial): string[] =>
+    outcomesToKeep(folderOf, { ...machine, ...now }, ['store']).map(({ bench }) => bench);
+
+  it('keeps what is not measured again', () => {
+    expect(kept({})).toEqual(['decode']);
+    // The results themselves are a change to the commit that they were measured at.
+    expect(kept({ commit: 'abc+' })).toEqual(['decode']);
+  });
+
+  it('keeps nothing of another commit or machine, and needs no report', () => {
+    expect(kept({ commit: 'abd' })).toEqual([]);
+    expect(kept({ cpu: 'another' })).toEqual([]);
+    expect(kept({ cores: 4 })).toEqual([]);
+    expect(kept({}, join(folder, 'nowhere'))).toEqual([]);
   });
 });
 

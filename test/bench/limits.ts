@@ -1,0 +1,55 @@
+/**
+ * Why a target is missed, from what the same run has measured: for each figure with a target the limit that holds it. A
+ * target without a word here cannot be missed silently: the documents are not written then.
+ */
+import { formatValue } from './figure-table.js';
+import type { FigureLookup } from './sizing.js';
+
+/** `value` gives any figure of the run. */
+export type Limit = (value: FigureLookup, cores: number) => string;
+
+const WHOLE_PARTS = ['capture', 'process', 'sink', 'kafka', 'postgres'] as const;
+
+export const LIMITS: Readonly<Record<string, Limit>> = {
+  decode: (value) =>
+    `one core. Frames without names are decoded at ${rate(value('decode-smallest'))}; of a packet of the mix a third of the time goes to what Ethernet to TCP do not have: names of DNS, TLS and HTTP, which become strings, and the objects that hold them. Several files or interfaces can be decoded by several processes.`,
+  analyze: (value) =>
+    `it decodes, marks roles and detects on one core, one after the other: decoding with roles alone runs at ${rate(value('decode-with-roles'))}, and the start of Node counts too.`,
+  publish: (value) =>
+    `the processor time of one process, ${formatValue(value('publish-cpu'))} µs a packet: encoding a quarter of it (the packets of a source lie all over the block, so it waits for memory), decoding a fifth, roles a tenth, kafkajs and its requests another. Several capture processes share the work by interface or by --packet-filter.`,
+  detect: (value) =>
+    `the processor time of one worker, ${formatValue(value('detect-cpu'))} µs a packet: fetching and splitting batches and reading records into columns, of which detection itself is less than a tenth. Two workers do it at ${rate(value('scaling-workers-2'))} on the same two cores with the broker.`,
+  store: (value, cores) =>
+    `Postgres: a row takes ${formatValue(value('store-postgres-cpu'))} µs of its processor time against ${formatValue(value('store-sink-cpu'))} µs of the sink’s: the row itself, three B-tree indexes and their write-ahead log. ${cores} cores cannot do more than ${rate((cores * 1e6) / (value('store-postgres-cpu') + value('store-sink-cpu')))} of that, the broker’s share left out.`,
+  'store-beside-copy': (value) =>
+    `the yardstick uses one core for Postgres and nothing else; beside our ${formatValue(value('store-postgres-cpu'))} µs of Postgres a row stand ${formatValue(value('store-sink-cpu'))} µs of the sink, the broker that is read from, rollups and offsets, on the same cores.`,
+  whole: (value, cores) => wholeLimit('whole', value, cores),
+  'whole-store-alerts': (value, cores) => wholeLimit('whole-store-alerts', value, cores),
+  'latency-50000-p99': () =>
+    `see the stages in the note of the figure: 50 ms are the flush interval of the capture node, up to 100 ms the interval between transactions that carry alerts, the rest is waiting for one of the cores, which tcpreplay shares.`,
+  memory: (value) =>
+    `before the first packet Node holds what its note says; the rest is the state of the sources, bounded by --state-budget, of which ${formatValue(value('memory-sources-forgotten'))} sources had to go.`,
+  'memory-sources-forgotten': (value) =>
+    `--state-budget: with the default a worker stays at ${formatValue(value('memory'))} MiB and forgets the least recently active sources; a larger budget holds them all.`,
+  recovery: () =>
+    `3 s of it are --session-timeout, after which the broker calls a silent worker dead; then the group forms anew and the windows are rebuilt from the topic.`,
+  'query-source': queryLimit,
+  'query-destination-port': queryLimit,
+  'query-newest': queryLimit,
+};
+
+function wholeLimit(name: string, value: FigureLookup, cores: number): string {
+  const costs = WHOLE_PARTS.map((part) => [part, value(`${name}-${part}-cpu`)] as const);
+  const sum = costs.reduce((total, [, micros]) => total + micros, 0);
+  const most = (cores * 1e6) / sum;
+  const shares = costs.map(([part, micros]) => `${part} ${formatValue(micros)}`).join(' + ');
+  return `the processor: ${shares} = ${formatValue(sum)} µs a packet, so ${cores} cores cannot do more than ${rate(most)}; ${formatValue((100 * value(name)) / most)} % of that was reached, start included.`;
+}
+
+function queryLimit(): string {
+  return `the rows that the index leads to lie in the order in which they came, each in a page of its own in the worst case, and the pages are read one by one.`;
+}
+
+function rate(packetsPerSecond: number): string {
+  return `${formatValue(Number(packetsPerSecond.toPrecision(3)))} packets/s`;
+}

@@ -46,8 +46,8 @@ const FETCH_BYTES = 4 * 1024 * 1024;
 /** A fetch without data returns after this, and what was paused or resumed meanwhile takes effect, ms. */
 const FETCH_WAIT_MS = 100;
 const REBALANCE_TIMEOUT_MS = 15_000;
-/** Members notice a rebalance by their heartbeat, ms. */
-const HEARTBEAT_MS = 500;
+/** Members notice a rebalance by their heartbeat, so partitions of a lost worker lie idle for up to this longer, ms. */
+const HEARTBEAT_MS = 200;
 /** While a commit is slow, heartbeats go on at this interval, ms. */
 const COMMIT_WAIT_MS = 200;
 const OFFSET_ATTEMPTS = 10;

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
-import { Analysis } from '../../../processors/analysis.js';
-import { detectionOptions, loadRules, toEngineLimits } from '../../../processors/detection-settings.js';
+import { type DetectionSettings, detectionOptions } from '../../../processors/detection-options.js';
+import type { DetectorStatistics } from '../../../processors/engine/engine.js';
 import { decodeCapture } from '../../../producers/capture-decoder.js';
 import { ConversationTable } from '../../../producers/conversation-table.js';
 import { type Command, defineOptions } from '../../../runtime/options.js';
@@ -8,6 +8,7 @@ import type { AlertDocument } from '../../../schemas/alert.js';
 import { formatAlertTable, latestEvents } from '../alert-table.js';
 import { formatCount } from '../balance.js';
 import { defineCommand, describeFile, printRefusal } from '../command.js';
+import { BLOCK_CAPACITY, DetectionThread } from '../detection-thread.js';
 
 const analyzeOptions = defineOptions({
   format: {
@@ -37,6 +38,12 @@ const analyzeOptions = defineOptions({
 
 const EXIT_ALERT = 3;
 
+/** The settings of detection alone, as the thread takes them. */
+function detectionSettings(settings: DetectionSettings): DetectionSettings {
+  const { allowedLateness, stateBudget, detectionConfig, detector, ipv6Prefix, dedupeWindow } = settings;
+  return { allowedLateness, stateBudget, detectionConfig, detector, ipv6Prefix, dedupeWindow };
+}
+
 /** `nta analyze`: captures in, alerts out, in one process. */
 export function analyzeCommand(): Command {
   return defineCommand({
@@ -54,29 +61,37 @@ export function analyzeCommand(): Command {
     arguments: '<file...>',
     options: { ...analyzeOptions, ...detectionOptions },
     run: async ({ settings, arguments: files }) => {
-      const analysis = new Analysis(await loadRules(settings), toEngineLimits(settings, 1));
       const all: AlertDocument[] = [];
-      const take = (alerts: readonly AlertDocument[]): void => {
+      const detection = new DetectionThread(detectionSettings(settings), (alerts) => {
         for (const alert of alerts) {
           all.push(alert);
           if (settings.format === 'json') process.stdout.write(`${JSON.stringify(alert)}\n`);
         }
-      };
+      });
       let frames = 0;
       let exitCode = 0;
+      let detectors: readonly DetectorStatistics[] = [];
       for (const [index, file] of files.entries()) {
         const timeline = `analyze-${index}`;
-        const conversations = new ConversationTable();
-        const options = { tunnels: settings.tunnels, conversations, captureNode: settings.nodeId, timeline };
-        const decoded = await decodeCapture(file, options, (block) => take(analysis.process(block)));
-        take(analysis.endTimeline(timeline));
+        const options = {
+          tunnels: settings.tunnels,
+          // Our own detectors look at no application; somebody's might.
+          application: settings.detector.length > 0,
+          captureNode: settings.nodeId,
+          timeline,
+          conversations: new ConversationTable(),
+          blockCapacity: BLOCK_CAPACITY,
+        };
+        const decoded = await detection.during(decodeCapture(file, options, (block) => detection.process(block)));
+        detectors = await detection.endTimeline(timeline);
         frames += decoded.frames;
         if (decoded.failure !== null) {
           printRefusal(`${describeFile(file)}: ${decoded.failure.message}`);
           exitCode = 1;
         }
       }
-      for (const { detector, failures, latestFailure } of analysis.statistics.detectors) {
+      await detection.stop();
+      for (const { detector, failures, latestFailure } of detectors) {
         if (failures === 0) continue;
         printRefusal(
           `the detector ${detector} failed ${formatCount(failures)} times, at last: ${latestFailure}; its alerts are incomplete, those of the others are not`,

@@ -76,7 +76,7 @@ async function suricata({ scale, folder }: BenchContext, input: Input): Promise<
     return {
       name,
       value: packets / seconds,
-      note: `the first ${packets.toLocaleString('en-US')} packets with its start, its default rules and workers on all cores. It reassembles streams, parses protocols and matches rules; we use one core and do none of that.`,
+      note: `the first ${packets.toLocaleString('en-US')} packets with its start, its default rules and workers on all cores. It reassembles streams, parses protocols and matches rules; we use two threads and do none of that.`,
     };
   } finally {
     rmSync(logs, { recursive: true, force: true });

@@ -1,0 +1,90 @@
+/** Detection over captures in a thread of its own: blocks in, alerts out, in order. */
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { DetectionSettings } from '../../processors/detection-options.js';
+import type { DetectorStatistics } from '../../processors/engine/engine.js';
+import { Failure } from '../../runtime/failure.js';
+import { projectRoot } from '../../runtime/project.js';
+import type { AlertDocument } from '../../schemas/alert.js';
+import type { PacketBlock } from '../../schemas/packet-block.js';
+import type { AnalysisAnswer, AnalysisMessage, AnalysisOrder } from './analysis-thread.js';
+import { createSharedColumns, writeShared } from './shared-block.js';
+
+const ENTRY = join(projectRoot, 'dist', 'deploy', 'nta', 'analysis-thread.js');
+
+/** Rows of a block, and blocks that may be on their way: enough that neither thread waits for the other. */
+export const BLOCK_CAPACITY = 8192;
+const BLOCKS = 4;
+
+export class DetectionThread {
+  private readonly worker: Worker;
+  private readonly columns = Array.from({ length: BLOCKS }, () => createSharedColumns(BLOCK_CAPACITY));
+  private readonly free = Array.from({ length: BLOCKS }, (_, slot) => slot);
+  private readonly failed: Promise<never>;
+  private onFree: (() => void) | null = null;
+  private onEnd: ((detectors: readonly DetectorStatistics[]) => void) | null = null;
+
+  constructor(
+    settings: DetectionSettings,
+    private readonly onAlerts: (alerts: readonly AlertDocument[]) => void,
+  ) {
+    const workerData: AnalysisOrder = { settings, columns: this.columns };
+    this.worker = new Worker(ENTRY, { workerData });
+    this.failed = new Promise((_, reject) => {
+      this.worker.once('error', reject);
+      this.worker.once('exit', (code) => reject(new Error(`the thread of detection ended with code ${code}`)));
+      this.worker.on('message', (answer: AnalysisAnswer) => {
+        if (answer.type === 'refused') reject(new Failure(answer.code, answer.message));
+        else this.take(answer);
+      });
+    });
+    this.failed.catch(() => undefined);
+  }
+
+  /** Gives up waiting for `work` when the thread ends. @throws Failure `CONFIGURATION` or `DETECTOR` of `loadRules` */
+  during<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([work, this.failed]);
+  }
+
+  /** Takes the rows of a block over, of at most `BLOCK_CAPACITY`. A promise only when it has to wait for the thread. */
+  process(block: PacketBlock): void | Promise<void> {
+    const slot = this.free.pop();
+    if (slot === undefined) return this.slotFree().then(() => this.process(block));
+    this.send({ type: 'block', slot, contents: writeShared(block, this.columns[slot]!) });
+  }
+
+  /** Ends a timeline; resolves when all its alerts have been given, with what each detector has counted so far. */
+  endTimeline(timeline: string): Promise<readonly DetectorStatistics[]> {
+    const ended = new Promise<readonly DetectorStatistics[]>((resolve) => {
+      this.onEnd = resolve;
+    });
+    this.send({ type: 'end', timeline });
+    return this.during(ended);
+  }
+
+  async stop(): Promise<void> {
+    await this.worker.terminate();
+  }
+
+  private send(message: AnalysisMessage): void {
+    this.worker.postMessage(message);
+  }
+
+  private slotFree(): Promise<void> {
+    const freed = new Promise<void>((resolve) => {
+      this.onFree = resolve;
+    });
+    return this.during(freed);
+  }
+
+  private take(answer: Exclude<AnalysisAnswer, { type: 'refused' }>): void {
+    if (answer.type === 'block') {
+      this.onAlerts(answer.alerts);
+      this.free.push(answer.slot);
+      this.onFree?.();
+    } else {
+      this.onAlerts(answer.alerts);
+      this.onEnd?.(answer.detectors);
+    }
+  }
+}

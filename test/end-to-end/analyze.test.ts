@@ -1,0 +1,89 @@
+/** `nta analyze`, which decodes in one thread and detects in another, against the same work done in this one. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Analysis } from '../../processors/analysis.js';
+import { decodeCapture } from '../../producers/capture-decoder.js';
+import { ConversationTable } from '../../producers/conversation-table.js';
+import { arpSpoofing, portScan } from '../support/attack-traffic.js';
+import { clientHost, GATEWAY, normalTraffic, serverHost } from '../support/normal-traffic.js';
+import { runNta, startNta } from '../support/nta-command.js';
+import { mergeTraffic, SECOND, TRAFFIC_START, writeTraffic } from '../support/traffic.js';
+import { trafficHost } from '../support/traffic-host.js';
+
+/** More blocks than are on their way at once. */
+const PACKETS = 100_000;
+const PORTS = Array.from({ length: 30 }, (_, index) => 2000 + index);
+
+const folder = mkdtempSync(join(tmpdir(), 'nta-analyze-'));
+const capture = join(folder, 'attacks.pcap');
+
+beforeAll(() => {
+  const scan = (second: number, ipv4: string) =>
+    portScan({
+      start: TRAFFIC_START + second * SECOND,
+      attacker: trafficHost({ ipv4 }),
+      targets: [serverHost(1)],
+      ports: PORTS,
+      interval: 1000,
+    });
+  const traffic = mergeTraffic(
+    normalTraffic({ seed: 4, packetsPerSecond: 1000, clients: 200, ipv6Share: 0.4 }),
+    scan(1, '10.0.9.66'),
+    scan(50, '10.0.9.67'),
+    arpSpoofing({
+      start: TRAFFIC_START + 20 * SECOND,
+      attacker: trafficHost({ ipv4: '10.0.9.99' }),
+      gateway: GATEWAY,
+      victim: clientHost(3),
+      replies: 20,
+    }),
+  );
+  expect(writeTraffic(capture, traffic, { maxPackets: PACKETS }).packets).toBe(PACKETS);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('nta analyze', () => {
+  it('gives what one thread gives, byte for byte, of every capture', async () => {
+    const result = await runNta(['analyze', '--format=json', '--node-id=here', capture, capture]);
+    expect(result.code, result.stderr).toBe(0);
+    const analysis = new Analysis();
+    const expected: string[] = [];
+    for (const timeline of ['analyze-0', 'analyze-1']) {
+      const options = { captureNode: 'here', timeline, conversations: new ConversationTable() };
+      await decodeCapture(capture, options, (block) => {
+        expected.push(...analysis.process(block).map((alert) => JSON.stringify(alert)));
+      });
+      expected.push(...analysis.endTimeline(timeline).map((alert) => JSON.stringify(alert)));
+    }
+    expect(result.stdout.trim().split('\n')).toEqual(expected);
+    expect(new Set(expected.map((line) => (JSON.parse(line) as { rule: { id: string } }).rule.id))).toEqual(
+      new Set(['port-scan', 'arp-spoofing']),
+    );
+  });
+
+  it('shows applications to a detector of someone’s own', async () => {
+    const detector = join(folder, 'resolver.mjs');
+    writeFileSync(
+      detector,
+      `export const detector = {
+        id: 'names', name: 'Names', severity: 1, packets: ['udp'], measure: 'count',
+        threshold: { default: 2, minimum: 2, maximum: 9, help: 'queries' },
+        windowSeconds: { default: 60, minimum: 1, maximum: 60, help: 'window' },
+        createObserver: () => (block, row) => (block.extras[block.extra[row]]?.application?.dnsQuery ? 0 : -1),
+        describe: ({ source }) => ({ message: source + ' asks for names' }),
+      };`,
+    );
+    const result = await runNta(['analyze', '--format=json', `--detector=${detector}`, capture]);
+    expect(result.code, result.stderr).toBe(0);
+    expect(result.stdout).toContain('asks for names');
+  });
+
+  it('refuses a configuration while it still waits for packets', async () => {
+    const args = ['analyze', '--detection-config', join(folder, 'none.yaml'), '-'];
+    const result = await startNta(args, { stdin: 'pipe' }).ended;
+    expect(result.code).toBe(2);
+    expect(result.stderr).toMatch(/none\.yaml: cannot be read/);
+  });
+});

@@ -54,17 +54,21 @@ function targetsSection(report: Report): string {
     .filter(({ state }) => state !== 'measured')
     .map(({ bench, state, reason }) => `- \`${bench}\` ${state}: ${reason?.split('\n')[0]}`);
   return [
-    `${describeRun(report.machine)}; load of the machine before each bench ${loads(report)}.`,
+    `${describeRun(report.machine)}${loads(report)}.`,
     markdownTable(['figure', 'to reach', 'measured', ''], rows),
     ...(reasons.length > 0 ? ['What holds those that are missed:', reasons.join('\n')] : []),
     ...(unmeasured.length > 0 ? ['What was not measured:', unmeasured.join('\n')] : []),
   ].join('\n\n');
 }
 
-/** So that a run on a busy machine can be told. */
-function loads({ benches }: Report): string {
+/** So that a run on a machine that others used too can be told. */
+function loads({ benches, machine }: Report): string {
   const values = benches.map(({ loadBefore }) => loadBefore);
-  return `${formatValue(Math.min(...values))} to ${formatValue(Math.max(...values))}`;
+  const highest = Math.max(...values);
+  const range = `; load before each bench ${formatValue(Math.min(...values))} to ${formatValue(highest)}`;
+  return highest > 2 * machine.cores
+    ? `${range}: others used the machine too, and figures of time suffer from it`
+    : range;
 }
 
 function lookupOf(report: Report): FigureLookup {
@@ -89,7 +93,7 @@ function sizingSection(report: Report): string {
     formatValue(model.cost[part].perRecord),
   ]);
   return [
-    `Measured with ${describeRun(report.machine)}.`,
+    `Measured with ${describeRun(report.machine)}${loads(report)}.`,
     markdownTable(
       ['', ...sizes.map(({ packetsPerSecond }) => `${formatValue(packetsPerSecond)} packets/s`)],
       SIZING_ROWS.map(([label, cell]) => [label, ...sizes.map(cell)]),

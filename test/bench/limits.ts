@@ -13,8 +13,8 @@ const WHOLE_PARTS = ['capture', 'process', 'sink', 'kafka', 'postgres'] as const
 export const LIMITS: Readonly<Record<string, Limit>> = {
   decode: (value) =>
     `one core. Frames without names are decoded at ${rate(value('decode-smallest'))}; of a packet of the mix a third of the time goes to what Ethernet to TCP do not have: names of DNS, TLS and HTTP, which become strings, and the objects that hold them. Several files or interfaces can be decoded by several processes.`,
-  analyze: (value) =>
-    `it decodes, marks roles and detects on one core, one after the other: decoding with roles alone runs at ${rate(value('decode-with-roles'))}, and the start of Node counts too.`,
+  analyze: () =>
+    `the slower of its two threads, the one that decodes and marks roles; the other one detects meanwhile. The start of Node counts too, the more the shorter the capture is.`,
   publish: (value) =>
     `the processor time of one process, ${formatValue(value('publish-cpu'))} µs a packet: encoding a quarter of it (the packets of a source lie all over the block, so it waits for memory), decoding a fifth, roles a tenth, kafkajs and its requests another. Several capture processes share the work by interface or by --packet-filter.`,
   detect: (value) =>

@@ -75,11 +75,9 @@ async function measure(context: BenchContext, { name, nodes, paced }: CostCase):
     const ends = await pipeline.ends();
     const records = ends.reduce((sum, end) => sum + end, 0);
 
-    const reading = new ProcessMeter(servers().kafkaPid);
     const worker = await pipeline.start(['process', '--commit-interval=100ms']);
-    const detection = await costOfStage(worker, () => pipeline.processed(ends), [worker.pid]);
+    const detection = await costOfStage(worker, () => pipeline.processed(ends), [worker.pid, servers().kafkaPid]);
     await worker.stop();
-    const read = reading.stop().cpuSeconds;
     const sink = await pipeline.start(['sink', 'postgres']);
     const storage = await costOfStage(sink, () => pipeline.stored(ends), [sink.pid, servers().postgresPid]);
     await sink.stop();
@@ -103,7 +101,7 @@ async function measure(context: BenchContext, { name, nodes, paced }: CostCase):
       },
       micros('capture', replay.cpuSeconds, 'all capture nodes'),
       micros('kafka-write', written, 'the broker while they publish, one replica'),
-      micros('kafka-read', read, 'the broker while one group reads'),
+      micros('kafka-read', detection[1]! * published, 'the broker while one group reads, the first third left out'),
       micros('process', detection[0]! * published, 'the worker, its first third left out'),
       micros('sink', storage[0]! * published, 'the Postgres sink, its first third left out'),
       micros('postgres', storage[1]! * published, 'Postgres with every packet, the first third left out'),

@@ -10,6 +10,8 @@ import { scapyToPostgres } from '../scapy.js';
 
 /** Packets a second that the pipeline is expected to take, which decides how many are replayed at first. */
 const EXPECTED_RATE = { all: 250_000, alerts: 700_000 } as const;
+/** Packets a second to reach. */
+const TARGET = { all: 300_000, alerts: 1_000_000 } as const;
 /** More than the rate of the run that was too short asks for. */
 const SAFETY = 1.2;
 
@@ -19,12 +21,16 @@ export const whole: Bench = {
   needsServers: true,
   async run(context) {
     const input = provideInput(context, 'mix');
-    const all = await sustain(context, input, 'all');
-    const beside: Figure[] = [
-      { ...all[0]!, name: 'whole-beside-pmacctd', against: await pmacctdToPostgres(context) },
-      { ...all[0]!, name: 'whole-beside-scapy', against: await scapyToPostgres(context, input) },
+    const [rate, ...others] = await sustain(context, input, 'all');
+    const [alertsRate, ...alertsOthers] = await sustain(context, input, 'alerts');
+    return [
+      { ...rate!, target: TARGET.all },
+      { ...rate!, name: 'whole-beside-pmacctd', against: await pmacctdToPostgres(context) },
+      { ...rate!, name: 'whole-beside-scapy', against: await scapyToPostgres(context, input) },
+      ...others,
+      { ...alertsRate!, target: TARGET.alerts },
+      ...alertsOthers,
     ];
-    return [...all, ...beside, ...(await sustain(context, input, 'alerts'))];
   },
 };
 
@@ -95,7 +101,6 @@ async function measure(
         value: packets / seconds,
         unit: 'packets/s',
         better: 'higher',
-        target: policy === 'all' ? 300_000 : 1_000_000,
         note,
       },
     ];

@@ -103,9 +103,13 @@ export class DetectionEngine implements Engine {
     for (const episode of this.episodes.all()) {
       if (episode.run === timelineName) this.handOver(episode);
     }
+    const gone: number[] = [];
     for (let slot = 0; slot < this.sources.slots; slot++) {
-      if (this.sources.kind[slot] !== 0 && this.sources.run[slot] === timeline.serial) this.forget(slot);
+      if (this.sources.kind[slot] === 0 || this.sources.run[slot] !== timeline.serial) continue;
+      this.forgetContents(slot);
+      gone.push(slot);
     }
+    this.sources.removeAll(gone);
     this.timelines.delete(timeline);
   }
 
@@ -560,10 +564,14 @@ export class DetectionEngine implements Engine {
 
   /** Frees a source without open episodes. */
   private forget(slot: number): void {
+    this.forgetContents(slot);
+    this.sources.remove(slot);
+  }
+
+  private forgetContents(slot: number): void {
     this.dropWindows(slot);
     this.restored.delete(slot);
     this.runs.forget(slot);
-    this.sources.remove(slot);
   }
 
   private dropWindows(slot: number): void {

@@ -6,6 +6,9 @@ import { grown, nextCapacity } from './growth.js';
 
 export const NONE = -1;
 
+/** More than one in so many sources at once: then mending the index costs more than making it anew. */
+const MANY = 8;
+
 /** Bytes a source takes in the columns and, at its fullest, in the index. */
 const BYTES_PER_SOURCE = 60;
 
@@ -121,6 +124,20 @@ export class SourceTable {
 
   remove(slot: number): void {
     this.removeIndex(slot);
+    this.release(slot);
+  }
+
+  /** Removes several sources; where they are many the index is made anew once, not mended for each. */
+  removeAll(slots: readonly number[]): void {
+    if (slots.length < this.size / MANY) {
+      for (const slot of slots) this.remove(slot);
+      return;
+    }
+    for (const slot of slots) this.release(slot);
+    this.rebuildIndex(this.index.length);
+  }
+
+  private release(slot: number): void {
     this.unlink(slot);
     this.kind[slot] = 0;
     this.older[slot] = this.free;
@@ -167,7 +184,8 @@ export class SourceTable {
   }
 
   private rebuildIndex(length: number): void {
-    this.index = new Int32Array(length).fill(NONE);
+    if (length === this.index.length) this.index.fill(NONE);
+    else this.index = new Int32Array(length).fill(NONE);
     this.indexMask = length - 1;
     for (let slot = 0; slot < this.used; slot++) {
       if (this.kind[slot] === 0) continue;

@@ -92,16 +92,20 @@ async function copyRows(client: pg.ClientBase, sql: string, rows: CopyBuffer, fr
   const stream = client.query(copyFrom(sql, { highWaterMark: COPY_CHUNK_BYTES }));
   const finished = new Promise<void>((resolve, reject) => {
     stream.once('finish', resolve);
-    stream.once('error', reject);
+    stream.on('error', (error) => {
+      // pg-copy-streams goes on with what it has buffered, on a connection that it has let go: an exception that nobody catches.
+      stream.destroy();
+      reject(error);
+    });
   });
   finished.catch(() => undefined); // awaited below; it may fail while a write is waited for
   const bytes = rows.slice(from, to);
   stream.write(COPY_HEADER);
-  for (let at = 0; at < bytes.length && !stream.errored; at += COPY_CHUNK_BYTES) {
+  for (let at = 0; at < bytes.length && !stream.destroyed; at += COPY_CHUNK_BYTES) {
     const more = stream.write(bytes.subarray(at, Math.min(bytes.length, at + COPY_CHUNK_BYTES)));
     if (!more) await Promise.race([once(stream, 'drain').catch(() => undefined), finished.catch(() => undefined)]);
   }
-  stream.end(COPY_TRAILER);
+  if (!stream.destroyed) stream.end(COPY_TRAILER);
   await finished;
 }
 

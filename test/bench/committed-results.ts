@@ -6,7 +6,7 @@ import { Failure } from '../../runtime/failure.js';
 import { projectRoot } from '../../runtime/project.js';
 import { isReached } from './figure.js';
 import { formatValue } from './figure-table.js';
-import { LIMITS } from './limits.js';
+import { limitOf } from './limits.js';
 import { describeRun, type Report } from './report.js';
 import { COST_PARTS, type FigureLookup, fitSizing, predict, SIZING_ASSUMPTIONS, type Sizing } from './sizing.js';
 
@@ -46,7 +46,7 @@ function targetsSection(report: Report): string {
   const value = lookupOf(report);
   const missed = targets.filter((figure) => !isReached(figure));
   const reasons = missed.map(({ name }) => {
-    const limit = LIMITS[name];
+    const limit = limitOf(name);
     if (limit === undefined) throw new Failure('RESULTS', `${name} is missed and limits.ts does not say why`);
     return `- \`${name}\`: ${limit(value, report.machine.cores)}`;
   });

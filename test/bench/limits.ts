@@ -10,7 +10,7 @@ export type Limit = (value: FigureLookup, cores: number) => string;
 
 const WHOLE_PARTS = ['capture', 'process', 'sink', 'kafka', 'postgres'] as const;
 
-export const LIMITS: Readonly<Record<string, Limit>> = {
+const LIMITS: Readonly<Record<string, Limit>> = {
   decode: (value) =>
     `one core. Frames without names are decoded at ${rate(value('decode-smallest'))}; of a packet of the mix a third of the time goes to what Ethernet to TCP do not have: names of DNS, TLS and HTTP, which become strings, and the objects that hold them. Several files or interfaces can be decoded by several processes.`,
   analyze: () =>
@@ -33,10 +33,15 @@ export const LIMITS: Readonly<Record<string, Limit>> = {
     `--state-budget: with the default a worker stays at ${formatValue(value('memory'))} MiB and forgets the least recently active sources; a larger budget holds them all.`,
   recovery: () =>
     `3 s of it are --session-timeout, after which the broker calls a silent worker dead; then the group forms anew and the windows are rebuilt from the topic.`,
-  'query-source': queryLimit,
-  'query-destination-port': queryLimit,
-  'query-newest': queryLimit,
+  'query-stats': () =>
+    `the rollups of the whole time are read and summed anew at each request; median and largest stand in the note of the figure.`,
 };
+
+/** The words for a figure with a target; undefined when there are none. */
+export function limitOf(name: string): Limit | undefined {
+  // Each filter of the API is a figure of its own, and all read rows by an index.
+  return LIMITS[name] ?? (name.startsWith('query-') ? queryLimit : undefined);
+}
 
 function wholeLimit(name: string, value: FigureLookup, cores: number): string {
   const costs = WHOLE_PARTS.map((part) => [part, value(`${name}-${part}-cpu`)] as const);

@@ -100,7 +100,7 @@ export class Pipeline {
     const { host, port, user, database } = this.database;
     const kafka = [`--kafka-brokers=${this.servers.brokers.join(',')}`, `--topic-prefix=${this.prefix}`];
     const postgres = [`--db-host=${host}`, `--db-port=${port}`, `--db-user=${user}`, `--db-name=${database}`];
-    if (command === 'api') return postgres;
+    if (command === 'api' || command === 'cleanup') return postgres;
     return this.options.database && (command === 'setup' || command === 'sink') ? [...kafka, ...postgres] : kafka;
   }
 

@@ -1,4 +1,8 @@
-/** Questions to the API over a large table, each with the plan that Postgres has for it. */
+/**
+ * A large table: what the sink needs to fill it, questions to the API each with the plan that Postgres has for it, and how
+ * long dropping it takes.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type PacketExpression, packetConditions, packetQueryShape } from '../../../api/packet-filter.js';
 import { packetStatement } from '../../../api/packet-query.js';
@@ -8,6 +12,7 @@ import type { Figure } from '../figure.js';
 import { provideInput } from '../inputs.js';
 import { freePort } from '../metrics.js';
 import { followStage, Pipeline } from '../pipeline.js';
+import { ProcessMeter } from '../process-meter.js';
 import { median, quantile } from '../statistics.js';
 
 const ROWS = 2_000_000;
@@ -90,7 +95,11 @@ export const query: Bench = {
       await pipeline.publish([input.path]);
       const ends = await pipeline.ends();
       const sink = await pipeline.start(['sink', 'postgres']);
+      const halfway = sinkMemoryAtHalf(sink.pid, pipeline, rows);
+      const meter = new ProcessMeter(sink.pid);
       await sink.during(followStage(() => pipeline.stored(ends)));
+      const { peakBytes } = meter.stop();
+      const peakOfFirstHalf = await halfway;
       await sink.stop();
       await pipeline.sql('VACUUM ANALYZE packets');
       const facts = await gather(pipeline);
@@ -121,12 +130,68 @@ export const query: Bench = {
         target: 20,
         note: `/api/stats over the whole time, ${table}: 95th percentile; ${describe(stats)}. It reads the rollups alone.`,
       });
+      figures.push(
+        {
+          name: 'sink-memory',
+          value: peakBytes / 2 ** 20,
+          unit: 'MiB',
+          better: 'lower',
+          note: `Most that nta sink postgres held while it stored ${rows.toLocaleString('en-US')} packets; in the first half ${(peakOfFirstHalf / 2 ** 20).toFixed(0)} MiB.`,
+        },
+        await dropDay(pipeline, `${rows.toLocaleString('en-US')} rows`),
+      );
       return figures;
     } finally {
       await pipeline.remove();
     }
   },
 };
+
+/** The most that the sink holds until half of the packets are stored. */
+async function sinkMemoryAtHalf(pid: number, pipeline: Pipeline, rows: number): Promise<number> {
+  const meter = new ProcessMeter(pid);
+  try {
+    for (;;) {
+      const { rows: answer } = await pipeline.sql<{ stored: string }>(
+        'SELECT coalesce(sum(packets), 0) AS stored FROM sink_offsets',
+      );
+      if (Number(answer[0]!.stored) >= rows / 2) return meter.usage().peakBytes;
+      await sleep(1_000);
+    }
+  } finally {
+    meter.stop();
+  }
+}
+
+/** `nta cleanup` of the whole table, while somebody reads packets all the time. */
+async function dropDay(pipeline: Pipeline, table: string): Promise<Figure> {
+  // Retention spares what was written lately, which all of this was.
+  await pipeline.sql('UPDATE partitions SET last_write_at = range_end');
+  let longestRead = 0;
+  let reading = true;
+  const reader = (async () => {
+    while (reading) {
+      const startedAt = performance.now();
+      await pipeline.sql('SELECT captured_at, source FROM packets ORDER BY captured_at DESC LIMIT 1');
+      longestRead = Math.max(longestRead, performance.now() - startedAt);
+    }
+  })();
+  const startedAt = performance.now();
+  await pipeline.run(['cleanup', '--data-retention-days=1']);
+  const seconds = (performance.now() - startedAt) / 1000;
+  reading = false;
+  await reader;
+  const { rows } = await pipeline.sql<{ left: string }>('SELECT count(*) AS left FROM packets');
+  if (rows[0]!.left !== '0') throw new Error(`${rows[0]!.left} rows are left after nta cleanup`);
+  return {
+    name: 'drop-day',
+    value: seconds,
+    unit: 's',
+    better: 'lower',
+    target: 1,
+    note: `nta cleanup from the start of the process to its end, which drops the partitions of ${table}; the longest a reader waited meanwhile was ${longestRead.toFixed(0)} ms.`,
+  };
+}
 
 const describe = (milliseconds: readonly number[]): string =>
   `${milliseconds.length} requests one after another, median ${median(milliseconds).toFixed(1)} ms, largest ${Math.max(...milliseconds).toFixed(1)} ms`;

@@ -3,6 +3,7 @@
  * paused and restarted at seeded moments. Every alert event of an undisturbed run must be there, with the same content,
  * and nothing else. `NTA_FAULTS=long` runs 50 rounds and more; the seed of a round stands in its name.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Admin } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AlertDocument } from '../../schemas/alert.js';
@@ -176,9 +177,22 @@ function expectUndisturbed(outcome: FaultOutcome): void {
   expect(processed, `packets processed, after ${faults.join('; ')}`).toBe(published);
   const ids = committed.map(({ event }) => event.id);
   expect(new Set(ids).size, 'no event twice').toBe(ids.length);
-  expect(byId(committed), `after ${faults.join('; ')}`).toEqual(byId(undisturbed));
+  expect(differences(byId(committed), byId(undisturbed)), `after ${faults.join('; ')}`).toEqual([]);
   const detectors = new Set(undisturbed.map(({ rule }) => rule.id));
   expect([...detectors].sort()).toEqual(['arp-spoofing', 'brute-force', 'port-scan', 'syn-flood']);
+}
+
+/** What a whole document on either side would hide in a log of thousands of lines. */
+function differences(
+  actual: Readonly<Record<string, AlertDocument>>,
+  expected: Readonly<Record<string, AlertDocument>>,
+): string[] {
+  const ids = new Set([...Object.keys(actual), ...Object.keys(expected)]);
+  return [...ids].flatMap((id) => {
+    if (isDeepStrictEqual(actual[id], expected[id])) return [];
+    const problem = actual[id] === undefined ? 'missing' : expected[id] === undefined ? 'invented' : 'other';
+    return `${problem}: ${JSON.stringify(actual[id])} instead of ${JSON.stringify(expected[id])}`;
+  });
 }
 
 function byId(alerts: readonly AlertDocument[]): Record<string, AlertDocument> {

@@ -66,9 +66,7 @@ function loads({ benches, machine }: Report): string {
   const values = benches.map(({ loadBefore }) => loadBefore);
   const highest = Math.max(...values);
   const range = `; load before each bench ${formatValue(Math.min(...values))} to ${formatValue(highest)}`;
-  return highest > 2 * machine.cores
-    ? `${range}: others used the machine too, and figures of time suffer from it`
-    : range;
+  return highest > 2 * machine.cores ? `${range}, in which the bench before it counts` : range;
 }
 
 function lookupOf(report: Report): FigureLookup {

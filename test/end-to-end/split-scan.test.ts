@@ -77,7 +77,8 @@ async function eventsOf(source: string): Promise<AlertDocument[]> {
   const group = groupName('processors', topics.prefix);
   const packets = topicName('packets', topics.prefix);
   await expect.poll(async () => (await progress(admin, group, packets)).left, { timeout: 60_000 }).toBe(0);
-  const alerts = await readAlerts(kafka, topicName('alerts', topics.prefix));
+  const { alerts: count } = await progress(admin, group, packets);
+  const alerts = await readAlerts(kafka, topicName('alerts', topics.prefix), count);
   return alerts.filter((alert) => alert.source.ip === source);
 }
 

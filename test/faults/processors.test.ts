@@ -53,15 +53,15 @@ describe('processors under faults', () => {
       await published;
       await expect.poll(() => partitionsOf(heir), { timeout: 30_000 }).toBe(4);
       await expect.poll(() => left(topics), { timeout: 60_000 }).toBe(0);
-      const before = await readAlerts(quietKafka(brokers), topicName('alerts', topics.prefix));
+      const before = await alertsOf(topics);
       zombie.signal('SIGCONT');
       // It comes back as a new member, and takes its share again.
       await expect.poll(() => [partitionsOf(zombie), partitionsOf(heir)], { timeout: 30_000 }).toEqual([2, 2]);
-      expect(await readAlerts(quietKafka(brokers), topicName('alerts', topics.prefix))).toEqual(before);
+      expect(await alertsOf(topics)).toEqual(before);
       await publishStream(topics, 4, stream.slice(half));
       await expect.poll(() => left(topics), { timeout: 60_000 }).toBe(0);
       const packets = await readTopic(quietKafka(brokers), topicName('packets', topics.prefix));
-      const committed = await readAlerts(quietKafka(brokers), topicName('alerts', topics.prefix));
+      const committed = await alertsOf(topics);
       expect(committed).toHaveLength(new Set(committed.map(({ event }) => event.id)).size);
       expect(byId(committed)).toEqual(byId(undisturbedAlerts(packets)));
     } finally {
@@ -136,7 +136,12 @@ describe('processors under faults', () => {
 
 type Topics = Parameters<typeof publishStream>[0];
 
-function stateOf({ brokers, prefix }: Topics): Promise<{ packets: number; left: number }> {
+async function alertsOf(topics: Topics): Promise<AlertDocument[]> {
+  const { alerts } = await stateOf(topics);
+  return readAlerts(quietKafka(topics.brokers), topicName('alerts', topics.prefix), alerts);
+}
+
+function stateOf({ brokers, prefix }: Topics): ReturnType<typeof progress> {
   return withAdmin(brokers, (admin) => progress(admin, groupName('processors', prefix), topicName('packets', prefix)));
 }
 

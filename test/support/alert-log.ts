@@ -1,4 +1,5 @@
 /** What the alerts topic holds, what it ought to hold, and how far the processors have come. */
+import { setTimeout } from 'node:timers/promises';
 import type { Admin, Kafka, KafkaMessage } from 'kafkajs';
 import { defaultRules } from '../../processors/configuration/rules.js';
 import { DetectionEngine } from '../../processors/engine/detection-engine.js';
@@ -6,6 +7,8 @@ import { DEFAULT_ENGINE_LIMITS } from '../../processors/engine/engine.js';
 import type { AlertDocument } from '../../schemas/alert.js';
 import { decodePacketBatch, MAX_BATCH_PACKETS } from '../../schemas/packet-batch.js';
 import { PacketBlock } from '../../schemas/packet-block.js';
+
+const READABLE_WITHIN_MS = 60_000;
 
 /** Every committed record of a topic, partition by partition, in order. */
 export async function readTopic(kafka: Kafka, topic: string): Promise<KafkaMessage[][]> {
@@ -39,9 +42,19 @@ export async function readTopic(kafka: Kafka, topic: string): Promise<KafkaMessa
   return records;
 }
 
-export async function readAlerts(kafka: Kafka, topic: string): Promise<AlertDocument[]> {
-  const records = await readTopic(kafka, topic);
-  return records.flat().map(({ value }) => JSON.parse(value!.toString()) as AlertDocument);
+/**
+ * Every committed alert event, once there are `count`: the broker shows the offsets of a transaction before it has written
+ * the markers that make its alerts readable, on a busy machine by seconds.
+ */
+export async function readAlerts(kafka: Kafka, topic: string, count = 0): Promise<AlertDocument[]> {
+  const deadline = Date.now() + READABLE_WITHIN_MS;
+  for (;;) {
+    const records = (await readTopic(kafka, topic)).flat();
+    if (records.length >= count || Date.now() > deadline) {
+      return records.map(({ value }) => JSON.parse(value!.toString()) as AlertDocument);
+    }
+    await setTimeout(200);
+  }
 }
 
 /** The alerts of an undisturbed run: one engine a partition, all records in one go. */
@@ -78,17 +91,22 @@ export async function progress(
   admin: Admin,
   groupId: string,
   topic: string,
-): Promise<{ readonly packets: number; readonly left: number }> {
+): Promise<{ readonly packets: number; readonly alerts: number; readonly left: number }> {
   const [ends, [group]] = await Promise.all([
     admin.fetchTopicOffsets(topic),
     admin.fetchOffsets({ groupId, topics: [topic] }),
   ]);
   let packets = 0;
+  let alerts = 0;
   let left = 0;
   for (const { partition, high } of ends) {
     const commit = group?.partitions.find((candidate) => candidate.partition === partition);
-    packets += commit?.metadata ? (JSON.parse(commit.metadata) as { packets: number }).packets : 0;
+    if (commit?.metadata) {
+      const counted = JSON.parse(commit.metadata) as { packets: number; alert_events: number };
+      packets += counted.packets;
+      alerts += counted.alert_events;
+    }
     left += Number(high) - Math.max(0, Number(commit?.offset ?? 0));
   }
-  return { packets, left };
+  return { packets, alerts, left };
 }

@@ -65,7 +65,7 @@ export async function runFaultRound(round: FaultRound): Promise<FaultOutcome> {
     await publish(producer, round);
     calm.abort();
     await disturbance;
-    const processed = await awaitCaughtUp(round, workers);
+    const { packets: processed, alerts } = await awaitCaughtUp(round, workers);
     const packets = await readTopic(
       quietKafka(round.kafka.kafkaBrokers),
       topicName('packets', round.kafka.topicPrefix),
@@ -73,6 +73,7 @@ export async function runFaultRound(round: FaultRound): Promise<FaultOutcome> {
     const committed = await readAlerts(
       quietKafka(round.kafka.kafkaBrokers),
       topicName('alerts', round.kafka.topicPrefix),
+      alerts,
     );
     return { published: countPackets(packets), processed, committed, undisturbed: undisturbedAlerts(packets), faults };
   } finally {
@@ -153,7 +154,11 @@ async function disturb(
   }
 }
 
-async function awaitCaughtUp(round: FaultRound, workers: readonly ProcessorProcess[]): Promise<number> {
+/** Packets processed and alert events sent, as the group's commits count them. */
+async function awaitCaughtUp(
+  round: FaultRound,
+  workers: readonly ProcessorProcess[],
+): Promise<{ packets: number; alerts: number }> {
   const { topicPrefix, kafkaBrokers } = round.kafka;
   const admin = quietKafka(kafkaBrokers).admin();
   await admin.connect();
@@ -162,12 +167,12 @@ async function awaitCaughtUp(round: FaultRound, workers: readonly ProcessorProce
     for (;;) {
       let state: string;
       try {
-        const { packets, left } = await progress(
+        const { packets, alerts, left } = await progress(
           admin,
           groupName('processors', topicPrefix),
           topicName('packets', topicPrefix),
         );
-        if (left === 0) return packets;
+        if (left === 0) return { packets, alerts };
         state = `${left} records are left`;
       } catch (error) {
         // A broker that was killed a moment ago has no coordinators yet; ours may be tired of trying before it has.

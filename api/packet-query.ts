@@ -1,5 +1,6 @@
 /** Packets of a filter, newest first, by page. */
 import type pg from 'pg';
+import { secondOf } from '../schemas/packet-table.js';
 import type { PacketConditions } from './packet-filter.js';
 import type { PacketRow } from './packet-view.js';
 import { query } from './pool.js';
@@ -22,16 +23,13 @@ const COLUMNS = `captured_at, id, origin_id, frame_length, captured_length, ethe
   vlan, inner_vlan, ip_protocol, ttl, ip_id, fragment_offset, source_port, destination_port, tcp_flags, tcp_sequence,
   icmp_type, icmp_code, arp_operation, role, failure, source, destination, details`;
 
-/** What the indexes of an address and of a service go by after it; the very expression of sinks/migrations/0007. */
-const second = (time: string): string => `date_bin('1 second', ${time}, '2000-01-01Z'::timestamptz)`;
-
 /** The time bounds; those of the second are for the index alone, which knows of no captured_at. */
 function rangeConditions({ range, after }: Pick<PacketQuery, 'range' | 'after'>, bySecond: boolean): Condition[] {
   const conditions: Condition[] = [];
   const bound = (time: string, operator: '>=' | '<' | '<='): void => {
     conditions.push((p) => {
       const bounded = p.add(time, 'timestamptz');
-      const seconds = ` AND ${second('captured_at')} ${operator === '>=' ? '>=' : '<='} ${second(bounded)}`;
+      const seconds = ` AND ${secondOf('captured_at')} ${operator === '>=' ? '>=' : '<='} ${secondOf(bounded)}`;
       return `captured_at ${operator} ${bounded}${bySecond ? seconds : ''}`;
     });
   };
@@ -58,7 +56,7 @@ export function packetStatement(wanted: PacketQuery): { text: string; values: un
     const conditions = [...(side === null ? [] : [side]), ...others, ...rangeConditions(wanted, bySecond), rest];
     return {
       where: allOf(conditions)(parameters),
-      order: `${bySecond ? `${second('captured_at')} DESC, ` : ''}captured_at DESC, id DESC`,
+      order: `${bySecond ? `${secondOf('captured_at')} DESC, ` : ''}captured_at DESC, id DESC`,
     };
   };
   const [first, other] = eitherSide?.alternatives ?? [];

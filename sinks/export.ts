@@ -9,6 +9,7 @@ import { to as copyTo } from 'pg-copy-streams';
 import { Failure, messageOf } from '../runtime/failure.js';
 import { defineOptions, type Settings } from '../runtime/options.js';
 import { describePostgresError, type PostgresSettings, postgresConfig } from '../runtime/postgres.js';
+import { secondOf } from '../schemas/packet-table.js';
 import { PCAP_HEADER, type StoredPacket, writePcapRecord } from './packet-headers.js';
 import { ParquetFile, type ParquetValue, parquetTypes } from './parquet-file.js';
 
@@ -128,15 +129,16 @@ function addressCondition(column: string, address: string): string {
   return `${column} ${address.includes('/') ? '<<=' : '='} inet ${pg.escapeLiteral(address)}`;
 }
 
-/** What the indexes of an address go by after it; the very expression of migrations/0007. */
-const SECOND = "date_bin('1 second', captured_at, '2000-01-01Z'::timestamptz)";
-
 function packetConditions(settings: ExportSettings): string[] {
   const conditions = timeConditions(settings, 'captured_at');
   if (settings.source !== '' || settings.destination !== '') {
-    const { from } = settings;
-    if (from !== '') conditions.push(`${SECOND} >= timestamptz ${pg.escapeLiteral(from)} - interval '1 second'`);
-    if (settings.to !== '') conditions.push(`${SECOND} <= timestamptz ${pg.escapeLiteral(settings.to)}`);
+    // For the index alone, which knows of no captured_at.
+    const bound = (operator: string, time: string): void => {
+      const second = secondOf(`timestamptz ${pg.escapeLiteral(time)}`);
+      if (time !== '') conditions.push(`${secondOf('captured_at')} ${operator} ${second}`);
+    };
+    bound('>=', settings.from);
+    bound('<=', settings.to);
   }
   if (settings.source !== '') conditions.push(addressCondition('source', settings.source));
   if (settings.destination !== '') conditions.push(addressCondition('destination', settings.destination));

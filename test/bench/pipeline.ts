@@ -217,9 +217,9 @@ export class Pipeline {
     };
   }
 
-  sql<Row extends pg.QueryResultRow>(text: string): Promise<pg.QueryResult<Row>> {
+  sql<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<pg.QueryResult<Row>> {
     if (this.client === undefined) throw new Error('this pipeline has no database');
-    return this.client.query<Row>(text);
+    return this.client.query<Row>(text, values);
   }
 
   /** Stops what runs and removes topics, groups and the database. */

@@ -39,6 +39,11 @@ export class ProcessMeter {
     this.timer.unref();
   }
 
+  /** The most held at any look so far. */
+  get peakBytes(): number {
+    return this.peak;
+  }
+
   /** Processor seconds since the meter was made. */
   usage(): ProcessUsage {
     this.sample();

@@ -2,8 +2,6 @@
  * A large table: what the sink needs to fill it, questions to the API each with the plan that Postgres has for it, and how
  * long dropping it takes.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
 import { type PacketExpression, packetConditions, packetQueryShape } from '../../../api/packet-filter.js';
 import { packetStatement } from '../../../api/packet-query.js';
 import { strictObject } from '../../../api/strict-object.js';
@@ -11,7 +9,7 @@ import type { Bench } from '../bench.js';
 import type { Figure } from '../figure.js';
 import { provideInput } from '../inputs.js';
 import { freePort } from '../metrics.js';
-import { followStage, Pipeline } from '../pipeline.js';
+import { followStage, Pipeline, type StageProgress } from '../pipeline.js';
 import { ProcessMeter } from '../process-meter.js';
 import { median, quantile } from '../statistics.js';
 
@@ -95,11 +93,15 @@ export const query: Bench = {
       await pipeline.publish([input.path]);
       const ends = await pipeline.ends();
       const sink = await pipeline.start(['sink', 'postgres']);
-      const halfway = sinkMemoryAtHalf(sink.pid, pipeline, rows);
       const meter = new ProcessMeter(sink.pid);
-      await sink.during(followStage(() => pipeline.stored(ends)));
+      let peakOfFirstHalf = 0;
+      const look = async (): Promise<StageProgress> => {
+        const progress = await pipeline.stored(ends);
+        if (progress.count < rows / 2) peakOfFirstHalf = meter.peakBytes;
+        return progress;
+      };
+      await sink.during(followStage(look));
       const { peakBytes } = meter.stop();
-      const peakOfFirstHalf = await halfway;
       await sink.stop();
       await pipeline.sql('VACUUM ANALYZE packets');
       const facts = await gather(pipeline);
@@ -146,22 +148,6 @@ export const query: Bench = {
     }
   },
 };
-
-/** The most that the sink holds until half of the packets are stored. */
-async function sinkMemoryAtHalf(pid: number, pipeline: Pipeline, rows: number): Promise<number> {
-  const meter = new ProcessMeter(pid);
-  try {
-    for (;;) {
-      const { rows: answer } = await pipeline.sql<{ stored: string }>(
-        'SELECT coalesce(sum(packets), 0) AS stored FROM sink_offsets',
-      );
-      if (Number(answer[0]!.stored) >= rows / 2) return meter.usage().peakBytes;
-      await sleep(1_000);
-    }
-  } finally {
-    meter.stop();
-  }
-}
 
 /** `nta cleanup` of the whole table, while somebody reads packets all the time. */
 async function dropDay(pipeline: Pipeline, table: string): Promise<Figure> {
@@ -216,17 +202,11 @@ async function planOf(pipeline: Pipeline, question: Question, facts: Facts): Pro
     after: null,
     limit: PAGE + 1,
   });
-  const client = new pg.Client(pipeline.database);
-  await client.connect();
-  try {
-    const { rows } = await client.query<{ 'QUERY PLAN': string }>(`EXPLAIN (COSTS OFF) ${text}`, values);
-    const nodes = rows
-      .map((row) => row['QUERY PLAN'].replace(/^[\s>-]*/, ''))
-      .filter((line) => /Scan|Sort\b(?! Key)|BitmapOr/.test(line) && !/origins|^Subquery/.test(line));
-    return [...new Set(nodes)].join(' ← ');
-  } finally {
-    await client.end();
-  }
+  const { rows } = await pipeline.sql<{ 'QUERY PLAN': string }>(`EXPLAIN (COSTS OFF) ${text}`, values);
+  const nodes = rows
+    .map((row) => row['QUERY PLAN'].replace(/^[\s>-]*/, ''))
+    .filter((line) => /Scan|Sort\b(?! Key)|BitmapOr/.test(line) && !/origins|^Subquery/.test(line));
+  return [...new Set(nodes)].join(' ← ');
 }
 
 async function gather(pipeline: Pipeline): Promise<Facts> {

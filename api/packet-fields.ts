@@ -3,8 +3,8 @@
  */
 import ipaddr from 'ipaddr.js';
 import { DECODE_FAILURES } from '../schemas/decode-failure.js';
+import { PROTOCOL_NAMES, parseProtocol } from '../schemas/protocols.js';
 import { nearestName } from './nearest.js';
-import { PROTOCOL_NAMES, parseProtocol } from './protocols.js';
 import { anyOf, type Condition } from './query-parameters.js';
 
 /** A value that a field does not take; the message completes "source: …". */

@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { DECODE_FAILURES } from '../schemas/decode-failure.js';
 import { ROLE_NAMES } from '../schemas/packet-block.js';
-import { protocolName } from './protocols.js';
+import { protocolName } from '../schemas/protocols.js';
 import { timestampSchema } from './time-range.js';
 
 /** A row of `packets` with its origin. */

@@ -1,7 +1,7 @@
 /** Statistics of a range from the rollups alone: the cost does not depend on how many packets there are. */
 import type pg from 'pg';
+import { protocolName } from '../schemas/protocols.js';
 import { query } from './pool.js';
-import { protocolName } from './protocols.js';
 import { QueryParameters } from './query-parameters.js';
 import { bucketSeconds, type Interval, segmentsOf } from './stats-range.js';
 

@@ -170,8 +170,13 @@ function readNumber(definition: NumberOption, text: string): { value: number } |
   return { value };
 }
 
-/** Adds the table's flags to a command. A boolean that defaults to true gets a `--no-…` flag. */
+/**
+ * Adds the table's flags to a command. A boolean that defaults to true gets a `--no-…` flag. A list takes all the words after
+ * its flag, as a shell makes them of `--read *.pcap`; of a command that has arguments (declared before) it takes one, lest it
+ * take them too: there the flag is repeated.
+ */
 export function addOptions(command: Command, table: OptionTable): void {
+  const hasArguments = command.registeredArguments.length > 0;
   for (const [key, definition] of Object.entries(table)) {
     const flag = flagOf(key);
     const notes = [
@@ -188,7 +193,7 @@ export function addOptions(command: Command, table: OptionTable): void {
     } else if (definition.kind === 'list') {
       const placeholder = definition.placeholder ?? `<${key}>`;
       command.addOption(
-        new Option(`${flag} ${placeholder.replace('>', '...>')}`, help).argParser(
+        new Option(`${flag} ${hasArguments ? placeholder : placeholder.replace('>', '...>')}`, help).argParser(
           (text: string, all: string[] | undefined) => [...(all ?? []), text],
         ),
       );

@@ -10,22 +10,39 @@ import { Failure, messageOf } from '../runtime/failure.js';
 import { defineOptions, type Settings } from '../runtime/options.js';
 import { describePostgresError, type PostgresSettings, postgresConfig } from '../runtime/postgres.js';
 import { secondOf } from '../schemas/packet-table.js';
+import { parseProtocol } from '../schemas/protocols.js';
 import { PCAP_HEADER, type StoredPacket, writePcapRecord } from './packet-headers.js';
 import { ParquetFile, type ParquetValue, parquetTypes } from './parquet-file.js';
 
 export const EXPORT_FORMATS = ['csv', 'json', 'pcap', 'parquet'] as const;
 
-export const exportOptions = defineOptions({
-  from: { kind: 'string', env: null, default: '', placeholder: '<time>', help: 'earliest time, ISO 8601' },
-  to: { kind: 'string', env: null, default: '', placeholder: '<time>', help: 'time behind the latest, ISO 8601' },
-  source: { kind: 'string', env: null, default: '', placeholder: '<address>', help: 'source address or network' },
-  destination: {
-    kind: 'string',
-    env: null,
-    default: '',
-    placeholder: '<address>',
-    help: 'destination address or network',
+/** What is plainly no time or address is refused before anything connects; Postgres has the last word on the rest. */
+const time = {
+  kind: 'string',
+  env: null,
+  default: '',
+  placeholder: '<time>',
+  pattern: {
+    test: /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?(Z|[+-]\d\d(:?\d\d)?)?)?$/i,
+    description: 'a time in ISO 8601, such as 2026-01-31T09:30:00Z',
   },
+} as const;
+const address = {
+  kind: 'string',
+  env: null,
+  default: '',
+  placeholder: '<address>',
+  pattern: {
+    test: /^[\da-f.:]+(\/\d{1,3})?$/i,
+    description: 'an address or a network, such as 192.0.2.1 or 192.0.2.0/24',
+  },
+} as const;
+
+export const exportOptions = defineOptions({
+  from: { ...time, help: 'earliest time, ISO 8601' },
+  to: { ...time, help: 'time behind the latest, ISO 8601' },
+  source: { ...address, help: 'source address or network' },
+  destination: { ...address, help: 'destination address or network' },
   port: {
     kind: 'integer',
     env: null,
@@ -36,13 +53,11 @@ export const exportOptions = defineOptions({
     help: 'source or destination port; -1 is any',
   },
   protocol: {
-    kind: 'integer',
+    kind: 'string',
     env: null,
-    default: -1,
-    minimum: -1,
-    maximum: 255,
-    unit: 'number',
-    help: 'IP protocol: 6 TCP, 17 UDP, 1 ICMP; -1 is any',
+    default: '',
+    placeholder: '<name>',
+    help: 'tcp, udp, icmp, arp, dns …, an IP protocol number or an EtherType such as 0x88cc; packets only',
   },
   format: {
     kind: 'string',
@@ -84,6 +99,11 @@ export async function exportRows(
   if (settings.format === 'pcap' && what !== 'packets') {
     throw new Failure('EXPORT_FORMAT', 'alerts have no packets to write as pcap: use --format csv, json or parquet');
   }
+  if (settings.protocol !== '' && what !== 'packets') {
+    throw new Failure('EXPORT_FILTER', '--protocol: alerts have no protocol to select by; leave it out');
+  }
+  const conditions = what === 'packets' ? packetConditions(settings) : alertConditions(settings);
+  const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
   // Each write hears of its failure; a stream whose event nobody takes would end the process.
   output.on('error', () => undefined);
   const client = new pg.Client(postgresConfig(settings, 'nta-export'));
@@ -95,8 +115,6 @@ export async function exportRows(
   }
   try {
     await client.query("SET timezone TO 'UTC'");
-    const conditions = what === 'packets' ? packetConditions(settings) : alertConditions(settings);
-    const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
     if (settings.format === 'pcap') return await exportPcap(client, where, output, onRows);
     const order = what === 'packets' ? 'captured_at, packets.id' : 'last_seen, id';
     const query = `${what === 'packets' ? PACKETS_SQL : ALERTS_SQL}${where} ORDER BY ${order}`;
@@ -129,6 +147,17 @@ function addressCondition(column: string, address: string): string {
   return `${column} ${address.includes('/') ? '<<=' : '='} inet ${pg.escapeLiteral(address)}`;
 }
 
+function protocolCondition(protocol: string): string {
+  const match = parseProtocol(protocol);
+  if (match === null) {
+    throw new Failure(
+      'EXPORT_FILTER',
+      `--protocol: "${protocol}" is no protocol known here; give a name such as tcp, udp, icmp, arp or dns, an IP protocol number or an EtherType such as 0x88cc`,
+    );
+  }
+  return 'application' in match ? `details ? '${match.application}'` : `${match.column} = ${match.number}`;
+}
+
 function packetConditions(settings: ExportSettings): string[] {
   const conditions = timeConditions(settings, 'captured_at');
   if (settings.source !== '' || settings.destination !== '') {
@@ -143,7 +172,7 @@ function packetConditions(settings: ExportSettings): string[] {
   if (settings.source !== '') conditions.push(addressCondition('source', settings.source));
   if (settings.destination !== '') conditions.push(addressCondition('destination', settings.destination));
   if (settings.port >= 0) conditions.push(`(source_port = ${settings.port} OR destination_port = ${settings.port})`);
-  if (settings.protocol >= 0) conditions.push(`ip_protocol = ${settings.protocol}`);
+  if (settings.protocol !== '') conditions.push(protocolCondition(settings.protocol));
   return conditions;
 }
 

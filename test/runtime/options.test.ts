@@ -67,6 +67,14 @@ describe('settings', () => {
     expect(parse(['--read', 'a,b.pcap', 'c.pcap']).read).toEqual(['a,b.pcap', 'c.pcap']);
   });
 
+  it('leave the words behind a list flag to a command that has arguments', () => {
+    const command = new Command('test').argument('<file...>').exitOverride();
+    addOptions(command, table);
+    command.parse(['--read', 'a,b.pcap', '--read', 'c.pcap', 'd.pcap', 'e.pcap'], { from: 'user' });
+    expect(readSettings(table, command.opts(), {}).read).toEqual(['a,b.pcap', 'c.pcap']);
+    expect(command.args).toEqual(['d.pcap', 'e.pcap']);
+  });
+
   it('read booleans from the environment', () => {
     expect(parse([], { T_PACE: 'yes', T_PROMISCUOUS: '0' })).toMatchObject({ pace: true, promiscuous: false });
   });

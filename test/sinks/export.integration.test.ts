@@ -179,7 +179,7 @@ describe('exportRows', () => {
   });
 
   it('writes pcap with the headers that were stored', async () => {
-    const { rows, bytes } = await run({ format: 'pcap', protocol: 6, to: '2026-01-01T03:20:01Z' });
+    const { rows, bytes } = await run({ format: 'pcap', protocol: 'tcp', to: '2026-01-01T03:20:01Z' });
     expect(rows).toBe(12_000);
     expect(bytes.readUInt32LE(0)).toBe(0xa1b2c3d4);
     let at = 24;
@@ -199,10 +199,37 @@ describe('exportRows', () => {
     expect(at).toBe(bytes.length);
   });
 
+  it('refuses what is no time or address before it connects', () => {
+    for (const [flag, value] of Object.entries({
+      from: 'yesterdayish',
+      to: '12:00',
+      source: 'example.org',
+      destination: "' OR",
+    })) {
+      expect(() => readSettings(exportOptions, { [flag]: value }, {})).toThrow(
+        `--${flag}: ${JSON.stringify(value)} must be a`,
+      );
+    }
+    expect(
+      readSettings(exportOptions, { from: '2026-01-31 09:30:00.5+01:00', source: '2001:db8::/32' }, {}).from,
+    ).not.toBe('');
+  });
+
+  it('selects a protocol by any of its names', async () => {
+    const { rows } = await run({ protocol: 'tcp' });
+    expect(rows).toBeGreaterThan(0);
+    expect((await run({ protocol: '6' })).rows).toBe(rows);
+    expect((await run({ protocol: 'arp' })).rows).toBe(0);
+    expect((await run({ protocol: 'dns' })).rows).toBe(rows);
+    expect((await run({ protocol: 'tls' })).rows).toBe(0);
+  });
+
   it('names what it cannot do', async () => {
     await expect(run({ format: 'pcap' }, 'alerts')).rejects.toMatchObject({ code: 'EXPORT_FORMAT' });
     await expect(run({ source: "x' OR true --" })).rejects.toMatchObject({ code: 'EXPORT_FILTER' });
-    await expect(run({ from: 'yesterdayish' })).rejects.toMatchObject({ code: 'EXPORT_FILTER' });
+    await expect(run({ from: '2026-02-31' })).rejects.toMatchObject({ code: 'EXPORT_FILTER' });
+    await expect(run({ protocol: 'tpc' })).rejects.toThrow('--protocol: "tpc" is no protocol known here');
+    await expect(run({ protocol: 'tcp' }, 'alerts')).rejects.toMatchObject({ code: 'EXPORT_FILTER' });
     expect((await run({ format: 'csv', from: '2030-01-01' }, 'alerts')).rows).toBe(0);
   });
 });

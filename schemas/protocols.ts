@@ -1,4 +1,4 @@
-/** Protocol names of requests and answers, in the words of tshark and of IANA's lists. */
+/** Protocol names of requests, filters and answers, in the words of tshark and of IANA's lists. */
 
 /** https://www.iana.org/assignments/protocol-numbers */
 const IP_PROTOCOLS: Readonly<Record<string, number>> = {

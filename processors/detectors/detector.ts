@@ -11,7 +11,10 @@ import type { EpisodeEvidence } from '../engine/evidence.js';
 export const PACKET_KINDS = [
   /** SYN without ACK, FIN or RST: a connection is asked for. */
   'tcp-syn',
-  /** No flags at all, FIN alone, or FIN with PSH and URG ("Xmas"): shapes that no connection begins with. */
+  /**
+   * No flags at all, FIN alone, or FIN with PSH and URG ("Xmas"): shapes that no connection begins with; and a first fragment
+   * too short to hold the flags (RFC 1858).
+   */
   'tcp-stealth',
   'tcp',
   'udp',

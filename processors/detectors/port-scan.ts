@@ -1,6 +1,6 @@
 /**
  * A source that tries many ports, on one host or on many. What counts is probes, not packets: a TCP SYN, the NULL, FIN
- * and Xmas shapes, and UDP that opens a conversation. So neither a server that answers many clients' ephemeral ports
+ * and Xmas shapes, first fragments that hide their flags, and UDP that opens a conversation. So neither a server that answers many clients' ephemeral ports
  * nor the transfer of a busy connection looks like a scan.
  */
 import { type PacketBlock, ROLE_OPENING, ROLE_ORIGINATOR, ROLE_RESPONDER } from '../../schemas/packet-block.js';
@@ -14,7 +14,7 @@ export const portScan = defineDetector({
   version: '1',
   name: 'Port scan',
   summary:
-    'A source probes many destination ports within the window: TCP SYN, NULL, FIN and Xmas segments and UDP that opens a conversation, TCP and UDP port numbers in one set, all targets together.',
+    'A source probes many destination ports within the window: TCP SYN, NULL, FIN and Xmas segments, fragments that hide the flags, and UDP that opens a conversation, TCP and UDP port numbers in one set, all targets together.',
   techniques: [{ id: 'T1046', name: 'Network Service Discovery' }],
   eventTypes: ['info'],
   severity: 3,
@@ -27,7 +27,11 @@ export const portScan = defineDetector({
   threshold: { default: 10, minimum: 2, maximum: 1000, help: 'distinct destination ports' },
   windowSeconds: { default: 60, minimum: 1, maximum: 3600, help: 'length of the window' },
   options: {
-    stealthProbes: { kind: 'boolean', default: true, help: 'count NULL, FIN and Xmas segments' },
+    stealthProbes: {
+      kind: 'boolean',
+      default: true,
+      help: 'count NULL, FIN and Xmas segments and fragments that hide the flags',
+    },
     udpProbes: { kind: 'boolean', default: true, help: 'count UDP that opens a conversation' },
   },
   createObserver:

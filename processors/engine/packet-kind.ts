@@ -1,5 +1,6 @@
 /** Sorts a row into one of the kinds that detectors ask for. */
 import {
+  HAS_FRAGMENT,
   HAS_ICMP,
   HAS_IP,
   HAS_PORTS,
@@ -17,6 +18,7 @@ import { PACKET_KINDS, type PacketKind } from '../detectors/detector.js';
 /** FIN, SYN, RST, PSH, ACK, URG. What ECE and CWR say is between the ends and changes no shape. */
 const SHAPE_FLAGS = 0x3f;
 const XMAS = TCP_FIN | TCP_PSH | TCP_URG;
+const TCP = 6;
 const UDP = 17;
 
 const bit = (kind: PacketKind): number => 1 << PACKET_KINDS.indexOf(kind);
@@ -34,6 +36,18 @@ export function packetKindMask(kinds: readonly PacketKind[]): number {
   return kinds.reduce((mask, kind) => mask | bit(kind), 0);
 }
 
+/**
+ * Whether a first fragment of TCP ends before the flags (RFC 1858 section 3): no path is so narrow (RFC 791 wants 68 bytes),
+ * so somebody hides them. A frame that the snap length has cut tells nothing.
+ */
+function isTinyFragment(block: PacketBlock, row: number): boolean {
+  return (
+    block.ipProtocol[row] === TCP &&
+    block.fragmentOffset[row] === 0 &&
+    block.capturedLength[row]! >= block.frameLength[row]!
+  );
+}
+
 /** The kind of a row, as its bit. */
 export function packetKind(block: PacketBlock, row: number): number {
   const present = block.present[row]!;
@@ -43,7 +57,10 @@ export function packetKind(block: PacketBlock, row: number): number {
     const shape = flags & SHAPE_FLAGS;
     return shape === 0 || shape === TCP_FIN || shape === XMAS ? KIND_TCP_STEALTH : KIND_TCP;
   }
-  if ((present & HAS_PORTS) !== 0 && block.ipProtocol[row] === UDP) return KIND_UDP;
+  if ((present & HAS_PORTS) !== 0) {
+    if (block.ipProtocol[row] === UDP) return KIND_UDP;
+    if ((present & HAS_FRAGMENT) !== 0 && isTinyFragment(block, row)) return KIND_TCP_STEALTH;
+  }
   const extra = block.extra[row]!;
   if (extra !== NO_EXTRA) {
     const { arp, neighborDiscovery } = block.extras[extra]!;

@@ -7,6 +7,7 @@ import type { AlertDocument } from '../../schemas/alert.js';
 import {
   ADDRESS_IPV4,
   ADDRESS_IPV6,
+  HAS_FRAGMENT,
   HAS_IP,
   HAS_PORTS,
   HAS_TCP,
@@ -77,6 +78,7 @@ function addPacket(block: PacketBlock, packet: BuiltPacket, origin: number): voi
     block.sourcePort[row] = packet.sourcePort ?? 0;
     block.destinationPort[row] = packet.destinationPort;
   }
+  if (packet.tinyFragment) block.present[row]! |= HAS_FRAGMENT;
   if (packet.tcpFlags !== undefined) {
     block.present[row]! |= HAS_TCP;
     block.tcpFlags[row] = packet.tcpFlags;

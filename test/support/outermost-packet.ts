@@ -96,6 +96,11 @@ export function referencePacket(frame: TsharkFrame): ReferencePacket {
       sourcePort: frame.tcpSourcePort,
       destinationPort: frame.tcpDestinationPort,
       tcpFlags: frame.tcpFlags,
+      tinyFragment:
+        frame.tcpFlags === undefined &&
+        frame.tcpDestinationPort !== undefined &&
+        (frame.moreFragments === true || packet.hasFragmentHeader) &&
+        frame.capturedLength >= frame.frameLength,
     };
   }
   if (packet.payloadLayer === 'udp') {

@@ -4,7 +4,7 @@
  *
  * The window at a packet of time t is [t − 60 s, t]. Rules and defaults:
  * port scan: 10 distinct destination ports among a source's probes (TCP and UDP numbers in one set, all targets
- * together). A probe is a TCP SYN without ACK, a NULL, FIN or Xmas segment, or a UDP packet that opens a conversation.
+ * together). A probe is a TCP SYN without ACK, a NULL, FIN or Xmas segment, a first fragment that ends before the flags, or a UDP packet that opens a conversation.
  * SYN flood: 100 SYN without ACK of a source. Brute force: 20 SYN without ACK of a source to one login port.
  * ARP spoofing: one sender protocol address claimed by two sender MACs; 0.0.0.0 claims nothing (RFC 5227).
  */
@@ -19,6 +19,8 @@ export interface ReferencePacket {
   readonly sourcePort?: number | undefined;
   readonly destinationPort?: number | undefined;
   readonly tcpFlags?: number | undefined;
+  /** A first fragment of TCP that ends before the flags, captured whole. */
+  readonly tinyFragment?: boolean | undefined;
   /** Whether a UDP packet opens its conversation; worked out from the packets before it when absent. */
   readonly opening?: boolean | undefined;
   readonly arp?: { readonly senderMac: string; readonly senderAddress: string } | undefined;
@@ -31,7 +33,7 @@ export interface ReferenceRules {
   readonly synFloodSyns: number;
   readonly bruteForceSyns: number;
   readonly loginPorts: readonly number[];
-  /** Whether NULL, FIN and Xmas segments are probes. */
+  /** Whether NULL, FIN and Xmas segments and tiny fragments are probes. */
   readonly stealthProbes: boolean;
   /** Whether claims by the virtual MACs of VRRP, CARP and HSRP are left out. */
   readonly ignoreVirtualRouters: boolean;
@@ -89,7 +91,9 @@ function portScans(packets: readonly ReferencePacket[], rules: ReferenceRules): 
   const probes = packets.filter((packet) => {
     if (packet.source === '' || packet.destinationPort === undefined) return false;
     if (packet.ipProtocol === UDP) return packet.opening ?? openings.has(packet);
-    if (packet.ipProtocol !== TCP || packet.tcpFlags === undefined) return false;
+    if (packet.ipProtocol !== TCP) return false;
+    if (packet.tinyFragment) return rules.stealthProbes;
+    if (packet.tcpFlags === undefined) return false;
     const shape = packet.tcpFlags & SHAPE;
     if (isConnectionAttempt(packet)) return true;
     return rules.stealthProbes && (shape === 0 || shape === FIN || shape === XMAS);

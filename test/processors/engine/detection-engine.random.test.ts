@@ -39,7 +39,7 @@ const packetShape = fc.record({
   source: fc.constantFrom('192.0.2.1', '192.0.2.2', '2001:db8::1'),
   destination: fc.constantFrom('198.51.100.1', '198.51.100.2', '2001:db8::2'),
   port: fc.constantFrom(22, 23, 80, 443, 8080, 1001, 1002),
-  what: fc.constantFrom('syn', 'syn', 'syn', 'ack', 'null', 'xmas', 'fin', 'udp', 'udp-reply', 'arp'),
+  what: fc.constantFrom('syn', 'syn', 'syn', 'ack', 'null', 'xmas', 'fin', 'tiny-fragment', 'udp', 'udp-reply', 'arp'),
   mac: fc.constantFrom(...MACS),
   captureNode: fc.constantFrom('a', 'b', 'c'),
   delay: fc.oneof(fc.constantFrom(0, LATENESS), fc.integer({ min: 0, max: LATENESS })),
@@ -69,6 +69,9 @@ function built(shapes: readonly PacketShape[]): (BuiltPacket & { readonly arriva
     const ports = { sourcePort: 4000, destinationPort: shape.port };
     if (shape.what.startsWith('udp')) {
       return { ...common, ...ports, source: shape.source, ipProtocol: 17, opening: shape.what === 'udp' };
+    }
+    if (shape.what === 'tiny-fragment') {
+      return { ...common, ...ports, source: shape.source, ipProtocol: 6, tinyFragment: true };
     }
     return { ...common, ...ports, source: shape.source, ipProtocol: 6, tcpFlags: FLAGS[shape.what]! };
   });

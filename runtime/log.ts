@@ -45,6 +45,8 @@ const SECRET_KEYS = [
   'apiKey',
   'kafkaSaslPassword',
   'schemaRegistryUrl',
+  'webhookUrl',
+  'webhookSecret',
   'authorization',
 ];
 

@@ -55,6 +55,13 @@ export const TOPICS = {
     copartitioned: false,
     config: { 'retention.ms': String(7 * DAY_MS), 'max.message.bytes': '4194304' },
   },
+  alertsDeadLetter: {
+    name: 'alerts-dead-letter',
+    key: 'as the refused record',
+    value: 'an alert event that a webhook refused, the reason in its headers',
+    copartitioned: false,
+    config: { 'retention.ms': String(7 * DAY_MS) },
+  },
   captureNodes: {
     name: 'capture-nodes',
     key: 'capture node',
@@ -77,6 +84,7 @@ export const GROUPS = {
   packetSink: 'nta-sink-packets',
   alertSink: 'nta-sink-alerts',
   nodeSink: 'nta-sink-nodes',
+  webhookSink: 'nta-sink-webhook',
 } as const;
 
 export function groupName(group: keyof typeof GROUPS, prefix: string): string {

@@ -1,7 +1,7 @@
 /**
- * What the sink could not store, on `packets-dead-letter`, with the reason in the headers.
+ * What a sink could not store or deliver, on `packets-dead-letter` or `alerts-dead-letter`, with the reason in the headers.
  *
- * The header `stage` is `sink`: a record that nobody can read is there twice, once from the processors and once from here, because each
+ * The header `stage` is `sink`, or `webhook`: a record that nobody can read is there twice, once from the processors and once from here, because each
  * group answers for what it skipped, whether the other runs or not. A repeat after a crash is possible;
  * `source-topic`, `source-partition`, `source-offset` and `source-index` tell it from another.
  */
@@ -9,7 +9,7 @@ import type { IHeaders, Kafka, Producer } from 'kafkajs';
 import type { RefusedRow } from './packet-store.js';
 import { singlePacketRecord, type UnitRecord } from './packet-unit.js';
 
-/** A record of the topic `packets` as it came. */
+/** A record as it came. */
 export interface PacketRecord {
   readonly offset: string;
   readonly timestamp: string;
@@ -28,7 +28,7 @@ export class DeadLetters {
 
   constructor(
     private readonly kafka: Kafka,
-    private readonly topic: string,
+    readonly topic: string,
   ) {}
 
   async send(letters: readonly DeadLetter[]): Promise<void> {

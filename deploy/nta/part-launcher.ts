@@ -4,11 +4,13 @@ import { type OptionTable, toArguments } from '../../runtime/options.js';
 import { Part } from './supervisor.js';
 
 /** Each part serves its metrics on a port of its own: `--metrics-port`, and so many above it. */
-const METRICS_PORT_OFFSETS: Readonly<Record<string, number>> = { capture: 0, process: 1, sink: 2, api: 3 };
+const METRICS_PORT_OFFSETS: Readonly<Record<string, number>> = { capture: 0, process: 1, sink: 2, api: 3, webhook: 4 };
 
 export interface LaunchOptions {
   readonly table: OptionTable;
   readonly settings: { readonly metricsPort: number };
+  /** The sub-command, where the part is not named by it. */
+  readonly command?: string;
   /** Arguments before the settings: the sink's name, flags of the command alone. */
   readonly extra?: readonly string[];
   readonly finite?: boolean;
@@ -20,11 +22,15 @@ export class PartLauncher {
   constructor(private readonly log: Logger) {}
 
   /** Resolves when the part is ready. @throws Failure with its reason when it does not start. */
-  async launch(name: string, { table, settings, extra = [], finite = false }: LaunchOptions): Promise<Part> {
+  async launch(
+    name: string,
+    { table, settings, command = name, extra = [], finite = false }: LaunchOptions,
+  ): Promise<Part> {
     const metricsPort = settings.metricsPort === 0 ? 0 : settings.metricsPort + (METRICS_PORT_OFFSETS[name] ?? 0);
     const part = new Part(
       {
-        arguments: [name, ...extra, ...toArguments(table, { ...settings, metricsPort })],
+        name,
+        arguments: [command, ...extra, ...toArguments(table, { ...settings, metricsPort })],
         environment: secrets(table, settings),
         finite,
       },

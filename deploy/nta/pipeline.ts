@@ -14,7 +14,7 @@ import { captureCommandOptions } from './commands/capture.js';
 import { cleanupServiceOptions } from './commands/cleanup.js';
 import { processCommandOptions } from './commands/process.js';
 import type { RunSettings } from './commands/run.js';
-import { sinkCommandOptions } from './commands/sink.js';
+import { postgresSinkOptions, webhookSinkOptions } from './commands/sink.js';
 import { PartLauncher } from './part-launcher.js';
 import { replayOnce } from './replay-once.js';
 import { describePostgres, startServers } from './servers.js';
@@ -121,10 +121,15 @@ async function startParts(
 ): Promise<void> {
   const starts: Promise<unknown>[] = [];
   if (select.sinks) {
-    const started = launcher.launch('sink', { table: sinkCommandOptions, settings, extra: ['postgres'] });
+    const started = launcher.launch('sink', { table: postgresSinkOptions, settings, extra: ['postgres'] });
     starts.push(
       started.then(() => say(`sink       packets, alerts and capture nodes into ${describePostgres(settings)}`)),
     );
+  }
+  if (select.sinks && settings.webhookUrl !== '') {
+    const options = { table: webhookSinkOptions, settings, command: 'sink', extra: ['webhook'] };
+    const started = launcher.launch('webhook', options);
+    starts.push(started.then(() => say(`webhook    alerts to ${new URL(settings.webhookUrl).origin}`)));
   }
   if (select.processors) {
     const started = launcher.launch('process', { table: processCommandOptions, settings });

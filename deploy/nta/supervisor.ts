@@ -12,6 +12,8 @@ import { withTimeout } from '../../runtime/service.js';
 import type { PartMessage } from './part.js';
 
 export interface PartDefinition {
+  /** As messages call it. */
+  readonly name: string;
   /** As `nta` knows it, with its arguments: `['process', '--workers=2']`. */
   readonly arguments: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
@@ -44,7 +46,7 @@ export class Part {
     private readonly definition: PartDefinition,
     private readonly log: Logger,
   ) {
-    this.name = definition.arguments[0]!;
+    this.name = definition.name;
     this.end = new Promise((resolve) => {
       this.resolveEnd = resolve;
     });

@@ -15,6 +15,7 @@ import { SEVERITY_NAMES } from '../../schemas/alert.js';
 import { sinkOptions } from '../../sinks/options.js';
 import { createPostgresSink } from '../../sinks/postgres-sink.js';
 import { retentionServiceOptions } from '../../sinks/retention-service.js';
+import { createWebhookSink, webhookOptions } from '../../sinks/webhook/webhook-sink.js';
 import { runOwnOptions } from '../nta/commands/run.js';
 import { markdownTable, metricsTable, settingsTable, topicsTable } from './reference.js';
 
@@ -36,6 +37,7 @@ export async function referenceSections(): Promise<Record<string, string>> {
     'settings:capture': settingsTable(captureOptions),
     'settings:process': settingsTable(processOptions),
     'settings:sink': settingsTable({ ...sinkOptions, ...retentionServiceOptions }),
+    'settings:webhook': settingsTable(webhookOptions),
     'settings:api': settingsTable(apiOptions),
     'settings:topics': settingsTable(topicOptions),
     'settings:shared': settingsTable({ ...kafkaOptions, ...postgresOptions, ...logOptions, ...metricsOptions }),
@@ -69,6 +71,7 @@ function everyMetric(): Registry {
   createCapture({ ...settings(captureOptions, { interface: ['eth0'] }), ...kafka }, log, registry);
   createProcessor({ ...settings(processOptions), ...kafka }, log, registry);
   createPostgresSink({ ...settings(sinkOptions), ...kafka, ...postgres }, log, registry);
+  createWebhookSink({ ...settings(webhookOptions), ...kafka }, log, registry);
   createApi({ ...settings(apiOptions), ...postgres }, log, registry);
   return registry;
 }

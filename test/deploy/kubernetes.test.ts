@@ -56,6 +56,7 @@ describe('deploy/kubernetes/nta.yaml', () => {
       'Deployment nta-api',
       'Deployment nta-processors',
       'Deployment nta-sink',
+      'Deployment nta-webhook',
       'Job nta-setup',
     ]);
   });

@@ -1,56 +1,9 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { AlertDocument } from '../../schemas/alert.js';
 import { readAlert, storeAlert } from '../../sinks/alert-sink.js';
 import { migrate } from '../../sinks/migration.js';
+import { alertEvent } from '../support/alert-events.js';
 import { createTestDatabase, type TestDatabase, testLog } from '../support/local-stack.js';
-
-function alertEvent(sequence: number, changes: { id?: string; status?: 'open' | 'closed' } = {}): AlertDocument {
-  const status = changes.status ?? 'open';
-  const id = changes.id ?? 'episode-1';
-  return {
-    '@timestamp': `2026-01-01T00:00:0${sequence}.000001Z`,
-    ecs: { version: '8.17.0' },
-    message: `event ${sequence}`,
-    event: {
-      id: `${id}-${sequence}`,
-      kind: 'alert',
-      category: ['network'],
-      type: ['info'],
-      action: status === 'closed' ? 'close' : sequence === 1 ? 'open' : 'update',
-      module: 'nta',
-      dataset: 'nta.alerts',
-      severity: 3,
-      start: '2026-01-01T00:00:00.000001Z',
-      end: '2026-01-01T00:00:09.000001Z',
-      reason: 'many ports',
-    },
-    rule: { id: 'port-scan', name: 'Port scan', version: '1' },
-    source: { ip: '192.0.2.1', address: '192.0.2.1' },
-    threat: { framework: 'MITRE ATT&CK', technique: { id: ['T1046'], name: ['Network Service Discovery'] } },
-    observer: { name: ['node-1', 'node-2'], product: 'nta', type: 'sensor' },
-    related: { ip: ['192.0.2.1'] },
-    nta: {
-      alert: {
-        id,
-        sequence,
-        status,
-        severity_name: 'medium',
-        crossed: '2026-01-01T00:00:01.000001Z',
-        threshold: 10,
-        window_seconds: 60,
-        ...(status === 'closed' ? { close_reason: 'quiet' } : {}),
-        evidence: {
-          first_seen: '2026-01-01T00:00:00.000001Z',
-          last_seen: `2026-01-01T00:00:0${sequence}.000001Z`,
-          packets: 10 * sequence,
-          peak: 10,
-          rate: 1,
-        },
-      },
-    },
-  };
-}
 
 describe('storeAlert', () => {
   let database: TestDatabase;

@@ -14,7 +14,12 @@ export const runOwnOptions = defineOptions({
   ...dataDirOption,
   enableCapture: { kind: 'boolean', env: 'NTA_ENABLE_CAPTURE', default: false, help: 'run capture' },
   enableProcessors: { kind: 'boolean', env: 'NTA_ENABLE_PROCESSORS', default: false, help: 'run processors' },
-  enableSinks: { kind: 'boolean', env: 'NTA_ENABLE_SINKS', default: false, help: 'run the Postgres sink' },
+  enableSinks: {
+    kind: 'boolean',
+    env: 'NTA_ENABLE_SINKS',
+    default: false,
+    help: 'run the Postgres sink, and with --webhook-url the webhook sink',
+  },
   enableApi: { kind: 'boolean', env: 'NTA_ENABLE_API', default: false, help: 'run the API and the dashboard' },
   enableCleanup: {
     kind: 'boolean',
@@ -53,7 +58,7 @@ export function runCommand(): Command {
     name: 'run',
     summary: 'run the whole pipeline: Kafka, Postgres, processors, sinks, API with dashboard, capture',
     description: [
-      'Without any --enable-… all parts run. Without --kafka-brokers or --db-host it brings up its own under --data-dir.',
+      'Without any --enable-… all parts run, the webhook sink with --webhook-url alone. Without --kafka-brokers or --db-host it brings up its own under --data-dir.',
       '',
       'Examples:',
       '  npm start                                      capture on the interface of the default route',

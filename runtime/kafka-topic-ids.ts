@@ -7,6 +7,7 @@
  */
 import { createRequire } from 'node:module';
 import type { Kafka } from 'kafkajs';
+import { createClusterSymbol } from './kafka-requests.js';
 
 const METADATA_API = 3;
 /** Kafka 2.8 and later answer it: KIP-516's ids, KIP-482's compact encodings. */
@@ -45,11 +46,7 @@ interface Cluster {
  * than Kafka 2.8.
  */
 export async function fetchTopicIds(kafka: Kafka, topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const symbol = Object.getOwnPropertySymbols(kafka).find(
-    ({ description }) => description === 'private:Kafka:createCluster',
-  );
-  if (symbol === undefined) throw new Error('this kafkajs has no private:Kafka:createCluster');
-  const createCluster = (kafka as unknown as Record<symbol, (options: object) => Cluster>)[symbol]!;
+  const createCluster = (kafka as unknown as Record<symbol, (options: object) => Cluster>)[createClusterSymbol(kafka)]!;
   const cluster = createCluster({ metadataMaxAge: 300_000, allowAutoTopicCreation: false });
   await cluster.connect();
   try {

@@ -88,10 +88,10 @@ export class AvroReader {
   end = 0;
   fault: AvroFault | null = null;
 
-  reset(bytes: Buffer, from: number): void {
+  reset(bytes: Buffer, from: number, to: number): void {
     this.bytes = bytes;
     this.at = from;
-    this.end = bytes.length;
+    this.end = to;
     this.fault = null;
   }
 

@@ -38,20 +38,32 @@ const PREFIX_LENGTH = NEWEST_PREFIX.length;
 export type PacketBatchRefusal = 'not_avro' | 'unknown_schema' | 'truncated' | 'invalid' | 'block_full';
 
 export type PacketBatchResult =
-  | {
-      readonly ok: true;
-      /** Rows appended, from `firstRow` on; 0 for a tick. */
-      readonly packets: number;
-      readonly firstRow: number;
-      /** The same object for the same origin, from batch to batch. */
-      readonly origin: PacketOrigin;
-      /** The source of every packet as text, which is also the record key; empty for a tick. */
-      readonly source: string;
-      /** µs since 1970-01-01 UTC: of the first packet, or the node's clock when there is none. */
-      readonly firstTimestamp: number;
-      readonly endOfTimeline: boolean;
-    }
+  | DecodedPacketBatch
   | { readonly ok: false; readonly reason: PacketBatchRefusal; readonly detail: string };
+
+/** What a record was; its packets are in the block. */
+export class DecodedPacketBatch {
+  readonly ok = true;
+
+  constructor(
+    /** Rows appended, from `firstRow` on; 0 for a tick. */
+    readonly packets: number,
+    readonly firstRow: number,
+    /** The same object for the same origin, from batch to batch. */
+    readonly origin: PacketOrigin,
+    /** µs since 1970-01-01 UTC: of the first packet, or the node's clock when there is none. */
+    readonly firstTimestamp: number,
+    readonly endOfTimeline: boolean,
+    private readonly bytes: Buffer,
+    private readonly sourceStart: number,
+    private readonly sourceLength: number,
+  ) {}
+
+  /** The source of every packet as text, which is also the record key; empty for a tick. Made anew each time. */
+  get source(): string {
+    return formatAddressBytes(this.bytes.subarray(this.sourceStart, this.sourceStart + this.sourceLength));
+  }
+}
 
 let scratch = Buffer.allocUnsafe(1 << 20);
 
@@ -130,17 +142,19 @@ export function encodeTick(origin: PacketOrigin, timestampMicros: number, endOfT
 const reader = new AvroReader();
 
 /**
- * Appends the packets of a record to the block; on a refusal the block is as it was. Never throws and never allocates
- * more than the record's own size, whatever the bytes.
+ * Appends the packets of the record `bytes[from … to)` to the block; on a refusal the block is as it was. Never throws and
+ * never allocates more than the record's own size, whatever the bytes.
  */
-export function decodePacketBatch(value: Buffer, block: PacketBlock): PacketBatchResult {
-  if (value[0] === 0) return decodeRegistered(value, block);
-  if (value.length < 2 || value[0] !== NEWEST_PREFIX[0] || value[1] !== NEWEST_PREFIX[1]) {
+export function decodePacketBatch(bytes: Buffer, block: PacketBlock, from = 0, to = bytes.length): PacketBatchResult {
+  if (to > from && bytes[from] === 0) return decodeRegistered(bytes.subarray(from, to), block);
+  if (to - from < 2 || bytes[from] !== NEWEST_PREFIX[0] || bytes[from + 1] !== NEWEST_PREFIX[1]) {
     return refuse('not_avro', 'the value starts neither as Avro single-object encoding nor as a schema registry’s');
   }
-  if (value.length < PREFIX_LENGTH) return refuse('truncated', `${value.length} bytes end in the fingerprint`);
-  if (value.compare(NEWEST_PREFIX, 0, PREFIX_LENGTH, 0, PREFIX_LENGTH) !== 0) return decodeOlder(value, block);
-  return decodeNewest(value, PREFIX_LENGTH, block);
+  if (to - from < PREFIX_LENGTH) return refuse('truncated', `${to - from} bytes end in the fingerprint`);
+  for (let index = 2; index < PREFIX_LENGTH; index++) {
+    if (bytes[from + index] !== NEWEST_PREFIX[index]) return decodeOlder(bytes.subarray(from, to), block);
+  }
+  return decodeNewest(bytes, from + PREFIX_LENGTH, to, block);
 }
 
 function refuse(reason: PacketBatchRefusal, detail: string): PacketBatchResult {
@@ -166,53 +180,63 @@ function decodeRegistered(value: Buffer, block: PacketBlock): PacketBatchResult 
       `no published schema has the id ${id} in the schema registry (SCHEMA_REGISTRY_URL)`,
     );
   }
-  if (schema === publishedSchemas()[0]) return decodeNewest(value, REGISTERED_PREFIX_LENGTH, block);
+  if (schema === publishedSchemas()[0]) return decodeNewest(value, REGISTERED_PREFIX_LENGTH, value.length, block);
   return decodePayload(value, REGISTERED_PREFIX_LENGTH, schema, block);
 }
 
 /** A payload of an older schema. */
 function decodePayload(value: Buffer, start: number, schema: PublishedSchema, block: PacketBlock): PacketBatchResult {
   try {
-    return decodeNewest(rewritePayload(value.subarray(start), schema.type, publishedSchemas()[0]!.type), 0, block);
+    const newest = rewritePayload(value.subarray(start), schema.type, publishedSchemas()[0]!.type);
+    return decodeNewest(newest, 0, newest.length, block);
   } catch (error) {
     return refuse('invalid', `not of schema ${schema.version}: ${error instanceof Error ? error.message : error}`);
   }
 }
 
-function decodeNewest(value: Buffer, start: number, block: PacketBlock): PacketBatchResult {
-  reader.reset(value, start);
+function decodeNewest(bytes: Buffer, start: number, end: number, block: PacketBlock): PacketBatchResult {
+  reader.reset(bytes, start, end);
   const origin = readOrigin(reader);
-  const source = reader.copy(16);
-  if (source.length !== 0 && source.length !== 4 && source.length !== 6 && source.length !== 16) reader.fail('invalid');
+  const sourceLength = reader.int();
+  const sourceStart = reader.skip(sourceLength);
+  if (sourceKind(sourceLength) === ADDRESS_NONE && sourceLength !== 0) reader.fail('invalid');
   const endOfTimeline = readBoolean(reader);
   const firstTimestamp = reader.long();
-  if (reader.fault !== null) return refuse(reader.fault, `in the header, before byte ${reader.at}`);
+  if (reader.fault !== null) return refuse(reader.fault, `in the header, before byte ${reader.at - start}`);
 
   const { count: firstRow, ipv6Count } = block;
   const { length: extraCount } = block.extras;
-  const result = readPackets(block, source, firstTimestamp);
+  const result = readPackets(block, sourceStart, sourceLength, firstTimestamp);
   if (typeof result !== 'number') {
     block.ipv6Count = ipv6Count;
-    block.extras.length = extraCount;
+    // Setting the length of an array, even to what it is, costs as much as a small packet.
+    if (block.extras.length > extraCount) block.extras.length = extraCount;
     return result;
   }
   if (result > 0) {
     block.origin.fill(block.originIndex(origin), firstRow, firstRow + result);
     block.count = firstRow + result;
   }
-  return {
-    ok: true,
-    packets: result,
+  return new DecodedPacketBatch(
+    result,
     firstRow,
     origin,
-    source: formatAddressBytes(source),
     firstTimestamp,
     endOfTimeline,
-  };
+    bytes,
+    sourceStart,
+    sourceLength,
+  );
 }
 
 /** Reads the array of packets to the end of the record; returns how many there are. Rows are not yet counted in `block`. */
-function readPackets(block: PacketBlock, source: Uint8Array, firstTimestamp: number): number | PacketBatchResult {
+function readPackets(
+  block: PacketBlock,
+  sourceStart: number,
+  sourceLength: number,
+  firstTimestamp: number,
+): number | PacketBatchResult {
+  const { bytes } = reader;
   const firstRow = block.count;
   let row = firstRow;
   let kind = -1;
@@ -239,9 +263,9 @@ function readPackets(block: PacketBlock, source: Uint8Array, firstTimestamp: num
     }
     const blockStart = row;
     if (kind < 0) {
-      kind = sourceKind(source.length);
-      if (kind === ADDRESS_IPV4) address = Buffer.from(source.buffer, source.byteOffset, 4).readUInt32BE();
-      else if (kind === ADDRESS_IPV6) address = block.addIpv6(source, 0);
+      kind = sourceKind(sourceLength);
+      if (kind === ADDRESS_IPV4) address = bytes.readUInt32BE(sourceStart);
+      else if (kind === ADDRESS_IPV6) address = block.addIpv6(bytes, sourceStart);
     }
     for (const end = row + count; row < end; row++) {
       row = readPlainPackets(reader, block, row, end, firstTimestamp);
@@ -249,7 +273,7 @@ function readPackets(block: PacketBlock, source: Uint8Array, firstTimestamp: num
       readPacket(reader, block, row, firstTimestamp);
       if (reader.fault !== null) return refuse(reader.fault, `in packet ${row - firstRow + 1}`);
     }
-    if (kind === ADDRESS_MAC && !sameMacs(block, blockStart, row, source)) {
+    if (kind === ADDRESS_MAC && !sameMacs(block, blockStart, row, bytes, sourceStart)) {
       return refuse('invalid', 'a source that is a MAC differs from the frame’s own');
     }
     block.sourceKind.fill(kind, blockStart, row);
@@ -265,9 +289,9 @@ function sourceKind(length: number): number {
 }
 
 /** A source that is a MAC stands in `macs`, so it has to be the frame's own. */
-function sameMacs(block: PacketBlock, firstRow: number, end: number, source: Uint8Array): boolean {
+function sameMacs(block: PacketBlock, firstRow: number, end: number, bytes: Buffer, sourceStart: number): boolean {
   for (let row = firstRow; row < end; row++) {
-    for (let i = 0; i < 6; i++) if (block.macs[row * 12 + i] !== source[i]) return false;
+    for (let i = 0; i < 6; i++) if (block.macs[row * 12 + i] !== bytes[sourceStart + i]) return false;
   }
   return true;
 }

@@ -51,10 +51,11 @@ export function readPlainPackets(
   firstTimestamp: number,
 ): number {
   const { bytes } = reader;
-  const lastStart = reader.end - PACKET_BYTES_MAX;
+  // Bytes behind the record's own may be read, but for nothing.
+  const lastStart = bytes.length - PACKET_BYTES_MAX;
   let row = firstRow;
   while (row < end && reader.at <= lastStart) {
-    const next = readPlainPacket(bytes, reader.at, block, row, firstTimestamp);
+    const next = readPlainPacket(bytes, reader.at, reader.end, block, row, firstTimestamp);
     if (next < 0) break;
     reader.at = next;
     row++;
@@ -66,6 +67,7 @@ export function readPlainPackets(
 function readPlainPacket(
   bytes: Buffer,
   start: number,
+  end: number,
   block: PacketBlock,
   row: number,
   firstTimestamp: number,
@@ -118,7 +120,7 @@ function readPlainPacket(
   } else if (zigzagLength !== 32 && zigzagLength !== 0) return -1;
   at += 1 + (zigzagLength >>> 1);
   at = readOptionalFields(bytes, at, block, row, present);
-  if (at < 0 || bytes[at]! > ROLE_ZIGZAG_MAX || (bytes[at]! & 1) !== 0) return -1;
+  if (at < 0 || at + 6 > end || bytes[at]! > ROLE_ZIGZAG_MAX || (bytes[at]! & 1) !== 0) return -1;
   block.role[row] = bytes[at]! >>> 1;
   if ((bytes[at + 1]! | bytes[at + 2]! | bytes[at + 3]! | bytes[at + 4]! | bytes[at + 5]!) !== 0) return -1;
   block.extra[row] = NO_EXTRA;

@@ -9,6 +9,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { Failure, messageOf } from '../../runtime/failure.js';
 import type { Logger } from '../../runtime/log.js';
+import { createRecordConsumer, recordsOf } from '../../runtime/record-consumer.js';
 import type { DetectionRules } from '../configuration/rules.js';
 import type { Engine } from '../engine/engine.js';
 import type { DetectorFailures } from './detector-failures.js';
@@ -69,7 +70,7 @@ export class GroupSession {
     });
     this.failed.catch(() => undefined);
     this.admin = kafka.admin();
-    this.consumer = kafka.consumer({
+    this.consumer = createRecordConsumer(kafka, {
       groupId,
       sessionTimeout: sessionTimeoutMs,
       rebalanceTimeout: Math.max(REBALANCE_TIMEOUT_MS, sessionTimeoutMs),
@@ -96,7 +97,7 @@ export class GroupSession {
     await this.admin.connect();
     await this.checkTopics();
     const { events } = this.consumer;
-    this.consumer.on(events.CRASH, ({ payload }) => this.fail(payload.error));
+    this.consumer.on(events.CRASH, ({ payload }) => this.fail(reasonOf(payload.error)));
     this.consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
       if (payload.topic === topics.changelog) {
         this.partitions.get(payload.partition)?.onChangelogPosition(Number(payload.lastOffset) + 1);
@@ -268,18 +269,17 @@ export class GroupSession {
   }
 
   private async processBatch({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> {
-    const { partition, messages } = batch;
+    const { partition } = batch;
     const worker = this.partitions.get(partition);
     if (worker === undefined || this.isEnding) return;
+    const records = recordsOf(batch);
     if (batch.topic === this.options.topics.changelog) {
-      worker.onChangelog(messages);
-      resolveOffset(messages[messages.length - 1]!.offset);
+      worker.onChangelog(records.messages());
+      resolveOffset(batch.lastOffset());
       return;
     }
-    let next = 0;
-    while (next < messages.length) {
-      next = worker.process(messages, next);
-      resolveOffset(messages[next - 1]!.offset);
+    for (let isLeft = true; isLeft; ) {
+      isLeft = worker.process(records);
       worker.setHighWatermark(Number(batch.highWatermark));
       await setImmediate();
       await heartbeat();
@@ -289,7 +289,13 @@ export class GroupSession {
       }
       if (this.partitions.get(partition) !== worker || this.isEnding) return;
     }
+    resolveOffset(batch.lastOffset());
   }
+}
+
+/** kafkajs puts errors of its own around ours. */
+function reasonOf(error: Error): Error {
+  return error.cause instanceof Failure ? error.cause : error;
 }
 
 /** kafkajs asks for offsets once; while a partition moves to another broker, or has just been made, that fails. */

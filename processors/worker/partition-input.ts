@@ -2,7 +2,8 @@
  * The records of one input partition, decoded and given to its engine in their order. A record that cannot be used is
  * set aside with the reason and does not hold up those behind it.
  */
-import type { KafkaMessage, Message } from 'kafkajs';
+import type { Message } from 'kafkajs';
+import type { FetchedRecords } from '../../runtime/fetched-records.js';
 import { decodePacketBatch, MAX_BATCH_PACKETS, type PacketBatchResult } from '../../schemas/packet-batch.js';
 import { PacketBlock } from '../../schemas/packet-block.js';
 import type { Engine } from '../engine/engine.js';
@@ -17,6 +18,12 @@ const FUTURE_MAX_MICROS = 86_400e6;
 const LIVE = '';
 
 type Batch = Extract<PacketBatchResult, { ok: true }>;
+
+/** The record at hand, of which nothing is kept. */
+export type InputRecord = Pick<
+  FetchedRecords,
+  'bytes' | 'valueStart' | 'valueLength' | 'offset' | 'timestamp' | 'key' | 'value'
+>;
 
 export interface InputOrigin {
   readonly topic: string;
@@ -51,11 +58,11 @@ export class PartitionInput {
   }
 
   /** Reads a record that has been processed before: it fills windows and nothing else. */
-  rebuild(message: KafkaMessage): void {
-    const batch = this.decode(message);
+  rebuild(record: InputRecord): void {
+    const batch = this.decode(record);
     if ('reason' in batch) return;
     const { timeline } = batch.origin;
-    for (const idle of this.observe(message, batch)) this.rebuildEnd(idle.timeline, idle.newest);
+    for (const idle of this.observe(record, batch)) this.rebuildEnd(idle.timeline, idle.newest);
     this.ended.delete(timeline);
     if (batch.packets > 0) this.engine.rebuild(this.block, 0, this.block.count);
     if (batch.endOfTimeline) {
@@ -77,16 +84,16 @@ export class PartitionInput {
     for (const [captureNode, clock] of Object.entries(this.clocks.all())) this.engine.tick(LIVE, captureNode, clock);
   }
 
-  process(message: KafkaMessage): void {
-    const batch = this.decode(message);
+  process(record: InputRecord): void {
+    const batch = this.decode(record);
     this.records++;
-    this.bytes += message.value?.length ?? 0;
+    this.bytes += Math.max(0, record.valueLength);
     if ('reason' in batch) {
-      this.deadLetters.push(this.deadLetter(message, batch.reason, batch.detail));
+      this.deadLetters.push(this.deadLetter(record, batch.reason, batch.detail));
       this.metrics.deadLetters.inc({ reason: batch.reason });
       return;
     }
-    for (const ended of this.observe(message, batch)) this.engine.endTimeline(ended.timeline, ended.newest);
+    for (const ended of this.observe(record, batch)) this.engine.endTimeline(ended.timeline, ended.newest);
     const { timeline, captureNode } = batch.origin;
     if (batch.packets > 0) this.engine.process(this.block, 0, this.block.count);
     else if (!batch.endOfTimeline) this.engine.tick(timeline, captureNode, batch.firstTimestamp);
@@ -126,15 +133,15 @@ export class PartitionInput {
     this.ended.set(timeline, newest);
   }
 
-  private decode(message: KafkaMessage): Batch | { readonly reason: string; readonly detail: string } {
-    const { value } = message;
-    if (value === null) return { reason: 'no_value', detail: 'the record has no value' };
+  private decode(record: InputRecord): Batch | { readonly reason: string; readonly detail: string } {
+    if (record.valueLength < 0) return { reason: 'no_value', detail: 'the record has no value' };
     this.block.reset();
-    const batch = decodePacketBatch(value, this.block);
+    const from = record.valueStart;
+    const batch = decodePacketBatch(record.bytes, this.block, from, from + record.valueLength);
     if (!batch.ok) return batch;
     this.newest = this.findNewest(batch);
     if (batch.origin.timeline === LIVE) {
-      const ahead = this.newest - Number(message.timestamp) * 1000;
+      const ahead = this.newest - record.timestamp * 1000;
       if (ahead > FUTURE_MAX_MICROS) {
         const days = (ahead / 86_400e6).toFixed(1);
         return { reason: 'timestamp_in_future', detail: `captured ${days} days after Kafka’s timestamp of the record` };
@@ -143,12 +150,11 @@ export class PartitionInput {
     return batch;
   }
 
-  private observe(message: KafkaMessage, batch: Batch): readonly EndedTimeline[] {
+  private observe({ offset, timestamp }: InputRecord, batch: Batch): readonly EndedTimeline[] {
     const { timeline, captureNode } = batch.origin;
     const { newest } = this;
-    const recordMs = Number(message.timestamp);
-    if (timeline === LIVE) this.clocks.observe(captureNode, newest, recordMs);
-    return this.replay.observe(Number(message.offset), timeline, captureNode, newest, batch.packets === 0, recordMs);
+    if (timeline === LIVE) this.clocks.observe(captureNode, newest, timestamp);
+    return this.replay.observe(offset, timeline, captureNode, newest, batch.packets === 0, timestamp);
   }
 
   private findNewest(batch: Batch): number {
@@ -158,17 +164,18 @@ export class PartitionInput {
     return newest;
   }
 
-  private deadLetter(message: KafkaMessage, reason: string, detail: string): Message {
+  /** Copies the record: a view would keep all that was fetched with it. */
+  private deadLetter({ key, value, offset, timestamp }: InputRecord, reason: string, detail: string): Message {
     return {
-      key: message.key,
-      value: message.value,
+      key: key === null ? null : Buffer.from(key),
+      value: value === null ? null : Buffer.from(value),
       headers: {
         reason,
         detail,
         'source-topic': this.origin.topic,
         'source-partition': String(this.origin.partition),
-        'source-offset': message.offset,
-        'source-timestamp': message.timestamp,
+        'source-offset': String(offset),
+        'source-timestamp': String(timestamp),
       },
     };
   }

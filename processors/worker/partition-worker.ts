@@ -8,6 +8,7 @@
  *     closed      lost, given up or stopped
  */
 import type { KafkaMessage } from 'kafkajs';
+import type { FetchedRecords } from '../../runtime/fetched-records.js';
 import type { Logger } from '../../runtime/log.js';
 import type { DetectorStatistics, Engine } from '../engine/engine.js';
 import { Changelog } from './changelog.js';
@@ -48,6 +49,10 @@ export type PartitionState = 'opening' | 'changelog' | 'rebuilding' | 'running' 
 
 /** Longest run of the processor without letting timers, heartbeats and transactions have their turn, ms. */
 const SLICE_MS = 20;
+
+/** The clock is looked at after so much work, and what a record costs besides its bytes: a look at each would be felt. */
+const CLOCK_BYTES = 4096;
+const RECORD_BYTES = 128;
 
 /** Without evictions for so long, memory is no longer short, ms. */
 const EVICTION_CALM_MS = 60_000;
@@ -220,31 +225,39 @@ export class PartitionWorker {
   }
 
   /**
-   * Works on records from `index` on for a slice of time.
+   * Works on records for a slice of time.
    *
-   * @returns the index of the first record left
+   * @returns whether there may be more of them
    */
-  process(messages: readonly KafkaMessage[], index: number): number {
-    const input = this.input;
+  process(records: FetchedRecords): boolean {
     const until = performance.now() + SLICE_MS;
-    let next = index;
-    while (next < messages.length && input !== undefined) {
-      const message = messages[next++]!;
-      const offset = Number(message.offset);
-      if (offset < this.nextInput) continue;
-      if (this.current === 'rebuilding' && offset >= this.startOffset) this.finishRebuilding();
-      if (this.current === 'rebuilding') input.rebuild(message);
-      else if (this.current === 'running') {
-        if (offset > this.nextInput) this.noteLoss(this.nextInput, offset);
-        input.process(message);
-      } else return messages.length;
-      this.nextInput = offset + 1;
+    let bytes = 0;
+    let isLeft = this.current === 'rebuilding' || this.current === 'running';
+    while (isLeft) {
+      isLeft = records.next();
+      if (!isLeft) break;
+      this.take(records);
+      bytes += RECORD_BYTES + records.valueLength;
+      if (bytes < CLOCK_BYTES) continue;
+      bytes = 0;
       if (performance.now() > until) break;
     }
     if (this.current === 'rebuilding' && this.nextInput >= this.startOffset) this.finishRebuilding();
     this.updateStatistics();
     this.commits?.schedule();
-    return next;
+    return isLeft;
+  }
+
+  private take(record: FetchedRecords): void {
+    const { offset } = record;
+    if (offset < this.nextInput) return;
+    if (this.current === 'rebuilding' && offset >= this.startOffset) this.finishRebuilding();
+    if (this.current === 'rebuilding') this.input!.rebuild(record);
+    else {
+      if (offset > this.nextInput) this.noteLoss(this.nextInput, offset);
+      this.input!.process(record);
+    }
+    this.nextInput = offset + 1;
   }
 
   private noteLoss(from: number, to: number): void {

@@ -7,7 +7,8 @@
  * https://kafka.apache.org/documentation/#recordbatch, https://kafka.apache.org/protocol#The_Messages_Produce
  */
 import type { Kafka } from 'kafkajs';
-import { crc32c } from './crc32c.js';
+import { crc32c } from '../../runtime/crc32c.js';
+import { type EncodedRequest, type ProtocolRequest, withRequests } from '../../runtime/kafka-requests.js';
 
 const PRODUCE_API = 0;
 /** Versions whose requests are the same but for their number. */
@@ -52,70 +53,15 @@ export interface ProduceOrder<Message = ProducedMessage> {
   }[];
 }
 
-/** The parts of kafkajs's Encoder that are read of a request's body. */
-interface Encoded {
-  readonly buf: Buffer;
-  readonly buffer: Buffer;
+/** A client like `kafka` whose producers write their requests here. */
+export function withProduceRequests(kafka: Kafka): Kafka {
+  return withRequests(kafka, PRODUCE_API, replaceEncoder);
 }
 
-interface ProtocolRequest {
-  readonly request: { readonly apiVersion: number; readonly encode: () => Promise<Encoded> };
-}
-
-type RequestMaker = (order: ProduceOrder) => ProtocolRequest;
-
-interface Broker {
-  lookupRequest(apiKey: number, definition: unknown): RequestMaker;
-}
-
-interface Cluster {
-  findBroker(of: { readonly nodeId: string }): Promise<Broker>;
-}
-
-/**
- * Makes the producers that `kafka` creates from now on write their requests here. Takes three of kafkajs's internals: the
- * symbol of the function that makes a cluster, `findBroker` and `lookupRequest`.
- */
-export function writeProduceRequests(kafka: Kafka): void {
-  const symbol = Object.getOwnPropertySymbols(kafka).find(
-    ({ description }) => description === 'private:Kafka:createCluster',
-  );
-  if (symbol === undefined) throw new Error('this kafkajs has no private:Kafka:createCluster');
-  const makers = kafka as unknown as Record<symbol, (options: object) => Cluster>;
-  const createCluster = makers[symbol]!;
-  makers[symbol] = (options) => {
-    const cluster = createCluster(options);
-    const findBroker = cluster.findBroker.bind(cluster);
-    const known = new WeakSet<Broker>();
-    cluster.findBroker = async (of) => {
-      const broker = await findBroker(of);
-      if (!known.has(broker)) interceptProduce(broker);
-      known.add(broker);
-      return broker;
-    };
-    return cluster;
-  };
-}
-
-/** kafkajs assigns `lookupRequest` anew whenever it connects. */
-function interceptProduce(broker: Broker): void {
-  let lookup = broker.lookupRequest;
-  const lookupOurs: Broker['lookupRequest'] = (apiKey, definition) => {
-    const make = lookup(apiKey, definition);
-    return apiKey === PRODUCE_API ? (order) => replaceEncoder(make(order), order) : make;
-  };
-  Object.defineProperty(broker, 'lookupRequest', {
-    get: () => lookupOurs,
-    set: (assigned: Broker['lookupRequest']) => {
-      lookup = assigned;
-    },
-  });
-}
-
-function replaceEncoder<T extends ProtocolRequest>(protocol: T, order: ProduceOrder): T {
+function replaceEncoder(protocol: ProtocolRequest, order: ProduceOrder): ProtocolRequest {
   const { apiVersion } = protocol.request;
   if (apiVersion < VERSION_MIN || apiVersion > VERSION_MAX || !isPlain(order)) return protocol;
-  const encode = async (): Promise<Encoded> => {
+  const encode = async (): Promise<EncodedRequest> => {
     const bytes = encodeProduceOrder(order, Date.now());
     return { buf: bytes, buffer: bytes };
   };

@@ -9,7 +9,7 @@ import { Failure, messageOf } from '../../runtime/failure.js';
 import type { Logger } from '../../runtime/log.js';
 import { Lane, type OutgoingRecord, type SendOutcome } from './lane.js';
 import { partitionOf } from './partition.js';
-import { writeProduceRequests } from './produce-request.js';
+import { withProduceRequests } from './produce-request.js';
 
 /** Kafka's error codes that concern one record or the producer's session, https://kafka.apache.org/protocol#protocol_error_codes */
 const MESSAGE_TOO_LARGE = 'MESSAGE_TOO_LARGE';
@@ -66,13 +66,15 @@ export class Publisher {
   renewals = 0;
   records = 0;
 
+  private readonly kafka: Kafka;
+
   constructor(
-    private readonly kafka: Kafka,
+    kafka: Kafka,
     private readonly topic: string,
     private readonly listener: PublisherListener,
     private readonly log: Logger,
   ) {
-    writeProduceRequests(kafka);
+    this.kafka = withProduceRequests(kafka);
   }
 
   /** @throws Failure `TOPIC_MISSING`; what kafkajs throws when no broker answers. */

@@ -1,4 +1,3 @@
-import type { KafkaMessage } from 'kafkajs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { defaultRules } from '../../../processors/configuration/rules.js';
 import { DetectionEngine } from '../../../processors/engine/detection-engine.js';
@@ -11,6 +10,7 @@ import { ProcessMetrics } from '../../../processors/worker/process-metrics.js';
 import { ReplayPosition } from '../../../processors/worker/replay-position.js';
 import { Registry } from '../../../runtime/metrics.js';
 import { spreadScan } from '../../support/attack-stream.js';
+import { inputRecord } from '../../support/input-record.js';
 
 const ALERT_INTERVAL_MS = 100;
 const COMMIT_INTERVAL_MS = 1000;
@@ -47,9 +47,7 @@ function createPartition() {
     },
   });
   const process = (value: Buffer, time: number): void => {
-    const message = { key: null, value, offset: String(nextOffset), timestamp: String(time / 1000), attributes: 0 };
-    input.process(message as unknown as KafkaMessage);
-    nextOffset++;
+    input.process(inputRecord(value, nextOffset++, time / 1000));
     schedule.schedule();
   };
   return { process, commits };

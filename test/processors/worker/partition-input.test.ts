@@ -1,9 +1,8 @@
-import type { KafkaMessage } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import { defaultRules } from '../../../processors/configuration/rules.js';
 import { DetectionEngine } from '../../../processors/engine/detection-engine.js';
 import { type ChangelogEntry, DEFAULT_ENGINE_LIMITS } from '../../../processors/engine/engine.js';
-import { PartitionInput } from '../../../processors/worker/partition-input.js';
+import { type InputRecord, PartitionInput } from '../../../processors/worker/partition-input.js';
 import { ProcessMetrics } from '../../../processors/worker/process-metrics.js';
 import { CAPTURE_NODE_IDLE_MS, ReplayPosition } from '../../../processors/worker/replay-position.js';
 import { Registry } from '../../../runtime/metrics.js';
@@ -21,6 +20,7 @@ import {
 } from '../../../schemas/packet-block.js';
 import { ipv4Number } from '../../support/address-bytes.js';
 import { attackStream, type StreamRecord, spreadScan } from '../../support/attack-stream.js';
+import { inputRecord } from '../../support/input-record.js';
 import { Random } from '../../support/random.js';
 import { TRAFFIC_START } from '../../support/traffic.js';
 
@@ -34,12 +34,8 @@ const LIVE_ORIGIN: PacketOrigin = {
   samplingRate: 1,
 };
 
-function message(value: Buffer | null, offset: number, timestampMs: number): KafkaMessage {
-  return { key: null, value, offset: String(offset), timestamp: String(timestampMs), attributes: 0 } as KafkaMessage;
-}
-
-function messagesOf(records: Iterable<StreamRecord>): KafkaMessage[] {
-  return [...records].map(({ value, time }, offset) => message(value, offset, time / 1000));
+function messagesOf(records: Iterable<StreamRecord>): InputRecord[] {
+  return [...records].map(({ value, time }, offset) => inputRecord(value, offset, time / 1000));
 }
 
 function createInput(offset = 0, packets = 0) {
@@ -59,7 +55,7 @@ function byId(alerts: readonly AlertDocument[]): Record<string, AlertDocument> {
 
 /** What the workers of a partition give when each processes at most so many records before the next takes over. */
 function changingWorkers(
-  messages: readonly KafkaMessage[],
+  messages: readonly InputRecord[],
   random: Random,
   most: number,
 ): { readonly alerts: AlertDocument[]; readonly packets: number; readonly furthestReplay: number } {
@@ -169,7 +165,7 @@ describe('PartitionInput', () => {
     const counts: Record<string, number> = {};
     for (let seed = 0; seed < 300; seed++) {
       const random = new Random(seed);
-      const messages = replays(random).map(({ value }, offset) => message(value, offset, RECORD_MS));
+      const messages = replays(random).map(({ value }, offset) => inputRecord(value, offset, RECORD_MS));
       const undisturbed = createInput();
       for (const record of messages) undisturbed.input.process(record);
       const expected = undisturbed.engine.take().alerts;
@@ -193,7 +189,7 @@ describe('PartitionInput', () => {
     // The other nodes live on: so long that nobody reads the scan again.
     const alive: PacketOrigin = { ...LIVE_ORIGIN, captureNode: 'alive' };
     const ticks = Array.from({ length: 600 }, (_, second) =>
-      message(
+      inputRecord(
         encodeTick(alive, TRAFFIC_START + (60 + second) * 1e6, false),
         100 + second,
         RECORD_MS + (60 + second) * 1000,
@@ -211,7 +207,7 @@ describe('PartitionInput', () => {
     // The silence is counted anew, so it takes as long again.
     for (let second = 600; second < 1_000; second++) {
       heir.input.process(
-        message(
+        inputRecord(
           encodeTick(alive, TRAFFIC_START + (60 + second) * 1e6, false),
           100 + second,
           RECORD_MS + (60 + second) * 1000,
@@ -226,7 +222,7 @@ describe('PartitionInput', () => {
     for (const record of messagesOf(spreadScan(12, 'replay-1'))) input.process(record);
     engine.take();
     const later = RECORD_MS + CAPTURE_NODE_IDLE_MS + 60_000;
-    input.process(message(encodeTick(LIVE_ORIGIN, later * 1000, false), 50, later));
+    input.process(inputRecord(encodeTick(LIVE_ORIGIN, later * 1000, false), 50, later));
     const closed = engine.take().alerts;
     expect(closed.map(({ event }) => event.action)).toEqual(['close']);
   });
@@ -234,10 +230,10 @@ describe('PartitionInput', () => {
   it('sets aside what cannot be used and counts no packet of it', () => {
     const { input, engine } = createInput();
     const good = messagesOf(spreadScan(12));
-    input.process(message(null, 0, RECORD_MS));
-    input.process(message(Buffer.from('garbage'), 1, RECORD_MS));
+    input.process(inputRecord(null, 0, RECORD_MS));
+    input.process(inputRecord(Buffer.from('garbage'), 1, RECORD_MS));
     // Captured, so it says, two days after the broker got it.
-    for (const record of good) input.process({ ...record, timestamp: String(RECORD_MS - 2 * 86_400_000) });
+    for (const record of good) input.process({ ...record, timestamp: RECORD_MS - 2 * 86_400_000 });
     expect(input.packets).toBe(0);
     const letters = input.takeDeadLetters();
     expect(letters.map(({ headers }) => headers?.reason)).toEqual([

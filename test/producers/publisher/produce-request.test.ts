@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
-import { crc32c } from '../../../producers/publisher/crc32c.js';
 import { encodeProduceOrder, type ProduceOrder } from '../../../producers/publisher/produce-request.js';
 
 const require = createRequire(import.meta.url);
@@ -8,7 +7,6 @@ const Long = require('kafkajs/src/utils/long.js') as { fromValue(value: string):
 const kafkajsRequest = require('kafkajs/src/protocol/requests/produce/v3/request.js') as (
   order: ProduceOrder<KafkajsMessage>,
 ) => { encode(): Promise<{ readonly buffer: Buffer }> };
-const kafkajsCrc32c = require('kafkajs/src/protocol/recordBatch/crc32C/index.js') as (bytes: Buffer) => number;
 
 interface KafkajsMessage {
   readonly key: Buffer;
@@ -71,20 +69,5 @@ describe('encodeProduceOrder', () => {
     },
   ])('writes the bytes of kafkajs: $name', async ({ produce }) => {
     expect(encodeProduceOrder(produce, NOW).equals(await byKafkajs(produce))).toBe(true);
-  });
-});
-
-describe('crc32c', () => {
-  it('gives the check value of the catalogues', () => {
-    expect(crc32c(Buffer.from('123456789'), 0, 9)).toBe(0xe3069283);
-  });
-
-  it('agrees with kafkajs at every length and offset', () => {
-    const bytes = Buffer.from(Array.from({ length: 64 }, (_, index) => (index * 73 + 11) % 256));
-    for (let from = 0; from < 9; from++) {
-      for (let to = from; to <= bytes.length; to++) {
-        expect(crc32c(bytes, from, to)).toBe(kafkajsCrc32c(bytes.subarray(from, to)));
-      }
-    }
   });
 });

@@ -141,10 +141,10 @@ export class FetchedRecords {
     };
   }
 
-  /** All records that are left. */
-  messages(): KafkaMessage[] {
+  /** All records that are left, those before the offset left out. */
+  messages(from = 0): KafkaMessage[] {
     const messages: KafkaMessage[] = [];
-    while (this.next()) messages.push(this.toMessage());
+    while (this.next()) if (this.offset >= from) messages.push(this.toMessage());
     return messages;
   }
 

@@ -8,6 +8,7 @@ import type pg from 'pg';
 import { Failure, messageOf } from '../runtime/failure.js';
 import { fetchTopicIds } from '../runtime/kafka-topic-ids.js';
 import type { Logger } from '../runtime/log.js';
+import { createRecordConsumer, recordsOf } from '../runtime/record-consumer.js';
 import { type Availability, Stopped } from './availability.js';
 import type { SinkMetrics } from './sink-metrics.js';
 import { readPosition, type TopicPosition } from './topic-position.js';
@@ -61,7 +62,7 @@ export class TopicReader {
     private readonly metrics: SinkMetrics,
     private readonly log: Logger,
   ) {
-    this.consumer = kafka.consumer({
+    this.consumer = createRecordConsumer(kafka, {
       groupId: settings.groupId,
       readUncommitted: !settings.readCommitted,
       allowAutoTopicCreation: false,
@@ -183,7 +184,7 @@ export class TopicReader {
         }
         if (!this.inPlace(state, fetchedOffset(batch), batch.highWatermark)) return;
         const { position } = state;
-        const fresh = batch.messages.filter(({ offset }) => BigInt(offset) >= position.nextOffset);
+        const fresh = recordsOf(batch).messages(Number(position.nextOffset));
         await this.taker.take(position, fresh, BigInt(batch.highWatermark));
       });
     } catch (error) {
@@ -200,7 +201,7 @@ export class TopicReader {
     const { position } = state;
     const { topic, readCommitted } = this.settings;
     if (fetched === position.nextOffset) return true;
-    // The control records of transactions are passed over by kafkajs, which leaves gaps once it was sent to the right place.
+    // The control records of transactions are passed over, which leaves gaps once it was sent to the right place.
     if (readCommitted && fetched > position.nextOffset && state.seeks > 0) return true;
     if (fetched > position.nextOffset && state.seeks >= SEEKS_MAX) {
       const lost = Number(fetched - position.nextOffset);

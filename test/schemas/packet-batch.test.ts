@@ -127,6 +127,31 @@ describe('decodePacketBatch', () => {
     );
   });
 
+  it('reads a record amid other bytes as it reads it alone, and no further', () => {
+    fc.assert(
+      fc.property(batches, fc.uint8Array({ maxLength: 400 }), (batch, around) => {
+        const { value } = encode(batch);
+        const bytes = Buffer.concat([around, value, value, around]);
+        const from = around.length;
+        const alone = new PacketBlock(64);
+        const amid = new PacketBlock(64);
+        const expected = accepted(decodePacketBatch(value, alone));
+        const result = accepted(decodePacketBatch(bytes, amid, from, from + value.length));
+        expect(result).toMatchObject({ packets: expected.packets, firstTimestamp: expected.firstTimestamp });
+        expect(result.source).toBe(expected.source);
+        expect(result.origin).toBe(expected.origin);
+        const rows = Array.from({ length: amid.count }, (_, row) => row);
+        if (rows.length > 0) expect(encodePacketBatch(amid, rows, 0, rows.length)).toEqual(value);
+        for (let length = 0; length < value.length; length += 7) {
+          const block = new PacketBlock(64);
+          expect(decodePacketBatch(bytes, block, from, from + length)).toMatchObject({ ok: false });
+          expect([block.count, block.ipv6Count, block.extras.length, block.origins.length]).toEqual([0, 0, 0, 0]);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it('never throws on damaged bytes, and what it accepts can be written again', () => {
     fc.assert(
       fc.property(

@@ -9,7 +9,7 @@ import { routePath } from 'hono/route';
 import type pg from 'pg';
 import { messageOf } from '../runtime/failure.js';
 import type { Logger } from '../runtime/log.js';
-import { Counter, Histogram, listen, type Registry } from '../runtime/metrics.js';
+import { listen, type Registry } from '../runtime/metrics.js';
 import { checkPostgres, type PostgresSettings } from '../runtime/postgres.js';
 import type { Service } from '../runtime/service.js';
 import { type ApiBindings, guardAccess, guardHost } from './access.js';
@@ -17,6 +17,7 @@ import { dashboardRoutes, readDashboard } from './dashboard.js';
 import { openApiDocument } from './open-api.js';
 import { createApiPool } from './pool.js';
 import { ApiProblem, databaseProblem, problemResponse } from './problem.js';
+import { RequestMetrics } from './request-metrics.js';
 import { responseHeaders } from './response-headers.js';
 import { alertRoutes } from './routes/alerts.js';
 import { healthRoutes } from './routes/health.js';
@@ -38,31 +39,18 @@ export interface ApiDependencies {
   /** Empty when none is set: writes are refused then. */
   readonly token: string;
   readonly log: Logger;
-  readonly registry: Registry;
+  readonly metrics: RequestMetrics;
   /** Milliseconds since the epoch; the wall clock when absent. */
   readonly now?: () => number;
 }
 
 /** The application, without a listener: tests call its `request`. */
 export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBindings> {
-  const { pool, settings, token, log, registry, now = Date.now } = dependencies;
-  const refused = new Counter({
-    name: 'nta_api_refused_requests_total',
-    help: 'Requests refused before any route saw them',
-    labelNames: ['reason'] as const,
-    registers: [registry],
-  });
-  const duration = new Histogram({
-    name: 'nta_api_request_duration_seconds',
-    help: 'Time to answer a request',
-    labelNames: ['method', 'route', 'status'] as const,
-    buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
-    registers: [registry],
-  });
+  const { pool, settings, token, log, metrics, now = Date.now } = dependencies;
 
   const app = createRouter();
   app.use('*', async (c, next) => {
-    const stop = duration.startTimer();
+    const stop = metrics.duration.startTimer();
     await next();
     // The route's pattern, never the path: paths carry ids.
     const route = c.res.status === 404 || c.res.status === 421 ? 'none' : routePath(c, -1);
@@ -73,7 +61,7 @@ export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBinding
     );
   });
   app.use('*', responseHeaders);
-  const rules = { settings, token, refused, now };
+  const rules = { settings, token, refused: metrics.refused, now };
   app.use('*', guardHost(rules));
   app.use('/api/*', guardAccess(rules));
   app.use(
@@ -157,22 +145,25 @@ class Api implements ApiService {
   url = '';
   private pool: pg.Pool | undefined;
   private server: Server | undefined;
+  private readonly metrics: RequestMetrics;
 
   constructor(
     private readonly settings: ApiSettings & PostgresSettings,
     private readonly log: Logger,
-    private readonly registry: Registry,
-  ) {}
+    registry: Registry,
+  ) {
+    this.metrics = new RequestMetrics(registry);
+  }
 
   async start(): Promise<void> {
-    const { settings, log, registry } = this;
+    const { settings, log, metrics } = this;
     const token = readApiToken(settings, (message) => log.warn(message));
     await checkPostgres(settings);
     const pool = createApiPool(settings, settings.apiStatementTimeout, (error) =>
       log.warn({ reason: messageOf(error) }, 'a connection to Postgres broke; the next request makes a new one'),
     );
     this.pool = pool;
-    const app = createApp({ pool, settings, token, log, registry });
+    const app = createApp({ pool, settings, token, log, metrics });
     // A slow or silent client holds a socket for a bounded time only.
     const server = createServer(
       { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 10_000, maxHeaderSize: 32 * 1024 },

@@ -18,6 +18,8 @@ export interface LaunchOptions {
 
 export class PartLauncher {
   private readonly parts: Part[] = [];
+  /** Ports of /metrics, by part. */
+  readonly metricsPorts = new Map<string, number>();
 
   constructor(private readonly log: Logger) {}
 
@@ -27,6 +29,7 @@ export class PartLauncher {
     { table, settings, command = name, extra = [], finite = false }: LaunchOptions,
   ): Promise<Part> {
     const metricsPort = settings.metricsPort === 0 ? 0 : settings.metricsPort + (METRICS_PORT_OFFSETS[name] ?? 0);
+    if (metricsPort !== 0) this.metricsPorts.set(name, metricsPort);
     const part = new Part(
       {
         name,

@@ -78,6 +78,8 @@ export async function runPipeline(given: RunSettings, log: Logger): Promise<numb
       return replayOnce({ settings, log, say, launchCapture, interrupted: signal });
     }
     if (plan !== null) await startCapture(settings, plan, launcher, say);
+    if (launcher.metricsPorts.size > 0)
+      say(`metrics    ${describeMetrics(settings.metricsHost, launcher.metricsPorts)}`);
     say('running; Ctrl-C stops everything');
     await (servers.stack?.failed ?? signal);
     return 0;
@@ -94,6 +96,12 @@ export async function runPipeline(given: RunSettings, log: Logger): Promise<numb
     });
     await servers.stack?.stop();
   }
+}
+
+/** "http://127.0.0.1:9464/metrics of capture, …". */
+function describeMetrics(host: string, ports: ReadonlyMap<string, number>): string {
+  const name = host.includes(':') ? `[${host}]` : host;
+  return [...ports].map(([part, port]) => `http://${name}:${port}/metrics of ${part}`).join(', ');
 }
 
 function checkReplay({ once, read, json }: RunSettings): void {

@@ -43,14 +43,32 @@ export function topicsTable(): string {
   );
 }
 
-/** The product's own metrics of a registry; those of Node and the process are prom-client's. */
-export async function metricsTable(registry: Registry): Promise<string> {
-  const metrics = (await registry.getMetricsAsJSON()).filter(({ name }) => name.startsWith('nta_'));
+export interface ProductMetric {
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+/** The product's own metrics of a registry, by name; those of Node and the process are prom-client's. */
+export function productMetrics(registry: Registry): ProductMetric[] {
+  // prom-client's types leave out what its metrics do have.
+  const all = registry.getMetricsAsArray() as unknown as (Omit<ProductMetric, 'labels'> & { labelNames: string[] })[];
+  return all
+    .filter(({ name }) => name.startsWith('nta_'))
+    .map(({ name, type, help, labelNames }) => ({ name, type, help, labels: labelNames }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+export function metricsTable(registry: Registry): string {
   return markdownTable(
-    ['metric', 'type', 'what'],
-    metrics
-      .sort((a, b) => (a.name < b.name ? -1 : 1))
-      .map(({ name, type, help }) => [`\`${name}\``, String(type), help]),
+    ['metric', 'type', 'labels', 'what'],
+    productMetrics(registry).map(({ name, type, help, labels }) => [
+      `\`${name}\``,
+      type,
+      labels.map((label) => `\`${label}\``).join(', '),
+      help,
+    ]),
   );
 }
 

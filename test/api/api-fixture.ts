@@ -1,6 +1,7 @@
 /** The API over a database of its own, without a listener: tests call `request`. */
 import type pg from 'pg';
 import { createApiPool } from '../../api/pool.js';
+import { RequestMetrics } from '../../api/request-metrics.js';
 import { createApp } from '../../api/server.js';
 import { createRegistry } from '../../runtime/metrics.js';
 import { migrate } from '../../sinks/migration.js';
@@ -37,7 +38,7 @@ export async function createApiFixture(options: FixtureOptions = {}): Promise<Ap
     token: options.token ?? TOKEN,
     // Refusals and outages are what the tests provoke.
     log: testLog().child({}, { level: 'fatal' }),
-    registry: createRegistry(),
+    metrics: new RequestMetrics(createRegistry()),
     ...(options.now ? { now: options.now } : {}),
   });
   const request = async (path: string, init: RequestInit = {}, address = '127.0.0.1'): Promise<Response> =>

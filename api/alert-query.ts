@@ -1,6 +1,7 @@
 /** Alerts: lists by page, one with its history, and what a person decides about it. */
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
+import { ALERT_CHANNEL } from '../schemas/alert-channel.js';
 import { ALERT_COLUMNS, type AlertEventRow, type AlertRow } from './alert-view.js';
 import { query } from './pool.js';
 import { allOf, type Condition, QueryParameters } from './query-parameters.js';
@@ -62,6 +63,12 @@ export async function findAlerts(
   return { rows, counts: counts.rows[0]! };
 }
 
+/** The alerts of these ids as they are now, in no order. */
+export async function findAlertsById(pool: pg.Pool, ids: readonly string[]): Promise<AlertRow[]> {
+  const { rows } = await query<AlertRow>(pool, `SELECT ${ALERT_COLUMNS} FROM alerts WHERE id = ANY($1)`, [ids]);
+  return rows;
+}
+
 export async function findAlert(
   pool: pg.Pool,
   id: string,
@@ -86,7 +93,7 @@ export interface Decision {
 }
 
 /**
- * Resolves or reopens an alert and writes it into the history, both or neither. Idempotent: an alert that is in that
+ * Resolves or reopens an alert, writes it into the history and announces it, all or nothing. Idempotent: an alert that is in that
  * state already is left as it is, with who resolved it first.
  *
  * @returns false when there is no such alert.
@@ -103,8 +110,8 @@ export async function decideAlert(pool: pg.Pool, id: string, { action, actor, no
        INSERT INTO alert_events (id, alert_id, action, occurred_at, actor, note)
        SELECT $5::text, changed.id, $2::text, now(), $3::text, $4::text FROM changed
      )
-     SELECT EXISTS (SELECT FROM alerts WHERE id = $1) AS known`,
-    [id, action, actor, note, randomUUID()],
+     SELECT EXISTS (SELECT FROM alerts WHERE id = $1) AS known, (SELECT pg_notify($6, id) FROM changed) AS announced`,
+    [id, action, actor, note, randomUUID(), ALERT_CHANNEL],
   );
   return rows[0]!.known;
 }

@@ -39,6 +39,14 @@ export function createApiPool(
   return pool;
 }
 
+/** Longest time that a word to Postgres may take on the connection of the feed, milliseconds. */
+const FEED_TIMEOUT_MS = 10_000;
+
+/** The feed's own connection, beside the pool: listening takes one for as long as anyone looks. */
+export function createFeedClient(settings: PostgresSettings): pg.Client {
+  return new pg.Client({ ...postgresConfig(settings, 'nta-api-feed'), query_timeout: FEED_TIMEOUT_MS });
+}
+
 /** Requests that may wait for a connection; further ones are turned away at once rather than after a timeout. */
 const WAITING_MAX = 100;
 

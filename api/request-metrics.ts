@@ -1,9 +1,10 @@
 /** Metrics of the API's requests. */
-import { Counter, Histogram, type Registry } from '../runtime/metrics.js';
+import { Counter, Gauge, Histogram, type Registry } from '../runtime/metrics.js';
 
 export class RequestMetrics {
   readonly refused: Counter<'reason'>;
   readonly duration: Histogram<'method' | 'route' | 'status'>;
+  readonly streams: Gauge;
 
   constructor(registry: Registry) {
     this.refused = new Counter({
@@ -17,6 +18,11 @@ export class RequestMetrics {
       help: 'time to answer a request',
       labelNames: ['method', 'route', 'status'],
       buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
+      registers: [registry],
+    });
+    this.streams = new Gauge({
+      name: 'nta_api_alert_streams',
+      help: 'clients that alerts are pushed to',
       registers: [registry],
     });
   }

@@ -13,12 +13,14 @@ import { listen, type Registry } from '../runtime/metrics.js';
 import { checkPostgres, type PostgresSettings } from '../runtime/postgres.js';
 import type { Service } from '../runtime/service.js';
 import { type ApiBindings, guardAccess, guardHost } from './access.js';
+import { AlertFeed } from './alert-feed.js';
 import { dashboardRoutes, readDashboard } from './dashboard.js';
 import { openApiDocument } from './open-api.js';
-import { createApiPool } from './pool.js';
+import { createApiPool, createFeedClient } from './pool.js';
 import { ApiProblem, databaseProblem, problemResponse } from './problem.js';
 import { RequestMetrics } from './request-metrics.js';
 import { responseHeaders } from './response-headers.js';
+import { alertStreamRoutes } from './routes/alert-stream.js';
 import { alertRoutes } from './routes/alerts.js';
 import { healthRoutes } from './routes/health.js';
 import { nodeRoutes } from './routes/nodes.js';
@@ -35,6 +37,7 @@ const BODY_MAX = 64 * 1024;
 export interface ApiDependencies {
   /** From `createApiPool`, whose values have the form that answers carry. */
   readonly pool: pg.Pool;
+  readonly feed: AlertFeed;
   readonly settings: Pick<ApiSettings, 'apiHost' | 'apiAllowedHosts'>;
   /** Empty when none is set: writes are refused then. */
   readonly token: string;
@@ -46,7 +49,7 @@ export interface ApiDependencies {
 
 /** The application, without a listener: tests call its `request`. */
 export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBindings> {
-  const { pool, settings, token, log, metrics, now = Date.now } = dependencies;
+  const { pool, feed, settings, token, log, metrics, now = Date.now } = dependencies;
 
   const app = createRouter();
   app.use('*', async (c, next) => {
@@ -82,8 +85,9 @@ export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBinding
     await next();
   });
 
-  const routes = { pool, now };
+  const routes = { pool, feed, now };
   app.route('/api', packetRoutes(routes));
+  app.route('/api', alertStreamRoutes(routes));
   app.route('/api', alertRoutes(routes));
   app.route('/api', statsRoutes(routes));
   app.route('/api', nodeRoutes(routes));
@@ -144,6 +148,7 @@ class Api implements ApiService {
   readonly name = 'api';
   url = '';
   private pool: pg.Pool | undefined;
+  private feed: AlertFeed | undefined;
   private server: Server | undefined;
   private readonly metrics: RequestMetrics;
 
@@ -163,7 +168,9 @@ class Api implements ApiService {
       log.warn({ reason: messageOf(error) }, 'a connection to Postgres broke; the next request makes a new one'),
     );
     this.pool = pool;
-    const app = createApp({ pool, settings, token, log, metrics });
+    const feed = new AlertFeed(pool, () => createFeedClient(settings), log, metrics.streams);
+    this.feed = feed;
+    const app = createApp({ pool, feed, settings, token, log, metrics });
     // A slow or silent client holds a socket for a bounded time only.
     const server = createServer(
       { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 10_000, maxHeaderSize: 32 * 1024 },
@@ -181,12 +188,15 @@ class Api implements ApiService {
 
   async stop(): Promise<void> {
     const { server, pool } = this;
+    // Streams have no end of their own.
+    this.feed?.stop();
     if (server?.listening) {
       // Requests in flight are answered; idle keep-alive connections are not waited for.
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
+      const sweep = setInterval(() => server.closeIdleConnections(), 50);
       const giveUp = setTimeout(() => server.closeAllConnections(), 5_000);
       await closed;
+      clearInterval(sweep);
       clearTimeout(giveUp);
     }
     await pool?.end();

@@ -2,6 +2,7 @@
 import type { KafkaMessage } from 'kafkajs';
 import type pg from 'pg';
 import type { AlertDocument } from '../schemas/alert.js';
+import { ALERT_CHANNEL, alertPayloads } from '../schemas/alert-channel.js';
 import { storableJson } from './packet-details.js';
 
 /** An event as it is read: what the table needs is checked, the rest is kept as it came. */
@@ -127,16 +128,24 @@ export async function storeAlert(client: pg.ClientBase, document: AlertDocument)
   });
 }
 
-/** Stores the events that can be read; the others are given back with the reason. */
+/**
+ * Stores the events that can be read, and announces them to whoever listens; the others are given back with the reason.
+ */
 export async function storeAlerts(
   client: pg.ClientBase,
   messages: readonly KafkaMessage[],
 ): Promise<readonly { readonly message: KafkaMessage; readonly reason: string; readonly detail: string }[]> {
   const unreadable: { message: KafkaMessage; reason: string; detail: string }[] = [];
+  const stored: string[] = [];
   for (const message of messages) {
     const reading = readAlert(message.value);
-    if (reading.ok) await storeAlert(client, reading.document);
-    else unreadable.push({ message, reason: reading.reason, detail: reading.detail });
+    if (reading.ok) {
+      await storeAlert(client, reading.document);
+      stored.push(reading.document.nta.alert.id);
+    } else unreadable.push({ message, reason: reading.reason, detail: reading.detail });
+  }
+  for (const payload of alertPayloads(stored)) {
+    await client.query('SELECT pg_notify($1, $2)', [ALERT_CHANNEL, payload]);
   }
   return unreadable;
 }

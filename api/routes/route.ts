@@ -2,10 +2,12 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type pg from 'pg';
 import type { ApiBindings } from '../access.js';
+import type { AlertFeed } from '../alert-feed.js';
 import { type InputError, invalidInput, PROBLEM_MEDIA_TYPE, problemSchema } from '../problem.js';
 
 export interface RouteDependencies {
   readonly pool: pg.Pool;
+  readonly feed: AlertFeed;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }

@@ -1,6 +1,7 @@
 /** The API over a database of its own, without a listener: tests call `request`. */
 import type pg from 'pg';
-import { createApiPool } from '../../api/pool.js';
+import { AlertFeed } from '../../api/alert-feed.js';
+import { createApiPool, createFeedClient } from '../../api/pool.js';
 import { RequestMetrics } from '../../api/request-metrics.js';
 import { createApp } from '../../api/server.js';
 import { createRegistry } from '../../runtime/metrics.js';
@@ -32,13 +33,17 @@ export async function createApiFixture(options: FixtureOptions = {}): Promise<Ap
   const database = await createTestDatabase();
   await migrate(database.settings, testLog());
   const pool = createApiPool(database.settings, 10_000, () => undefined);
+  const metrics = new RequestMetrics(createRegistry());
+  // Refusals and outages are what the tests provoke.
+  const log = testLog().child({}, { level: 'fatal' });
+  const feed = new AlertFeed(pool, () => createFeedClient(database.settings), log, metrics.streams);
   const app = createApp({
     pool,
+    feed,
     settings: { apiHost: options.apiHost ?? '127.0.0.1', apiAllowedHosts: options.apiAllowedHosts ?? [] },
     token: options.token ?? TOKEN,
-    // Refusals and outages are what the tests provoke.
-    log: testLog().child({}, { level: 'fatal' }),
-    metrics: new RequestMetrics(createRegistry()),
+    log,
+    metrics,
     ...(options.now ? { now: options.now } : {}),
   });
   const request = async (path: string, init: RequestInit = {}, address = '127.0.0.1'): Promise<Response> =>
@@ -65,6 +70,7 @@ export async function createApiFixture(options: FixtureOptions = {}): Promise<Ap
       return { status: response.status, body: (await response.json()) as T };
     },
     remove: async () => {
+      feed.stop();
       await pool.end();
       await database.remove();
     },

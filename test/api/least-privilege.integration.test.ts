@@ -21,7 +21,7 @@ afterAll(async () => {
   await api?.remove();
 });
 
-test('every read works, and resolving and reopening an alert', async () => {
+test('every read works, and hearing of alerts, and resolving and reopening one', async () => {
   const service = createApi(
     {
       ...api.database.settings,
@@ -50,12 +50,16 @@ test('every read works, and resolving and reopening an alert', async () => {
     ]) {
       expect((await fetch(`${service.url}/api/${path}`)).status, path).toBe(200);
     }
+    const stream = await fetch(`${service.url}/api/alerts/stream`);
+    const chunks = stream.body!.pipeThrough(new TextDecoderStream()).getReader();
+    expect((await chunks.read()).value).toContain('event: reset');
     for (const action of ['resolve', 'reopen']) {
       const response = await fetch(`${service.url}/api/alerts/a/${action}`, {
         method: 'POST',
         headers: { authorization: `Bearer ${TOKEN}` },
       });
       expect(response.status, action).toBe(200);
+      expect((await chunks.read()).value).toMatch(/^event: alert\ndata: \{"id":"a",/);
     }
   } finally {
     await service.stop();

@@ -151,6 +151,7 @@ describe('GET /api/openapi.json', () => {
     );
     expect(operations.map(({ name }) => name).sort()).toEqual([
       'GET /api/alerts',
+      'GET /api/alerts/stream',
       'GET /api/alerts/{id}',
       'GET /api/health',
       'GET /api/nodes',

@@ -3,8 +3,11 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type ApiService, createApi } from '../../api/server.js';
 import { createRegistry } from '../../runtime/metrics.js';
+import type { Severity } from '../../schemas/alert.js';
+import { storeAlerts } from '../../sinks/alert-sink.js';
 import { type ApiFixture, createApiFixture, TOKEN } from '../api/api-fixture.js';
 import { insertAlerts, insertCaptureNode, insertPackets, rebuildRollups } from '../api/sample-data.js';
+import { alertEvent } from '../support/alert-events.js';
 import { testLog } from '../support/local-stack.js';
 import { requireCondition } from '../support/requirement.js';
 import { CHROMIUM_ARGUMENTS, findChromium } from './chromium.js';
@@ -14,12 +17,13 @@ const executablePath = findChromium();
 
 let api: ApiFixture;
 let service: ApiService;
+const registry = createRegistry();
 let browser: Browser;
 let context: BrowserContext;
 let page: Page;
 let complaints: string[];
 
-const start = async (port = 0, host = '127.0.0.1'): Promise<ApiService> => {
+const start = async (port = 0, host = '127.0.0.1', registry = createRegistry()): Promise<ApiService> => {
   const started = createApi(
     {
       ...api.database.settings,
@@ -31,7 +35,7 @@ const start = async (port = 0, host = '127.0.0.1'): Promise<ApiService> => {
       apiStatementTimeout: 10_000,
     },
     testLog().child({}, { level: 'fatal' }),
-    createRegistry(),
+    registry,
   );
   await started.start();
   return started;
@@ -42,7 +46,7 @@ const at = (secondsAgo: number): string => new Date(Date.now() - secondsAgo * 10
 beforeAll(async () => {
   if (executablePath === undefined) return;
   api = await createApiFixture();
-  service = await start();
+  service = await start(0, '127.0.0.1', registry);
   browser = await chromium.launch({ executablePath, args: [...CHROMIUM_ARGUMENTS] });
 });
 afterAll(async () => {
@@ -274,6 +278,92 @@ test('it asks every two seconds, not while it is paused or hidden', async () => 
   const hidden = requests;
   await page.waitForTimeout(5000);
   expect(requests).toBe(hidden);
+});
+
+/** As the sink does: an alert of now, stored and announced in one transaction. */
+async function storeAlert(id: string, changes: { severity?: Severity; source?: string; sequence?: number } = {}) {
+  const { sequence = 1, source = '198.51.100.9', severity = 3 } = changes;
+  const document = alertEvent(sequence, { id, source, severity });
+  const { alert } = document.nta;
+  const now = { first_seen: at(2), last_seen: at(1), packets: 12 };
+  const current = {
+    ...document,
+    '@timestamp': at(1),
+    message: `${id} at ${sequence}`,
+    nta: { alert: { ...alert, crossed: at(1), evidence: { ...alert.evidence, ...now } } },
+  };
+  const client = await api.pool.connect();
+  try {
+    await client.query('BEGIN');
+    await storeAlerts(client, [{ value: Buffer.from(JSON.stringify(current)) } as never]);
+    await client.query('COMMIT');
+  } finally {
+    client.release();
+  }
+}
+
+const alertRows = (): Promise<string[]> => page.locator('#alert-rows .message').allTextContents();
+
+/** Opens the page and lets nothing of the list through from when it is live, so that what appears was pushed. */
+async function openWithoutPolls(url: string): Promise<void> {
+  const streaming = page.waitForResponse((response) => response.url().endsWith('/api/alerts/stream'));
+  await page.goto(url);
+  await streaming;
+  await page.waitForTimeout(500); // the list that the stream's beginning asks for
+  await page.route('**/api/alerts?**', () => undefined);
+  await page.route('**/api/stats?**', () => undefined);
+}
+
+test('alerts are pushed: there at once, in their place, without the list being asked for', async () => {
+  await insertAlerts(api.pool, [{ ...SCAN, firstSeen: at(30), lastSeen: at(26) }]);
+  await openWithoutPolls(`${service.url}/?range=1h&severity=3`);
+  expect(await alertRows()).toEqual([SCAN.message]);
+  const storedAt = performance.now();
+  await storeAlert('new');
+  await expect.poll(alertRows, { interval: 10 }).toEqual(['new at 1', SCAN.message]);
+  expect(performance.now() - storedAt).toBeLessThan(1_500);
+  // One that goes on stays one row; one that the filter leaves out is none.
+  await storeAlert('harmless', { severity: 2 });
+  await storeAlert('new', { sequence: 2 });
+  await expect.poll(alertRows).toEqual(['new at 2', SCAN.message]);
+  // Resolved by somebody else, it leaves the list of the unresolved.
+  await api.post('/api/alerts/new/resolve');
+  await expect.poll(alertRows).toEqual([SCAN.message]);
+});
+
+test('alerts are pushed to a page with a token, and asked for where they cannot be', async () => {
+  const own = await start(0, '0.0.0.0');
+  try {
+    await openWithoutPolls(`${own.url.replace('0.0.0.0', '127.0.0.1')}/#token=${TOKEN}`);
+    await storeAlert('guarded');
+    await expect.poll(alertRows).toEqual(['guarded at 1']);
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+    await page.route('**/api/alerts/stream', (route) => route.fulfill({ status: 503, json: {} }));
+    await page.reload();
+    await storeAlert('asked-for');
+    await expect.poll(alertRows, { timeout: 10_000 }).toEqual(['asked-for at 1', 'guarded at 1']);
+    expect(await page.locator('#live-text').textContent()).toBe('Live');
+  } finally {
+    await own.stop();
+  }
+});
+
+test('the stream is let go while the page is paused or hidden, and taken up again', async () => {
+  const streams = async (): Promise<number> => {
+    const metric = (await registry.getMetricsAsJSON()).find(({ name }) => name === 'nta_api_alert_streams');
+    return metric!.values[0]!.value;
+  };
+  await expect.poll(streams).toBe(0);
+  await page.goto(service.url);
+  await expect.poll(streams).toBe(1);
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await expect.poll(streams).toBe(0);
+  await storeAlert('meanwhile');
+  await page.getByRole('button', { name: 'Resume' }).click();
+  await expect.poll(streams, { timeout: 10_000 }).toBe(1);
+  await expect.poll(alertRows).toEqual(['meanwhile at 1']);
+  await page.evaluate(HIDE_PAGE);
+  await expect.poll(streams).toBe(0);
 });
 
 test.each([

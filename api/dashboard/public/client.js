@@ -31,6 +31,12 @@ export const hasToken = () => sessionStorage.getItem(TOKEN_KEY) !== null;
 /** Longest wait for an answer, milliseconds; the server gives up on a query before. */
 const TIMEOUT_MS = 15_000;
 
+/** @returns {Record<string, string>} */
+export function authorization() {
+  const token = sessionStorage.getItem(TOKEN_KEY);
+  return token === null ? {} : { authorization: `Bearer ${token}` };
+}
+
 /**
  * @param {string} path
  * @param {Record<string, string | number | undefined>} [query] empty and undefined values are left out
@@ -41,14 +47,13 @@ export async function callApi(path, query = {}, { method = 'GET', body } = {}) {
   for (const [name, value] of Object.entries(query)) {
     if (value !== undefined && value !== '') parameters.set(name, String(value));
   }
-  const token = sessionStorage.getItem(TOKEN_KEY);
   const search = parameters.size > 0 ? `?${parameters}` : '';
   let response;
   try {
     response = await fetch(`/api${path}${search}`, {
       method,
       headers: {
-        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...authorization(),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       signal: AbortSignal.timeout(TIMEOUT_MS),

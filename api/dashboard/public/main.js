@@ -1,7 +1,9 @@
-/** The dashboard: loads what is shown every two seconds, and wires the controls to the address and the API. */
+/** The dashboard: loads what is shown every two seconds, alerts as they come, and wires the controls to the address and the API. */
 
 import { createAlertActions } from './alert-dialog.js';
+import { createAlertList } from './alert-list.js';
 import { ALERT_RULES, SEVERITIES } from './alert-rules.js';
+import { createAlertStream } from './alert-stream.js';
 import { showAlerts } from './alerts.js';
 import { ApiError, callApi, hasToken, setToken, takeTokenFromAddress } from './client.js';
 import { byId, element, segments } from './elements.js';
@@ -41,6 +43,12 @@ let readsWait = false;
 let tokenRefused = false;
 
 const alertActions = createAlertActions({ onDecided: () => refresh(), onHost: (host) => filterPackets({ host }) });
+const alertList = createAlertList();
+const alertStream = createAlertStream({ onAlert: alertPushed, onReset: () => refresh() });
+/** @type {any} */
+let shownAlerts = null;
+/** Whether what was pushed is on the page. */
+let alertsDrawn = true;
 const chart = createTrafficChart(byId('traffic-chart'), byId('traffic-legend'));
 
 // --- Loading
@@ -56,6 +64,7 @@ async function refresh() {
     failures = 0;
     loadedAt = Date.now();
     showNotice('');
+    if (isLive()) alertStream.open();
   } catch (error) {
     if (mine !== generation) return;
     if (!(error instanceof ApiError)) throw error;
@@ -73,6 +82,9 @@ async function refresh() {
 async function refreshOverview(mine, range) {
   const resolved = state.status === 'all' ? {} : { resolved: state.status === 'resolved' ? 'true' : 'false' };
   const filter = { ...range, ...resolved, min_severity: state.severity, rule: state.rule };
+  const { status, severity = '', rule = '' } = state;
+  const since = range.hours === undefined ? null : Date.now() - range.hours * 3_600_000;
+  const askedAt = performance.now();
   const [stats, alerts, unresolved, { nodes }] = await Promise.all([
     callApi('/stats', { ...range, buckets: chart.buckets(), top: 10 }),
     loadPages('/alerts', 'alerts', filter, alertPages),
@@ -94,7 +106,20 @@ async function refreshOverview(mine, range) {
     return;
   }
   showOverview(stats, unresolved.counts, nodes);
-  showAlertList(alerts);
+  showAlertList(alertList.load(alerts, { status, severity, rule, since }, askedAt));
+}
+
+/** Many may come at once: they are drawn together, with the next frame. @param {any} alert */
+function alertPushed(alert) {
+  const list = alertList.push(alert);
+  if (list === null || paused) return;
+  shownAlerts = list;
+  if (!alertsDrawn) return;
+  alertsDrawn = false;
+  requestAnimationFrame(() => {
+    alertsDrawn = true;
+    showAlertList(shownAlerts);
+  });
 }
 
 /** @param {number} mine the generation that asks @param {{ hours?: number }} range */
@@ -152,10 +177,12 @@ async function loadPackets(range) {
   }
 }
 
+const isLive = () => !paused && !document.hidden && !readsWait;
+
 function schedule() {
   clearTimeout(timer);
   // While the token is asked for, asking again would only be refused again.
-  if (paused || document.hidden || readsWait) return;
+  if (!isLive()) return;
   timer = setTimeout(
     refresh,
     failures === 0 ? REFRESH_MS : Math.min(RETRY_MAX_MS, REFRESH_MS * 2 ** Math.min(failures, 4)),
@@ -180,7 +207,9 @@ function showOverview(stats, unresolved, nodes) {
 }
 
 /** @param {any} list */
-function showAlertList({ items, next, counts }) {
+function showAlertList(list) {
+  const { items, next, counts } = list;
+  shownAlerts = list;
   showAlerts(items, {
     onOpen: alertActions.open,
     onHost: (host) => filterPackets({ host }),
@@ -363,6 +392,7 @@ byId('pause').addEventListener('click', () => {
   byId('pause').setAttribute('aria-pressed', String(paused));
   byId('pause').textContent = paused ? 'Resume' : 'Pause';
   clearTimeout(timer);
+  if (paused) alertStream.close();
   showProgress();
   if (!paused) refresh();
 });
@@ -372,6 +402,8 @@ for (const dialog of document.querySelectorAll('dialog')) {
     dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
 }
 document.addEventListener('visibilitychange', () => {
+  // A browser has few connections to a server, which all its tabs share.
+  if (document.hidden) alertStream.close();
   if (document.hidden) clearTimeout(timer);
   else if (!paused) refresh();
 });

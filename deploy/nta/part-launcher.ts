@@ -29,7 +29,7 @@ export class PartLauncher {
     { table, settings, command = name, extra = [], finite = false }: LaunchOptions,
   ): Promise<Part> {
     const metricsPort = settings.metricsPort === 0 ? 0 : settings.metricsPort + (METRICS_PORT_OFFSETS[name] ?? 0);
-    if (metricsPort !== 0) this.metricsPorts.set(name, metricsPort);
+    if (metricsPort !== 0 && 'metricsPort' in table) this.metricsPorts.set(name, metricsPort);
     const part = new Part(
       {
         name,

@@ -101,7 +101,10 @@ export async function runPipeline(given: RunSettings, log: Logger): Promise<numb
 /** "http://127.0.0.1:9464/metrics of capture, …". */
 function describeMetrics(host: string, ports: ReadonlyMap<string, number>): string {
   const name = host.includes(':') ? `[${host}]` : host;
-  return [...ports].map(([part, port]) => `http://${name}:${port}/metrics of ${part}`).join(', ');
+  return [...ports]
+    .sort((a, b) => a[1] - b[1])
+    .map(([part, port]) => `http://${name}:${port}/metrics of ${part}`)
+    .join(', ');
 }
 
 function checkReplay({ once, read, json }: RunSettings): void {

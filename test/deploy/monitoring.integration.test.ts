@@ -34,6 +34,8 @@ let database: TestDatabase | undefined;
 let run: RunningCommand | undefined;
 let prometheus: ChildProcess | undefined;
 let url = '';
+/** Where the run says that metrics are. */
+let announced: string[] = [];
 
 const hasPrometheus = findTool('prometheus') !== undefined && findTool('promtool') !== undefined;
 
@@ -54,8 +56,9 @@ describe('Prometheus', () => {
       ],
       { env: stackEnvironment(createTestTopics(), database) },
     );
-    await run.printed(/metrics +http.* of capture/);
-    const targets = [0, 1, 2, 3].map((offset) => `127.0.0.1:${metricsPort + offset}`);
+    const printed = await run.printed(/^metrics +(.*)$/m);
+    announced = [...printed[1]!.matchAll(/http:\S+/g)].map(([address]) => address);
+    const targets = announced.map((address) => new URL(address).host);
     writeFileSync(
       join(folder, 'prometheus.yml'),
       JSON.stringify({
@@ -104,6 +107,7 @@ describe('Prometheus', () => {
 
   it('reaches every part', async (context) => {
     requireTool(context, 'prometheus', 'promtool');
+    expect(announced).toHaveLength(4);
     expect(firstValue(await ask('sum(up{job="nta"})'))).toBe(4);
   });
 

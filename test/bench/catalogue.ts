@@ -9,6 +9,7 @@ import { inputs } from './benches/inputs.js';
 import { latency } from './benches/latency.js';
 import { latencyDashboard } from './benches/latency-dashboard.js';
 import { latencyFlood } from './benches/latency-flood.js';
+import { latencyWebhook } from './benches/latency-webhook.js';
 import { live } from './benches/live.js';
 import { memory } from './benches/memory.js';
 import { publish } from './benches/publish.js';
@@ -29,6 +30,7 @@ export const BENCHES: readonly Bench[] = [
   whole,
   latency,
   latencyFlood,
+  latencyWebhook,
   latencyDashboard,
   live,
   memory,

@@ -27,6 +27,8 @@ const LIMITS: Readonly<Record<string, Limit>> = {
   'whole-store-alerts': (value, cores) => wholeLimit('whole-store-alerts', value, cores),
   'latency-50000-p99': () =>
     `see the stages in the note of the figure: 50 ms are the flush interval of the capture node, up to 100 ms the interval between transactions that carry alerts, the rest is waiting for one of the cores, which tcpreplay shares.`,
+  'latency-webhook-50000-p99': (value) =>
+    `see latency-50000-p99, ${formatValue(value('latency-50000-p99'))} ms, for the way to the topic; then the sink’s process has to get one of the cores, which tcpreplay shares, and so has the receiver.`,
   memory: (value) =>
     `before the first packet Node holds what its note says; the rest is the state of the sources, bounded by --state-budget, of which ${formatValue(value('memory-sources-forgotten'))} sources had to go.`,
   'memory-sources-forgotten': (value) =>

@@ -1,5 +1,6 @@
 /** A receiver of webhooks that answers as a test says, over real HTTP on loopback. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 export interface ReceivedRequest {
@@ -30,8 +31,9 @@ export class WebhookServer {
   port = 0;
   private readonly server: Server;
 
-  constructor() {
-    this.server = createServer((raw, response) => {
+  /** @param tls key and certificate, PEM; plain HTTP without. */
+  constructor(private readonly tls?: { readonly key: string; readonly cert: string }) {
+    const listener = (raw: IncomingMessage, response: ServerResponse): void => {
       const chunks: Buffer[] = [];
       raw.on('data', (chunk: Buffer) => chunks.push(chunk));
       raw.on('error', () => undefined);
@@ -46,7 +48,8 @@ export class WebhookServer {
         });
         this.answering(request, response, raw);
       });
-    });
+    };
+    this.server = tls === undefined ? createServer(listener) : createSecureServer(tls, listener);
     this.server.on('connection', () => this.connections++);
   }
 
@@ -57,7 +60,7 @@ export class WebhookServer {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}/hook`;
+    return `${this.tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.port}/hook`;
   }
 
   async stop(): Promise<void> {

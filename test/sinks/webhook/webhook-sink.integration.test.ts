@@ -1,4 +1,5 @@
 /** The webhook sink between a real Kafka and a real HTTP server that misbehaves in every way a receiver can. */
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +17,7 @@ import { createWebhookSink, type WebhookSink, webhookOptions } from '../../../si
 import { alertEvent } from '../../support/alert-events.js';
 import { createTestTopics, quietKafka, stackEnvironment, type TestTopics, testLog } from '../../support/local-stack.js';
 import { type RunningCommand, startNta } from '../../support/nta-command.js';
+import { requireTool } from '../../support/requirement.js';
 import { until } from '../../support/sink-rows.js';
 import { accept, WebhookServer } from '../../support/webhook-server.js';
 
@@ -40,10 +42,8 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const { child, ended } of commands.splice(0)) {
-    child.kill('SIGKILL');
-    await ended;
-  }
+  // Orderly, so that they leave their group and it can be deleted.
+  for (const command of commands.splice(0)) await command.interrupt();
   for (const sink of sinks.splice(0)) await sink.stop();
   await server.stop();
   await topics.remove();
@@ -348,6 +348,36 @@ describe('webhook sink', () => {
   });
 });
 
+describe('over TLS', () => {
+  it('delivers to a receiver whose authority it knows, and to no other', async (context) => {
+    requireTool(context, 'openssl');
+    const folder = mkdtempSync(join(tmpdir(), 'nta-test-'));
+    try {
+      const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+      const subject = ['-subj', '/CN=receiver', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2'];
+      execFileSync('openssl', [
+        ...['req', '-x509', '-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'],
+        ...['-keyout', key, '-out', cert, ...subject],
+      ]);
+      await server.stop();
+      server = new WebhookServer({ key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') });
+      await server.start();
+      const documents = story(3, 2);
+      await publish(documents);
+      const stranger = await startSink();
+      await until(async () => stranger.sink.readiness()?.includes('self-signed certificate') ?? false);
+      await stranger.sink.stop();
+      sinks.length = 0;
+      expect(server.requests).toEqual([]);
+      await startSink({ NTA_WEBHOOK_SSL_CA: cert });
+      await until(async () => server.accepted.length === documents.length);
+      expectDelivered(documents);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
 describe('nta sink webhook', () => {
   const start = (environment: Record<string, string> = {}): RunningCommand => {
     const command = startNta(['sink', 'webhook', '--log-level=debug'], {
@@ -382,6 +412,22 @@ describe('nta sink webhook', () => {
     expect(seen).toContain('alert delivered');
     expect(seen).not.toContain('token-in-path');
     expect(seen).not.toContain(SECRET.slice('whsec_'.length, 40));
+  });
+
+  it('shares the alerts with others, and takes over from one that is killed', async () => {
+    const documents = story(9, 12);
+    server.answering = (request, response, raw) => void setTimeout(() => accept(request, response, raw), 15);
+    const [one, two] = [start(), start()];
+    await publish(documents.slice(0, 27));
+    await until(async () => new Set(server.accepted).size >= 20);
+    one.child.kill('SIGKILL');
+    await publish(documents.slice(27, 63));
+    await until(async () => new Set(server.accepted).size >= 40);
+    start();
+    await publish(documents.slice(63));
+    await until(async () => new Set(server.accepted).size === documents.length);
+    expectDelivered(documents);
+    expect((await two.interrupt()).code).toBe(0);
   });
 
   it('refuses to start without its topics, or with an address that anyone could listen to', async () => {

@@ -1,9 +1,11 @@
 /**
  * Requests of kafkajs that are written or read by code of ours. kafkajs keeps what it is good at: connections, versions,
- * retries, metadata, groups. This takes four of its internals: the symbol of the function that makes a cluster,
- * `findBroker`, `lookupRequest`, and the request and response that a definition makes of an order.
+ * retries, metadata, groups. This takes five of its internals: the symbol of the function that makes a cluster,
+ * `findBroker`, `lookupRequest`, the request and response that a definition makes of an order, and that a broker's second
+ * connection is there for fetches alone.
  */
-import type { Kafka } from 'kafkajs';
+import type { Socket } from 'node:net';
+import type { ISocketFactory, Kafka } from 'kafkajs';
 
 /** What kafkajs makes of an order: how the request is written and the response read. */
 export interface ProtocolRequest {
@@ -30,8 +32,23 @@ export type ReplaceRequest<Order> = (protocol: ProtocolRequest, order: Order) =>
 
 type RequestMaker = (order: unknown) => ProtocolRequest;
 
-interface Broker {
+export interface Broker {
   lookupRequest(apiKey: number, definition: unknown): RequestMaker;
+  readonly connectionPool: { readonly pool: readonly Connection[] };
+}
+
+/** A connection to a broker, which kafkajs opens and closes. */
+export interface Connection {
+  /** Makes the socket, each time it is opened. */
+  socketFactory: ISocketFactory;
+  /** Takes what came from the broker. */
+  processData(data: Buffer): void;
+  readonly socket: Socket;
+  /** There while the client logs in. */
+  readonly authHandlers: object | null;
+  readonly requestQueue: {
+    fulfillRequest(answer: { readonly size: number; readonly correlationId: number; readonly payload: Buffer }): void;
+  };
 }
 
 interface Cluster {
@@ -47,6 +64,11 @@ type CreateCluster = (options: object) => Cluster;
  * @param apiKey https://kafka.apache.org/protocol#protocol_api_keys
  */
 export function withRequests<Order>(kafka: Kafka, apiKey: number, replace: ReplaceRequest<Order>): Kafka {
+  return withBrokers(kafka, (broker) => replaceRequests(broker, apiKey, replace));
+}
+
+/** A client like `kafka` that shows `prepare` each broker it finds, before the first request that names the broker. */
+export function withBrokers(kafka: Kafka, prepare: (broker: Broker) => void): Kafka {
   const symbol = createClusterSymbol(kafka);
   const createCluster = (kafka as unknown as Record<symbol, CreateCluster>)[symbol]!;
   const createOurs: CreateCluster = (options) => {
@@ -55,7 +77,7 @@ export function withRequests<Order>(kafka: Kafka, apiKey: number, replace: Repla
     const known = new WeakSet<Broker>();
     cluster.findBroker = async (of) => {
       const broker = await findBroker(of);
-      if (!known.has(broker)) intercept(broker, apiKey, replace as ReplaceRequest<unknown>);
+      if (!known.has(broker)) prepare(broker);
       known.add(broker);
       return broker;
     };
@@ -75,13 +97,14 @@ export function createClusterSymbol(kafka: Kafka): symbol {
   throw new Error('this kafkajs has no private:Kafka:createCluster');
 }
 
-/** kafkajs assigns `lookupRequest` anew whenever it connects. */
-function intercept(broker: Broker, ownKey: number, replace: ReplaceRequest<unknown>): void {
+/** Passes every request of one API to this broker through `replace`. */
+export function replaceRequests<Order>(broker: Broker, ownKey: number, replace: ReplaceRequest<Order>): void {
   let lookup = broker.lookupRequest;
   const lookupOurs: Broker['lookupRequest'] = (apiKey, definition) => {
     const make = lookup(apiKey, definition);
-    return apiKey === ownKey ? (order) => replace(make(order), order) : make;
+    return apiKey === ownKey ? (order) => replace(make(order), order as Order) : make;
   };
+  // kafkajs assigns it anew whenever it connects.
   Object.defineProperty(broker, 'lookupRequest', {
     get: () => lookupOurs,
     set: (assigned: Broker['lookupRequest']) => {

@@ -4,12 +4,22 @@
  * is no message, and `resolveOffset` and `seek` mean offsets of records as ever.
  */
 import type { Batch, Consumer, ConsumerConfig, Kafka } from 'kafkajs';
+import { joinFetchAnswers } from './fetch-connection.js';
 import { decodeFetchResponse, FETCH_API, type FetchOrder, type RecordCarrier } from './fetch-response.js';
 import type { FetchedRecords } from './fetched-records.js';
-import { type ProtocolRequest, withRequests } from './kafka-requests.js';
+import { type ProtocolRequest, replaceRequests, withBrokers } from './kafka-requests.js';
 
-export function createRecordConsumer(kafka: Kafka, config: ConsumerConfig): Consumer {
-  return withRequests(kafka, FETCH_API, readHere).consumer(config);
+export interface RecordConsumerConfig extends ConsumerConfig {
+  /** Whether parts of records are kept beyond `eachBatch`. Otherwise the next fetch overwrites them. */
+  readonly keepsRecords: boolean;
+}
+
+export function createRecordConsumer(kafka: Kafka, { keepsRecords, ...config }: RecordConsumerConfig): Consumer {
+  const client = withBrokers(kafka, (broker) => {
+    replaceRequests(broker, FETCH_API, readHere);
+    joinFetchAnswers(broker, !keepsRecords);
+  });
+  return client.consumer(config);
 }
 
 function readHere(protocol: ProtocolRequest, order: FetchOrder): ProtocolRequest {

@@ -214,8 +214,11 @@ function decodeNewest(bytes: Buffer, start: number, end: number, block: PacketBl
     return result;
   }
   if (result > 0) {
-    block.origin.fill(block.originIndex(origin), firstRow, firstRow + result);
+    const index = block.originIndex(origin);
+    const { origin: column } = block;
     block.count = firstRow + result;
+    // Loops, here and below: `fill` costs more than the few rows of a small record.
+    for (let row = firstRow; row < block.count; row++) column[row] = index;
   }
   return new DecodedPacketBatch(
     result,
@@ -276,8 +279,11 @@ function readPackets(
     if (kind === ADDRESS_MAC && !sameMacs(block, blockStart, row, bytes, sourceStart)) {
       return refuse('invalid', 'a source that is a MAC differs from the frame’s own');
     }
-    block.sourceKind.fill(kind, blockStart, row);
-    block.sourceAddress.fill(address, blockStart, row);
+    const { sourceKind: kinds, sourceAddress: addresses } = block;
+    for (let filled = blockStart; filled < row; filled++) {
+      kinds[filled] = kind;
+      addresses[filled] = address;
+    }
   }
   return refuse(reader.fault, 'in the array of packets');
 }

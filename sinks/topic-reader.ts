@@ -63,6 +63,7 @@ export class TopicReader {
     private readonly log: Logger,
   ) {
     this.consumer = createRecordConsumer(kafka, {
+      keepsRecords: true, // until their unit is stored
       groupId: settings.groupId,
       readUncommitted: !settings.readCommitted,
       allowAutoTopicCreation: false,

@@ -71,6 +71,7 @@ export class GroupSession {
     this.failed.catch(() => undefined);
     this.admin = kafka.admin();
     this.consumer = createRecordConsumer(kafka, {
+      keepsRecords: false,
       groupId,
       sessionTimeout: sessionTimeoutMs,
       rebalanceTimeout: Math.max(REBALANCE_TIMEOUT_MS, sessionTimeoutMs),

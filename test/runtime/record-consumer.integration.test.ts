@@ -98,6 +98,21 @@ function visible({ key, value, offset, timestamp, headers }: KafkaMessage) {
   return { key, value, offset, timestamp, headers };
 }
 
+/** The next fetch overwrites what was not to be kept. */
+function copyOf(message: KafkaMessage): KafkaMessage {
+  const copied = (value: unknown): unknown => {
+    if (Buffer.isBuffer(value)) return Buffer.from(value);
+    return Array.isArray(value) ? value.map(copied) : value;
+  };
+  const headers = Object.entries(message.headers ?? {}).map(([name, value]) => [name, copied(value)]);
+  return {
+    ...message,
+    key: copied(message.key),
+    value: copied(message.value),
+    headers: Object.fromEntries(headers),
+  } as KafkaMessage;
+}
+
 type Visible = ReturnType<typeof visible>;
 
 /** All messages by partition, in the order in which they came. */
@@ -143,16 +158,21 @@ describe('a record consumer', () => {
       (batch) => batch.messages,
       expected,
     );
-    const ours = await readAll(
-      (groupId) => createRecordConsumer(kafka, { ...options, groupId }),
-      (batch) => recordsOf(batch).messages(),
-      expected,
-    );
-    expect(ours).toEqual(theirs);
+    for (const keepsRecords of [true, false]) {
+      const ours = await readAll(
+        (groupId) => createRecordConsumer(kafka, { ...options, groupId, keepsRecords }),
+        (batch) =>
+          recordsOf(batch)
+            .messages()
+            .map((message) => (keepsRecords ? message : copyOf(message))),
+        expected,
+      );
+      expect(ours).toEqual(theirs);
+    }
   });
 
   it('leaves other consumers of the same client to kafkajs', async () => {
-    createRecordConsumer(kafka, { groupId: `${topics.prefix}other` });
+    createRecordConsumer(kafka, { groupId: `${topics.prefix}other`, keepsRecords: true });
     const read = await readAll(
       (groupId) => kafka.consumer({ groupId }),
       (batch) => batch.messages,

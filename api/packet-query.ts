@@ -4,7 +4,7 @@ import { secondOf } from '../schemas/packet-table.js';
 import type { PacketConditions } from './packet-filter.js';
 import type { PacketRow } from './packet-view.js';
 import { query } from './pool.js';
-import { allOf, type Condition, not, QueryParameters } from './query-parameters.js';
+import { allOf, type Condition, QueryParameters } from './query-parameters.js';
 import type { TimeRange } from './time-range.js';
 
 export interface PacketPosition {
@@ -46,25 +46,26 @@ function rangeConditions({ range, after }: Pick<PacketQuery, 'range' | 'after'>,
 
 /**
  * The statement. Where either side may match, each side is asked for in the order of its own index and the two are merged:
- * as one OR, Postgres would fetch and sort every packet of a busy host.
+ * as one OR, Postgres would fetch and sort every packet of a busy host. A packet that matches on both sides comes twice and
+ * UNION keeps it once; were the second side told to leave out what the first has, it would read all there is of a service
+ * whose both ports are the same (NTP, mDNS) and find nothing.
  */
 export function packetStatement(wanted: PacketQuery): { text: string; values: unknown[] } {
   const parameters = new QueryParameters();
   const { eitherSide, rest, restBySecond } = wanted;
-  const branch = (side: Condition | null, others: readonly Condition[] = []) => {
+  const branch = (side: Condition | null) => {
     const bySecond = restBySecond || side?.bySecond === true;
-    const conditions = [...(side === null ? [] : [side]), ...others, ...rangeConditions(wanted, bySecond), rest];
+    const conditions = [...(side === null ? [] : [side]), ...rangeConditions(wanted, bySecond), rest];
     return {
       where: allOf(conditions)(parameters),
       order: `${bySecond ? `${secondOf('captured_at')} DESC, ` : ''}captured_at DESC, id DESC`,
     };
   };
-  const [first, other] = eitherSide?.alternatives ?? [];
-  const branches = first && other ? [branch(first), branch(other, [not(first)])] : [branch(eitherSide)];
+  const branches = (eitherSide?.alternatives ?? [eitherSide]).map(branch);
   const limit = parameters.add(wanted.limit, 'integer');
   const page = branches
     .map(({ where, order }) => `(SELECT ${COLUMNS} FROM packets WHERE ${where} ORDER BY ${order} LIMIT ${limit})`)
-    .join(' UNION ALL ');
+    .join(' UNION ');
   const text = `SELECT page.captured_at, page.id::text AS id, page.frame_length, page.captured_length, page.ether_type,
   page.source_mac, page.destination_mac, page.vlan, page.inner_vlan, page.ip_protocol, page.ttl, page.ip_id,
   page.fragment_offset, page.source_port, page.destination_port, page.tcp_flags, page.tcp_sequence, page.icmp_type,

@@ -200,6 +200,36 @@ describe('pages', () => {
     }
   });
 
+  test('a packet that matches on both sides is there once', async () => {
+    const own = await createApiFixture();
+    try {
+      await insertPackets(
+        own.pool,
+        Array.from({ length: 30 }, (_, index) => ({
+          time: `2026-03-01T12:00:${String(index).padStart(2, '0')}Z`,
+          length: 200 + index,
+          source: '192.0.2.1',
+          destination: index % 3 === 0 ? '192.0.2.1' : '192.0.2.2',
+          ipProtocol: 17,
+          sourcePort: index % 3 === 1 ? 40_000 : 123,
+          destinationPort: index % 3 === 2 ? 40_001 : 123,
+        })),
+      );
+      for (const filter of ['port=123', 'host=192.0.2.1', 'host=192.0.2.1&port=123']) {
+        const seen: number[] = [];
+        let next: string | null = '';
+        while (next !== null) {
+          const page: Page = await own.get<Page>(`/api/packets?limit=7&${filter}${next ? `&next=${next}` : ''}`);
+          seen.push(...page.packets.map(({ length }) => length));
+          next = page.next;
+        }
+        expect(seen, filter).toEqual(Array.from({ length: 30 }, (_, index) => 229 - index));
+      }
+    } finally {
+      await own.remove();
+    }
+  });
+
   test('packets of one microsecond are neither lost nor repeated, and new ones do not shift the next page', async () => {
     const own = await createApiFixture();
     try {

@@ -1,4 +1,5 @@
 /** The `nta` command: its sub-commands, in the order in which a newcomer meets them. */
+import { inlineHotPaths } from '../../runtime/compiler.js';
 import { Command, CommanderError } from '../../runtime/options.js';
 import { projectVersion } from '../../runtime/project.js';
 import { EXIT_USAGE } from './command.js';
@@ -18,6 +19,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   cleanup: async () => (await import('./commands/cleanup.js')).cleanupCommand(),
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),
 };
+
+inlineHotPaths();
 
 const program = new Command('nta')
   .description('Network traffic analyzer: capture, detection on Kafka, storage in Postgres, API and dashboard.')

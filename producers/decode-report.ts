@@ -5,9 +5,9 @@
 
 import { formatAddressBytes, formatDestination, formatMac, formatSource } from '../schemas/address.js';
 import { formatTimestamp } from '../schemas/alert.js';
+import type { Application } from '../schemas/application.js';
 import { DECODE_FAILURES } from '../schemas/decode-failure.js';
 import {
-  type Application,
   HAS_FRAGMENT,
   HAS_ICMP,
   HAS_IP,
@@ -15,7 +15,6 @@ import {
   HAS_MACS,
   HAS_PORTS,
   HAS_TCP,
-  NO_EXTRA,
   type PacketBlock,
   type PacketExtra,
   ROLE_NAMES,
@@ -89,7 +88,7 @@ export function packetDocument(block: PacketBlock, row: number, frame: number): 
   const origin = block.origins[block.origin[row]!]!;
   const present = block.present[row]!;
   const has = <Value>(bit: number, value: Value): Value | null => ((present & bit) !== 0 ? value : null);
-  const extra = block.extra[row] === NO_EXTRA ? NOTHING : block.extras[block.extra[row]!]!;
+  const extra = block.extraOf(row) ?? NOTHING;
   const tellsDestinationMac = origin.linkType !== LINKTYPE_LINUX_SLL && origin.linkType !== LINKTYPE_LINUX_SLL2;
   return {
     frame,
@@ -186,10 +185,8 @@ export function summarizeBlock(summary: CaptureSummary, block: PacketBlock): voi
     countUp(summary.links, LINK_NAMES[linkType] ?? `linktype_${linkType}`);
     const failure = block.failure[row]!;
     if (failure !== 0) countUp(summary.failures, DECODE_FAILURES[failure]!);
-    if (block.extra[row] !== NO_EXTRA) {
-      const application = block.extras[block.extra[row]!]!.application;
-      if (application !== null) countUp(summary.applications, application.protocol);
-    }
+    const application = block.applicationOf(row);
+    if (application !== null) countUp(summary.applications, application.protocol);
     countProtocols(summary, block, row);
   }
 }

@@ -1,25 +1,17 @@
 /**
- * From frames to records: every source of a node hands its frames to one intake, which samples, decodes them into one
- * block, and on `flush` turns the block into records grouped by source. Everything is synchronous; whoever feeds it
- * decides when to wait.
+ * From frames to records: every source of a node hands its frames to one intake, which samples, decodes and encodes them
+ * one by one, and on `flush` gives what has gathered of each source as a record. Everything is synchronous; whoever feeds
+ * it decides when to wait.
  */
-
-import { formatSource } from '../schemas/address.js';
 import { DECODE_FAILURES } from '../schemas/decode-failure.js';
-import { encodePacketBatch, MAX_BATCH_PACKETS } from '../schemas/packet-batch.js';
 import { ADDRESS_NONE, PacketBlock, type PacketOrigin } from '../schemas/packet-block.js';
 import { add, type Balance, type InterfaceCounts } from './balance.js';
 import type { CaptureInterface, FrameHandler } from './capture-file/frame-handler.js';
 import { ConversationTable } from './conversation-table.js';
 import { type DecodeOptions, Dissection, decodeFrame } from './decoder.js';
 import type { OutgoingRecord } from './publisher/lane.js';
-import { RowGroups } from './row-groups.js';
+import { RecordAccumulator } from './record-accumulator.js';
 import { keepsFlow, keepsPacket } from './sampling.js';
-
-/** Rows of the block: more packets a record and fewer records, which cost more than packets; 8 MB. */
-export const BLOCK_ROWS = 65_536;
-/** A record stays below what brokers take by default (1 MiB a request), bytes. */
-export const RECORD_BYTES_MAX = 900 * 1024;
 
 export interface Sampling {
   readonly kind: PacketOrigin['sampling'];
@@ -43,8 +35,9 @@ export interface SourceName {
 }
 
 export class Intake {
-  private readonly block = new PacketBlock(BLOCK_ROWS);
-  private readonly groups = new RowGroups(BLOCK_ROWS);
+  /** The packet at hand. */
+  private readonly block = new PacketBlock(1);
+  private readonly records = new RecordAccumulator(this.block);
   private readonly conversations = new ConversationTable();
   private readonly dissection: Dissection;
 
@@ -61,7 +54,7 @@ export class Intake {
     return new SourceIntake(this, source, this.balance.of(source.name), this.options);
   }
 
-  /** Decodes a frame; the block is flushed first when it is full. */
+  /** Decodes and encodes a frame; what has gathered is flushed first when there is no room. */
   take(
     buffer: Uint8Array,
     offset: number,
@@ -71,11 +64,8 @@ export class Intake {
     origin: PacketOrigin,
     counts: InterfaceCounts,
   ): void {
-    const { block } = this;
-    if (block.count === block.capacity) this.flush();
-    const { ipv6Count } = block;
-    const { length: extraCount } = block.extras;
-    const originIndex = block.originIndex(origin);
+    const { block, records } = this;
+    block.forgetRows();
     const row = decodeFrame(
       block,
       origin.linkType,
@@ -84,60 +74,31 @@ export class Intake {
       capturedLength,
       frameLength,
       timestamp,
-      originIndex,
+      0,
       this.dissection,
     );
     if (origin.sampling === 'flow' && !keepsFlow(block, row, origin.samplingRate)) {
-      block.count = row;
-      block.ipv6Count = ipv6Count;
-      block.extras.length = extraCount;
       counts.dropped.sampled_out++;
       return;
     }
     const failure = block.failure[row]!;
     if (failure !== 0) add(counts.decodeFailures, DECODE_FAILURES[failure]!, 1);
-    this.conversations.classify(block, row);
-  }
-
-  /** Turns what the block holds into records. */
-  flush(): void {
-    const { block, groups } = this;
-    if (block.count === 0) return;
-    groups.group(block);
-    for (let group = 0; group < groups.count; group++) {
-      const end = groups.starts[group + 1]!;
-      const first = groups.rows[groups.starts[group]!]!;
-      const key = Buffer.from(formatSource(block, first));
-      const interfaceName = block.origins[block.origin[first]!]!.interface;
-      for (let from = groups.starts[group]!; from < end; from += MAX_BATCH_PACKETS) {
-        this.emitRows(key, interfaceName, from, Math.min(from + MAX_BATCH_PACKETS, end));
-      }
-    }
-    if (groups.sourceless > 0) this.countSourceless();
-    block.reset();
-  }
-
-  /** One record, or as many as keep each below `RECORD_BYTES_MAX`. */
-  private emitRows(key: Buffer, interfaceName: string, from: number, to: number): void {
-    const value = encodePacketBatch(this.block, this.groups.rows, from, to);
-    if (value.length > RECORD_BYTES_MAX && to - from > 1) {
-      const middle = (from + to) >>> 1;
-      this.emitRows(key, interfaceName, from, middle);
-      this.emitRows(key, interfaceName, middle, to);
+    if (block.sourceKind[row] === ADDRESS_NONE) {
+      // Frames without a source have no key, so they are counted here and go no further.
+      counts.dropped.decode_failed++;
+      add(counts.decodeFailed, DECODE_FAILURES[failure] || 'no_source', 1);
       return;
     }
-    this.emit({ key, value, packets: to - from, interfaceName });
+    this.conversations.classify(block, row);
+    if (records.isFull) this.flush();
+    records.add(row, origin);
   }
 
-  /** Frames without a source have no key, so they are counted here and go no further. */
-  private countSourceless(): void {
-    const { block } = this;
-    for (let row = 0; row < block.count; row++) {
-      if (block.sourceKind[row] !== ADDRESS_NONE) continue;
-      const counts = this.balance.of(block.origins[block.origin[row]!]!.interface);
-      counts.dropped.decode_failed++;
-      add(counts.decodeFailed, DECODE_FAILURES[block.failure[row]!] || 'no_source', 1);
-    }
+  /** Turns what has gathered into records. */
+  flush(): void {
+    this.records.flush((key, value, packets, origin) =>
+      this.emit({ key, value, packets, interfaceName: origin.interface }),
+    );
   }
 }
 

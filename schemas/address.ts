@@ -11,6 +11,31 @@ export function formatIpv4(address: number): string {
   return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
 }
 
+/** No text form of an address is longer, characters. */
+export const ADDRESS_TEXT_MAX = 45;
+
+/** The digits of 0 to 255, up to three characters, the first the lowest, and their number in the highest byte. */
+const DECIMAL = Uint32Array.from(
+  { length: 256 },
+  (_, value) =>
+    [...String(value)].reduce((digits, digit, index) => digits + digit.charCodeAt(0) * 256 ** index, 0) +
+    String(value).length * 2 ** 24,
+);
+
+/** Writes the text of an IPv4 address and returns where it ends; up to three bytes after it are overwritten. */
+export function putIpv4Text(bytes: Uint8Array, start: number, address: number): number {
+  let at = start;
+  for (let shift = 24; shift >= 0; shift -= 8) {
+    const digits = DECIMAL[(address >>> shift) & 255]!;
+    bytes[at] = digits;
+    bytes[at + 1] = digits >>> 8;
+    bytes[at + 2] = digits >>> 16;
+    at += digits >>> 24;
+    bytes[at++] = 0x2e;
+  }
+  return at - 1;
+}
+
 /** Sixteen bytes at `offset` in the canonical form of RFC 5952, including "::ffff:192.0.2.1" for mapped addresses. */
 export function formatIpv6(bytes: Uint8Array, offset = 0): string {
   const group = (index: number): number => (bytes[offset + 2 * index]! << 8) | bytes[offset + 2 * index + 1]!;

@@ -121,6 +121,12 @@ export class AvroReader {
     return this.fail('invalid');
   }
 
+  /** An `int` that has to be an unsigned 16-bit number. */
+  unsigned16(): number {
+    const value = this.int();
+    return value >>> 16 === 0 ? value : this.fail('invalid');
+  }
+
   /** A `long` that has to be an unsigned 32-bit number. */
   unsigned32(): number {
     if (this.at >= this.end) return this.fail('truncated');

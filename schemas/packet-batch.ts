@@ -5,7 +5,9 @@
  * bytes; any other published schema is first rewritten to the newest by avsc. Tests hold the codec to the very bytes
  * of avsc in both directions.
  */
+
 import { formatAddressBytes } from './address.js';
+import type { Application } from './application.js';
 import { AvroReader, LONG_BYTES_MAX, putInt, putLong } from './avro-bytes.js';
 import { type PublishedSchema, publishedSchemas, rewritePayload } from './packet-batch-schemas.js';
 import {
@@ -13,7 +15,6 @@ import {
   ADDRESS_IPV6,
   ADDRESS_MAC,
   ADDRESS_NONE,
-  type Application,
   type Arp,
   type NeighborDiscovery,
   type PacketBlock,
@@ -21,8 +22,7 @@ import {
   type Tunnel,
 } from './packet-block.js';
 import { readPacket } from './packet-decoding.js';
-import { PACKET_BYTES_MAX, PACKET_BYTES_MIN, putPackets, safeTimestamp } from './packet-encoding.js';
-import { EXTRA_BYTES_MAX } from './packet-extra-codec.js';
+import { PACKET_BYTES_MIN, PacketEncoder, packetBytesMax, safeTimestamp } from './packet-encoding.js';
 import { encodeOrigin, readOrigin } from './packet-origin-codec.js';
 import { readPlainPackets } from './plain-packet-decoding.js';
 import { REGISTERED_PREFIX_LENGTH, registeredPrefix, registeredSchema } from './schema-registry.js';
@@ -33,6 +33,7 @@ export const MAX_BATCH_PACKETS = 10_000;
 /** The marker of single-object encoding and the fingerprint of packet-batch-1.avsc. */
 const NEWEST_PREFIX = Buffer.from('c301bf308ad6d186edeb', 'hex');
 const PREFIX_LENGTH = NEWEST_PREFIX.length;
+const NO_SOURCE = new Uint8Array(0);
 
 /** Why a record could not be read. `block_full`: the same record fits a block with more room. */
 export type PacketBatchRefusal = 'not_avro' | 'unknown_schema' | 'truncated' | 'invalid' | 'block_full';
@@ -65,78 +66,78 @@ export class DecodedPacketBatch {
   }
 }
 
-let scratch = Buffer.allocUnsafe(1 << 20);
-
-function reserve(bytes: number): void {
-  if (bytes > scratch.length) scratch = Buffer.allocUnsafe(2 ** Math.ceil(Math.log2(bytes)));
+/** What every batch of an origin begins with: the framing and the fields `captureNode` to `samplingRate`. */
+export function batchHead(origin: PacketOrigin): Buffer {
+  return Buffer.concat([registeredPrefix() ?? NEWEST_PREFIX, encodeOrigin(origin)]);
 }
 
-/** Room for everything before the packets, besides the origin. */
-const HEADER_BYTES_MAX = PREFIX_LENGTH + 17 + 1 + 3 * LONG_BYTES_MAX;
+/** More bytes than what lies between the head of a batch and its packets can take, and the byte after them. */
+export const BATCH_START_BYTES_MAX = 17 + 1 + 2 * LONG_BYTES_MAX + 1;
 
-function putHeader(origin: PacketOrigin): number {
-  const bytes = encodeOrigin(origin);
-  const prefix = registeredPrefix() ?? NEWEST_PREFIX;
-  prefix.copy(scratch, 0);
-  bytes.copy(scratch, prefix.length);
-  return prefix.length + bytes.length;
-}
-
-function putSource(block: PacketBlock, row: number, at: number): number {
-  const kind = block.sourceKind[row]!;
-  if (kind === ADDRESS_IPV4) {
-    scratch[at] = 8;
-    return scratch.writeUInt32BE(block.sourceAddress[row]!, at + 1);
-  }
-  if (kind === ADDRESS_IPV6) {
-    const from = block.sourceAddress[row]! * 16;
-    scratch[at] = 32;
-    scratch.set(block.ipv6.subarray(from, from + 16), at + 1);
-    return at + 17;
-  }
-  if (kind === ADDRESS_MAC) {
-    scratch[at] = 12;
-    scratch.set(block.macs.subarray(row * 12, row * 12 + 6), at + 1);
-    return at + 7;
-  }
-  scratch[at] = 0;
-  return at + 1;
+/** Writes the fields from `source` (`sourceLength` bytes of `source`) to the number of `packets`, which follow. */
+export function putBatchStart(
+  bytes: Uint8Array,
+  start: number,
+  source: Uint8Array,
+  sourceStart: number,
+  sourceLength: number,
+  firstTimestamp: number,
+  packets: number,
+): number {
+  bytes[start] = sourceLength << 1;
+  let at = start + 1;
+  for (let i = 0; i < sourceLength; i++) bytes[at + i] = source[sourceStart + i]!;
+  at += sourceLength;
+  bytes[at++] = 0; // endOfTimeline
+  at = putLong(bytes, at, firstTimestamp);
+  return putInt(bytes, at, packets);
 }
 
 /**
  * One record of the rows `rows[from … to)`, which share one source and one origin; at most `MAX_BATCH_PACKETS`.
- * A frame length beyond 2^31 - 1 (only a damaged capture has one) becomes that.
+ * A frame length beyond 2^31 - 1 (only a damaged capture has one) becomes that. A capture node puts its records together
+ * packet by packet instead (producers/record-accumulator.ts), to the same bytes.
  */
 export function encodePacketBatch(block: PacketBlock, rows: ArrayLike<number>, from: number, to: number): Buffer {
   const first = rows[from];
   if (first === undefined || to - from > MAX_BATCH_PACKETS) {
     throw new RangeError(`a batch has 1 to ${MAX_BATCH_PACKETS} packets, not ${to - from}`);
   }
-  const origin = block.origins[block.origin[first]!]!;
-  let extras = 0;
-  for (let index = from; index < to; index++) if (block.extra[rows[index]!]! >= 0) extras++;
-  reserve(
-    HEADER_BYTES_MAX + encodeOrigin(origin).length + (to - from + 1) * PACKET_BYTES_MAX + extras * EXTRA_BYTES_MAX,
-  );
+  const head = batchHead(block.origins[block.origin[first]!]!);
+  let room = head.length + BATCH_START_BYTES_MAX;
+  for (let index = from; index < to; index++) room += packetBytesMax(block, rows[index]!);
+  const bytes = Buffer.allocUnsafe(room);
+  const encoder = new PacketEncoder(block, bytes);
+  const source = sourceBytes(block, first);
   const firstTimestamp = safeTimestamp(block.timestamp[first]!);
-  let at = putSource(block, first, putHeader(origin));
-  scratch[at++] = 0; // endOfTimeline
-  at = putLong(scratch, at, firstTimestamp);
-  at = putInt(scratch, at, to - from);
-  at = putPackets(scratch, at, block, rows, from, to, firstTimestamp);
-  scratch[at++] = 0; // no further block of packets
-  return Buffer.from(scratch.subarray(0, at));
+  let at = putBatchStart(bytes, head.copy(bytes), source, 0, source.length, firstTimestamp, to - from);
+  for (let index = from; index < to; index++) at = encoder.put(at, rows[index]!, firstTimestamp);
+  bytes[at++] = 0; // no further block of packets
+  return Buffer.from(bytes.subarray(0, at));
+}
+
+function sourceBytes(block: PacketBlock, row: number): Uint8Array {
+  const address = block.sourceAddress[row]!;
+  switch (block.sourceKind[row]) {
+    case ADDRESS_IPV4:
+      return Uint8Array.of(address >>> 24, address >>> 16, address >>> 8, address);
+    case ADDRESS_IPV6:
+      return block.ipv6.subarray(address * 16, address * 16 + 16);
+    case ADDRESS_MAC:
+      return block.macs.subarray(row * 12, row * 12 + 6);
+    default:
+      return NO_SOURCE;
+  }
 }
 
 /** A batch without packets: the capture node's clock, or the end of a timeline. */
 export function encodeTick(origin: PacketOrigin, timestampMicros: number, endOfTimeline: boolean): Buffer {
-  reserve(HEADER_BYTES_MAX + encodeOrigin(origin).length);
-  let at = putHeader(origin);
-  scratch[at++] = 0; // source
-  scratch[at++] = endOfTimeline ? 1 : 0;
-  at = putLong(scratch, at, timestampMicros);
-  scratch[at++] = 0;
-  return Buffer.from(scratch.subarray(0, at));
+  const bytes = Buffer.allocUnsafe(BATCH_START_BYTES_MAX);
+  bytes[0] = 0; // source
+  bytes[1] = endOfTimeline ? 1 : 0;
+  const at = putLong(bytes, 2, timestampMicros);
+  bytes[at] = 0; // no packets
+  return Buffer.concat([batchHead(origin), bytes.subarray(0, at + 1)]);
 }
 
 const reader = new AvroReader();
@@ -204,13 +205,14 @@ function decodeNewest(bytes: Buffer, start: number, end: number, block: PacketBl
   const firstTimestamp = reader.long();
   if (reader.fault !== null) return refuse(reader.fault, `in the header, before byte ${reader.at - start}`);
 
-  const { count: firstRow, ipv6Count } = block;
+  const { count: firstRow, ipv6Count, applicationsLength } = block;
   const { length: extraCount } = block.extras;
   const result = readPackets(block, sourceStart, sourceLength, firstTimestamp);
   if (typeof result !== 'number') {
     block.ipv6Count = ipv6Count;
     // Setting the length of an array, even to what it is, costs as much as a small packet.
     if (block.extras.length > extraCount) block.extras.length = extraCount;
+    block.applicationsLength = applicationsLength;
     return result;
   }
   if (result > 0) {

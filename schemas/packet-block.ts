@@ -7,6 +7,8 @@
  * A block has a fixed capacity and is reused: `reset()` forgets the rows, not the memory.
  */
 
+import { APPLICATION_BYTES_MAX, type Application, readApplication, writeApplication } from './application.js';
+
 /** How `sourceAddress[row]` / `destinationAddress[row]` is to be read. */
 export const ADDRESS_NONE = 0;
 /** The IPv4 address as an unsigned 32-bit number, 192.0.2.1 = 0xc0000201. */
@@ -61,18 +63,6 @@ export interface NeighborDiscovery {
   readonly linkLayerAddress: Uint8Array;
 }
 
-/** A short look at the application layer; strings are cut to `APPLICATION_STRING_MAX` bytes. Absent fields are null. */
-export interface Application {
-  readonly protocol: 'dns' | 'tls' | 'http' | 'dhcp';
-  readonly dnsQuery: string | null;
-  readonly dnsType: number | null;
-  readonly tlsServerName: string | null;
-  readonly httpHost: string | null;
-  readonly dhcpMessageType: number | null;
-  readonly dhcpHostname: string | null;
-}
-export const APPLICATION_STRING_MAX = 255;
-
 /**
  * The layer of a tunnelled packet that the columns do not show: the inner packet when the columns hold the outer one
  * (the default), the outer one when the capture node was told to look inside.
@@ -91,12 +81,16 @@ export interface Tunnel {
   readonly destinationPort: number | null;
 }
 
-/** What few packets carry. A row without any of it has no entry. */
-export interface PacketExtra {
+/** What few packets carry, as objects. A row without any of it has no entry in `extras`. */
+export interface RareParts {
   readonly arp: Arp | null;
   readonly neighborDiscovery: NeighborDiscovery | null;
-  readonly application: Application | null;
   readonly tunnel: Tunnel | null;
+}
+
+/** All that a row carries beside its columns, for edges. */
+export interface PacketExtra extends RareParts {
+  readonly application: Application | null;
 }
 
 /** Where packets come from: what every packet of a batch shares. */
@@ -158,11 +152,17 @@ export class PacketBlock {
   readonly failure: Uint8Array;
   /** Index into `extras`, or `NO_EXTRA`. */
   readonly extra: Int32Array;
+  /** Bytes of `applications` that hold the row's; a length of 0 is none. */
+  readonly applicationStart: Uint32Array;
+  readonly applicationLength: Uint16Array;
 
   /** Side array of IPv6 addresses, 16 bytes each; `ipv6Count` of them are in use. */
   readonly ipv6: Uint8Array;
   ipv6Count = 0;
-  readonly extras: PacketExtra[] = [];
+  readonly extras: RareParts[] = [];
+  /** Side array of applications, as application.ts writes them; `applicationsLength` bytes of it are in use. */
+  applications: Buffer;
+  applicationsLength = 0;
   readonly origins: PacketOrigin[] = [];
 
   constructor(capacity: number) {
@@ -193,16 +193,25 @@ export class PacketBlock {
     this.role = new Uint8Array(capacity);
     this.failure = new Uint8Array(capacity);
     this.extra = new Int32Array(capacity);
+    this.applicationStart = new Uint32Array(capacity);
+    this.applicationLength = new Uint16Array(capacity);
     this.ipv6 = new Uint8Array(capacity * 2 * 16);
+    this.applications = Buffer.allocUnsafeSlow(APPLICATION_BYTES_MAX);
   }
 
-  /** Forgets every row, address, extra and origin. */
+  /** Forgets everything but the memory. */
   reset(): void {
+    this.forgetRows();
+    if (this.origins.length > 0) this.origins.length = 0;
+  }
+
+  /** Forgets every row, address, extra and application; origins keep their index. */
+  forgetRows(): void {
     this.count = 0;
     this.ipv6Count = 0;
+    this.applicationsLength = 0;
     // Setting the length of an array, even to what it is, costs as much as a packet.
     if (this.extras.length > 0) this.extras.length = 0;
-    if (this.origins.length > 0) this.origins.length = 0;
   }
 
   /** The index of an origin in `origins`, adding it when it is new. At most 65,536 a block. */
@@ -230,6 +239,7 @@ export class PacketBlock {
     this.role[row] = ROLE_UNKNOWN;
     this.failure[row] = 0;
     this.extra[row] = NO_EXTRA;
+    this.applicationLength[row] = 0;
     return row;
   }
 
@@ -241,9 +251,49 @@ export class PacketBlock {
     return index;
   }
 
-  /** Gives a row an extra; a row has at most one, so all parts are given together. */
-  setExtra(row: number, extra: PacketExtra): void {
+  /** Gives a row all that it carries beside its columns, at once. */
+  setExtra(row: number, { arp, neighborDiscovery, application, tunnel }: PacketExtra): void {
+    if (arp !== null || neighborDiscovery !== null || tunnel !== null) {
+      this.setRareParts(row, { arp, neighborDiscovery, tunnel });
+    }
+    if (application !== null) {
+      const bytes = this.reserveApplication();
+      this.endApplication(row, writeApplication(bytes, this.applicationsLength, application));
+    }
+  }
+
+  /** All that a row carries beside its columns; null when that is nothing. */
+  extraOf(row: number): PacketExtra | null {
+    const index = this.extra[row]!;
+    const application = this.applicationOf(row);
+    if (index >= 0) return { ...this.extras[index]!, application };
+    return application && { arp: null, neighborDiscovery: null, application, tunnel: null };
+  }
+
+  /** The application of a row, or null; made anew by each call. */
+  applicationOf(row: number): Application | null {
+    return this.applicationLength[row] === 0 ? null : readApplication(this.applications, this.applicationStart[row]!);
+  }
+
+  setRareParts(row: number, parts: RareParts): void {
     this.extra[row] = this.extras.length;
-    this.extras.push(extra);
+    this.extras.push(parts);
+  }
+
+  /** `applications` with room for one more, which is to be written from `applicationsLength` on. */
+  reserveApplication(): Buffer {
+    if (this.applications.length - this.applicationsLength < APPLICATION_BYTES_MAX) {
+      const larger = Buffer.allocUnsafeSlow(2 * this.applications.length + APPLICATION_BYTES_MAX);
+      this.applications.copy(larger, 0, 0, this.applicationsLength);
+      this.applications = larger;
+    }
+    return this.applications;
+  }
+
+  /** Gives a row the application that was written up to `end`. */
+  endApplication(row: number, end: number): void {
+    this.applicationStart[row] = this.applicationsLength;
+    this.applicationLength[row] = end - this.applicationsLength;
+    this.applicationsLength = end;
   }
 }

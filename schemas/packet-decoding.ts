@@ -24,7 +24,7 @@ import { readExtra } from './packet-extra-codec.js';
 
 /**
  * Reads one packet into row `row`, every column of it but `origin` and the source. Faults are left in `reader`; an
- * address added to `block.ipv6` or an extra to `block.extras` is for the caller to take back then.
+ * address added to `block.ipv6`, an extra or an application is for the caller to take back then.
  */
 export function readPacket(reader: AvroReader, block: PacketBlock, row: number, firstTimestamp: number): void {
   let present = 0;
@@ -139,12 +139,12 @@ function readDestination(reader: AvroReader, block: PacketBlock, row: number): v
 function readRareParts(reader: AvroReader, block: PacketBlock, row: number): void {
   const { bytes, at } = reader;
   block.extra[row] = NO_EXTRA;
+  block.applicationLength[row] = 0;
   block.failure[row] = 0;
   if (reader.end - at >= 5 && (bytes[at]! | bytes[at + 1]! | bytes[at + 2]! | bytes[at + 3]! | bytes[at + 4]!) === 0) {
     reader.at = at + 5;
     return;
   }
-  const extra = readExtra(reader);
-  if (extra !== null && reader.fault === null) block.setExtra(row, extra);
+  readExtra(reader, block, row);
   if (reader.some()) block.failure[row] = decodeFailureCode(reader.string(FAILURE_NAME_MAX) as DecodeFailureName);
 }

@@ -1,42 +1,40 @@
 /**
- * The rare parts of a packet (ARP, neighbour discovery, application, tunnel) between objects and Avro. Few packets
+ * The rare parts of a packet (ARP, neighbour discovery, application, tunnel) between a block and Avro. Few packets
  * have them, so these are plain functions; the fields are in the order of packet-batch-1.avsc.
  */
-import { type AvroReader, putBytes, putInt, putString, putUnsigned32 } from './avro-bytes.js';
-import {
-  APPLICATION_STRING_MAX,
-  type Application,
-  type Arp,
-  type NeighborDiscovery,
-  type PacketExtra,
-  type Tunnel,
-} from './packet-block.js';
 
-const APPLICATION_PROTOCOLS = ['dns', 'tls', 'http', 'dhcp'] as const;
+import { APPLICATION_BYTES_MAX, skipApplication } from './application.js';
+import { type AvroReader, putBytes, putInt, putUnsigned32 } from './avro-bytes.js';
+import type { Arp, NeighborDiscovery, PacketBlock, Tunnel } from './packet-block.js';
+
 const TUNNEL_TYPES = ['vxlan', 'gre', 'ip6_in_ip4', 'ip4_in_ip4', 'ip4_in_ip6', 'ip6_in_ip6'] as const;
 const TUNNEL_LAYERS = ['inner', 'outer'] as const;
 
-/** More bytes than the four unions of one packet can take: three strings of an application are the most. */
-export const EXTRA_BYTES_MAX = 4 * (APPLICATION_STRING_MAX + 4) + 512;
+/** More bytes than the four unions of one packet can take: an application is the most. */
+export const EXTRA_BYTES_MAX = APPLICATION_BYTES_MAX + 512;
 
 /** Lengths that an address may have, besides those checked where they are read. */
 const MAC_LENGTH = 6;
 const IPV4_LENGTH = 4;
 const IPV6_LENGTH = 16;
 
-/** Writes the unions `arp`, `neighborDiscovery`, `application` and `tunnel`. */
-export function putExtra(bytes: Buffer, start: number, extra: PacketExtra): number {
-  let at = start;
-  at = extra.arp === null ? putInt(bytes, at, 0) : putArp(bytes, putInt(bytes, at, 1), extra.arp);
-  const discovery = extra.neighborDiscovery;
-  if (discovery === null) at = putInt(bytes, at, 0);
-  else {
-    at = putBytes(bytes, putInt(bytes, at, 1), discovery.target);
-    at = putBytes(bytes, at, discovery.linkLayerAddress);
-  }
-  at =
-    extra.application === null ? putInt(bytes, at, 0) : putApplication(bytes, putInt(bytes, at, 1), extra.application);
-  return extra.tunnel === null ? putInt(bytes, at, 0) : putTunnel(bytes, putInt(bytes, at, 1), extra.tunnel);
+/** Writes the unions `arp`, `neighborDiscovery`, `application` and `tunnel` of a row. */
+export function putExtra(bytes: Buffer, start: number, block: PacketBlock, row: number): number {
+  const parts = block.extra[row]! < 0 ? null : block.extras[block.extra[row]!]!;
+  let at = parts?.arp ? putArp(bytes, putInt(bytes, start, 1), parts.arp) : putInt(bytes, start, 0);
+  if (parts?.neighborDiscovery) {
+    at = putBytes(bytes, putInt(bytes, at, 1), parts.neighborDiscovery.target);
+    at = putBytes(bytes, at, parts.neighborDiscovery.linkLayerAddress);
+  } else at = putInt(bytes, at, 0);
+  const length = block.applicationLength[row]!;
+  if (length > 0) {
+    const { applications } = block;
+    const from = block.applicationStart[row]!;
+    at = putInt(bytes, at, 1);
+    for (let i = 0; i < length; i++) bytes[at + i] = applications[from + i]!;
+    at += length;
+  } else at = putInt(bytes, at, 0);
+  return parts?.tunnel ? putTunnel(bytes, putInt(bytes, at, 1), parts.tunnel) : putInt(bytes, at, 0);
 }
 
 function putArp(bytes: Buffer, start: number, arp: Arp): number {
@@ -45,16 +43,6 @@ function putArp(bytes: Buffer, start: number, arp: Arp): number {
   at = putBytes(bytes, at, arp.senderAddress);
   at = putBytes(bytes, at, arp.targetMac);
   return putBytes(bytes, at, arp.targetAddress);
-}
-
-function putApplication(bytes: Buffer, start: number, application: Application): number {
-  let at = putInt(bytes, start, APPLICATION_PROTOCOLS.indexOf(application.protocol));
-  at = putOptionalString(bytes, at, application.dnsQuery);
-  at = putOptionalInt(bytes, at, application.dnsType);
-  at = putOptionalString(bytes, at, application.tlsServerName);
-  at = putOptionalString(bytes, at, application.httpHost);
-  at = putOptionalInt(bytes, at, application.dhcpMessageType);
-  return putOptionalString(bytes, at, application.dhcpHostname);
 }
 
 function putTunnel(bytes: Buffer, start: number, tunnel: Tunnel): number {
@@ -72,22 +60,32 @@ function putOptionalInt(bytes: Buffer, at: number, value: number | null): number
   return value === null ? putInt(bytes, at, 0) : putInt(bytes, putInt(bytes, at, 1), value);
 }
 
-function putOptionalString(bytes: Buffer, at: number, text: string | null): number {
-  return text === null ? putInt(bytes, at, 0) : putString(bytes, putInt(bytes, at, 1), text, APPLICATION_STRING_MAX);
-}
-
-/** Reads the four unions; null when all of them are null. Check `reader.fault` before using the result. */
-export function readExtra(reader: AvroReader): PacketExtra | null {
+/** Reads the four unions into a row. After a fault what was added to the block is for the caller to take back. */
+export function readExtra(reader: AvroReader, block: PacketBlock, row: number): void {
   const arp = reader.some() ? readArp(reader) : null;
   const neighborDiscovery = reader.some() ? readNeighborDiscovery(reader) : null;
-  const application = reader.some() ? readApplication(reader) : null;
+  if (reader.some()) readApplication(reader, block, row);
   const tunnel = reader.some() ? readTunnel(reader) : null;
-  if (arp === null && neighborDiscovery === null && application === null && tunnel === null) return null;
-  return { arp, neighborDiscovery, application, tunnel };
+  if (reader.fault === null && (arp !== null || neighborDiscovery !== null || tunnel !== null)) {
+    block.setRareParts(row, { arp, neighborDiscovery, tunnel });
+  }
+}
+
+function readApplication(reader: AvroReader, block: PacketBlock, row: number): void {
+  const { bytes, at: start } = reader;
+  skipApplication(reader);
+  const length = reader.at - start;
+  if (reader.fault !== null || length > APPLICATION_BYTES_MAX) {
+    reader.fail('invalid');
+    return;
+  }
+  const from = block.applicationsLength;
+  bytes.copy(block.reserveApplication(), from, start, reader.at);
+  block.endApplication(row, from + length);
 }
 
 function readArp(reader: AvroReader): Arp {
-  const operation = readUnsigned16(reader);
+  const operation = reader.unsigned16();
   const senderMac = readExactly(reader, MAC_LENGTH);
   const senderAddress = readExactly(reader, IPV4_LENGTH);
   const targetMac = readExactly(reader, MAC_LENGTH);
@@ -100,17 +98,6 @@ function readNeighborDiscovery(reader: AvroReader): NeighborDiscovery {
   const linkLayerAddress = reader.copy(MAC_LENGTH);
   if (linkLayerAddress.length !== 0 && linkLayerAddress.length !== MAC_LENGTH) reader.fail('invalid');
   return { target, linkLayerAddress };
-}
-
-function readApplication(reader: AvroReader): Application {
-  const protocol = readSymbol(reader, APPLICATION_PROTOCOLS);
-  const dnsQuery = readOptionalString(reader);
-  const dnsType = readOptionalUnsigned16(reader);
-  const tlsServerName = readOptionalString(reader);
-  const httpHost = readOptionalString(reader);
-  const dhcpMessageType = readOptionalUnsigned16(reader);
-  const dhcpHostname = readOptionalString(reader);
-  return { protocol, dnsQuery, dnsType, tlsServerName, httpHost, dhcpMessageType, dhcpHostname };
 }
 
 function readTunnel(reader: AvroReader): Tunnel {
@@ -143,15 +130,6 @@ function readNetworkAddress(reader: AvroReader): Uint8Array {
   return bytes;
 }
 
-function readUnsigned16(reader: AvroReader): number {
-  const value = reader.int();
-  return value >>> 16 === 0 ? value : reader.fail('invalid');
-}
-
 function readOptionalUnsigned16(reader: AvroReader): number | null {
-  return reader.some() ? readUnsigned16(reader) : null;
-}
-
-function readOptionalString(reader: AvroReader): string | null {
-  return reader.some() ? reader.string(APPLICATION_STRING_MAX) : null;
+  return reader.some() ? reader.unsigned16() : null;
 }

@@ -1,5 +1,5 @@
 /**
- * Avro to columns for packets of the plain shape, which nearly all have: no extra, no failure, lengths and
+ * Avro to columns for packets of the plain shape, which nearly all have: no extra, no application, no failure, lengths and
  * identification of 16 bits, near in time, and not at the very end of the bytes. Without a call a field and a check of
  * the end a byte it is three times as fast as packet-decoding.ts, which takes whatever this leaves; a test holds both to
  * the same rows.
@@ -124,6 +124,7 @@ function readPlainPacket(
   block.role[row] = bytes[at]! >>> 1;
   if ((bytes[at + 1]! | bytes[at + 2]! | bytes[at + 3]! | bytes[at + 4]! | bytes[at + 5]!) !== 0) return -1;
   block.extra[row] = NO_EXTRA;
+  block.applicationLength[row] = 0;
   block.failure[row] = 0;
   // The address is added last: a packet that turns out not to be plain must leave none behind.
   if (zigzagLength === 8) block.destinationKind[row] = ADDRESS_IPV4;

@@ -93,6 +93,7 @@ export class PacketRows {
     if (
       (present & (HAS_FRAGMENT | HAS_ICMP)) === 0 &&
       block.extra[row]! < 0 &&
+      block.applicationLength[row] === 0 &&
       block.vlan[row] === 0 &&
       block.innerVlan[row] === 0 &&
       block.failure[row] === 0
@@ -103,8 +104,7 @@ export class PacketRows {
       return;
     }
     const to = this.full;
-    const extraIndex = block.extra[row]!;
-    const extra = extraIndex < 0 ? null : block.extras[extraIndex]!;
+    const extra = block.extraOf(row);
     const details = extra === null ? '' : packetDetails(extra);
     to.reserve(ROW_BYTES_MAX + 1 + 3 * details.length);
     const { bytes } = to;

@@ -1,8 +1,8 @@
 /**
  * Blocks of packets that two threads see: their columns lie in shared memory, so that handing one over costs a copy of
- * the rows in use and no more. What is not in columns (origins, extras) travels in the message.
+ * the rows in use and no more. What is not in columns (origins, extras, applications) travels in the message.
  */
-import { PacketBlock, type PacketExtra, type PacketOrigin } from '../../schemas/packet-block.js';
+import { PacketBlock, type PacketOrigin, type RareParts } from '../../schemas/packet-block.js';
 
 type Column = Float64Array | Uint32Array | Int32Array | Uint16Array | Uint8Array;
 export type SharedColumns = Readonly<Record<string, Column>>;
@@ -11,7 +11,8 @@ export type SharedColumns = Readonly<Record<string, Column>>;
 export interface BlockContents {
   readonly count: number;
   readonly ipv6Count: number;
-  readonly extras: readonly PacketExtra[];
+  readonly extras: readonly RareParts[];
+  readonly applications: Uint8Array;
   readonly origins: readonly PacketOrigin[];
 }
 
@@ -28,11 +29,12 @@ export function createSharedColumns(capacity: number): SharedColumns {
 /** Copies the rows of a block into shared columns of the same capacity. */
 export function writeShared(block: PacketBlock, columns: SharedColumns): BlockContents {
   const { count, ipv6Count, extras, origins } = block;
+  const applications = new Uint8Array(block.applications.subarray(0, block.applicationsLength));
   for (const [name, column] of columnsOf(block)) {
     const used = name === 'ipv6' ? ipv6Count * 16 : count * (column.length / block.capacity);
     columns[name]!.set(column.subarray(0, used));
   }
-  return { count, ipv6Count, extras, origins };
+  return { count, ipv6Count, extras, applications, origins };
 }
 
 /** The block that lies in shared columns; `readShared` says what is in it. */
@@ -40,14 +42,19 @@ export function sharedBlock(columns: SharedColumns): PacketBlock {
   return Object.assign(new PacketBlock(0), columns, { capacity: columns['timestamp']!.length });
 }
 
-export function readShared(block: PacketBlock, { count, ipv6Count, extras, origins }: BlockContents): void {
+export function readShared(block: PacketBlock, contents: BlockContents): void {
+  const { count, ipv6Count, extras, applications, origins } = contents;
   block.reset();
   block.count = count;
   block.ipv6Count = ipv6Count;
   block.extras.push(...extras);
+  block.applications = Buffer.from(applications.buffer, applications.byteOffset, applications.length);
+  block.applicationsLength = applications.length;
   block.origins.push(...origins);
 }
 
 function columnsOf(block: PacketBlock): [string, Column][] {
-  return Object.entries(block).filter((entry): entry is [string, Column] => ArrayBuffer.isView(entry[1]));
+  return Object.entries(block).filter(
+    (entry): entry is [string, Column] => ArrayBuffer.isView(entry[1]) && entry[0] !== 'applications',
+  );
 }

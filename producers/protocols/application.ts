@@ -4,7 +4,6 @@
  */
 import type { PacketBlock } from '../../schemas/packet-block.js';
 import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT, peekDhcp } from './dhcp.js';
-import { addExtra } from './dissection.js';
 import { DNS_PORT, LLMNR_PORT, MDNS_PORT, peekDns, peekDnsOverTcp } from './dns.js';
 import { peekHttp } from './http.js';
 import { peekTlsClientHello, TLS_HANDSHAKE } from './tls.js';
@@ -17,13 +16,14 @@ export function decodeTcpApplication(
   end: number,
 ): void {
   const first = buffer[offset]!;
-  let application = null;
-  if (first === TLS_HANDSHAKE) application = peekTlsClientHello(buffer, offset, end);
-  else if (first >= 0x41 && first <= 0x5a) application = peekHttp(buffer, offset, end); // methods are in capitals
-  if (application === null && (block.destinationPort[row] === DNS_PORT || block.sourcePort[row] === DNS_PORT)) {
-    application = peekDnsOverTcp(buffer, offset, end);
+  if (first === TLS_HANDSHAKE) {
+    if (peekTlsClientHello(block, row, buffer, offset, end)) return;
+  } else if (first >= 0x41 && first <= 0x5a) {
+    if (peekHttp(block, row, buffer, offset, end)) return; // methods are in capitals
   }
-  if (application !== null) addExtra(block, row, { application });
+  if (block.destinationPort[row] === DNS_PORT || block.sourcePort[row] === DNS_PORT) {
+    peekDnsOverTcp(block, row, buffer, offset, end);
+  }
 }
 
 export function decodeUdpApplication(
@@ -35,12 +35,10 @@ export function decodeUdpApplication(
 ): void {
   const source = block.sourcePort[row]!;
   const destination = block.destinationPort[row]!;
-  let application = null;
-  if (isDnsPort(destination) || isDnsPort(source)) application = peekDns(buffer, offset, end);
+  if (isDnsPort(destination) || isDnsPort(source)) peekDns(block, row, buffer, offset, end);
   else if (destination === DHCP_SERVER_PORT || destination === DHCP_CLIENT_PORT) {
-    application = peekDhcp(buffer, offset, end);
+    peekDhcp(block, row, buffer, offset, end);
   }
-  if (application !== null) addExtra(block, row, { application });
 }
 
 function isDnsPort(port: number): boolean {

@@ -2,7 +2,7 @@
 import { decodeFailureCode } from '../../schemas/decode-failure.js';
 import { ADDRESS_IPV4, type PacketBlock } from '../../schemas/packet-block.js';
 import { copyBytes, uint16, uint32 } from './bytes.js';
-import { addExtra, type Dissection, truncated } from './dissection.js';
+import { addRarePart, type Dissection, truncated } from './dissection.js';
 import { ETHERTYPE_IPV4 } from './ethertype.js';
 
 const PROTOCOL_TYPE = 2;
@@ -38,7 +38,7 @@ export function decodeArp(
   block.destinationKind[row] = ADDRESS_IPV4;
   block.destinationAddress[row] = uint32(buffer, targetAddress);
   if (hardwareLength !== 6) return UNSUPPORTED; // InfiniBand, ARCnet: the addresses are known, the claim is not
-  addExtra(block, row, {
+  addRarePart(block, row, {
     arp: {
       operation: uint16(buffer, offset + OPERATION),
       senderMac: copyBytes(buffer, senderMac, 6),

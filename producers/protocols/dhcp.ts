@@ -1,6 +1,6 @@
 /** Dynamic Host Configuration Protocol: message of RFC 2131 section 2, options of RFC 2132. */
-import type { Application } from '../../schemas/packet-block.js';
-import { NO_FIELDS, printableText } from './application-fields.js';
+import type { PacketBlock } from '../../schemas/packet-block.js';
+import { putAbsent, putNumber, putPrintableText, putProtocol } from './application-fields.js';
 import { uint32 } from './bytes.js';
 
 export const DHCP_SERVER_PORT = 67;
@@ -14,24 +14,33 @@ const OPTION_HOST_NAME = 12;
 const OPTION_MESSAGE_TYPE = 53;
 const OPTION_END = 255;
 
-/** Messages without options are BOOTP's and give nothing. */
-export function peekDhcp(buffer: Uint8Array, offset: number, end: number): Application | null {
-  if (end - offset < OPTIONS || uint32(buffer, offset + MAGIC_COOKIE) !== MAGIC_COOKIE_VALUE) return null;
-  let dhcpMessageType: number | null = null;
-  let dhcpHostname: string | null = null;
-  let at = offset + OPTIONS;
-  while (at < end && buffer[at] !== OPTION_END) {
-    if (buffer[at] === OPTION_PAD) {
-      at++;
+/** Gives the row an application, unless the message is without options, which is BOOTP's. */
+export function peekDhcp(block: PacketBlock, row: number, buffer: Uint8Array, offset: number, end: number): void {
+  if (end - offset < OPTIONS || uint32(buffer, offset + MAGIC_COOKIE) !== MAGIC_COOKIE_VALUE) return;
+  let messageType = -1;
+  let hostname = -1;
+  let hostnameEnd = -1;
+  let option = offset + OPTIONS;
+  while (option < end && buffer[option] !== OPTION_END) {
+    if (buffer[option] === OPTION_PAD) {
+      option++;
       continue;
     }
-    if (at + 1 >= end) break;
-    const value = at + 2;
-    const next = value + buffer[at + 1]!;
+    if (option + 1 >= end) break;
+    const value = option + 2;
+    const next = value + buffer[option + 1]!;
     if (next > end) break;
-    if (buffer[at] === OPTION_MESSAGE_TYPE && next > value) dhcpMessageType = buffer[value]!;
-    else if (buffer[at] === OPTION_HOST_NAME) dhcpHostname = printableText(buffer, value, next);
-    at = next;
+    if (buffer[option] === OPTION_MESSAGE_TYPE && next > value) messageType = buffer[value]!;
+    else if (buffer[option] === OPTION_HOST_NAME) {
+      hostname = value;
+      hostnameEnd = next;
+    }
+    option = next;
   }
-  return { ...NO_FIELDS, protocol: 'dhcp', dhcpMessageType, dhcpHostname };
+  const start = putProtocol(block, 'dhcp');
+  const bytes = block.applications;
+  let at = putAbsent(bytes, start, 4);
+  at = messageType < 0 ? putAbsent(bytes, at, 1) : putNumber(bytes, at, messageType);
+  at = hostname < 0 ? putAbsent(bytes, at, 1) : putPrintableText(bytes, at, buffer, hostname, hostnameEnd);
+  block.endApplication(row, at);
 }

@@ -5,7 +5,7 @@
  * What was read before a failure stays in the row. No decoder throws, whatever the bytes.
  */
 import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import { NO_EXTRA, PacketBlock, type PacketExtra } from '../../schemas/packet-block.js';
+import { NO_EXTRA, PacketBlock, type RareParts } from '../../schemas/packet-block.js';
 
 /** Tunnels in tunnels beyond this are not followed. */
 export const TUNNEL_DEPTH_MAX = 4;
@@ -51,11 +51,11 @@ export function truncated(dissection: Dissection, headerEnd: number, code: numbe
   return headerEnd > dissection.wireEnd ? code : FRAME_TRUNCATED;
 }
 
-/** Adds a part to what a row carries beyond its columns. */
-export function addExtra(block: PacketBlock, row: number, part: Partial<PacketExtra>): void {
+/** Adds a part to what a row carries as objects. */
+export function addRarePart(block: PacketBlock, row: number, part: Partial<RareParts>): void {
   const index = block.extra[row]!;
   if (index === NO_EXTRA) {
-    const { arp = null, neighborDiscovery = null, application = null, tunnel = null } = part;
-    block.setExtra(row, { arp, neighborDiscovery, application, tunnel });
+    const { arp = null, neighborDiscovery = null, tunnel = null } = part;
+    block.setRareParts(row, { arp, neighborDiscovery, tunnel });
   } else block.extras[index] = { ...block.extras[index]!, ...part };
 }

@@ -1,6 +1,15 @@
 /** The first question of a DNS message, RFC 1035 section 4.1; multicast DNS (RFC 6762) and LLMNR (RFC 4795) alike. */
-import { APPLICATION_STRING_MAX, type Application } from '../../schemas/packet-block.js';
-import { NO_FIELDS, printableCharacter } from './application-fields.js';
+import type { PacketBlock } from '../../schemas/packet-block.js';
+import {
+  endText,
+  isPrintable,
+  putAbsent,
+  putNumber,
+  putPrintable,
+  putProtocol,
+  startText,
+  textLimit,
+} from './application-fields.js';
 import { uint16 } from './bytes.js';
 
 export const DNS_PORT = 53;
@@ -15,19 +24,20 @@ const TCP_LENGTH_PREFIX = 2;
 const DOT = 0x2e;
 const BACKSLASH = 0x5c;
 
-export function peekDns(buffer: Uint8Array, offset: number, end: number): Application | null {
-  if (end - offset < HEADER_LENGTH) return null;
-  const unquestioned: Application = { ...NO_FIELDS, protocol: 'dns' };
-  if (uint16(buffer, offset + QUESTION_COUNT) === 0) return unquestioned;
+/** Gives the row an application when there is a message; whether there was one. */
+export function peekDns(block: PacketBlock, row: number, buffer: Uint8Array, offset: number, end: number): boolean {
+  if (end - offset < HEADER_LENGTH) return false;
+  let at = putProtocol(block, 'dns');
+  const bytes = block.applications;
   const nameStart = offset + HEADER_LENGTH;
-  const nameEnd = endOfName(buffer, nameStart, end);
-  if (nameEnd < 0) return unquestioned;
-  return {
-    ...NO_FIELDS,
-    protocol: 'dns',
-    dnsQuery: plainName(buffer, nameStart, nameEnd) ?? escapedName(buffer, nameStart, nameEnd),
-    dnsType: end - nameEnd >= 2 ? uint16(buffer, nameEnd) : null,
-  };
+  const nameEnd = uint16(buffer, offset + QUESTION_COUNT) === 0 ? -1 : endOfName(buffer, nameStart, end);
+  if (nameEnd < 0) at = putAbsent(bytes, at, 2);
+  else {
+    at = putName(bytes, at, buffer, nameStart, nameEnd);
+    at = end - nameEnd >= 2 ? putNumber(bytes, at, uint16(buffer, nameEnd)) : putAbsent(bytes, at, 1);
+  }
+  block.endApplication(row, putAbsent(bytes, at, 4));
+  return true;
 }
 
 /** Where the name's last, empty label ends; -1 when it is cut off or no name. */
@@ -42,49 +52,38 @@ function endOfName(buffer: Uint8Array, start: number, end: number): number {
   }
 }
 
-const plain = Buffer.alloc(NAME_LENGTH_MAX + 2);
-
-/**
- * The name when none of its characters needs an escape, else null: nearly every name, in a third of the time that
- * joining it character by character takes.
- */
-function plainName(buffer: Uint8Array, start: number, end: number): string | null {
-  const length = end - start - 2; // without the first length and the empty label
-  if (length < 0) return '.';
-  let labelEnd = start + 1 + buffer[start]!;
-  for (let i = 0; i < length; i++) {
-    const at = start + 1 + i;
-    const byte = buffer[at]!;
-    if (at === labelEnd) {
-      plain[i] = DOT;
-      labelEnd = at + 1 + byte;
-      continue;
-    }
-    if (byte <= 0x20 || byte >= 0x7f || byte === DOT || byte === BACKSLASH) return null;
-    plain[i] = byte;
+/** The labels with dots between them; the root alone is a dot. Cut at the longest text, within an escape too. */
+function putName(bytes: Buffer, start: number, buffer: Uint8Array, nameStart: number, nameEnd: number): number {
+  const textStart = startText(bytes, start);
+  let at = textStart;
+  let labelEnd = nameStart + 1 + buffer[nameStart]!;
+  if (nameEnd - nameStart === 1) bytes[at++] = DOT;
+  for (let from = nameStart + 1; from < nameEnd - 1; from++) {
+    const byte = buffer[from]!;
+    if (from === labelEnd) {
+      bytes[at++] = DOT;
+      labelEnd = from + 1 + byte;
+    } else if (byte === DOT) {
+      // A dot inside a label is not the one between labels.
+      bytes[at] = BACKSLASH;
+      bytes[at + 1] = DOT;
+      at += 2;
+    } else if (isPrintable(byte)) bytes[at++] = byte;
+    else at = putPrintable(bytes, at, byte);
+    if (at >= textLimit(textStart)) break;
   }
-  return plain.toString('latin1', 0, Math.min(length, APPLICATION_STRING_MAX));
-}
-
-function escapedName(buffer: Uint8Array, start: number, end: number): string {
-  let name = '';
-  for (let at = start; at < end - 1; ) {
-    const length = buffer[at++]!;
-    if (name !== '') name += '.';
-    for (let i = 0; i < length; i++) name += labelCharacter(buffer[at + i]!);
-    at += length;
-  }
-  return name.slice(0, APPLICATION_STRING_MAX);
+  return endText(bytes, textStart, Math.min(at, textLimit(textStart)));
 }
 
 /** A message in a segment of its own; the rest of a long one is not looked for. */
-export function peekDnsOverTcp(buffer: Uint8Array, offset: number, end: number): Application | null {
-  if (end - offset < TCP_LENGTH_PREFIX + HEADER_LENGTH) return null;
-  if (uint16(buffer, offset) < HEADER_LENGTH) return null;
-  return peekDns(buffer, offset + TCP_LENGTH_PREFIX, end);
-}
-
-/** A dot inside a label is not the one between labels. */
-function labelCharacter(byte: number): string {
-  return byte === DOT ? '\\.' : printableCharacter(byte);
+export function peekDnsOverTcp(
+  block: PacketBlock,
+  row: number,
+  buffer: Uint8Array,
+  offset: number,
+  end: number,
+): boolean {
+  if (end - offset < TCP_LENGTH_PREFIX + HEADER_LENGTH) return false;
+  if (uint16(buffer, offset) < HEADER_LENGTH) return false;
+  return peekDns(block, row, buffer, offset + TCP_LENGTH_PREFIX, end);
 }

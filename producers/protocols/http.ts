@@ -1,6 +1,6 @@
 /** The Host field of an HTTP/1 request, RFC 9112 sections 3 and 5 and RFC 9110 section 7.2. */
-import type { Application } from '../../schemas/packet-block.js';
-import { NO_FIELDS, printableText } from './application-fields.js';
+import type { PacketBlock } from '../../schemas/packet-block.js';
+import { putAbsent, putPrintableText, putProtocol } from './application-fields.js';
 
 const METHODS = ['GET ', 'POST ', 'HEAD ', 'PUT ', 'DELETE ', 'OPTIONS ', 'PATCH ', 'CONNECT ', 'TRACE '].map(
   (method) => Buffer.from(method, 'latin1'),
@@ -14,28 +14,36 @@ const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
 const TAB = 0x09;
 
-export function peekHttp(buffer: Uint8Array, offset: number, end: number): Application | null {
-  if (startsWith(buffer, offset, end, RESPONSE)) return { ...NO_FIELDS, protocol: 'http' };
-  for (const method of METHODS) {
-    if (startsWith(buffer, offset, end, method)) {
-      const limit = Math.min(end, offset + HEADER_LENGTH_MAX);
-      return { ...NO_FIELDS, protocol: 'http', httpHost: host(buffer, offset, limit) };
-    }
+/** Gives the row an application when this begins a request or a response; whether it does. */
+export function peekHttp(block: PacketBlock, row: number, buffer: Uint8Array, offset: number, end: number): boolean {
+  if (startsWith(buffer, offset, end, RESPONSE)) {
+    const at = putProtocol(block, 'http');
+    block.endApplication(row, putAbsent(block.applications, at, 6));
+    return true;
   }
-  return null;
+  for (const method of METHODS) {
+    if (!startsWith(buffer, offset, end, method)) continue;
+    const start = putProtocol(block, 'http');
+    const at = putAbsent(block.applications, start, 3);
+    const hostEnd = putHost(block.applications, at, buffer, offset, Math.min(end, offset + HEADER_LENGTH_MAX));
+    block.endApplication(row, putAbsent(block.applications, hostEnd, 2));
+    return true;
+  }
+  return false;
 }
 
-function host(buffer: Uint8Array, offset: number, end: number): string | null {
+function putHost(bytes: Buffer, start: number, buffer: Uint8Array, offset: number, end: number): number {
   for (let line = lineAfter(buffer, offset, end); line < end; line = lineAfter(buffer, line, end)) {
-    if (buffer[line] === CARRIAGE_RETURN || buffer[line] === LINE_FEED) return null; // end of the header
+    if (buffer[line] === CARRIAGE_RETURN || buffer[line] === LINE_FEED) break; // end of the header
     if (!isHostField(buffer, line, end)) continue;
     let from = line + HOST.length;
     while (from < end && (buffer[from] === SPACE || buffer[from] === TAB)) from++;
     let to = from;
     while (to < end && buffer[to]! > SPACE) to++;
-    return to === end ? null : printableText(buffer, from, to); // cut off: half a name is not a name
+    if (to === end) break; // cut off: half a name is not a name
+    return putPrintableText(bytes, start, buffer, from, to);
   }
-  return null;
+  return putAbsent(bytes, start, 1);
 }
 
 function lineAfter(buffer: Uint8Array, from: number, end: number): number {

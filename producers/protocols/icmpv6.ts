@@ -2,7 +2,7 @@
 import { decodeFailureCode } from '../../schemas/decode-failure.js';
 import { HAS_ICMP, type PacketBlock } from '../../schemas/packet-block.js';
 import { copyBytes } from './bytes.js';
-import { addExtra, type Dissection, truncated } from './dissection.js';
+import { addRarePart, type Dissection, truncated } from './dissection.js';
 
 const TYPE = 0;
 const CODE = 1;
@@ -39,7 +39,7 @@ export function decodeIcmpv6(
   if (end - offset < HEADER_LENGTH) return truncated(dissection, offset + HEADER_LENGTH, TRUNCATED);
   if (type !== NEIGHBOR_SOLICITATION && type !== NEIGHBOR_ADVERTISEMENT) return 0;
   if (end - offset < NEIGHBOR_LENGTH) return truncated(dissection, offset + NEIGHBOR_LENGTH, TRUNCATED);
-  addExtra(block, row, {
+  addRarePart(block, row, {
     neighborDiscovery: {
       target: copyBytes(buffer, offset + TARGET, 16),
       linkLayerAddress: linkLayerAddress(

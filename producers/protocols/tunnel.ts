@@ -15,7 +15,7 @@ import {
   type Tunnel,
 } from '../../schemas/packet-block.js';
 import { copyBytes } from './bytes.js';
-import { addExtra, type Dissection, TUNNEL_DEPTH_MAX } from './dissection.js';
+import { addRarePart, type Dissection, TUNNEL_DEPTH_MAX } from './dissection.js';
 import { decodeEthernet } from './ethernet.js';
 import { decodeEtherType, ETHERTYPE_PPP, ETHERTYPE_TRANSPARENT_BRIDGING } from './ethertype.js';
 import { decodePppLink } from './ppp.js';
@@ -55,7 +55,7 @@ export function decodeTunnelled(
   }
   if (depth === 0) {
     const innermost = lastKnownRow(nested);
-    if (!dissection.showInner) addExtra(block, row, { tunnel: describe(nested, innermost, type, id, 'inner') });
+    if (!dissection.showInner) addRarePart(block, row, { tunnel: describe(nested, innermost, type, id, 'inner') });
     else if (isKnown(nested, innermost)) showInner(block, row, nested, innermost, type, id);
   }
   return failure;
@@ -138,5 +138,13 @@ function showInner(
   block.icmpType[row] = nested.icmpType[inner]!;
   block.icmpCode[row] = nested.icmpCode[inner]!;
   const extra = nested.extra[inner]!;
-  addExtra(block, row, { ...(extra >= 0 ? nested.extras[extra] : null), tunnel });
+  addRarePart(block, row, { ...(extra >= 0 ? nested.extras[extra] : null), tunnel });
+  const applicationStart = nested.applicationStart[inner]!;
+  const applicationLength = nested.applicationLength[inner]!;
+  if (applicationLength > 0) {
+    const at = block.applicationsLength;
+    const bytes = block.reserveApplication();
+    nested.applications.copy(bytes, at, applicationStart, applicationStart + applicationLength);
+    block.endApplication(row, at + applicationLength);
+  }
 }

@@ -71,7 +71,7 @@ describe('nta analyze', () => {
         id: 'names', name: 'Names', severity: 1, packets: ['udp'], measure: 'count',
         threshold: { default: 2, minimum: 2, maximum: 9, help: 'queries' },
         windowSeconds: { default: 60, minimum: 1, maximum: 60, help: 'window' },
-        createObserver: () => (block, row) => (block.extras[block.extra[row]]?.application?.dnsQuery ? 0 : -1),
+        createObserver: () => (block, row) => (block.applicationOf(row)?.dnsQuery ? 0 : -1),
         describe: ({ source }) => ({ message: source + ' asks for names' }),
       };`,
     );

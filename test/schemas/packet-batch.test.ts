@@ -1,6 +1,7 @@
 import avro from 'avsc';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { APPLICATION_STRING_MAX } from '../../schemas/application.js';
 import {
   decodePacketBatch,
   decodePacketBatchObjects,
@@ -15,7 +16,7 @@ import {
   publishedSchemas,
   rewritePayload,
 } from '../../schemas/packet-batch-schemas.js';
-import { APPLICATION_STRING_MAX, PacketBlock, type PacketOrigin } from '../../schemas/packet-block.js';
+import { PacketBlock, type PacketOrigin } from '../../schemas/packet-block.js';
 import { batches, fillBlock, type RandomBatch } from './packet-batch-arbitraries.js';
 import { batchRecord } from './packet-record.js';
 
@@ -163,7 +164,7 @@ describe('decodePacketBatch', () => {
           const block = new PacketBlock(64);
           const result = decodePacketBatch(value, block);
           if (!result.ok) {
-            expect([block.count, block.ipv6Count, block.extras.length]).toEqual([0, 0, 0]);
+            expect([block.count, block.ipv6Count, block.extras.length, block.applicationsLength]).toEqual([0, 0, 0, 0]);
           } else if (result.packets > 0) {
             encodePacketBatch(
               block,
@@ -240,7 +241,7 @@ describe('encodePacketBatch', () => {
     expect(origin.interface).toBe('x'.repeat(1024));
     expect(read.timestamp[0]).toBe(Number.MAX_SAFE_INTEGER);
     expect(read.frameLength[0]).toBe(2 ** 31 - 1);
-    expect(read.extras[0]?.application?.dnsQuery).toBe('€'.repeat(Math.floor(APPLICATION_STRING_MAX / 3)));
+    expect(read.applicationOf(0)?.dnsQuery).toBe('€'.repeat(Math.floor(APPLICATION_STRING_MAX / 3)));
   });
 });
 

@@ -48,7 +48,7 @@ function packetRecord(block: PacketBlock, row: number, firstTimestamp: number): 
     (present & HAS_MACS) !== 0
       ? Buffer.from(block.macs.subarray(row * 12 + from, row * 12 + from + 6))
       : Buffer.alloc(0);
-  const extra = withBuffers(block.extras[block.extra[row]!] ?? null);
+  const extra = withBuffers(block.extraOf(row));
   return {
     offset: block.timestamp[row]! - firstTimestamp,
     frameLength: block.frameLength[row]!,

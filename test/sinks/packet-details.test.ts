@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Application, PacketExtra } from '../../schemas/packet-block.js';
+import type { Application } from '../../schemas/application.js';
+import type { PacketExtra } from '../../schemas/packet-block.js';
 import { packetDetails, storableJson } from '../../sinks/packet-details.js';
 
 const NOTHING: PacketExtra = { arp: null, neighborDiscovery: null, application: null, tunnel: null };

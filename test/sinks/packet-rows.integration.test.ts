@@ -63,7 +63,7 @@ function textRow(block: PacketBlock, row: number, ordinal: number): (string | nu
   const has = (bit: number, value: number | string): string | null =>
     (block.present[row]! & bit) === 0 ? null : String(value);
   const nonZero = (value: number): string | null => (value === 0 ? null : String(value));
-  const extra = block.extra[row]! < 0 ? null : block.extras[block.extra[row]!]!;
+  const extra = block.extraOf(row);
   const address = (kind: number, text: string): string | null =>
     kind === ADDRESS_IPV4 || kind === ADDRESS_IPV6 ? text : null;
   return [

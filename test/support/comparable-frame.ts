@@ -13,7 +13,6 @@ import {
   HAS_MACS,
   HAS_PORTS,
   HAS_TCP,
-  NO_EXTRA,
   type PacketBlock,
 } from '../../schemas/packet-block.js';
 import { outermostPacket, outermostVlans } from './outermost-packet.js';
@@ -67,7 +66,7 @@ export function comparableRow(block: PacketBlock, row: number): ComparableFrame 
   const when = <Value>(bit: number, value: Value): Value | null => (has(bit) ? value : null);
   const kind = block.sourceKind[row];
   const isIp = has(HAS_IP) && (kind === ADDRESS_IPV4 || kind === ADDRESS_IPV6);
-  const extra = block.extra[row] === NO_EXTRA ? undefined : block.extras[block.extra[row]!];
+  const extra = block.extraOf(row);
   const arp = extra?.arp ?? null;
   const application = extra?.application ?? null;
   const etherType = block.etherType[row]!;

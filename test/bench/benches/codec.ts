@@ -1,17 +1,11 @@
-/** Grouping by source, and the codec of records beside avsc, on the blocks that a capture node makes. */
+/** The codec of records beside avsc, on as many packets as a capture node gathers at most. */
 
 import { decodeCapture } from '../../../producers/capture-decoder.js';
 import { ConversationTable } from '../../../producers/conversation-table.js';
-import { BLOCK_ROWS } from '../../../producers/intake.js';
-import { RowGroups } from '../../../producers/row-groups.js';
-import {
-  decodePacketBatch,
-  decodePacketBatchObjects,
-  encodePacketBatch,
-  MAX_BATCH_PACKETS,
-} from '../../../schemas/packet-batch.js';
+import { PACKETS_MAX, RecordAccumulator } from '../../../producers/record-accumulator.js';
+import { decodePacketBatch, decodePacketBatchObjects, MAX_BATCH_PACKETS } from '../../../schemas/packet-batch.js';
 import { publishedSchemas } from '../../../schemas/packet-batch-schemas.js';
-import { PacketBlock } from '../../../schemas/packet-block.js';
+import { ADDRESS_NONE, PacketBlock } from '../../../schemas/packet-block.js';
 import type { Bench } from '../bench.js';
 import type { Figure } from '../figure.js';
 import { provideInput } from '../inputs.js';
@@ -25,14 +19,14 @@ const FRAMING_BYTES = 10;
 
 export const codec: Bench = {
   name: 'codec',
-  summary: 'batching and the Avro codec, beside avsc; bytes a packet',
+  summary: 'the Avro codec, beside avsc; bytes a packet',
   needsServers: false,
   async run(context) {
-    const packets = Math.max(BLOCK_ROWS, Math.min(context.scale.packets, 2 * BLOCK_ROWS));
+    const packets = Math.max(PACKETS_MAX, Math.min(context.scale.packets, 2 * PACKETS_MAX));
     const input = provideInput(context, 'mix', packets);
     const stop = new AbortController();
     const measured: Figure[] = [];
-    const options = { blockCapacity: BLOCK_ROWS, conversations: new ConversationTable(), signal: stop.signal };
+    const options = { blockCapacity: PACKETS_MAX, conversations: new ConversationTable(), signal: stop.signal };
     // In the callback, because the decoder fills its block again when it returns.
     await decodeCapture(input.path, options, async (block) => {
       if (measured.length === 0) measured.push(...(await measureBlock(block, input.summary, context.scale.repeats)));
@@ -43,10 +37,9 @@ export const codec: Bench = {
 };
 
 async function measureBlock(block: PacketBlock, summary: string, repeats: number): Promise<Figure[]> {
-  const groups = new RowGroups(BLOCK_ROWS);
-  groups.group(block);
-  const records = encodeAll(block, groups);
-  const count = block.count - groups.sourceless;
+  const accumulator = new RecordAccumulator(block);
+  const records = encodeAll(block, accumulator);
+  const count = block.sourceKind.subarray(0, block.count).filter((kind) => kind !== ADDRESS_NONE).length;
   const type = publishedSchemas()[0]!.type;
   const objects = records.map((record) => decodePacketBatchObjects(record));
   checkSame(
@@ -61,8 +54,7 @@ async function measureBlock(block: PacketBlock, summary: string, repeats: number
       for (let round = 0; round < rounds; round++) work();
       return (rounds * count * 1000) / (performance.now() - startedAt);
     });
-  const batch = await time(ROUNDS, () => groups.group(block));
-  const encode = await time(ROUNDS, () => encodeAll(block, groups));
+  const encode = await time(ROUNDS, () => encodeAll(block, accumulator));
   const decode = await time(ROUNDS, () => {
     for (const record of records) {
       target.reset();
@@ -81,7 +73,6 @@ async function measureBlock(block: PacketBlock, summary: string, repeats: number
   const shape = `${count.toLocaleString('en-US')} packets of ${records.length.toLocaleString('en-US')} sources in one block. ${summary}.`;
   const rate = { unit: 'packets/s', better: 'higher' } as const;
   return [
-    { name: 'batch', ...batch, ...rate, note: `Grouping the rows of a block by source. ${shape}` },
     {
       name: 'encode',
       ...encode,
@@ -91,7 +82,7 @@ async function measureBlock(block: PacketBlock, summary: string, repeats: number
         value: avscEncode.value,
         note: 'the same bytes from objects that were made beforehand; making them is not in its time.',
       },
-      note: `Columns to records. ${shape}`,
+      note: `Columns to records, grouping by source included. ${shape}`,
     },
     {
       name: 'decode-records',
@@ -119,14 +110,12 @@ async function measureBlock(block: PacketBlock, summary: string, repeats: number
   ];
 }
 
-function encodeAll(block: PacketBlock, groups: RowGroups): Buffer[] {
+function encodeAll(block: PacketBlock, accumulator: RecordAccumulator): Buffer[] {
   const records: Buffer[] = [];
-  for (let group = 0; group < groups.count; group++) {
-    const end = groups.starts[group + 1]!;
-    for (let from = groups.starts[group]!; from < end; from += MAX_BATCH_PACKETS) {
-      records.push(encodePacketBatch(block, groups.rows, from, Math.min(from + MAX_BATCH_PACKETS, end)));
-    }
+  for (let row = 0; row < block.count; row++) {
+    if (block.sourceKind[row] !== ADDRESS_NONE) accumulator.add(row, block.origins[block.origin[row]!]!);
   }
+  accumulator.flush((_key, value) => records.push(value));
   return records;
 }
 

@@ -5,7 +5,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeCapture } from '../../../producers/capture-decoder.js';
-import { RowGroups } from '../../../producers/row-groups.js';
+import { RecordAccumulator } from '../../../producers/record-accumulator.js';
+import { ADDRESS_NONE } from '../../../schemas/packet-block.js';
 import { normalTraffic } from '../../support/normal-traffic.js';
 import { writeTraffic } from '../../support/traffic.js';
 import type { Bench, BenchContext } from '../bench.js';
@@ -38,11 +39,14 @@ export const cost: Bench = {
 
 /** Records that the mix needs when a capture node sees so many packets between two flushes. */
 async function countRecords({ path, packets }: Input, size: number): Promise<Figure> {
-  const groups = new RowGroups(size);
+  let accumulator: RecordAccumulator | undefined;
   let records = 0;
   await decodeCapture(path, { blockCapacity: size }, (block) => {
-    groups.group(block);
-    records += groups.count;
+    accumulator ??= new RecordAccumulator(block);
+    for (let row = 0; row < block.count; row++) {
+      if (block.sourceKind[row] !== ADDRESS_NONE) accumulator.add(row, block.origins[block.origin[row]!]!);
+    }
+    accumulator.flush(() => records++);
   });
   return {
     name: `cost-block-${size}-records`,

@@ -5,7 +5,7 @@
  * The group consumes two topics of equal partition count. Batches of `packets` feed the engines; a partition of the
  * changelog is read only while the partition of the same number recovers, and is paused otherwise.
  */
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { Failure, messageOf } from '../../runtime/failure.js';
 import type { Logger } from '../../runtime/log.js';
@@ -16,7 +16,8 @@ import type { DetectorFailures } from './detector-failures.js';
 import { stickyAssigner } from './partition-assignment.js';
 import type { CommitPacing } from './partition-commits.js';
 import { PartitionPublisher } from './partition-publisher.js';
-import { type PartitionSource, PartitionWorker } from './partition-worker.js';
+import { createPartitionSource } from './partition-source.js';
+import { PartitionWorker } from './partition-worker.js';
 import type { ProcessMetrics } from './process-metrics.js';
 
 export interface SessionTopics {
@@ -41,7 +42,7 @@ export interface SessionOptions {
   readonly detectorFailures: DetectorFailures;
 }
 
-/** One fetch, but for a record that is larger by itself; what kafkajs makes of it is many times as large. */
+/** One fetch, but for a record that is larger by itself; a worker keeps as much in memory. */
 const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
 const FETCH_BYTES = 4 * 1024 * 1024;
 /** A fetch without data returns after this, and what was paused or resumed meanwhile takes effect, ms. */
@@ -51,7 +52,6 @@ const REBALANCE_TIMEOUT_MS = 15_000;
 const HEARTBEAT_MS = 200;
 /** While a commit is slow, heartbeats go on at this interval, ms. */
 const COMMIT_WAIT_MS = 200;
-const OFFSET_ATTEMPTS = 10;
 
 export class GroupSession {
   /** Rejects when the session breaks; never resolves. */
@@ -211,7 +211,7 @@ export class GroupSession {
 
   private createWorker(partition: number): PartitionWorker {
     const { kafka, groupId, topics, pacing, createEngine, log, metrics, detectorFailures } = this.options;
-    const source = this.createSource(partition);
+    const source = createPartitionSource(this.consumer, this.admin, groupId, topics, partition);
     source.pause('input');
     source.pause('changelog');
     return new PartitionWorker({
@@ -233,29 +233,6 @@ export class GroupSession {
       detectorFailures,
       onFailure: (error) => this.fail(error),
     });
-  }
-
-  private createSource(partition: number): PartitionSource {
-    const { consumer, admin } = this;
-    const { groupId, topics } = this.options;
-    return {
-      committed: retrying(async () => {
-        const [group] = await admin.fetchOffsets({ groupId, topics: [topics.input] });
-        const own = group?.partitions.find((candidate) => candidate.partition === partition);
-        return { offset: Number(own?.offset ?? -1), metadata: own?.metadata ?? null };
-      }),
-      bounds: retrying(async (topic: 'input' | 'changelog') => {
-        const offsets = await admin.fetchTopicOffsets(topics[topic]);
-        const own = offsets.find((candidate) => candidate.partition === partition);
-        if (own === undefined) throw new Failure('TOPICS_PARTITIONS', `${topics[topic]} has no partition ${partition}`);
-        return { low: Number(own.low), high: Number(own.high) };
-      }),
-      resume: (topic, offset) => {
-        consumer.seek({ topic: topics[topic], partition, offset: String(offset) });
-        consumer.resume([{ topic: topics[topic], partitions: [partition] }]);
-      },
-      pause: (topic) => consumer.pause([{ topic: topics[topic], partitions: [partition] }]),
-    };
   }
 
   /** A defect must not reach kafkajs: it would give the same records again to an engine that stopped half-way. */
@@ -297,22 +274,6 @@ export class GroupSession {
 /** kafkajs puts errors of its own around ours. */
 function reasonOf(error: Error): Error {
   return error.cause instanceof Failure ? error.cause : error;
-}
-
-/** kafkajs asks for offsets once; while a partition moves to another broker, or has just been made, that fails. */
-function retrying<Arguments extends unknown[], Result>(
-  operation: (...args: Arguments) => Promise<Result>,
-): (...args: Arguments) => Promise<Result> {
-  return async (...args) => {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await operation(...args);
-      } catch (error) {
-        if (attempt === OFFSET_ATTEMPTS || (error as { retriable?: boolean }).retriable !== true) throw error;
-        await setTimeout(attempt * 20);
-      }
-    }
-  };
 }
 
 /** Errors that kafkajs raises and deals with itself: a rebalance, a lost connection. */

@@ -17,19 +17,9 @@ import type { NodeClocks } from './live-clocks.js';
 import { type CommitPacing, PartitionCommits, settledWithin } from './partition-commits.js';
 import { PartitionInput } from './partition-input.js';
 import { type PartitionPublisher, readCommitMetadata } from './partition-publisher.js';
+import type { PartitionSource } from './partition-source.js';
 import type { ProcessMetrics } from './process-metrics.js';
 import { ReplayPosition } from './replay-position.js';
-
-/** What a partition needs of the consumer and the cluster. Offsets are of the next record. */
-export interface PartitionSource {
-  /** The group's commit on the input partition; offset -1 when there is none. */
-  committed(): Promise<{ readonly offset: number; readonly metadata: string | null }>;
-  /** First and end offset of the partition in either topic. */
-  bounds(topic: 'input' | 'changelog'): Promise<{ readonly low: number; readonly high: number }>;
-  /** Lets batches of the topic come, from this offset on. */
-  resume(topic: 'input' | 'changelog', offset: number): void;
-  pause(topic: 'input' | 'changelog'): void;
-}
 
 export interface PartitionWorkerOptions {
   readonly inputTopic: string;

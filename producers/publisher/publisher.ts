@@ -51,6 +51,7 @@ export interface PublisherListener {
 }
 
 export class Publisher {
+  private readonly kafka: Kafka;
   private producer: Producer | null = null;
   private renewal: Promise<void> | null = null;
   private readonly aborter = new AbortController();
@@ -65,8 +66,6 @@ export class Publisher {
   retries = 0;
   renewals = 0;
   records = 0;
-
-  private readonly kafka: Kafka;
 
   constructor(
     kafka: Kafka,

@@ -21,6 +21,17 @@ const types: pg.CustomTypesConfig = {
   }) as pg.CustomTypesConfig['getTypeParser'],
 };
 
+/**
+ * A query is short; compiling it would take longer than running it. Workers side by side are for reading whole tables, which
+ * still costs several times as much as this: for a page each worker looks for a page of its own, three times the rows.
+ */
+export const SESSION_SETTINGS: Readonly<Record<string, string>> = {
+  timezone: 'UTC',
+  datestyle: 'ISO',
+  jit: 'off',
+  parallel_setup_cost: '100000',
+};
+
 export function createApiPool(
   settings: PostgresSettings,
   statementTimeoutMs: number,
@@ -32,9 +43,9 @@ export function createApiPool(
     statement_timeout: statementTimeoutMs,
     // A server that vanished without a word is noticed here.
     query_timeout: statementTimeoutMs + 5_000,
-    // A query is short; compiling it would take longer than running it. Workers side by side are for reading whole tables,
-    // which still costs several times as much as this: for a page each worker looks for a page of its own, three times the rows.
-    options: '-c timezone=UTC -c datestyle=ISO -c jit=off -c parallel_setup_cost=100000',
+    options: Object.entries(SESSION_SETTINGS)
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(' '),
   });
   pool.on('error', onIdleError);
   return pool;

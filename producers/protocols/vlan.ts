@@ -1,6 +1,7 @@
 /**
  * VLAN tags, IEEE Std 802.1Q clause 9: C-TAG, S-TAG (QinQ, 802.1ad) and the older tag types. The columns hold the ids of
- * the two outermost tags; further ones are passed over.
+ * the two outermost tags; further ones are passed over. Tags that other headers part from those before (the I-TAG of a
+ * backbone) are a customer's, as the addresses are, and take their place.
  */
 import { decodeFailureCode } from '../../schemas/decode-failure.js';
 import type { PacketBlock } from '../../schemas/packet-block.js';
@@ -38,8 +39,10 @@ export function decodeVlan(
     const payload = offset + TAG_LENGTH;
     if (end < payload) return truncated(dissection, payload, TRUNCATED);
     const id = uint16(buffer, offset + CONTROL) & VLAN_ID_MASK;
-    if (tags === 0) block.vlan[row] = id;
-    else if (tags === 1) block.innerVlan[row] = id;
+    if (tags === 0) {
+      block.vlan[row] = id;
+      block.innerVlan[row] = 0;
+    } else if (tags === 1) block.innerVlan[row] = id;
     const etherType = uint16(buffer, offset + ETHER_TYPE);
     if (!isTag(etherType)) return decodeEtherType(dissection, block, row, buffer, payload, end, etherType);
     block.etherType[row] = etherType;

@@ -285,6 +285,14 @@ function tags(): void {
     sourceMac: '02:00:00:00:00:aa',
     destinationMac: '02:00:00:00:00:bb',
   });
+  const taggedCustomer = ethernet({ source: '02:00:00:00:00:aa' }, vlan({ id: 7 }, V4_SYN));
+  const backbone = networkData(0x88e7, Buffer.concat([Buffer.alloc(4), taggedCustomer]));
+  onEthernet('provider-tags', 'backbone tag between VLAN tags', qinq(100, 200, backbone), {
+    ...V4_FIELDS,
+    sourceMac: '02:00:00:00:00:aa',
+    vlan: 7,
+    innerVlan: null,
+  });
   const fabric = networkData(0x8903, Buffer.concat([Buffer.alloc(2), customer]));
   onEthernet('provider-tags', 'FabricPath', fabric, {
     ...V4_FIELDS,

@@ -12,13 +12,13 @@ const WHOLE_PARTS = ['capture', 'process', 'sink', 'kafka', 'postgres'] as const
 
 const LIMITS: Readonly<Record<string, Limit>> = {
   decode: (value) =>
-    `one core. Frames without names are decoded at ${rate(value('decode-smallest'))}; of a packet of the mix a third of the time goes to what Ethernet to TCP do not have: names of DNS, TLS and HTTP, which become strings, and the objects that hold them. Several files or interfaces can be decoded by several processes.`,
+    `one core. Frames of 64 bytes are decoded at ${rate(value('decode-smallest'))}; a packet of the mix has more headers, IPv6 and names of DNS, TLS and HTTP among them, and more bytes to be read from the file. Several files or interfaces can be decoded by several processes.`,
   analyze: () =>
     `the slower of its two threads, the one that decodes and marks roles; the other one detects meanwhile. The start of Node counts too, the more the shorter the capture is.`,
   publish: (value) =>
-    `the processor time of one process, ${formatValue(value('publish-cpu'))} µs a packet: encoding a quarter of it (the packets of a source lie all over the block, so it waits for memory), decoding a fifth, roles a tenth, kafkajs and its requests another. Several capture processes share the work by interface or by --packet-filter.`,
+    `the processor time of one process, ${formatValue(value('publish-cpu'))} µs a packet: decoding a sixth of it, roles a tenth, encoding and the memory of flushes and requests, which is allocated anew each time, somewhat less each, and what Node and the kernel need to send. Several capture processes share the work by interface or by --packet-filter.`,
   detect: (value) =>
-    `the processor time of one worker, ${formatValue(value('detect-cpu'))} µs a packet: fetching and splitting batches and reading records into columns, of which detection itself is less than a tenth. Two workers do it at ${rate(value('scaling-workers-2'))} on the same two cores with the broker.`,
+    `the processor time of one worker, ${formatValue(value('detect-cpu'))} µs a packet: reading records into columns a third of it, detection itself a fifth, checksums a tenth. A fetch is asked for when the last one has been worked on, so worker and broker wait for each other. Two workers do it at ${rate(value('scaling-workers-2'))} on the same two cores with the broker.`,
   store: (value, cores) =>
     `Postgres: a row takes ${formatValue(value('store-postgres-cpu'))} µs of its processor time against ${formatValue(value('store-sink-cpu'))} µs of the sink’s: the row itself, three B-tree indexes and their write-ahead log. ${cores} cores cannot do more than ${rate((cores * 1e6) / (value('store-postgres-cpu') + value('store-sink-cpu')))} of that, the broker’s share left out.`,
   'store-beside-copy': (value) =>

@@ -190,11 +190,13 @@ export class AlertFeed {
   /** Listens until the connection breaks or `signal` says stop. */
   private async listenOnce(signal: AbortSignal, onListening: () => void): Promise<void> {
     const client = this.connect();
+    let giveUp = (): void => undefined;
     const ended = new Promise<void>((resolve, reject) => {
+      giveUp = resolve;
       client.on('error', reject);
       client.on('end', resolve);
-      signal.addEventListener('abort', () => resolve(), { once: true });
     });
+    signal.addEventListener('abort', giveUp);
     ended.catch(() => undefined);
     let probe: NodeJS.Timeout | undefined;
     try {
@@ -210,6 +212,7 @@ export class AlertFeed {
       });
     } finally {
       clearInterval(probe);
+      signal.removeEventListener('abort', giveUp);
       await client.end().catch(() => undefined);
     }
   }

@@ -68,6 +68,7 @@ async function main(): Promise<number> {
 async function runBench(order: BenchOrder, signal: AbortSignal): Promise<BenchOutcome> {
   const startedAt = performance.now();
   const loadBefore = loadavg()[0]!;
+  let stop = (): void => undefined;
   const message = await new Promise<BenchMessage>((resolveMessage) => {
     const child = fork(BENCH_PROCESS, {
       execArgv: ['--expose-gc', '--enable-source-maps', ...nodeArguments(order.scale)],
@@ -80,9 +81,11 @@ async function runBench(order: BenchOrder, signal: AbortSignal): Promise<BenchOu
     child.once('exit', (code, endedBy) => {
       resolveMessage({ type: 'failed', reason: `its process ended with ${endedBy ?? `code ${code}`}` });
     });
-    signal.addEventListener('abort', () => child.kill('SIGTERM'), { once: true });
+    stop = () => child.kill('SIGTERM');
+    signal.addEventListener('abort', stop);
     child.send(order);
   });
+  signal.removeEventListener('abort', stop);
   const outcome = { bench: order.name, seconds: (performance.now() - startedAt) / 1000, loadBefore };
   if (message.type === 'figures') return { ...outcome, state: 'measured', figures: message.figures };
   const reason = 'reason' in message ? message.reason : '';

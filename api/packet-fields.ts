@@ -3,7 +3,7 @@
  */
 import ipaddr from 'ipaddr.js';
 import { DECODE_FAILURES } from '../schemas/decode-failure.js';
-import { PROTOCOL_NAMES, parseProtocol } from '../schemas/protocols.js';
+import { PROTOCOL_FORMS, PROTOCOL_NAMES, parseProtocol } from '../schemas/protocols.js';
 import { nearestName } from './nearest.js';
 import { anyOf, type Condition } from './query-parameters.js';
 
@@ -141,7 +141,7 @@ function protocolField(values: readonly string[]): Condition {
     if (!match) {
       const nearest = nearestName(value, PROTOCOL_NAMES);
       throw new Refusal(
-        `"${value}" is no protocol known here${nearest ? `; did you mean ${nearest}?` : '; give a name such as tcp, udp, icmp, arp, dns, an IP protocol number or an EtherType such as 0x88cc'}`,
+        `"${value}" is no protocol known here${nearest ? `; did you mean ${nearest}?` : `; give ${PROTOCOL_FORMS}`}`,
       );
     }
     if ('application' in match) return (p) => `details ? ${p.add(match.application, 'text')}`;

@@ -155,10 +155,10 @@ export class RecordAccumulator {
     sources[source + IDENTITY] = identity;
     if (kind === ADDRESS_IPV4) sources[source + ADDRESS] = block.sourceAddress[row]!;
     else {
-      const bytes = kind === ADDRESS_IPV6 ? block.ipv6 : block.macs;
-      const from = kind === ADDRESS_IPV6 ? block.sourceAddress[row]! * 16 : row * 12;
+      const bytes = addressBytes(block, kind);
+      const from = addressStart(block, row, kind);
       const to = (source + ADDRESS) * 4;
-      const length = kind === ADDRESS_IPV6 ? 16 : 6;
+      const length = addressLength(kind);
       for (let i = 0; i < length; i++) this.sourceBytes[to + i] = bytes[from + i]!;
     }
     return source;
@@ -167,9 +167,9 @@ export class RecordAccumulator {
   private hasAddress(source: number, block: PacketBlock, row: number, kind: number): boolean {
     if (kind === ADDRESS_IPV4) return this.sources[source + ADDRESS] === block.sourceAddress[row];
     const own = (source + ADDRESS) * 4;
-    const bytes = kind === ADDRESS_IPV6 ? block.ipv6 : block.macs;
-    const from = kind === ADDRESS_IPV6 ? block.sourceAddress[row]! * 16 : row * 12;
-    const length = kind === ADDRESS_IPV6 ? 16 : 6;
+    const bytes = addressBytes(block, kind);
+    const from = addressStart(block, row, kind);
+    const length = addressLength(kind);
     for (let i = 0; i < length; i++) if (this.sourceBytes[own + i] !== bytes[from + i]) return false;
     return true;
   }
@@ -245,7 +245,7 @@ export class RecordAccumulator {
       const value = sources[source + ADDRESS]!;
       for (let i = 0; i < 4; i++) sourceBytes[address + i] = value >>> (24 - 8 * i);
     }
-    const length = kind === ADDRESS_IPV4 ? 4 : kind === ADDRESS_IPV6 ? 16 : 6;
+    const length = addressLength(kind);
     let at = copyRun(head, 0, head.length, bytes, start);
     at = putBatchStart(
       bytes,
@@ -274,11 +274,24 @@ function copyRun(from: Buffer, start: number, end: number, to: Buffer, at: numbe
   return at + length;
 }
 
+/** Where the bytes of an IPv6 address or a MAC lie, of a row's source: in this array, from `addressStart` on. */
+function addressBytes(block: PacketBlock, kind: number): Uint8Array {
+  return kind === ADDRESS_IPV6 ? block.ipv6 : block.macs;
+}
+
+function addressStart(block: PacketBlock, row: number, kind: number): number {
+  return kind === ADDRESS_IPV6 ? block.sourceAddress[row]! * 16 : row * 12;
+}
+
+function addressLength(kind: number): number {
+  if (kind === ADDRESS_IPV4) return 4;
+  return kind === ADDRESS_IPV6 ? 16 : 6;
+}
+
 function hashSource(block: PacketBlock, row: number, kind: number, identity: number): number {
   let hash = Math.imul(identity, 0x9e3779b1);
   if (kind === ADDRESS_IPV4) hash = Math.imul(hash ^ block.sourceAddress[row]!, 0x85ebca6b);
-  else if (kind === ADDRESS_IPV6) hash = hashBytes(hash, block.ipv6, block.sourceAddress[row]! * 16, 16);
-  else hash = hashBytes(hash, block.macs, row * 12, 6);
+  else hash = hashBytes(hash, addressBytes(block, kind), addressStart(block, row, kind), addressLength(kind));
   // The finish of MurmurHash3: neighbouring addresses must not fall into neighbouring slots.
   hash = Math.imul(hash ^ (hash >>> 16), 0xc2b2ae35);
   return (hash ^ (hash >>> 13)) >>> 0;

@@ -3,11 +3,14 @@
  * bytes that packet-batch-1.avsc makes of it: decoders write them, records copy them, and text is made of them only for
  * edges and for detectors that ask.
  */
-import { AvroReader, putInt, putString } from './avro-bytes.js';
+import { AvroReader, putInt, putOptionalInt, putString } from './avro-bytes.js';
+
+/** In the order of the schema's enum; a protocol is its index, encoded as twice that. */
+export const APPLICATION_PROTOCOLS = ['dns', 'tls', 'http', 'dhcp'] as const;
 
 /** Strings are cut to `APPLICATION_STRING_MAX` bytes. Absent fields are null. */
 export interface Application {
-  readonly protocol: 'dns' | 'tls' | 'http' | 'dhcp';
+  readonly protocol: (typeof APPLICATION_PROTOCOLS)[number];
   readonly dnsQuery: string | null;
   readonly dnsType: number | null;
   readonly tlsServerName: string | null;
@@ -21,9 +24,6 @@ export const APPLICATION_STRING_MAX = 255;
 /** No application takes more bytes: four strings, two numbers and the protocol. */
 export const APPLICATION_BYTES_MAX = 4 * (3 + APPLICATION_STRING_MAX) + 2 * 4 + 1;
 
-/** In the order of the schema's enum; a protocol is its index, encoded as twice that. */
-export const APPLICATION_PROTOCOLS = ['dns', 'tls', 'http', 'dhcp'] as const;
-
 /** Writes up to `APPLICATION_BYTES_MAX` bytes at `start` and returns where they end. */
 export function writeApplication(bytes: Buffer, start: number, application: Application): number {
   let at = putInt(bytes, start, APPLICATION_PROTOCOLS.indexOf(application.protocol));
@@ -33,10 +33,6 @@ export function writeApplication(bytes: Buffer, start: number, application: Appl
   at = putOptionalString(bytes, at, application.httpHost);
   at = putOptionalInt(bytes, at, application.dhcpMessageType);
   return putOptionalString(bytes, at, application.dhcpHostname);
-}
-
-function putOptionalInt(bytes: Buffer, at: number, value: number | null): number {
-  return value === null ? putInt(bytes, at, 0) : putInt(bytes, putInt(bytes, at, 1), value);
 }
 
 function putOptionalString(bytes: Buffer, at: number, text: string | null): number {
@@ -50,10 +46,10 @@ export function readApplication(bytes: Buffer, start: number): Application {
   reader.reset(bytes, start, bytes.length);
   const protocol = APPLICATION_PROTOCOLS[reader.int()]!;
   const dnsQuery = readOptionalString(reader);
-  const dnsType = readOptionalUnsigned16(reader);
+  const dnsType = reader.optionalUnsigned16();
   const tlsServerName = readOptionalString(reader);
   const httpHost = readOptionalString(reader);
-  const dhcpMessageType = readOptionalUnsigned16(reader);
+  const dhcpMessageType = reader.optionalUnsigned16();
   const dhcpHostname = readOptionalString(reader);
   return { protocol, dnsQuery, dnsType, tlsServerName, httpHost, dhcpMessageType, dhcpHostname };
 }
@@ -62,18 +58,14 @@ function readOptionalString(from: AvroReader): string | null {
   return from.some() ? from.string(APPLICATION_STRING_MAX) : null;
 }
 
-function readOptionalUnsigned16(from: AvroReader): number | null {
-  return from.some() ? from.unsigned16() : null;
-}
-
 /** Moves past an application and checks everything that `readApplication` takes for granted. */
 export function skipApplication(from: AvroReader): void {
   if (from.int() >>> 0 >= APPLICATION_PROTOCOLS.length) from.fail('invalid');
   skipOptionalString(from);
-  readOptionalUnsigned16(from);
+  from.optionalUnsigned16();
   skipOptionalString(from);
   skipOptionalString(from);
-  readOptionalUnsigned16(from);
+  from.optionalUnsigned16();
   skipOptionalString(from);
 }
 

@@ -19,6 +19,11 @@ export function putInt(bytes: Uint8Array, at: number, value: number): number {
   return at;
 }
 
+/** Writes the union of null and an `int`. */
+export function putOptionalInt(bytes: Uint8Array, at: number, value: number | null): number {
+  return value === null ? putInt(bytes, at, 0) : putInt(bytes, putInt(bytes, at, 1), value);
+}
+
 /** Writes a `long` that is an unsigned 32-bit number. */
 export function putUnsigned32(bytes: Uint8Array, at: number, value: number): number {
   let rest = value >>> 6;
@@ -125,6 +130,11 @@ export class AvroReader {
   unsigned16(): number {
     const value = this.int();
     return value >>> 16 === 0 ? value : this.fail('invalid');
+  }
+
+  /** The union of null and an `int` that has to be an unsigned 16-bit number. */
+  optionalUnsigned16(): number | null {
+    return this.some() ? this.unsigned16() : null;
   }
 
   /** A `long` that has to be an unsigned 32-bit number. */

@@ -290,6 +290,13 @@ export class PacketBlock {
     return this.applications;
   }
 
+  /** Gives a row a copy of the application `bytes[from … to)`, of at most `APPLICATION_BYTES_MAX`. */
+  addApplication(row: number, bytes: Buffer, from: number, to: number): void {
+    const at = this.applicationsLength;
+    bytes.copy(this.reserveApplication(), at, from, to);
+    this.endApplication(row, at + to - from);
+  }
+
   /** Gives a row the application that was written up to `end`. */
   endApplication(row: number, end: number): void {
     this.applicationStart[row] = this.applicationsLength;

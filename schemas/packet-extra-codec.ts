@@ -4,7 +4,7 @@
  */
 
 import { APPLICATION_BYTES_MAX, skipApplication } from './application.js';
-import { type AvroReader, putBytes, putInt, putUnsigned32 } from './avro-bytes.js';
+import { type AvroReader, putBytes, putInt, putOptionalInt, putUnsigned32 } from './avro-bytes.js';
 import type { Arp, NeighborDiscovery, PacketBlock, Tunnel } from './packet-block.js';
 
 const TUNNEL_TYPES = ['vxlan', 'gre', 'ip6_in_ip4', 'ip4_in_ip4', 'ip4_in_ip6', 'ip6_in_ip6'] as const;
@@ -56,10 +56,6 @@ function putTunnel(bytes: Buffer, start: number, tunnel: Tunnel): number {
   return putOptionalInt(bytes, at, tunnel.destinationPort);
 }
 
-function putOptionalInt(bytes: Buffer, at: number, value: number | null): number {
-  return value === null ? putInt(bytes, at, 0) : putInt(bytes, putInt(bytes, at, 1), value);
-}
-
 /** Reads the four unions into a row. After a fault what was added to the block is for the caller to take back. */
 export function readExtra(reader: AvroReader, block: PacketBlock, row: number): void {
   const arp = reader.some() ? readArp(reader) : null;
@@ -79,9 +75,7 @@ function readApplication(reader: AvroReader, block: PacketBlock, row: number): v
     reader.fail('invalid');
     return;
   }
-  const from = block.applicationsLength;
-  bytes.copy(block.reserveApplication(), from, start, reader.at);
-  block.endApplication(row, from + length);
+  block.addApplication(row, bytes, start, reader.at);
 }
 
 function readArp(reader: AvroReader): Arp {
@@ -106,9 +100,9 @@ function readTunnel(reader: AvroReader): Tunnel {
   const id = reader.some() ? reader.unsigned32() : null;
   const source = readNetworkAddress(reader);
   const destination = readNetworkAddress(reader);
-  const ipProtocol = readOptionalUnsigned16(reader);
-  const sourcePort = readOptionalUnsigned16(reader);
-  const destinationPort = readOptionalUnsigned16(reader);
+  const ipProtocol = reader.optionalUnsigned16();
+  const sourcePort = reader.optionalUnsigned16();
+  const destinationPort = reader.optionalUnsigned16();
   return { type, layer, id, source, destination, ipProtocol, sourcePort, destinationPort };
 }
 
@@ -128,8 +122,4 @@ function readNetworkAddress(reader: AvroReader): Uint8Array {
   const bytes = reader.copy(IPV6_LENGTH);
   if (bytes.length !== 0 && bytes.length !== IPV4_LENGTH && bytes.length !== IPV6_LENGTH) reader.fail('invalid');
   return bytes;
-}
-
-function readOptionalUnsigned16(reader: AvroReader): number | null {
-  return reader.some() ? reader.unsigned16() : null;
 }

@@ -1,4 +1,5 @@
 /** Protocol names of requests, filters and answers, in the words of tshark and of IANA's lists. */
+import { APPLICATION_PROTOCOLS } from './application.js';
 
 /** https://www.iana.org/assignments/protocol-numbers */
 const IP_PROTOCOLS: Readonly<Record<string, number>> = {
@@ -44,28 +45,29 @@ const ETHER_TYPES: Readonly<Record<string, number>> = {
   loopback: 0x9000,
 };
 
-/** What `packets.details` knows of the application layer. */
-const APPLICATIONS = ['dns', 'tls', 'http', 'dhcp'] as const;
-
 export const PROTOCOL_NAMES: readonly string[] = [
   ...Object.keys(IP_PROTOCOLS),
   ...Object.keys(ETHER_TYPES),
-  ...APPLICATIONS,
+  ...APPLICATION_PROTOCOLS,
 ];
 
 const ipProtocolNames = new Map(Object.entries(IP_PROTOCOLS).map(([name, number]) => [number, name]));
 const etherTypeNames = new Map(Object.entries(ETHER_TYPES).map(([name, number]) => [number, name]));
 
+/** What `parseProtocol` takes, as messages say it. */
+export const PROTOCOL_FORMS =
+  'a name such as tcp, udp, icmp, arp, dns, an IP protocol number or an EtherType such as 0x88cc';
+
 export type ProtocolMatch =
   | { readonly column: 'ip_protocol' | 'ether_type'; readonly number: number }
-  | { readonly application: (typeof APPLICATIONS)[number] };
+  | { readonly application: (typeof APPLICATION_PROTOCOLS)[number] };
 
 /** "tcp", "arp", "dns", "47" (an IP protocol) or "0x88cc" (an EtherType); null when it is none of these. */
 export function parseProtocol(text: string): ProtocolMatch | null {
   const name = text.toLowerCase().replaceAll('-', '_');
   if (Object.hasOwn(IP_PROTOCOLS, name)) return { column: 'ip_protocol', number: IP_PROTOCOLS[name]! };
   if (Object.hasOwn(ETHER_TYPES, name)) return { column: 'ether_type', number: ETHER_TYPES[name]! };
-  const application = APPLICATIONS.find((known) => known === name);
+  const application = APPLICATION_PROTOCOLS.find((known) => known === name);
   if (application) return { application };
   if (/^\d{1,3}$/.test(name) && Number(name) <= 255) return { column: 'ip_protocol', number: Number(name) };
   if (/^0x[0-9a-f]{1,4}$/.test(name)) return { column: 'ether_type', number: Number(name) };

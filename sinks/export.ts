@@ -10,7 +10,7 @@ import { Failure, messageOf } from '../runtime/failure.js';
 import { defineOptions, type Settings } from '../runtime/options.js';
 import { describePostgresError, type PostgresSettings, postgresConfig } from '../runtime/postgres.js';
 import { secondOf } from '../schemas/packet-table.js';
-import { parseProtocol } from '../schemas/protocols.js';
+import { PROTOCOL_FORMS, parseProtocol } from '../schemas/protocols.js';
 import { PCAP_HEADER, type StoredPacket, writePcapRecord } from './packet-headers.js';
 import { ParquetFile, type ParquetValue, parquetTypes } from './parquet-file.js';
 
@@ -150,10 +150,7 @@ function addressCondition(column: string, address: string): string {
 function protocolCondition(protocol: string): string {
   const match = parseProtocol(protocol);
   if (match === null) {
-    throw new Failure(
-      'EXPORT_FILTER',
-      `--protocol: "${protocol}" is no protocol known here; give a name such as tcp, udp, icmp, arp or dns, an IP protocol number or an EtherType such as 0x88cc`,
-    );
+    throw new Failure('EXPORT_FILTER', `--protocol: "${protocol}" is no protocol known here; give ${PROTOCOL_FORMS}`);
   }
   return 'application' in match ? `details ? '${match.application}'` : `${match.column} = ${match.number}`;
 }

@@ -4,6 +4,7 @@
  * what is safe.
  */
 import { APPLICATION_PROTOCOLS, APPLICATION_STRING_MAX } from '../../schemas/application.js';
+import { putInt } from '../../schemas/avro-bytes.js';
 import type { PacketBlock } from '../../schemas/packet-block.js';
 
 const ABSENT = 0;
@@ -13,25 +14,13 @@ const DIGIT_ZERO = 0x30;
 
 /** Writes the protocol, with which an application begins, at `block.applicationsLength`; returns where it ends. */
 export function putProtocol(block: PacketBlock, protocol: (typeof APPLICATION_PROTOCOLS)[number]): number {
-  const at = block.applicationsLength;
-  block.reserveApplication()[at] = APPLICATION_PROTOCOLS.indexOf(protocol) << 1;
-  return at + 1;
+  return putInt(block.reserveApplication(), block.applicationsLength, APPLICATION_PROTOCOLS.indexOf(protocol));
 }
 
 /** Writes so many fields that are absent. */
 export function putAbsent(bytes: Buffer, start: number, fields: number): number {
   for (let at = start; at < start + fields; at++) bytes[at] = ABSENT;
   return start + fields;
-}
-
-/** Writes a number of 16 bits. */
-export function putNumber(bytes: Buffer, start: number, value: number): number {
-  bytes[start] = PRESENT;
-  let at = start + 1;
-  let rest = value << 1;
-  for (; rest > 0x7f; rest >>>= 7) bytes[at++] = (rest & 0x7f) | 0x80;
-  bytes[at] = rest;
-  return at + 1;
 }
 
 /**
@@ -49,14 +38,8 @@ export function textLimit(textStart: number): number {
 /** Writes the length before the text; that of a long one takes two bytes, so it moves. */
 export function endText(bytes: Buffer, textStart: number, textEnd: number): number {
   const length = textEnd - textStart;
-  if (length < 0x40) {
-    bytes[textStart - 1] = length << 1;
-    return textEnd;
-  }
-  bytes.copyWithin(textStart + 1, textStart, textEnd);
-  bytes[textStart - 1] = ((length << 1) & 0x7f) | 0x80;
-  bytes[textStart] = length >>> 6;
-  return textEnd + 1;
+  if (length > 0x3f) bytes.copyWithin(textStart + 1, textStart, textEnd);
+  return putInt(bytes, textStart - 1, length) + length;
 }
 
 /** Writes bytes `from … to - 1` as a text of whole characters and escapes. */

@@ -1,6 +1,7 @@
 /** Dynamic Host Configuration Protocol: message of RFC 2131 section 2, options of RFC 2132. */
+import { putOptionalInt } from '../../schemas/avro-bytes.js';
 import type { PacketBlock } from '../../schemas/packet-block.js';
-import { putAbsent, putNumber, putPrintableText, putProtocol } from './application-fields.js';
+import { putAbsent, putPrintableText, putProtocol } from './application-fields.js';
 import { uint32 } from './bytes.js';
 
 export const DHCP_SERVER_PORT = 67;
@@ -40,7 +41,7 @@ export function peekDhcp(block: PacketBlock, row: number, buffer: Uint8Array, of
   const start = putProtocol(block, 'dhcp');
   const bytes = block.applications;
   let at = putAbsent(bytes, start, 4);
-  at = messageType < 0 ? putAbsent(bytes, at, 1) : putNumber(bytes, at, messageType);
+  at = messageType < 0 ? putAbsent(bytes, at, 1) : putOptionalInt(bytes, at, messageType);
   at = hostname < 0 ? putAbsent(bytes, at, 1) : putPrintableText(bytes, at, buffer, hostname, hostnameEnd);
   block.endApplication(row, at);
 }

@@ -1,10 +1,10 @@
 /** The first question of a DNS message, RFC 1035 section 4.1; multicast DNS (RFC 6762) and LLMNR (RFC 4795) alike. */
+import { putOptionalInt } from '../../schemas/avro-bytes.js';
 import type { PacketBlock } from '../../schemas/packet-block.js';
 import {
   endText,
   isPrintable,
   putAbsent,
-  putNumber,
   putPrintable,
   putProtocol,
   startText,
@@ -34,7 +34,7 @@ export function peekDns(block: PacketBlock, row: number, buffer: Uint8Array, off
   if (nameEnd < 0) at = putAbsent(bytes, at, 2);
   else {
     at = putName(bytes, at, buffer, nameStart, nameEnd);
-    at = end - nameEnd >= 2 ? putNumber(bytes, at, uint16(buffer, nameEnd)) : putAbsent(bytes, at, 1);
+    at = end - nameEnd >= 2 ? putOptionalInt(bytes, at, uint16(buffer, nameEnd)) : putAbsent(bytes, at, 1);
   }
   block.endApplication(row, putAbsent(bytes, at, 4));
   return true;

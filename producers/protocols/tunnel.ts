@@ -142,9 +142,6 @@ function showInner(
   const applicationStart = nested.applicationStart[inner]!;
   const applicationLength = nested.applicationLength[inner]!;
   if (applicationLength > 0) {
-    const at = block.applicationsLength;
-    const bytes = block.reserveApplication();
-    nested.applications.copy(bytes, at, applicationStart, applicationStart + applicationLength);
-    block.endApplication(row, at + applicationLength);
+    block.addApplication(row, nested.applications, applicationStart, applicationStart + applicationLength);
   }
 }

@@ -14,6 +14,7 @@ import type { OpenedAlert } from './latency-stages.js';
 import { Pipeline, type PipelineOptions } from './pipeline.js';
 import { provideScans } from './scan-input.js';
 import { quantile } from './statistics.js';
+import { requireWire } from './wire.js';
 
 /** Sources that scan a second, so many alerts. */
 const SCANS_PER_SECOND = 10;
@@ -24,6 +25,11 @@ export const WARM_UP_SECONDS = 5;
 /** After so long without another one no alert is expected any more: what is slow counts, and is not left out. */
 const QUIET_MS = 8_000;
 const POLL_MS = 100;
+
+/** Packets/s at which the ways of an alert are measured. */
+const RATES = [1_000, 10_000, 50_000] as const;
+/** The p99 to reach at the highest of them, where there is one: of the topic, and with a request on top. */
+const TARGET_MS = 500;
 
 export interface ScansOnWire {
   /** Ordinary packets, the scans among them. */
@@ -46,6 +52,19 @@ export interface AlertsOnWire {
   readonly warm: readonly OpenedAlert[];
   /** What was sent, lost and published, in words. */
   readonly traffic: string;
+}
+
+/** Measures at each rate, or at one when it has to be quick; the highest has a target. */
+export async function atEachRate(
+  context: BenchContext,
+  measure: (packetsPerSecond: number, p99Target: number | undefined) => Promise<Figure[]>,
+): Promise<Figure[]> {
+  requireWire();
+  const figures: Figure[] = [];
+  for (const rate of context.scale.quick ? RATES.slice(1, 2) : RATES) {
+    figures.push(...(await measure(rate, rate === RATES.at(-1) ? TARGET_MS : undefined)));
+  }
+  return figures;
 }
 
 /** A pipeline with workers, and a wire with a live capture on it, for `work`; removed after it. */
@@ -147,6 +166,11 @@ export async function untilQuiet(count: () => number | Promise<number>, expected
 /** Milliseconds from the packet that crossed the threshold to `arrivedAt`. */
 export function latencyOf({ crossed }: OpenedAlert, arrivedAt: number): number {
   return arrivedAt - Date.parse(crossed);
+}
+
+/** "p50 / p99" of the ms, as notes say it. */
+export function medianAndTail(milliseconds: readonly number[]): string {
+  return `${Math.round(quantile(milliseconds, 0.5))} / ${Math.round(quantile(milliseconds, 0.99))} ms`;
 }
 
 /** NAME-p50, NAME-p99 and NAME-max. @throws Error when no alert came. */

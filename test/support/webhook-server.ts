@@ -41,7 +41,14 @@ export class WebhookServer {
         const headers = raw.headers as Record<string, string>;
         const id = headers['webhook-id'] ?? '';
         const attempt = this.requests.filter((earlier) => earlier.id === id).length + 1;
-        const request = { path: raw.url ?? '', id, headers, body: Buffer.concat(chunks), at: Date.now(), attempt };
+        const request = {
+          path: raw.url ?? '',
+          id,
+          headers,
+          body: Buffer.concat(chunks),
+          at: performance.timeOrigin + performance.now(),
+          attempt,
+        };
         this.requests.push(request);
         response.on('finish', () => {
           if (response.statusCode >= 200 && response.statusCode < 300) this.accepted.push(id);

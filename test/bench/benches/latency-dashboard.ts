@@ -1,14 +1,18 @@
 /** From the packet on the wire to its alert on the screen: the dashboard, open in Chromium, over the whole pipeline. */
 import { chromium } from 'playwright-core';
 import { CHROMIUM_ARGUMENTS, findChromium } from '../../browser/chromium.js';
-import { latencyFigures, latencyOf, onWire, sendScans, untilQuiet } from '../alerts-on-wire.js';
+import {
+  atEachRate,
+  latencyFigures,
+  latencyOf,
+  medianAndTail,
+  onWire,
+  sendScans,
+  untilQuiet,
+} from '../alerts-on-wire.js';
 import { type Bench, type BenchContext, NotHere } from '../bench.js';
 import type { Figure } from '../figure.js';
 import { freePort } from '../metrics.js';
-import { quantile } from '../statistics.js';
-import { requireWire } from '../wire.js';
-
-const RATES = [1_000, 10_000, 50_000] as const;
 
 /** Notes when each source first has a row in the table of alerts. A text, because it runs inside the page. */
 const WATCH_ROWS = `(() => {
@@ -29,13 +33,9 @@ export const latencyDashboard: Bench = {
   summary: 'packet on the wire to alert on the dashboard in Chromium, at 1,000, 10,000 and 50,000 packets/s',
   needsServers: true,
   async run(context) {
-    requireWire();
     const executablePath = findChromium();
     if (executablePath === undefined) throw new NotHere('not installed: chromium');
-    const figures: Figure[] = [];
-    for (const rate of context.scale.quick ? RATES.slice(1, 2) : RATES)
-      figures.push(...(await measure(context, rate, executablePath)));
-    return figures;
+    return atEachRate(context, (rate) => measure(context, rate, executablePath));
   },
 };
 
@@ -54,10 +54,7 @@ function measure(context: BenchContext, packetsPerSecond: number, executablePath
       const shownAt = new Map(await page.evaluate<[string, number][]>(SHOWN_ROWS));
       const shown = warm.filter(({ source }) => shownAt.has(source));
       const after = shown.map((alert) => shownAt.get(alert.source)! - alert.readAt);
-      const beside =
-        shown.length === 0
-          ? ''
-          : `; p50 / p99 ${Math.round(quantile(after, 0.5))} / ${Math.round(quantile(after, 0.99))} ms later than a consumer of the topic`;
+      const beside = shown.length === 0 ? '' : `; p50 / p99 ${medianAndTail(after)} later than a consumer of the topic`;
       context.say(`${traffic}; ${shown.length} of ${warm.length} alerts on the dashboard${beside}`);
       return latencyFigures(
         `latency-dashboard-${packetsPerSecond}`,

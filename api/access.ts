@@ -11,9 +11,10 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import type { HttpBindings } from '@hono/node-server';
 import type { MiddlewareHandler } from 'hono';
+import { isLoopbackHost } from '../runtime/loopback.js';
 import type { Counter } from '../runtime/metrics.js';
 import { ApiProblem } from './problem.js';
-import { type ApiSettings, isLoopbackHost } from './settings.js';
+import type { ApiSettings } from './settings.js';
 
 export type ApiBindings = { readonly Bindings: Partial<HttpBindings> };
 

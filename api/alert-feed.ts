@@ -13,6 +13,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { messageOf } from '../runtime/failure.js';
+import { GrowingDelay } from '../runtime/growing-delay.js';
 import type { Logger } from '../runtime/log.js';
 import type { Gauge } from '../runtime/metrics.js';
 import { ALERT_CHANNEL, alertIdsOf } from '../schemas/alert-channel.js';
@@ -171,19 +172,16 @@ export class AlertFeed {
   }
 
   private async listen(signal: AbortSignal): Promise<void> {
-    let delay = RECONNECT_FIRST_MS;
+    const delay = new GrowingDelay(RECONNECT_FIRST_MS, RECONNECT_LAST_MS);
     while (!signal.aborted) {
       try {
-        await this.listenOnce(signal, () => {
-          delay = RECONNECT_FIRST_MS;
-        });
+        await this.listenOnce(signal, () => delay.reset());
       } catch (error) {
         this.log.warn({ reason: messageOf(error) }, 'alerts are not pushed to dashboards for now; they ask for them');
       }
       if (signal.aborted) return; // another one may listen already
       this.epoch = '';
-      await sleep(delay * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => undefined);
-      delay = Math.min(2 * delay, RECONNECT_LAST_MS);
+      await sleep(delay.next(), undefined, { signal }).catch(() => undefined);
     }
   }
 

@@ -1,8 +1,8 @@
 /** Settings of the API, and the token they name. */
-import { readFileSync, statSync } from 'node:fs';
-import { isIP } from 'node:net';
-import { Failure, messageOf } from '../runtime/failure.js';
+import { Failure } from '../runtime/failure.js';
+import { isLoopbackHost } from '../runtime/loopback.js';
 import { defineOptions, type Settings } from '../runtime/options.js';
+import { readSecretFile } from '../runtime/setting-file.js';
 
 export const apiOptions = defineOptions({
   apiHost: {
@@ -55,12 +55,6 @@ export const apiOptions = defineOptions({
 });
 export type ApiSettings = Settings<typeof apiOptions>;
 
-/** 127.0.0.0/8, ::1 and the name that stands for them. */
-export function isLoopbackHost(host: string): boolean {
-  const name = host.toLowerCase().replace(/^\[|\]$/g, '');
-  return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'));
-}
-
 /**
  * The token that requests are held to; empty when none is set, which only a loopback listener may do: it then serves
  * reads and refuses writes.
@@ -81,17 +75,7 @@ export function readApiToken(settings: ApiSettings, warn: (message: string) => v
 
 function readTokenFile(file: string, warn: (message: string) => void): string {
   if (file === '') return '';
-  let token: string;
-  try {
-    token = readFileSync(file, 'utf8').trim();
-    if ((statSync(file).mode & 0o077) !== 0) warn(`${file} can be read by other users: chmod 600 it`);
-  } catch (error) {
-    throw new Failure(
-      'CONFIGURATION',
-      `--api-token-file: cannot read ${file}: ${messageOf(error)}; give a file that holds the token`,
-      { cause: error },
-    );
-  }
+  const token = readSecretFile('--api-token-file', file, 'the token', warn);
   if (!apiOptions.apiToken.pattern.test.test(token)) {
     throw new Failure(
       'CONFIGURATION',

@@ -1,9 +1,9 @@
 /** The Kafka client of a process: settings, connection, and kafkajs's log in the product's own. */
-import { readFileSync } from 'node:fs';
 import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs';
 import { Failure, messageOf } from './failure.js';
 import type { Logger } from './log.js';
 import { defineOptions, type Settings } from './options.js';
+import { readPemFile } from './setting-file.js';
 
 export const kafkaOptions = defineOptions({
   kafkaBrokers: {
@@ -95,7 +95,8 @@ export function createKafka(
     },
     ...overrides,
   };
-  if (settings.kafkaSsl) config.ssl = settings.kafkaSslCa === '' ? true : { ca: readCertificate(settings.kafkaSslCa) };
+  if (settings.kafkaSsl)
+    config.ssl = settings.kafkaSslCa === '' ? true : { ca: readPemFile('--kafka-ssl-ca', settings.kafkaSslCa) };
   if (settings.kafkaSaslMechanism !== 'none') {
     config.sasl = {
       mechanism: settings.kafkaSaslMechanism,
@@ -117,20 +118,6 @@ const PINO_LEVELS: Readonly<Record<number, 'warn' | 'info' | 'debug' | 'trace'>>
   [logLevel.DEBUG]: 'trace',
 };
 
-function readCertificate(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new Failure(
-      'CONFIGURATION',
-      `--kafka-ssl-ca: cannot read ${file}: ${messageOf(error)}; give a readable PEM file`,
-      {
-        cause: error,
-      },
-    );
-  }
-}
-
 /**
  * Fails with one clear line when no broker answers, the credentials are refused or TLS does not match.
  *
@@ -151,6 +138,11 @@ export async function checkKafka(settings: KafkaSettings, log: Logger): Promise<
   } finally {
     await admin.disconnect().catch(() => undefined);
   }
+}
+
+/** Whether an error is kafkajs's own, most of which it mends itself or says so with CRASH. */
+export function isKafkaError(error: unknown): boolean {
+  return error instanceof Error && error.name.startsWith('KafkaJS');
 }
 
 /** Whether a login or a certificate was refused, which waiting does not mend. */

@@ -1,8 +1,8 @@
 /** The Postgres client of a process: settings with their usual names, a pool, and errors with a remedy. */
-import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { Failure, messageOf } from './failure.js';
 import { defineOptions, type Settings } from './options.js';
+import { readPemFile } from './setting-file.js';
 
 export const postgresOptions = defineOptions({
   dbHost: {
@@ -74,7 +74,7 @@ export function postgresConfig(settings: PostgresSettings, applicationName: stri
       : {
           ssl: {
             rejectUnauthorized: settings.dbSslmode === 'verify-full',
-            ...(settings.dbSslCa === '' ? {} : { ca: readFileSync(settings.dbSslCa, 'utf8') }),
+            ...(settings.dbSslCa === '' ? {} : { ca: readPemFile('--db-ssl-ca', settings.dbSslCa) }),
           },
         }),
   };

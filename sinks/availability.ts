@@ -1,5 +1,6 @@
 /** Keeps trying while Postgres is away, says why once, and once more when it is back. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { GrowingDelay } from '../runtime/growing-delay.js';
 import type { Logger } from '../runtime/log.js';
 import { classifyPostgresError, explainPostgresError, sqlState } from './postgres-errors.js';
 import type { SinkMetrics } from './sink-metrics.js';
@@ -32,7 +33,7 @@ export class Availability {
    * @throws Stopped, Superseded, the error of Postgres for data that it refuses, or a bug.
    */
   async persist<T>(attempt: (failures: number) => Promise<T>): Promise<T> {
-    let delay = FIRST_DELAY_MS;
+    const delay = new GrowingDelay(FIRST_DELAY_MS, LONGEST_DELAY_MS);
     for (let failures = 0; ; failures++) {
       if (this.stopping.aborted && failures > 0) throw new Stopped();
       try {
@@ -50,8 +51,7 @@ export class Availability {
           continue;
         }
         this.gone(error);
-        await sleep(delay * (0.75 + Math.random() / 2), undefined, { signal: this.stopping }).catch(() => undefined);
-        delay = Math.min(2 * delay, LONGEST_DELAY_MS);
+        await sleep(delay.next(), undefined, { signal: this.stopping }).catch(() => undefined);
       }
     }
   }

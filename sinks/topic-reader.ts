@@ -6,10 +6,12 @@
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type pg from 'pg';
 import { Failure, messageOf } from '../runtime/failure.js';
+import { isKafkaError } from '../runtime/kafka.js';
 import { fetchTopicIds } from '../runtime/kafka-topic-ids.js';
 import type { Logger } from '../runtime/log.js';
 import { createRecordConsumer, recordsOf } from '../runtime/record-consumer.js';
 import { type Availability, Stopped } from './availability.js';
+import { COMMIT_INTERVAL_MS, GROUP_READER, readingStopped, withHeartbeats } from './group-reader.js';
 import type { SinkMetrics } from './sink-metrics.js';
 import { readPosition, type TopicPosition } from './topic-position.js';
 
@@ -33,10 +35,6 @@ export interface RecordTaker {
 
 /** After this many tries to seek, the answer is taken as it is: the records before it are gone. */
 const SEEKS_MAX = 3;
-const COMMIT_INTERVAL_MS = 1_000;
-const HEARTBEAT_INTERVAL_MS = 1_000;
-/** Kafka takes a member that is silent for this long for dead; the least that brokers allow by default. */
-const SESSION_TIMEOUT_MS = 6_000;
 
 interface PartitionState {
   readonly position: TopicPosition;
@@ -63,15 +61,12 @@ export class TopicReader {
     private readonly log: Logger,
   ) {
     this.consumer = createRecordConsumer(kafka, {
+      ...GROUP_READER,
       keepsRecords: true, // until their unit is stored
       groupId: settings.groupId,
       readUncommitted: !settings.readCommitted,
-      allowAutoTopicCreation: false,
-      sessionTimeout: SESSION_TIMEOUT_MS,
-      heartbeatInterval: HEARTBEAT_INTERVAL_MS,
       maxBytes: settings.maxBytes,
       maxBytesPerPartition: settings.maxBytes >> 1,
-      maxWaitTimeInMs: 100,
     });
     this.failed = new Promise((_, reject) => {
       this.reject = reject;
@@ -96,13 +91,7 @@ export class TopicReader {
     });
     this.consumer.on(CRASH, ({ payload }) => {
       if (payload.restart) return;
-      this.fail(
-        new Failure(
-          'SINK_CONSUMER',
-          `reading ${this.settings.topic} has stopped: ${messageOf(payload.error)}; the process ends, so that its supervisor starts it again`,
-          { cause: payload.error },
-        ),
-      );
+      this.fail(readingStopped(this.settings.topic, payload.error));
     });
     await this.consumer.connect();
     await this.consumer.subscribe({ topic: this.settings.topic, fromBeginning: true });
@@ -176,7 +165,7 @@ export class TopicReader {
   private async eachBatch(payload: EachBatchPayload): Promise<void> {
     const { batch, heartbeat } = payload;
     try {
-      await this.withHeartbeats(heartbeat, async () => {
+      await withHeartbeats(heartbeat, async () => {
         let state = this.states.get(batch.partition);
         if (state === undefined) {
           await this.taker.settled();
@@ -188,6 +177,7 @@ export class TopicReader {
         const fresh = recordsOf(batch).messages(Number(position.nextOffset));
         await this.taker.take(position, fresh, BigInt(batch.highWatermark));
       });
+      await heartbeat();
     } catch (error) {
       if (error instanceof Stopped) return;
       if (isKafkaError(error)) throw error; // kafkajs mends it, or says so with CRASH
@@ -235,27 +225,6 @@ export class TopicReader {
     this.log.debug({ topic, partition, offset: String(position.nextOffset) }, 'position read');
     return position;
   }
-
-  /** Sends heartbeats while the work goes on, so that a long wait for Postgres does not cost the assignment. */
-  private async withHeartbeats(heartbeat: () => Promise<void>, work: () => Promise<void>): Promise<void> {
-    let failure: unknown = null;
-    const timer = setInterval(() => {
-      heartbeat().catch((error: unknown) => {
-        failure = error; // the group rebalances: finish what is being taken, then let kafkajs join again
-      });
-    }, HEARTBEAT_INTERVAL_MS);
-    try {
-      await work();
-      if (failure !== null) throw failure;
-      await heartbeat();
-    } finally {
-      clearInterval(timer);
-    }
-  }
-}
-
-function isKafkaError(error: unknown): boolean {
-  return error instanceof Error && error.name.startsWith('KafkaJS');
 }
 
 /** The offset that was asked for; kafkajs has it on every batch, its types have not. */

@@ -100,11 +100,14 @@ export async function runPipeline(given: RunSettings, log: Logger): Promise<numb
 
 /** "http://127.0.0.1:9464/metrics of capture, …". */
 function describeMetrics(host: string, ports: ReadonlyMap<string, number>): string {
-  const name = host.includes(':') ? `[${host}]` : host;
   return [...ports]
     .sort((a, b) => a[1] - b[1])
-    .map(([part, port]) => `http://${name}:${port}/metrics of ${part}`)
+    .map(([part, port]) => `${urlOf(host, port)}/metrics of ${part}`)
     .join(', ');
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 function checkReplay({ once, read, json }: RunSettings): void {
@@ -151,7 +154,7 @@ async function startParts(
     starts.push(started.then(() => say(`cleanup    drops what is older than ${settings.dataRetentionDays} days`)));
   }
   if (select.api) {
-    const address = `http://${settings.apiHost.includes(':') ? `[${settings.apiHost}]` : settings.apiHost}:${settings.apiPort}`;
+    const address = urlOf(settings.apiHost, settings.apiPort);
     const started = launcher.launch('api', { table: apiCommandOptions, settings });
     starts.push(
       started.then(() => {

@@ -5,9 +5,10 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import { Failure, messageOf } from '../../runtime/failure.js';
+import { isKafkaError } from '../../runtime/kafka.js';
 import type { Logger } from '../../runtime/log.js';
 import type { Service } from '../../runtime/service.js';
-import { GroupSession, isKafkaError, type SessionOptions } from './group-session.js';
+import { GroupSession, type SessionOptions } from './group-session.js';
 import type { ProcessMetrics } from './process-metrics.js';
 import type { RuleSource } from './rule-source.js';
 

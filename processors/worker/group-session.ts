@@ -8,6 +8,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { Failure, messageOf } from '../../runtime/failure.js';
+import { isKafkaError } from '../../runtime/kafka.js';
 import type { Logger } from '../../runtime/log.js';
 import { createRecordConsumer, recordsOf } from '../../runtime/record-consumer.js';
 import type { DetectionRules } from '../configuration/rules.js';
@@ -274,9 +275,4 @@ export class GroupSession {
 /** kafkajs puts errors of its own around ours. */
 function reasonOf(error: Error): Error {
   return error.cause instanceof Failure ? error.cause : error;
-}
-
-/** Errors that kafkajs raises and deals with itself: a rebalance, a lost connection. */
-export function isKafkaError(error: unknown): boolean {
-  return error instanceof Error && error.name.startsWith('KafkaJS');
 }

@@ -1,9 +1,11 @@
-/** Growing pauses between attempts: doubled each time, with jitter, so that many senders do not come back at once. */
+/** When to try again after failures in a row: after growing pauses, and not before the receiver asks for it. */
+import { GrowingDelay } from '../../runtime/growing-delay.js';
+
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 60_000;
 
 export class Backoff {
-  private delay = FIRST_DELAY_MS;
+  private readonly delay = new GrowingDelay(FIRST_DELAY_MS, LONGEST_DELAY_MS);
   private until = 0;
   private failingSince = 0;
 
@@ -20,12 +22,11 @@ export class Backoff {
   /** @param atLeast what the receiver asked for; null when it asked for nothing. */
   fail(now: number, atLeast: number | null): void {
     if (this.failingSince === 0) this.failingSince = now;
-    this.until = now + Math.max(this.delay * (0.75 + Math.random() / 2), atLeast ?? 0);
-    this.delay = Math.min(2 * this.delay, LONGEST_DELAY_MS);
+    this.until = now + Math.max(this.delay.next(), atLeast ?? 0);
   }
 
   succeed(): void {
-    this.delay = FIRST_DELAY_MS;
+    this.delay.reset();
     this.until = 0;
     this.failingSince = 0;
   }

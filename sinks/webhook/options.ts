@@ -1,8 +1,8 @@
 /** Settings of the webhook sink, and the endpoint they name. */
-import { readFileSync, statSync } from 'node:fs';
-import { isIP } from 'node:net';
-import { Failure, messageOf } from '../../runtime/failure.js';
+import { Failure } from '../../runtime/failure.js';
+import { isLoopbackHost } from '../../runtime/loopback.js';
 import { defineOptions, type Settings } from '../../runtime/options.js';
+import { readPemFile, readSecretFile } from '../../runtime/setting-file.js';
 import { type SigningKey, signingKey } from './signature.js';
 
 export const webhookOptions = defineOptions({
@@ -114,14 +114,18 @@ export function readEndpoint(settings: WebhookSettings, warn: (message: string) 
   if (keys.length === 0) {
     warn('webhook deliveries are not signed, so that anyone can forge them: give NTA_WEBHOOK_SECRET');
   }
-  return { url: readUrl(settings, warn), ca: readAuthority(settings.webhookSslCa), keys };
+  return {
+    url: readUrl(settings, warn),
+    ca: settings.webhookSslCa === '' ? undefined : readPemFile('--webhook-ssl-ca', settings.webhookSslCa),
+    keys,
+  };
 }
 
 function readUrl({ webhookUrl, webhookInsecure }: WebhookSettings, warn: (message: string) => void): URL {
   if (webhookUrl === '') throw refused('no webhook: give --webhook-url or set NTA_WEBHOOK_URL');
   if (!URL.canParse(webhookUrl)) throw refused('--webhook-url: its value is no valid address');
   const url = new URL(webhookUrl);
-  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
+  if (url.protocol === 'http:' && !isLoopbackHost(url.hostname)) {
     if (!webhookInsecure) {
       throw refused(
         `--webhook-url: http:// to ${url.hostname} would let anyone on the way read the alerts; use https://, or say --webhook-insecure`,
@@ -132,17 +136,11 @@ function readUrl({ webhookUrl, webhookInsecure }: WebhookSettings, warn: (messag
   return url;
 }
 
-/** As URL gives host names: lower case, IPv4 in its usual form, IPv6 in brackets. */
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || (isIP(hostname) === 4 && hostname.startsWith('127.'));
-}
-
 function readKeys(settings: WebhookSettings, warn: (message: string) => void): SigningKey[] {
   const { webhookSecret, webhookSecretFile } = settings;
-  const [text, origin] =
-    webhookSecret !== ''
-      ? [webhookSecret, '--webhook-secret']
-      : [readSecretFile(webhookSecretFile, warn), '--webhook-secret-file'];
+  const isFromFile = webhookSecret === '' && webhookSecretFile !== '';
+  const origin = isFromFile ? '--webhook-secret-file' : '--webhook-secret';
+  const text = isFromFile ? readSecretFile(origin, webhookSecretFile, 'it', warn) : webhookSecret;
   const secrets = text.split(/\s+/).filter((secret) => secret !== '');
   if (webhookSecretFile !== '' && secrets.length === 0) throw refused(`${origin}: ${webhookSecretFile} is empty`);
   return secrets.map((secret) => {
@@ -156,25 +154,6 @@ function readKeys(settings: WebhookSettings, warn: (message: string) => void): S
   });
 }
 
-function readSecretFile(file: string, warn: (message: string) => void): string {
-  if (file === '') return '';
-  try {
-    if ((statSync(file).mode & 0o077) !== 0) warn(`${file} can be read by other users: chmod 600 it`);
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw refused(`--webhook-secret-file: cannot read ${file}: ${messageOf(error)}; give a file that holds it`, error);
-  }
-}
-
-function readAuthority(file: string): string | undefined {
-  if (file === '') return undefined;
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw refused(`--webhook-ssl-ca: cannot read ${file}: ${messageOf(error)}; give a readable PEM file`, error);
-  }
-}
-
-function refused(message: string, cause?: unknown): Failure {
-  return new Failure('CONFIGURATION', message, { cause });
+function refused(message: string): Failure {
+  return new Failure('CONFIGURATION', message);
 }

@@ -8,12 +8,13 @@
  */
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import { Failure, messageOf } from '../../runtime/failure.js';
-import { checkKafka, createKafka, type KafkaSettings } from '../../runtime/kafka.js';
+import { checkKafka, createKafka, isKafkaError, type KafkaSettings } from '../../runtime/kafka.js';
 import type { Logger } from '../../runtime/log.js';
 import type { Registry } from '../../runtime/metrics.js';
 import type { Service } from '../../runtime/service.js';
 import { groupName, topicName } from '../../schemas/topics.js';
 import { DeadLetters } from '../dead-letters.js';
+import { COMMIT_INTERVAL_MS, GROUP_READER, readingStopped, withHeartbeats } from '../group-reader.js';
 import { Delivery } from './delivery.js';
 import { WebhookMetrics } from './metrics.js';
 import { readEndpoint, type WebhookSettings } from './options.js';
@@ -38,12 +39,8 @@ export function createWebhookSink(
 }
 
 const FETCH_BYTES = 1 << 20;
-const COMMIT_INTERVAL_MS = 1_000;
-const HEARTBEAT_INTERVAL_MS = 1_000;
 /** How long an attempt may take that was under way when the sink was told to stop. */
 const STOP_GRACE_MS = 15_000;
-/** Kafka takes a member that is silent for this long for dead; the least that brokers allow by default. */
-const SESSION_TIMEOUT_MS = 6_000;
 
 class Sink implements WebhookSink {
   readonly name = 'webhook-sink';
@@ -88,14 +85,11 @@ class Sink implements WebhookSink {
     this.delivery = new Delivery(topic, settings, receiver, deadLetters, this.metrics, log);
     const group = groupName('webhookSink', settings.topicPrefix);
     const consumer = kafka.consumer({
+      ...GROUP_READER,
       groupId: settings.webhookName === '' ? group : `${group}-${settings.webhookName}`,
       readUncommitted: false,
-      allowAutoTopicCreation: false,
-      sessionTimeout: SESSION_TIMEOUT_MS,
-      heartbeatInterval: HEARTBEAT_INTERVAL_MS,
       maxBytes: FETCH_BYTES,
       maxBytesPerPartition: FETCH_BYTES,
-      maxWaitTimeInMs: 100,
     });
     this.consumer = consumer;
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
@@ -142,15 +136,7 @@ class Sink implements WebhookSink {
   }
 
   private fail(error: unknown): void {
-    this.reject(
-      error instanceof Failure || !isKafkaError(error)
-        ? error
-        : new Failure(
-            'SINK_CONSUMER',
-            `reading ${this.topic} has stopped: ${messageOf(error)}; the process ends, so that its supervisor starts it again`,
-            { cause: error },
-          ),
-    );
+    this.reject(isKafkaError(error) ? readingStopped(this.topic, error) : error);
   }
 
   private async eachBatch(payload: EachBatchPayload): Promise<void> {
@@ -167,33 +153,27 @@ class Sink implements WebhookSink {
     const { batch, heartbeat } = payload;
     const { partition, messages } = batch;
     this.noteLoss(partition, messages);
-    let broken: unknown = null;
-    const timer = setInterval(() => {
-      heartbeat().catch((error: unknown) => {
-        broken = error; // the group rebalances: finish the attempt, then let kafkajs join again
-      });
-    }, HEARTBEAT_INTERVAL_MS);
     let next: bigint | null = null;
-    try {
-      for (const message of messages) {
-        if (broken !== null || !payload.isRunning() || payload.isStale()) break;
-        const wait = await this.delivery!.deliver(partition, message);
-        if (wait > 0) {
-          this.hold(partition, wait);
-          break;
+    await withHeartbeats(heartbeat, async (hasFailed) => {
+      try {
+        for (const message of messages) {
+          if (hasFailed() || !payload.isRunning() || payload.isStale()) break;
+          const wait = await this.delivery!.deliver(partition, message);
+          if (wait > 0) {
+            this.hold(partition, wait);
+            break;
+          }
+          payload.resolveOffset(message.offset);
+          // Past the last one stand the markers of its transaction, which nobody reads.
+          next = BigInt(message === messages.at(-1) ? batch.lastOffset() : message.offset) + 1n;
+          if (performance.now() - this.committedAt >= COMMIT_INTERVAL_MS) await this.commit(payload, next);
         }
-        payload.resolveOffset(message.offset);
-        // Past the last one stand the markers of its transaction, which nobody reads.
-        next = BigInt(message === messages.at(-1) ? batch.lastOffset() : message.offset) + 1n;
-        if (performance.now() - this.committedAt >= COMMIT_INTERVAL_MS) await this.commit(payload, next);
+      } finally {
+        if (next !== null) await this.commit(payload, next);
+        const position = next ?? BigInt(messages[0]?.offset ?? batch.highWatermark);
+        this.metrics.lag.set({ partition }, Number(BigInt(batch.highWatermark) - position));
       }
-    } finally {
-      clearInterval(timer);
-      if (next !== null) await this.commit(payload, next);
-      const position = next ?? BigInt(messages[0]?.offset ?? batch.highWatermark);
-      this.metrics.lag.set({ partition }, Number(BigInt(batch.highWatermark) - position));
-    }
-    if (broken !== null) throw broken;
+    });
   }
 
   /** What is not committed is delivered again after a restart, which the receiver tells by its id. */
@@ -235,8 +215,4 @@ class Sink implements WebhookSink {
       }, wait),
     );
   }
-}
-
-function isKafkaError(error: unknown): boolean {
-  return error instanceof Error && error.name.startsWith('KafkaJS');
 }

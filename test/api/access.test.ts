@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { FailedTokens } from '../../api/access.js';
-import { isLoopbackHost } from '../../api/settings.js';
+import { isLoopbackHost } from '../../runtime/loopback.js';
 
 test('failed tokens of a million addresses cost bounded memory', () => {
   const failed = new FailedTokens();

@@ -102,6 +102,11 @@ describe('nta run --read --once', { timeout: 180_000 }, () => {
       );
       await client.end();
       expect(rows[0]).toEqual({ packets: String(2 * expected.packets), alerts: String(expected.detections.length) });
+      const exported = await runNta(['export', 'packets', '--data-dir', dataDir]);
+      expect(exported.code, exported.stderr).toBe(0);
+      expect(exported.stdout.trim().split('\n')).toHaveLength(1 + 2 * expected.packets);
+      const misspelt = await runNta(['export', 'packets', '--data-dir', dataDir, '--protocol', 'tpc']);
+      expect(misspelt.stderr).toContain('--protocol: "tpc" is no protocol known here');
     } finally {
       await stack.stop();
     }

@@ -2,9 +2,10 @@ import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { Failure } from '../../../runtime/failure.js';
 import { type Command, defineOptions } from '../../../runtime/options.js';
-import { checkPostgres, postgresOptions } from '../../../runtime/postgres.js';
+import { postgresOptions } from '../../../runtime/postgres.js';
 import { exportOptions, exportRows } from '../../../sinks/export.js';
 import { defineCommand } from '../command.js';
+import { dataDirOption, withLocalPostgres } from '../local-postgres.js';
 
 const outputOption = defineOptions({
   output: {
@@ -22,17 +23,17 @@ export function exportCommand(): Command {
     name: 'export',
     summary: 'write stored packets or alerts as CSV, JSON, Parquet or pcap: nta export packets',
     arguments: '<what>',
-    options: { ...exportOptions, ...outputOption, ...postgresOptions },
+    options: { ...exportOptions, ...outputOption, ...postgresOptions, ...dataDirOption },
     run: async ({ settings, arguments: [what] }) => {
       if (what !== 'packets' && what !== 'alerts') {
         throw new Failure('CONFIGURATION', `export "${what}": there is no such thing to export; use packets or alerts`);
       }
-      await checkPostgres(settings);
+      const database = withLocalPostgres(settings);
       const output = settings.output === '' ? process.stdout : createWriteStream(settings.output);
       const progress = (rows: number): void => {
         if (process.stderr.isTTY) process.stderr.write(`\r${rows} ${what}`);
       };
-      const rows = await exportRows(settings, what, output, progress);
+      const rows = await exportRows(database, what, output, progress);
       if (settings.output !== '') {
         output.end();
         await finished(output);

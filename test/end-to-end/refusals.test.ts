@@ -1,8 +1,10 @@
 /** What users get wrong first: each is one clear line with the remedy, and a non-zero exit code. */
+
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import getPort from 'get-port';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { DEMONSTRATION } from '../../deploy/nta/capture-plan.js';
 import type { ReplaySummary } from '../../deploy/nta/replay-once.js';
@@ -107,9 +109,8 @@ describe('live capture', () => {
 
   it('a packet filter that libpcap refuses', async (test) => {
     requireTool(test, 'tcpdump');
-    const result = await runNta(['run', '--interface', 'lo', '--packet-filter', 'tcp prot 80', ...servers], {
-      env: environment,
-    });
+    const args = ['run', '--interface', 'lo', '--packet-filter', 'tcp prot 80', `--api-port=${await getPort()}`];
+    const result = await runNta([...args, ...servers], { env: environment });
     expect(result.code).not.toBe(0);
     expect(refusal(result)).toMatch(/--packet-filter/);
   });

@@ -104,7 +104,7 @@ export function createTrafficChart(container, legend) {
       width: width(),
       height: 232,
       legend: { show: false },
-      padding: [10, 18, 0, 0],
+      padding: [10, 28, 0, 0],
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
       // A bar stands to the right of its time: the latest needs a bucket of room.
       scales: {

@@ -1,9 +1,10 @@
 /** The Kafka client of a process: settings, connection, and kafkajs's log in the product's own. */
-import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs';
+import { Kafka, type KafkaConfig, logLevel } from 'kafkajs';
 import { Failure, messageOf } from './failure.js';
+import { explainRefusal } from './kafka-refusal.js';
+import { kafkaSecurity } from './kafka-security.js';
 import type { Logger } from './log.js';
 import { defineOptions, type Settings } from './options.js';
-import { readPemFile } from './setting-file.js';
 
 export const kafkaOptions = defineOptions({
   kafkaBrokers: {
@@ -19,7 +20,21 @@ export const kafkaOptions = defineOptions({
     env: 'KAFKA_SSL_CA',
     default: '',
     placeholder: '<file>',
-    help: 'PEM file of the authority that signed the brokers’ certificates',
+    help: 'PEM file of the authority that signed the brokers’ certificates; the ones Node.js knows when empty',
+  },
+  kafkaSslCert: {
+    kind: 'string',
+    env: 'KAFKA_SSL_CERT',
+    default: '',
+    placeholder: '<file>',
+    help: 'PEM file of the certificate to show brokers that ask for one (ssl.client.auth)',
+  },
+  kafkaSslKey: {
+    kind: 'string',
+    env: 'KAFKA_SSL_KEY',
+    default: '',
+    placeholder: '<file>',
+    help: 'PEM file of the key of --kafka-ssl-cert, without a passphrase',
   },
   kafkaSaslMechanism: {
     kind: 'string',
@@ -93,17 +108,9 @@ export function createKafka(
       const { message, timestamp: _timestamp, logger: _logger, ...fields } = entry.log;
       log[PINO_LEVELS[entry.level] ?? 'debug']({ kafka: entry.namespace, ...fields }, message);
     },
+    ...kafkaSecurity(settings),
     ...overrides,
   };
-  if (settings.kafkaSsl)
-    config.ssl = settings.kafkaSslCa === '' ? true : { ca: readPemFile('--kafka-ssl-ca', settings.kafkaSslCa) };
-  if (settings.kafkaSaslMechanism !== 'none') {
-    config.sasl = {
-      mechanism: settings.kafkaSaslMechanism,
-      username: settings.kafkaSaslUsername,
-      password: settings.kafkaSaslPassword,
-    } as SASLOptions;
-  }
   return new Kafka(config);
 }
 
@@ -121,7 +128,8 @@ const PINO_LEVELS: Readonly<Record<number, 'warn' | 'info' | 'debug' | 'trace'>>
 /**
  * Fails with one clear line when no broker answers, the credentials are refused or TLS does not match.
  *
- * @throws Failure `KAFKA_UNREACHABLE`, retriable unless the broker and we refuse each other.
+ * @throws Failure `KAFKA_SECURITY` when the broker and we refuse each other, which waiting does not mend;
+ * `KAFKA_UNREACHABLE`, retriable, when none answers.
  */
 export async function checkKafka(settings: KafkaSettings, log: Logger): Promise<void> {
   const kafka = createKafka(settings, 'nta-check', log, { retry: { initialRetryTime: 50, retries: 2 } });
@@ -130,10 +138,13 @@ export async function checkKafka(settings: KafkaSettings, log: Logger): Promise<
     await admin.connect();
     await admin.describeCluster();
   } catch (error) {
+    const brokers = settings.kafkaBrokers.join(', ');
+    const refusal = await explainRefusal(error, settings);
+    if (refusal !== null) throw new Failure('KAFKA_SECURITY', `Kafka at ${brokers}: ${refusal}`, { cause: error });
     throw new Failure(
       'KAFKA_UNREACHABLE',
-      `no Kafka broker answers at ${settings.kafkaBrokers.join(', ')}: ${messageOf(error)}; check --kafka-brokers (KAFKA_BROKERS), and KAFKA_SSL and KAFKA_SASL_… if the cluster asks for them`,
-      { cause: error, retriable: !isRefusal(error) },
+      `no Kafka broker answers at ${brokers}: ${messageOf(error)}; check --kafka-brokers (KAFKA_BROKERS), and KAFKA_SSL and KAFKA_SASL_… if the cluster asks for them`,
+      { cause: error, retriable: true },
     );
   } finally {
     await admin.disconnect().catch(() => undefined);
@@ -143,13 +154,4 @@ export async function checkKafka(settings: KafkaSettings, log: Logger): Promise<
 /** Whether an error is kafkajs's own, most of which it mends itself or says so with CRASH. */
 export function isKafkaError(error: unknown): boolean {
   return error instanceof Error && error.name.startsWith('KafkaJS');
-}
-
-/** Whether a login or a certificate was refused, which waiting does not mend. */
-function isRefusal(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (cause.name === 'KafkaJSSASLAuthenticationError') return true;
-    if ('code' in cause && typeof cause.code === 'string' && /CERT|TLS|SSL|SIGNATURE/.test(cause.code)) return true;
-  }
-  return false;
 }

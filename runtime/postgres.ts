@@ -2,7 +2,7 @@
 import pg from 'pg';
 import { Failure, messageOf } from './failure.js';
 import { defineOptions, type Settings } from './options.js';
-import { readPemFile } from './setting-file.js';
+import { readCertificates } from './setting-file.js';
 
 export const postgresOptions = defineOptions({
   dbHost: {
@@ -74,7 +74,7 @@ export function postgresConfig(settings: PostgresSettings, applicationName: stri
       : {
           ssl: {
             rejectUnauthorized: settings.dbSslmode === 'verify-full',
-            ...(settings.dbSslCa === '' ? {} : { ca: readPemFile('--db-ssl-ca', settings.dbSslCa) }),
+            ...(settings.dbSslCa === '' ? {} : { ca: readCertificates('--db-ssl-ca', settings.dbSslCa) }),
           },
         }),
   };

@@ -1,4 +1,5 @@
 /** Files that settings name. */
+import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { Failure, messageOf } from './failure.js';
 
@@ -8,6 +9,25 @@ import { Failure, messageOf } from './failure.js';
  */
 export function readPemFile(flag: string, file: string): string {
   return read(flag, file, 'a readable PEM file');
+}
+
+/**
+ * A PEM file of one or more certificates. Node.js takes other files without a word and then trusts nobody.
+ *
+ * @throws Failure `CONFIGURATION` when it cannot be read or holds none.
+ */
+export function readCertificates(flag: string, file: string): string {
+  const certificates = readPemFile(flag, file);
+  try {
+    new X509Certificate(certificates);
+  } catch (error) {
+    throw new Failure(
+      'CONFIGURATION',
+      `${flag}: ${file} holds no certificate: ${messageOf(error)}; give a PEM file (-----BEGIN CERTIFICATE-----)`,
+      { cause: error },
+    );
+  }
+  return certificates;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The Postgres sink: packets, alerts and heartbeats into the tables, as one service. */
 import type pg from 'pg';
-import { createKafka, type KafkaSettings } from '../runtime/kafka.js';
+import { checkKafka, createKafka, type KafkaSettings } from '../runtime/kafka.js';
 import type { Logger } from '../runtime/log.js';
 import type { Registry } from '../runtime/metrics.js';
 import { checkPostgres, createPool, type PostgresSettings } from '../runtime/postgres.js';
@@ -27,7 +27,7 @@ export interface PostgresSink extends Service {
 /**
  * The tables must be there (`migrate`), and the topics too.
  *
- * `start` fails when Postgres cannot be reached; from then on its absence is waited out.
+ * `start` fails when Postgres or Kafka cannot be reached; from then on their absence is waited out.
  */
 export function createPostgresSink(
   settings: SinkSettings & KafkaSettings & PostgresSettings,
@@ -102,6 +102,7 @@ class Sink implements PostgresSink {
 
   async start(): Promise<void> {
     await checkPostgres(this.settings);
+    await checkKafka(this.settings, this.log);
     await prepareSchemas(this.settings);
     await Promise.all([this.packets.start(), ...this.others.map((sink) => sink.start())]);
     this.log.info({ store: this.settings.store }, 'storing into Postgres');

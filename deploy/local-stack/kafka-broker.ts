@@ -30,6 +30,8 @@ export interface KafkaBrokerOptions {
   readonly log: Logger;
   /** Broker settings in place of ours; Kafka's names. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** Listeners beside the plain one: name → port. */
+  readonly listeners?: Readonly<Record<string, number>>;
 }
 
 /** Within this the broker has closed its segments, and written the class data archive if it had to (4 s). */
@@ -71,6 +73,7 @@ function kafkaKind(options: KafkaBrokerOptions): ServerKind {
       const configuration = {
         brokerPort: ports['broker'] ?? 0,
         controllerPort: ports['controller'] ?? 0,
+        listeners: options.listeners ?? {},
         overrides: options.properties ?? {},
       };
       if (!existsSync(join(home, DATA))) {

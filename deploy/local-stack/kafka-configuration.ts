@@ -3,6 +3,8 @@
 export interface KafkaConfiguration {
   readonly brokerPort: number;
   readonly controllerPort: number;
+  /** Listeners beside the plain one: Kafka's name of one → its port. How each is secured is said by `overrides`. */
+  readonly listeners: Readonly<Record<string, number>>;
   /** The folder of the topics' data, relative to the broker's working directory: Kafka would split a path at commas. */
   readonly logDirectory: string;
   /** Added to or put in place of the settings here. */
@@ -14,12 +16,15 @@ export const NODE_ID = 1;
 /** https://kafka.apache.org/documentation/#brokerconfigs */
 export function renderKafkaConfiguration(configuration: KafkaConfiguration): string {
   const { brokerPort, controllerPort, logDirectory } = configuration;
+  const clientListeners = Object.entries({ PLAINTEXT: brokerPort, ...configuration.listeners })
+    .map(([name, port]) => `${name}://127.0.0.1:${port}`)
+    .join(',');
   const properties: Record<string, string> = {
     'process.roles': 'broker,controller',
     'node.id': `${NODE_ID}`,
     'controller.quorum.voters': `${NODE_ID}@127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://127.0.0.1:${brokerPort},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${brokerPort}`,
+    listeners: `${clientListeners},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': clientListeners,
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': logDirectory,
 

@@ -18,6 +18,8 @@ export interface LocalStackOptions {
   readonly onProgress?: (message: string) => void;
   /** Broker settings in place of ours; Kafka's names. */
   readonly kafkaProperties?: Readonly<Record<string, string>>;
+  /** Listeners of the broker beside the plain one, name → port, which `kafkaProperties` secure. For tests of TLS and SASL. */
+  readonly kafkaListeners?: Readonly<Record<string, number>>;
   /** Server settings in place of ours; PostgreSQL's names. */
   readonly postgresSettings?: Readonly<Record<string, string>>;
 }
@@ -107,6 +109,7 @@ async function startKafka(options: LocalStackOptions, dataDir: string): Promise<
     distribution,
     log: options.log,
     properties: options.kafkaProperties ?? {},
+    listeners: options.kafkaListeners ?? {},
   });
   await kafka.start();
   return kafka;

@@ -7,7 +7,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Failure, messageOf } from '../../runtime/failure.js';
-import { createKafka, type KafkaSettings } from '../../runtime/kafka.js';
+import { checkKafka, createKafka, type KafkaSettings } from '../../runtime/kafka.js';
 import { LOG_LEVELS, type Logger, type LogLevel } from '../../runtime/log.js';
 import type { Registry } from '../../runtime/metrics.js';
 import { projectRoot } from '../../runtime/project.js';
@@ -48,7 +48,11 @@ export class WorkerFleet implements Service {
     for (const worker of this.workers) worker.signal('SIGHUP');
   };
 
-  constructor(settings: ProcessSettings & KafkaSettings, log: Logger, registry: Registry) {
+  constructor(
+    private readonly settings: ProcessSettings & KafkaSettings,
+    private readonly log: Logger,
+    registry: Registry,
+  ) {
     this.metrics = new FleetMetrics(registry);
     const order: WorkerOrder = { settings: { ...settings, workers: 1 }, logLevel: log.level as LogLevel };
     this.workers = Array.from({ length: settings.workers }, (_, index) => {
@@ -71,6 +75,8 @@ export class WorkerFleet implements Service {
 
   /** @throws Failure of the first worker that does not come up: what keeps one from starting keeps all. */
   async start(): Promise<void> {
+    // Said once, not by each worker.
+    await checkKafka(this.settings, this.log);
     process.on('SIGHUP', this.onHangup);
     await Promise.all(this.workers.map((worker) => worker.start()));
   }

@@ -2,7 +2,7 @@
 import { Failure } from '../../runtime/failure.js';
 import { isLoopbackHost } from '../../runtime/loopback.js';
 import { defineOptions, type Settings } from '../../runtime/options.js';
-import { readPemFile, readSecretFile } from '../../runtime/setting-file.js';
+import { readCertificates, readSecretFile } from '../../runtime/setting-file.js';
 import { type SigningKey, signingKey } from './signature.js';
 
 export const webhookOptions = defineOptions({
@@ -116,7 +116,7 @@ export function readEndpoint(settings: WebhookSettings, warn: (message: string) 
   }
   return {
     url: readUrl(settings, warn),
-    ca: settings.webhookSslCa === '' ? undefined : readPemFile('--webhook-ssl-ca', settings.webhookSslCa),
+    ca: settings.webhookSslCa === '' ? undefined : readCertificates('--webhook-ssl-ca', settings.webhookSslCa),
     keys,
   };
 }

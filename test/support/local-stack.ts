@@ -119,6 +119,8 @@ export function kafkaSettings(brokers: readonly string[], topicPrefix: string): 
     kafkaBrokers: [...brokers],
     kafkaSsl: false,
     kafkaSslCa: '',
+    kafkaSslCert: '',
+    kafkaSslKey: '',
     kafkaSaslMechanism: 'none',
     kafkaSaslUsername: '',
     kafkaSaslPassword: '',

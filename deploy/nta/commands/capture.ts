@@ -26,7 +26,9 @@ export function captureCommand(): Command {
       const exitCode = await runPart([new MetricsServer(registry, settings, () => capture.readiness()), capture], log);
       const balance = capture.balance();
       tellSupervisor({ type: 'result', result: balance });
-      if (settings.read.length > 0 && !process.connected) process.stderr.write(`${formatBalance(balance)}\n`);
+      // Of a replay that never began there is none.
+      const began = exitCode === 0 || balance.seen > 0;
+      if (began && settings.read.length > 0 && !process.connected) process.stderr.write(`${formatBalance(balance)}\n`);
       return exitCode;
     },
   });

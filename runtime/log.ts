@@ -1,12 +1,18 @@
 /**
  * The log of a process: JSON lines on standard error, human-readable when that is a terminal, so that standard output
  * stays free for results. Fields that hold secrets are replaced by "[redacted]" wherever they occur.
+ *
+ * The loggers are loaded by the first log: they take 0.1 s, and a command that only prints its result needs none.
  */
-import pino, { type Logger } from 'pino';
-import pretty from 'pino-pretty';
+import { createRequire } from 'node:module';
+import type pino from 'pino';
+import type { Logger } from 'pino';
+import type pretty from 'pino-pretty';
 import { defineOptions } from './options.js';
 
 export type { Logger } from 'pino';
+
+const require = createRequire(import.meta.url);
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -51,18 +57,23 @@ const SECRET_KEYS = [
 ];
 
 export function createLog(settings: LogSettings): Logger {
+  const createPino = require('pino') as typeof pino;
   const options: pino.LoggerOptions = {
     level: settings.level,
     base: { part: settings.part },
-    timestamp: pino.stdTimeFunctions.isoTime,
+    timestamp: createPino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
     redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: '[redacted]' },
   };
   if (settings.file !== '') {
-    return pino(options, pino.destination({ dest: settings.file, append: true, mkdir: true, sync: true }));
+    return createPino(options, createPino.destination({ dest: settings.file, append: true, mkdir: true, sync: true }));
   }
   if (process.stderr.isTTY) {
-    return pino(options, pretty({ destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }));
+    const createPretty = require('pino-pretty') as typeof pretty;
+    return createPino(
+      options,
+      createPretty({ destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }),
+    );
   }
-  return pino(options, pino.destination({ dest: 2, sync: true }));
+  return createPino(options, createPino.destination({ dest: 2, sync: true }));
 }

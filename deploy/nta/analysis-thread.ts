@@ -9,19 +9,21 @@ import { loadRules, toEngineLimits } from '../../processors/detection-settings.j
 import type { DetectorStatistics } from '../../processors/engine/engine.js';
 import { Failure } from '../../runtime/failure.js';
 import type { AlertDocument } from '../../schemas/alert.js';
+import type { PacketBlock } from '../../schemas/packet-block.js';
 import { type BlockContents, readShared, type SharedColumns, sharedBlock } from './shared-block.js';
 
 export interface AnalysisOrder {
   readonly settings: DetectionSettings;
-  readonly columns: readonly SharedColumns[];
 }
 
 /** What the thread is told, in this order for each capture: any number of blocks, then its end. */
 export type AnalysisMessage =
+  /** Memory for blocks, before the first that lies in it; slots are numbered in the order of these messages. */
+  | { readonly type: 'columns'; readonly columns: SharedColumns }
   | { readonly type: 'block'; readonly slot: number; readonly contents: BlockContents }
   | { readonly type: 'end'; readonly timeline: string };
 
-/** What it tells: an answer to each message, in their order. */
+/** What it tells: an answer to each block and end, in their order. */
 export type AnalysisAnswer =
   | { readonly type: 'refused'; readonly code: string; readonly message: string }
   | { readonly type: 'block'; readonly slot: number; readonly alerts: readonly AlertDocument[] }
@@ -32,15 +34,19 @@ export type AnalysisAnswer =
     };
 
 const port = parentPort!;
-const { settings, columns } = workerData as AnalysisOrder;
+const { settings } = workerData as AnalysisOrder;
 
 function answer(message: AnalysisAnswer): void {
   port.postMessage(message);
 }
 
 function serve(analysis: Analysis): void {
-  const blocks = columns.map(sharedBlock);
+  const blocks: PacketBlock[] = [];
   port.on('message', (message: AnalysisMessage) => {
+    if (message.type === 'columns') {
+      blocks.push(sharedBlock(message.columns));
+      return;
+    }
     if (message.type === 'end') {
       const alerts = analysis.endTimeline(message.timeline);
       answer({ type: 'end', alerts, detectors: analysis.statistics.detectors });

@@ -1,8 +1,9 @@
 /** The balance of a capture as text: what was seen, and where every packet of it went. */
 import type { CaptureBalance } from '../../producers/balance.js';
 
+/** "1,234,567"; not by toLocaleString, whose first call takes 25 ms. */
 export function formatCount(count: number): string {
-  return count.toLocaleString('en-US');
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 /** "seen 1,000 = published 990 + kernel_dropped 10". */

@@ -11,6 +11,7 @@ export interface CommandContext<T extends OptionTable> {
   readonly settings: Settings<T>;
   /** Positional arguments. */
   readonly arguments: readonly string[];
+  /** Made at first use. */
   readonly log: Logger;
 }
 
@@ -52,12 +53,20 @@ export function defineCommand<const T extends OptionTable>(definition: CommandDe
       process.exitCode = EXIT_USAGE;
       return;
     }
-    const log = createLog({ level: settings.logLevel as LogLevel, file: settings.logFile, part: definition.name });
+    let log: Logger | undefined;
+    const context: CommandContext<T> = {
+      settings,
+      arguments: command.processedArgs.flat() as string[],
+      get log() {
+        log ??= createLog({ level: settings.logLevel as LogLevel, file: settings.logFile, part: definition.name });
+        return log;
+      },
+    };
     try {
-      process.exitCode = await definition.run({ settings, arguments: command.processedArgs.flat() as string[], log });
+      process.exitCode = await definition.run(context);
     } catch (error) {
       if (error instanceof Failure) printRefusal(error.message);
-      else logFailure(log, error);
+      else logFailure(context.log, error);
       process.exitCode = error instanceof Failure && error.code === 'CONFIGURATION' ? EXIT_USAGE : 1;
     }
   });

@@ -8,18 +8,23 @@ import { projectRoot } from '../../runtime/project.js';
 import type { AlertDocument } from '../../schemas/alert.js';
 import type { PacketBlock } from '../../schemas/packet-block.js';
 import type { AnalysisAnswer, AnalysisMessage, AnalysisOrder } from './analysis-thread.js';
-import { createSharedColumns, writeShared } from './shared-block.js';
+import { createSharedColumns, type SharedColumns, writeShared } from './shared-block.js';
 
 const ENTRY = join(projectRoot, 'dist', 'deploy', 'nta', 'analysis-thread.js');
 
-/** Rows of a block, and blocks that may be on their way: enough that neither thread waits for the other. */
+/** Rows of a block. */
 export const BLOCK_CAPACITY = 8192;
-const BLOCKS = 4;
+/**
+ * Blocks that may be on their way, up to 0.8 MB each, made when they are first needed: as many as are decoded while the
+ * thread starts.
+ */
+const BLOCKS_MAX = 32;
 
 export class DetectionThread {
   private readonly worker: Worker;
-  private readonly columns = Array.from({ length: BLOCKS }, () => createSharedColumns(BLOCK_CAPACITY));
-  private readonly free = Array.from({ length: BLOCKS }, (_, slot) => slot);
+  private readonly columns: SharedColumns[] = [];
+  /** Slots of `columns` that the thread has given back. */
+  private readonly free: number[] = [];
   private readonly failed: Promise<never>;
   private onFree: (() => void) | null = null;
   private onEnd: ((detectors: readonly DetectorStatistics[]) => void) | null = null;
@@ -28,7 +33,7 @@ export class DetectionThread {
     settings: DetectionSettings,
     private readonly onAlerts: (alerts: readonly AlertDocument[]) => void,
   ) {
-    const workerData: AnalysisOrder = { settings, columns: this.columns };
+    const workerData: AnalysisOrder = { settings };
     this.worker = new Worker(ENTRY, { workerData });
     this.failed = new Promise((_, reject) => {
       this.worker.once('error', reject);
@@ -48,8 +53,8 @@ export class DetectionThread {
 
   /** Takes the rows of a block over, of at most `BLOCK_CAPACITY`. A promise only when it has to wait for the thread. */
   process(block: PacketBlock): void | Promise<void> {
-    const slot = this.free.pop();
-    if (slot === undefined) return this.slotFree().then(() => this.process(block));
+    const slot = this.free.pop() ?? this.addSlot();
+    if (slot === null) return this.slotFree().then(() => this.process(block));
     this.send({ type: 'block', slot, contents: writeShared(block, this.columns[slot]!) });
   }
 
@@ -64,6 +69,13 @@ export class DetectionThread {
 
   async stop(): Promise<void> {
     await this.worker.terminate();
+  }
+
+  private addSlot(): number | null {
+    if (this.columns.length === BLOCKS_MAX) return null;
+    const columns = createSharedColumns(BLOCK_CAPACITY);
+    this.send({ type: 'columns', columns });
+    return this.columns.push(columns) - 1;
   }
 
   private send(message: AnalysisMessage): void {

@@ -4,11 +4,12 @@ import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock } from '../../schemas/pack
 import type { DetectionRules } from '../configuration/rules.js';
 import { AddressPool } from './address-pool.js';
 import type { CloseReason } from './alert-document.js';
-import { type DurableWindow, parseChangelogEntry, windowEntryKey } from './changelog.js';
+import { windowEntryKey } from './changelog.js';
+import type { ChangelogReading, DurableWindow, EpisodeSnapshot } from './changelog-reader.js';
 import { CompiledRule } from './compiled-rule.js';
 import { DuplicateFilter } from './duplicate-filter.js';
-import type { ChangelogEntry, Engine, EngineLimits, EngineOutput, EngineStatistics } from './engine.js';
-import { Episode, type EpisodeKey, type EpisodeSnapshot } from './episode.js';
+import type { Engine, EngineLimits, EngineOutput, EngineStatistics } from './engine.js';
+import { Episode, type EpisodeKey } from './episode.js';
 import { EpisodeBook } from './episode-book.js';
 import { packetKind } from './packet-kind.js';
 import { addIpv4Target, addIpv6Target, holdTarget, targetText } from './sighting-target.js';
@@ -163,11 +164,9 @@ export class DetectionEngine implements Engine {
     }
   }
 
-  restore(entries: Iterable<ChangelogEntry>): { key: string; reason: string }[] {
+  restore(entries: Iterable<ChangelogReading>): { key: string; reason: string }[] {
     const refused: { key: string; reason: string }[] = [];
-    for (const { key, value } of entries) {
-      if (value === null) continue;
-      const entry = parseChangelogEntry(value);
+    for (const { key, entry } of entries) {
       const reason = typeof entry === 'string' ? entry : this.restoreEntry(entry);
       if (reason === null) continue;
       refused.push({ key, reason });

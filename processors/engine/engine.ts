@@ -20,9 +20,11 @@
  * Sampled input counts as it was captured: nothing is scaled by the sampling rate, because distinct ports and targets
  * cannot be. Where a capture node samples, thresholds mean sampled packets.
  */
+
 import type { AlertDocument } from '../../schemas/alert.js';
 import type { PacketBlock } from '../../schemas/packet-block.js';
 import type { DetectionRules } from '../configuration/rules.js';
+import type { ChangelogReading } from './changelog-reader.js';
 
 export interface EngineLimits {
   /** State beyond this goes, least recently active source first, counted. */
@@ -117,10 +119,10 @@ export interface Engine {
   setRules(rules: DetectionRules): void;
 
   /**
-   * Takes up the changelog of an earlier engine, before anything else. Entries it cannot read are given back with the
-   * reason, and nothing is emitted for them.
+   * Takes up the changelog of an earlier engine, as `readChangelog` gives it, before anything else. Entries that cannot be
+   * read or used are given back with the reason, and nothing is emitted for them.
    */
-  restore(entries: Iterable<ChangelogEntry>): readonly { readonly key: string; readonly reason: string }[];
+  restore(entries: Iterable<ChangelogReading>): readonly { readonly key: string; readonly reason: string }[];
 
   /**
    * Input from before the point the changelog stands for, which only fills windows: no alert and no change of an

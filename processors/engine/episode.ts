@@ -2,8 +2,8 @@
  * An open episode: what it is known by, how far it has come and the evidence so far. It outlives a restart as a snapshot
  * in the changelog; what a snapshot leaves out is what re-reading the last window brings back.
  */
-import { z } from 'zod';
 import type { DetectionRule } from '../configuration/rules.js';
+import type { EpisodeSnapshot } from './changelog-reader.js';
 import type { CompiledRule } from './compiled-rule.js';
 import type { EpisodeEvidence } from './evidence.js';
 import { NODES_MAX, SAMPLE_MAX, TARGETS_MAX, VALUES_MAX } from './evidence.js';
@@ -22,44 +22,6 @@ export interface EpisodeKey {
 interface MacClaim {
   firstSeen: number;
   lastSeen: number;
-}
-
-const snapshotSchema = z.strictObject({
-  kind: z.literal('episode'),
-  timeline: z.string(),
-  source: z.string(),
-  detector: z.string(),
-  version: z.string(),
-  part: z.number().int(),
-  crossed: z.number(),
-  firstSeen: z.number(),
-  lastSeen: z.number(),
-  lastFull: z.number(),
-  packets: z.number(),
-  peak: z.number(),
-  sequence: z.number().int(),
-  nextUpdate: z.number(),
-  valueChanges: z.number(),
-  lastValue: z.number(),
-  captureNodes: z.array(z.string()),
-  lastNode: z.string(),
-  /** The timeline of the last packet; entries of before there were groups have none. */
-  run: z.string().optional(),
-  /** The clock of its source. */
-  clock: z.number(),
-  /** Distinct values: a list, or for many ports a bitmap of 65,536 bits in base64. */
-  values: z.union([z.array(z.number()), z.base64()]),
-  valueSample: z.array(z.number()),
-  targets: z.array(z.number()),
-  targetSample: z.array(z.string()),
-  macs: z.array(z.tuple([z.number(), z.number(), z.number()])),
-});
-export type EpisodeSnapshot = z.infer<typeof snapshotSchema>;
-
-/** A snapshot from JSON, or the reason it is none. */
-export function parseEpisodeSnapshot(value: unknown): EpisodeSnapshot | string {
-  const result = snapshotSchema.safeParse(value);
-  return result.success ? result.data : z.prettifyError(result.error).replace(/\s+/g, ' ');
 }
 
 /** More ports than this take less room as a bitmap. */

@@ -10,6 +10,7 @@
 import type { KafkaMessage } from 'kafkajs';
 import type { FetchedRecords } from '../../runtime/fetched-records.js';
 import type { Logger } from '../../runtime/log.js';
+import { readChangelog } from '../engine/changelog-reader.js';
 import type { DetectorStatistics, Engine } from '../engine/engine.js';
 import { Changelog } from './changelog.js';
 import type { DetectorFailures } from './detector-failures.js';
@@ -167,7 +168,7 @@ export class PartitionWorker {
   private finishChangelog(): void {
     const { source, log, partition } = this.options;
     source.pause('changelog');
-    for (const { key, reason } of this.engine.restore(this.changelog.restored())) {
+    for (const { key, reason } of this.engine.restore(readChangelog(this.changelog.restored()))) {
       log.error({ partition, key, reason }, 'an entry of the changelog cannot be read and is left out');
       this.changelog.drop(key);
     }

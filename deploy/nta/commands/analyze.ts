@@ -1,11 +1,8 @@
 import { hostname } from 'node:os';
 import { type DetectionSettings, detectionOptions } from '../../../processors/detection-options.js';
 import type { DetectorStatistics } from '../../../processors/engine/engine.js';
-import { decodeCapture } from '../../../producers/capture-decoder.js';
-import { ConversationTable } from '../../../producers/conversation-table.js';
 import { type Command, defineOptions } from '../../../runtime/options.js';
 import type { AlertDocument } from '../../../schemas/alert.js';
-import { formatAlertTable, latestEvents } from '../alert-table.js';
 import { formatCount } from '../balance.js';
 import { defineCommand, describeFile, printRefusal } from '../command.js';
 import { BLOCK_CAPACITY, DetectionThread } from '../detection-thread.js';
@@ -68,6 +65,9 @@ export function analyzeCommand(): Command {
           if (settings.format === 'json') process.stdout.write(`${JSON.stringify(alert)}\n`);
         }
       });
+      // The decoders are loaded while the thread starts.
+      const { decodeCapture } = await import('../../../producers/capture-decoder.js');
+      const { ConversationTable } = await import('../../../producers/conversation-table.js');
       let frames = 0;
       let exitCode = 0;
       let detectors: readonly DetectorStatistics[] = [];
@@ -99,6 +99,7 @@ export function analyzeCommand(): Command {
         exitCode = 1;
       }
       if (settings.format === 'table') {
+        const { formatAlertTable, latestEvents } = await import('../alert-table.js');
         process.stdout.write(`${formatAlertTable(latestEvents(all))}\n`);
         process.stderr.write(`${formatCount(frames)} packets\n`);
       }

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type DetectionRules, defaultRules } from '../../../processors/configuration/rules.js';
+import { readChangelog } from '../../../processors/engine/changelog-reader.js';
 import type { AlertDocument } from '../../../schemas/alert.js';
 import { type BuiltPacket, detect, detectionEngine, packetBlock } from '../../support/detection.js';
 import { type ReferenceDetection, referenceDetections } from '../../support/reference-detection.js';
@@ -214,7 +215,7 @@ test('an engine that takes over from the changelog goes on as if nothing had hap
         for (const { key, value } of before.take().changelog) changelog.set(key, value);
       }
       const after = detectionEngine(rules);
-      expect(after.restore([...changelog].map(([key, value]) => ({ key, value })))).toEqual([]);
+      expect(after.restore(readChangelog([...changelog].map(([key, value]) => ({ key, value }))))).toEqual([]);
       const horizon = (arrived[crashed]?.time ?? Number.POSITIVE_INFINITY) - LATENESS - after.rebuildMicros;
       let from = 0;
       while (!whole && from < crashed && arrived[from]!.arrival < horizon) from++;

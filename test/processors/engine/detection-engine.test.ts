@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseDetectionConfiguration } from '../../../processors/configuration/detection-configuration.js';
 import type { DetectionRules } from '../../../processors/configuration/rules.js';
+import { readChangelog } from '../../../processors/engine/changelog-reader.js';
 import type { AlertDocument } from '../../../schemas/alert.js';
 import { type BuiltPacket, detect, detectionEngine, packetBlock } from '../../support/detection.js';
 
@@ -396,7 +397,7 @@ exceptions:
     const { changelog } = engine.take();
     expect(changelog.map(({ key }) => key)).toEqual(['["episode","port-scan","192.0.2.1",0,""]']);
     const other = detectionEngine(rulesOf('detectors: { port-scan: { enabled: false } }'));
-    const refused = other.restore([...changelog, { key: 'x', value: '{' }]);
+    const refused = other.restore(readChangelog([...changelog, { key: 'x', value: '{' }]));
     expect(refused.map(({ reason }) => reason)).toEqual([
       'the rules have no detector port-scan of version 1',
       'it is not JSON',

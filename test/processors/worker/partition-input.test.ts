@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { defaultRules } from '../../../processors/configuration/rules.js';
+import { readChangelog } from '../../../processors/engine/changelog-reader.js';
 import { DetectionEngine } from '../../../processors/engine/detection-engine.js';
 import { type ChangelogEntry, DEFAULT_ENGINE_LIMITS } from '../../../processors/engine/engine.js';
 import { type InputRecord, PartitionInput } from '../../../processors/worker/partition-input.js';
@@ -69,7 +70,7 @@ function changingWorkers(
   while (next < messages.length) {
     const worker = createInput(replayFrom, packets);
     const entries: ChangelogEntry[] = [...changelog].map(([key, value]) => ({ key, value }));
-    expect(worker.engine.restore(entries)).toEqual([]);
+    expect(worker.engine.restore(readChangelog(entries))).toEqual([]);
     for (const record of messages.slice(replayFrom, next)) worker.input.rebuild(record);
     worker.input.finishRebuilding(silent);
     furthestReplay = Math.max(furthestReplay, next - replayFrom);
@@ -200,7 +201,7 @@ describe('PartitionInput', () => {
     expect(engine.take().alerts).toEqual([]);
 
     const heir = createInput(420);
-    heir.engine.restore(open.changelog);
+    heir.engine.restore(readChangelog(open.changelog));
     heir.input.finishRebuilding(input.clocks.silent());
     for (const record of ticks.slice(320)) heir.input.process(record);
     expect(heir.engine.take().alerts).toEqual([]);

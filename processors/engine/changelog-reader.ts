@@ -1,0 +1,83 @@
+/**
+ * Entries of the changelog read back. Apart from the engine, which writes them, because the validator takes a tenth of a
+ * second to load and nobody but a worker has a changelog.
+ */
+import { z } from 'zod';
+import type { ChangelogEntry } from './engine.js';
+
+const snapshotSchema = z.strictObject({
+  kind: z.literal('episode'),
+  timeline: z.string(),
+  source: z.string(),
+  detector: z.string(),
+  version: z.string(),
+  part: z.number().int(),
+  crossed: z.number(),
+  firstSeen: z.number(),
+  lastSeen: z.number(),
+  lastFull: z.number(),
+  packets: z.number(),
+  peak: z.number(),
+  sequence: z.number().int(),
+  nextUpdate: z.number(),
+  valueChanges: z.number(),
+  lastValue: z.number(),
+  captureNodes: z.array(z.string()),
+  lastNode: z.string(),
+  /** The timeline of the last packet; entries of before there were groups have none. */
+  run: z.string().optional(),
+  /** The clock of its source. */
+  clock: z.number(),
+  /** Distinct values: a list, or for many ports a bitmap of 65,536 bits in base64. */
+  values: z.union([z.array(z.number()), z.base64()]),
+  valueSample: z.array(z.number()),
+  targets: z.array(z.number()),
+  targetSample: z.array(z.string()),
+  macs: z.array(z.tuple([z.number(), z.number(), z.number()])),
+});
+/** An open episode as the changelog holds it. */
+export type EpisodeSnapshot = z.infer<typeof snapshotSchema>;
+
+const windowSchema = z.strictObject({
+  kind: z.literal('window'),
+  /** The timeline group. */
+  timeline: z.string(),
+  source: z.string(),
+  detector: z.string(),
+  version: z.string(),
+  part: z.number().int(),
+  /** The clock of its source, and the timeline of its last packet; entries of before there were groups have none. */
+  clock: z.number(),
+  run: z.string().optional(),
+  /** Time, value, how many it stands for, target, capture node. */
+  sightings: z.array(z.tuple([z.number(), z.number(), z.number().int(), z.string(), z.string()])),
+});
+
+/** The window of a detector that remembers longer than input is re-read. */
+export type DurableWindow = z.infer<typeof windowSchema>;
+
+/** A key that is not gone, with its entry or the reason why that cannot be read. */
+export interface ChangelogReading {
+  readonly key: string;
+  readonly entry: EpisodeSnapshot | DurableWindow | string;
+}
+
+export function readChangelog(entries: Iterable<ChangelogEntry>): ChangelogReading[] {
+  const readings: ChangelogReading[] = [];
+  for (const { key, value } of entries) {
+    if (value !== null) readings.push({ key, entry: readEntry(value) });
+  }
+  return readings;
+}
+
+function readEntry(text: string): EpisodeSnapshot | DurableWindow | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return 'it is not JSON';
+  }
+  const schema = (value as { kind?: unknown } | null)?.kind === 'window' ? windowSchema : snapshotSchema;
+  const result = schema.safeParse(value);
+  return result.success ? result.data : z.prettifyError(result.error).replace(/\s+/g, ' ');
+}

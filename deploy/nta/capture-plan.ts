@@ -3,6 +3,8 @@
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listInterfaces } from '../../producers/live/interfaces.js';
+import { checkPacketFilter } from '../../producers/live/tcpdump-engine.js';
+import { checkFiles } from '../../producers/replay.js';
 import { Failure, messageOf } from '../../runtime/failure.js';
 import { projectRoot } from '../../runtime/project.js';
 import type { RunSettings } from './commands/run.js';
@@ -19,11 +21,14 @@ export interface CapturePlan {
   readonly finite: boolean;
 }
 
+/** @throws Failure for what cannot be captured: nothing has been started for it yet. */
 export async function planCapture(settings: RunSettings): Promise<CapturePlan> {
+  await checkPacketFilter(settings.packetFilter);
   if (settings.read.length > 0) {
     if (settings.interface.length > 0)
       throw new Failure('CONFIGURATION', '--interface and --read exclude each other: capture live or replay files');
     await Promise.all(settings.read.filter((file) => file !== '-').map(checkReadable));
+    await checkFiles(settings.read, settings.packetFilter);
     // As in `nta analyze` each file counts by itself, unless the user names what they have in common.
     const isolateFiles = settings.isolateFiles || settings.timeline === '';
     return {

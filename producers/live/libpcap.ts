@@ -41,6 +41,10 @@ export function loadLibpcap() {
     /** What a status of `activate` means. */
     statusText: pcap.func<[number], string>('const char *pcap_statustostr(int)'),
     errorText: pcap.func<[Pointer], string>('const char *pcap_geterr(void *)'),
+    /** A handle that captures nothing, to compile filters with: link type, snap length. */
+    openDead: pcap.func<[number, number], Pointer | null>('void *pcap_open_dead(int, int)'),
+    close: pcap.func<[Pointer], void>('void pcap_close(void *)'),
+    freeProgram: pcap.func<[Buffer], void>('void pcap_freecode(uint8_t *)'),
     setNonBlocking: pcap.func<[Pointer, number, Buffer], number>('int pcap_setnonblock(void *, int, char *)'),
     compile: pcap.func<[Pointer, Buffer, string, number, number], number>(
       'int pcap_compile(void *, uint8_t *, const char *, int, uint32_t)',

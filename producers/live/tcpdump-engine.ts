@@ -3,6 +3,7 @@ import { execFile, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { Failure } from '../../runtime/failure.js';
 import { type EngineDefinition, readDropCount } from './engine.js';
+import { filterRefusal } from './libpcap-engine.js';
 
 export const tcpdumpEngine: EngineDefinition = {
   name: 'tcpdump',
@@ -29,16 +30,19 @@ export async function tcpdumpVersion(): Promise<string | null> {
 }
 
 /**
+ * Compiles the expression, by tcpdump, or by the system's libpcap where that is not installed.
+ *
  * @throws Failure `PACKET_FILTER` with libpcap's own message when the expression does not compile.
  */
 export async function checkPacketFilter(expression: string): Promise<void> {
   if (expression === '') return;
   // With a link type named tcpdump compiles without opening an interface, which would need the right to.
   const { code, standardError } = await run(['-y', 'EN10MB', '-d', '--', expression]);
-  if (code === 0 || code === 'ENOENT') return;
+  const reason = code === 'ENOENT' ? filterRefusal(expression) : code === 0 ? null : reasonIn(standardError);
+  if (reason === null) return;
   throw new Failure(
     'PACKET_FILTER',
-    `--packet-filter ${JSON.stringify(expression)}: ${reasonIn(standardError)}; write it as for tcpdump (man pcap-filter)`,
+    `--packet-filter ${JSON.stringify(expression)}: ${reason}; write it as for tcpdump (man pcap-filter)`,
   );
 }
 

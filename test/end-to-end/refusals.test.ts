@@ -1,17 +1,17 @@
 /** What users get wrong first: each is one clear line with the remedy, and a non-zero exit code. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import getPort from 'get-port';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { DEMONSTRATION } from '../../deploy/nta/capture-plan.js';
 import type { ReplaySummary } from '../../deploy/nta/replay-once.js';
+import { libpcapUnavailable } from '../../producers/live/libpcap-engine.js';
 import { projectRoot } from '../../runtime/project.js';
 import { createTestDatabase, createTestTopics, type TestDatabase, type TestTopics } from '../support/local-stack.js';
 import { type CommandResult, runNta } from '../support/nta-command.js';
-import { requireTool } from '../support/requirement.js';
+import { requireCondition, requireTool } from '../support/requirement.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'nta-refusals-'));
 let topics: TestTopics;
@@ -107,12 +107,29 @@ describe('live capture', () => {
     expect(refusal(result)).toMatch(/nosuch0/);
   });
 
-  it('a packet filter that libpcap refuses', async (test) => {
-    requireTool(test, 'tcpdump');
-    const args = ['run', '--interface', 'lo', '--packet-filter', 'tcp prot 80', `--api-port=${await getPort()}`];
-    const result = await runNta([...args, ...servers], { env: environment });
-    expect(result.code).not.toBe(0);
-    expect(refusal(result)).toMatch(/--packet-filter/);
+  it.for(['tcpdump', 'libpcap alone'])(
+    'a packet filter that %s refuses, before anything is started',
+    async (who, test) => {
+      if (who === 'tcpdump') requireTool(test, 'tcpdump');
+      else requireCondition(test, libpcapUnavailable() === null, libpcapUnavailable() ?? '');
+      const dataDir = join(folder, 'never-made');
+      const args = ['run', '--interface', 'lo', '--packet-filter', 'tcp prot 80', '--data-dir', dataDir];
+      const result = await runNta(args, who === 'tcpdump' ? {} : { env: { PATH: folder } });
+      expect(result.code).toBe(1);
+      expect(result.stdout).toBe('');
+      expect(result.stderr).toMatch(/^nta: --packet-filter "tcp prot 80": .*syntax error.*\n$/);
+      expect(existsSync(dataDir)).toBe(false);
+    },
+  );
+
+  it('a packet filter for a stream, before anything is started', async () => {
+    const dataDir = join(folder, 'never-made');
+    const result = await runNta(['run', '--read', '-', '--packet-filter', 'tcp', '--data-dir', dataDir]);
+    expect(result.code).toBe(1);
+    expect(result.stderr).toMatch(
+      /^nta: --packet-filter cannot be used with --read -: filter where it comes from .*\n$/,
+    );
+    expect(existsSync(dataDir)).toBe(false);
   });
 });
 

@@ -11,11 +11,12 @@
  */
 import { Failure } from './failure.js';
 import { FetchedRecords } from './fetched-records.js';
-import { type AbortedTransaction, readRecordBatches } from './record-batches.js';
+import { type AbortedTransaction, malformedRecords, readRecordBatches } from './record-batches.js';
 
 export const FETCH_API = 1;
 const VERSION_MIN = 4;
 const VERSION_MAX = 11;
+const CORRUPT_MESSAGE = 2;
 
 /** What kafkajs makes a Fetch request of. */
 export interface FetchOrder {
@@ -54,8 +55,9 @@ export interface FetchResponse {
 }
 
 /**
- * @throws Failure `KAFKA_RESPONSE` when the bytes are no such answer, `KAFKA_RECORDS` or `KAFKA_COMPRESSION` when a
- * partition's records cannot be read, `KAFKA_VERSION` when the broker is too old.
+ * A partition whose records cannot be read does not fail the answer: whoever reads its records is told.
+ *
+ * @throws Failure `KAFKA_RESPONSE` when the bytes are no such answer, `KAFKA_VERSION` when the broker is too old.
  */
 export async function decodeFetchResponse(payload: Buffer, version: number, order: FetchOrder): Promise<FetchResponse> {
   if (version < VERSION_MIN || version > VERSION_MAX) {
@@ -104,24 +106,22 @@ async function readPartition(
   const preferredReadReplica = version >= 11 ? reader.int32() : -1;
   const size = reader.int32();
   const from = reader.skip(Math.max(0, size));
+  const where = `${topic}/${partition}`;
+  const wanted = (): number => fetchOffset(order, topic, partition);
+  const isCorrupt = errorCode === CORRUPT_MESSAGE;
+  let messages: RecordCarrier[] = [];
+  if (isCorrupt)
+    messages = [damaged(malformedRecords(`${where} at offset ${wanted()}`, 'so the broker says'), where, wanted())];
+  else if (errorCode === 0) messages = await carry(reader.bytes, from, reader.at, where, aborted, wanted());
   return {
     partition,
-    errorCode,
+    // kafkajs would ask for all partitions again and again.
+    errorCode: isCorrupt ? 0 : errorCode,
     highWatermark: String(highWatermark),
     lastStableOffset: String(lastStableOffset),
     abortedTransactions: [],
     preferredReadReplica,
-    messages:
-      errorCode === 0
-        ? await carry(
-            reader.bytes,
-            from,
-            reader.at,
-            `${topic}/${partition}`,
-            aborted,
-            fetchOffset(order, topic, partition),
-          )
-        : [],
+    messages,
   };
 }
 
@@ -133,10 +133,16 @@ async function carry(
   aborted: readonly AbortedTransaction[],
   wanted: number,
 ): Promise<RecordCarrier[]> {
-  const { batches, lastOffset } = await readRecordBatches(bytes, from, to, where, aborted);
-  if (lastOffset === null) return [];
+  const { batches, lastOffset, damage } = await readRecordBatches(bytes, from, to, where, aborted);
+  // What comes before the damage is worked on first; the next fetch begins with it.
+  if (lastOffset === null) return damage === null ? [] : [damaged(damage, where, wanted)];
   const records = new FetchedRecords(batches, where, wanted);
   return [{ offset: String(lastOffset), isControlRecord: batches.length === 0, records }];
+}
+
+/** In the place of records that cannot be read. */
+function damaged(damage: Failure, where: string, wanted: number): RecordCarrier {
+  return { offset: String(wanted), isControlRecord: false, records: new FetchedRecords([], where, wanted, damage) };
 }
 
 function fetchOffset(order: FetchOrder, topic: string, partition: number): number {

@@ -38,17 +38,20 @@ export class FetchedRecords {
   /**
    * @param where names the partition in errors.
    * @param from records before this offset are passed over: a batch is sent whole.
+   * @param damage why nothing can be read behind these batches.
    */
   constructor(
     private readonly batches: readonly RecordBatch[],
     private readonly where: string,
     private readonly from: number,
+    private readonly damage: Failure | null = null,
   ) {}
 
   /**
    * Moves to the next record; false when there is none.
    *
-   * @throws Failure `KAFKA_RECORDS` when there are other bytes than those of a record.
+   * @throws Failure `KAFKA_RECORDS` when there are other bytes than those of a record, or `KAFKA_COMPRESSION`: see
+   * isUnreadable.
    */
   next(): boolean {
     do {
@@ -61,7 +64,10 @@ export class FetchedRecords {
   private enterBatch(): boolean {
     if (this.at !== this.batchEnd) throw this.malformed(`${this.batchEnd - this.at} bytes after the last record`);
     const next = this.batches[this.batch + 1];
-    if (next === undefined) return false;
+    if (next === undefined) {
+      if (this.damage !== null) throw this.damage;
+      return false;
+    }
     this.batch++;
     this.bytes = next.bytes;
     this.left = next.records;

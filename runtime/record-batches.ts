@@ -35,6 +35,8 @@ export interface RecordBatches {
   readonly batches: readonly RecordBatch[];
   /** Of all whole batches, those left out too; null when there is none. */
   readonly lastOffset: number | null;
+  /** Why the batch behind these cannot be read: `KAFKA_RECORDS` or `KAFKA_COMPRESSION`; null when nothing is wrong. */
+  readonly damage: Failure | null;
 }
 
 const MAGIC = 2;
@@ -73,7 +75,7 @@ const gunzipped = promisify(gunzip);
 export function malformedRecords(where: string, problem: string): Failure {
   return new Failure(
     'KAFKA_RECORDS',
-    `${where} cannot be read: ${problem}; if it stays so, the broker’s log is damaged there (kafka-dump-log.sh shows it): restore it from another replica`,
+    `${where} cannot be read: ${problem}; if it stays so, the broker’s log is damaged there (kafka-dump-log.sh shows it): restore it from another replica, or give up what is damaged with kafka-delete-records.sh, which is counted as lost`,
     { retriable: true },
   );
 }
@@ -84,8 +86,6 @@ export function malformedRecords(where: string, problem: string): Failure {
  *
  * @param where names the partition in errors.
  * @param aborted transactions to leave out, in any order; none for a reader of what is not committed.
- * @throws Failure `KAFKA_RECORDS` when these are no record batches, `KAFKA_COMPRESSION` when they are compressed in a way
- * that nothing here reads.
  */
 export async function readRecordBatches(
   bytes: Buffer,
@@ -98,28 +98,32 @@ export async function readRecordBatches(
   const open = new OpenAborted(aborted);
   let lastOffset: number | null = null;
   let at = from;
-  while (to - at >= PREFIX_BYTES) {
-    const length = bytes.readInt32BE(at + LENGTH);
-    const baseOffset = int64(bytes, at + BASE_OFFSET);
-    if (to - at > MAGIC_BYTE && bytes[at + MAGIC_BYTE] !== MAGIC) {
-      throw malformedRecords(
-        `${where} at offset ${baseOffset}`,
-        `its format is ${bytes[at + MAGIC_BYTE]}, not ${MAGIC} (Kafka 0.11 and later)`,
-      );
+  try {
+    while (to - at >= PREFIX_BYTES) {
+      const baseOffset = int64(bytes, at + BASE_OFFSET);
+      const place = `${where} at offset ${baseOffset}`;
+      const end = endOfBatch(bytes, at, to, place);
+      if (end > to) break;
+      checkBatch(bytes, at, end, place);
+      const batchEnd = baseOffset + bytes.readInt32BE(at + LAST_OFFSET_DELTA);
+      if (open.takes(bytes, at, end, batchEnd)) batches.push(await readBatch(bytes, at, end, place));
+      lastOffset = batchEnd;
+      at = end;
     }
-    if (length < RECORDS - PREFIX_BYTES) {
-      throw malformedRecords(`${where} at offset ${baseOffset}`, `a batch of ${length} bytes`);
-    }
-    const end = at + PREFIX_BYTES + length;
-    if (end > to) break;
-    lastOffset = baseOffset + bytes.readInt32BE(at + LAST_OFFSET_DELTA);
-    checkBatch(bytes, at, end, `${where} at offset ${baseOffset}`);
-    if (open.takes(bytes, at, end, lastOffset)) {
-      batches.push(await readBatch(bytes, at, end, `${where} at offset ${baseOffset}`));
-    }
-    at = end;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return { batches, lastOffset, damage: error };
   }
-  return { batches, lastOffset };
+  return { batches, lastOffset, damage: null };
+}
+
+function endOfBatch(bytes: Buffer, at: number, to: number, where: string): number {
+  const length = bytes.readInt32BE(at + LENGTH);
+  if (to - at > MAGIC_BYTE && bytes[at + MAGIC_BYTE] !== MAGIC) {
+    throw malformedRecords(where, `its format is ${bytes[at + MAGIC_BYTE]}, not ${MAGIC} (Kafka 0.11 and later)`);
+  }
+  if (length < RECORDS - PREFIX_BYTES) throw malformedRecords(where, `a batch of ${length} bytes`);
+  return at + PREFIX_BYTES + length;
 }
 
 function checkBatch(bytes: Buffer, at: number, end: number, where: string): void {

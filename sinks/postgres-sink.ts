@@ -20,7 +20,7 @@ export { type SinkSettings, sinkOptions } from './options.js';
 
 export interface PostgresSink extends Service {
   readonly done: Promise<void>;
-  /** Why nothing is stored at the moment (disk full, standby, away), or null. */
+  /** Why nothing is stored at the moment (disk full, standby, away), or not all partitions can be read; or null. */
   readiness(): string | null;
 }
 
@@ -97,7 +97,10 @@ class Sink implements PostgresSink {
   }
 
   readiness(): string | null {
-    return this.availability.unavailable;
+    const readers = [this.packets.reader, ...this.others.map(({ reader }) => reader)];
+    return (
+      this.availability.unavailable ?? readers.map(({ obstacle }) => obstacle).find((reason) => reason !== null) ?? null
+    );
   }
 
   async start(): Promise<void> {

@@ -14,6 +14,7 @@ export class SinkMetrics {
   readonly bufferedBytes: Gauge;
   readonly lag: Gauge<'topic' | 'partition'>;
   readonly available: Gauge;
+  readonly unreadablePartitions: Gauge<'topic'>;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -58,5 +59,11 @@ export class SinkMetrics {
       registers,
     });
     this.available.set(1);
+    this.unreadablePartitions = new Gauge({
+      name: 'nta_sink_unreadable_partitions',
+      help: 'partitions that wait because their next records are damaged on the broker, or compressed in a way nta does not read',
+      labelNames: ['topic'],
+      registers,
+    });
   }
 }

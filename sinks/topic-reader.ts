@@ -10,6 +10,7 @@ import { isKafkaError } from '../runtime/kafka.js';
 import { fetchTopicIds } from '../runtime/kafka-topic-ids.js';
 import type { Logger } from '../runtime/log.js';
 import { createRecordConsumer, recordsOf } from '../runtime/record-consumer.js';
+import { isUnreadable, UnreadablePartitions } from '../runtime/unreadable-partitions.js';
 import { type Availability, Stopped } from './availability.js';
 import { COMMIT_INTERVAL_MS, GROUP_READER, readingStopped, withHeartbeats } from './group-reader.js';
 import type { SinkMetrics } from './sink-metrics.js';
@@ -48,6 +49,7 @@ export class TopicReader {
   private assigned: readonly number[] = [];
   private readonly committable = new Map<number, bigint>();
   private committedAt = 0;
+  private readonly unreadable: UnreadablePartitions;
   private readonly failed: Promise<never>;
   private reject: (error: unknown) => void = () => undefined;
 
@@ -68,6 +70,8 @@ export class TopicReader {
       maxBytes: settings.maxBytes,
       maxBytesPerPartition: settings.maxBytes >> 1,
     });
+    const { topic } = settings;
+    this.unreadable = new UnreadablePartitions((count) => metrics.unreadablePartitions.set({ topic }, count), log);
     this.failed = new Promise((_, reject) => {
       this.reject = reject;
     });
@@ -79,11 +83,17 @@ export class TopicReader {
     return this.failed;
   }
 
+  /** Why records of a partition cannot be read, or null when all can. */
+  get obstacle(): string | null {
+    return this.unreadable.reason;
+  }
+
   async start(): Promise<void> {
     const { GROUP_JOIN, CRASH } = this.consumer.events;
     this.consumer.on(GROUP_JOIN, ({ payload }) => {
       this.assigned = payload.memberAssignment[this.settings.topic] ?? [];
       this.states.clear(); // another member may have stored records meanwhile
+      this.unreadable.forget();
       this.log.debug({ topic: this.settings.topic, partitions: this.assigned }, 'partitions assigned');
       // Kafka may say that a partition is at its end where the tables have less (a database restored, or made anew): no batch
       // would come then.
@@ -105,6 +115,7 @@ export class TopicReader {
 
   async stop(): Promise<void> {
     await this.consumer.stop();
+    this.unreadable.forget();
     await this.taker.settled();
     await this.commit(true);
     await this.consumer.disconnect();
@@ -175,16 +186,30 @@ export class TopicReader {
         if (!this.inPlace(state, fetchedOffset(batch), batch.highWatermark)) return;
         const { position } = state;
         const fresh = recordsOf(batch).messages(Number(position.nextOffset));
+        this.unreadable.read(batch.topic, batch.partition);
         await this.taker.take(position, fresh, BigInt(batch.highWatermark));
       });
       await heartbeat();
     } catch (error) {
       if (error instanceof Stopped) return;
+      if (isUnreadable(error)) return this.hold(batch.partition, error);
       if (isKafkaError(error)) throw error; // kafkajs mends it, or says so with CRASH
       // Anything else would be tried again by kafkajs for ever, in silence.
       this.fail(error);
       throw error;
     }
+  }
+
+  /** Leaves the partition alone for a while, at the record that cannot be read. */
+  private hold(partition: number, failure: Failure): void {
+    const { topic } = this.settings;
+    const position = this.states.get(partition)?.position;
+    // Assigned anew meanwhile: it is read from its position again.
+    if (position === undefined) return;
+    const where = [{ topic, partitions: [partition] }];
+    this.consumer.pause(where);
+    this.consumer.seek({ topic, partition, offset: position.nextOffset.toString() });
+    this.unreadable.hold(topic, partition, failure, () => this.consumer.resume(where));
   }
 
   /** Whether the batch starts where the next record is expected; if not, the consumer is sent there. */

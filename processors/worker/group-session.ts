@@ -11,6 +11,7 @@ import { Failure, messageOf } from '../../runtime/failure.js';
 import { isKafkaError } from '../../runtime/kafka.js';
 import type { Logger } from '../../runtime/log.js';
 import { createRecordConsumer, recordsOf } from '../../runtime/record-consumer.js';
+import { isUnreadable, UnreadablePartitions } from '../../runtime/unreadable-partitions.js';
 import type { DetectionRules } from '../configuration/rules.js';
 import type { Engine } from '../engine/engine.js';
 import type { DetectorFailures } from './detector-failures.js';
@@ -61,6 +62,7 @@ export class GroupSession {
   private readonly consumer: Consumer;
   private readonly admin: Admin;
   private readonly partitions = new Map<number, PartitionWorker>();
+  private readonly unreadable: UnreadablePartitions;
   private isEnding = false;
   private hasJoined = false;
 
@@ -70,6 +72,7 @@ export class GroupSession {
       this.rejectFailed = reject;
     });
     this.failed.catch(() => undefined);
+    this.unreadable = new UnreadablePartitions((count) => options.metrics.unreadablePartitions.set(count), options.log);
     this.admin = kafka.admin();
     this.consumer = createRecordConsumer(kafka, {
       keepsRecords: false,
@@ -88,6 +91,7 @@ export class GroupSession {
   /** Why the session is not at work, or null when it is. */
   readiness(): string | null {
     if (!this.hasJoined) return 'joining the consumer group';
+    if (this.unreadable.reason !== null) return this.unreadable.reason;
     const recovering = [...this.partitions.values()].filter(({ state }) => state !== 'running');
     if (recovering.length > 0) return `${recovering.length} partitions are recovering`;
     return this.options.detectorFailures.readiness();
@@ -101,7 +105,7 @@ export class GroupSession {
     const { events } = this.consumer;
     this.consumer.on(events.CRASH, ({ payload }) => this.fail(reasonOf(payload.error)));
     this.consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
-      if (payload.topic === topics.changelog) {
+      if (payload.topic === topics.changelog && !this.unreadable.has(payload.topic, payload.partition)) {
         this.partitions.get(payload.partition)?.onChangelogPosition(Number(payload.lastOffset) + 1);
       }
     });
@@ -148,6 +152,7 @@ export class GroupSession {
   private async release(): Promise<void> {
     const open = [...this.partitions.values()];
     this.partitions.clear();
+    this.unreadable.forget();
     this.options.metrics.partitions.set(0);
     await Promise.all(open.map((partition) => partition.close()));
     await this.consumer.disconnect().catch((error: unknown) => this.logDisconnect(error));
@@ -201,6 +206,7 @@ export class GroupSession {
       void worker.close();
     }
     const added = assigned.filter((partition) => !this.partitions.has(partition));
+    this.unreadable.forget();
     for (const worker of this.partitions.values()) worker.resumeAfterRebalance();
     for (const partition of added) {
       const worker = this.createWorker(partition);
@@ -242,9 +248,22 @@ export class GroupSession {
       await this.processBatch(payload);
     } catch (error) {
       if (isKafkaError(error)) throw error;
+      if (isUnreadable(error)) return this.hold(payload, error);
       this.fail(error);
       this.isEnding = true;
     }
+  }
+
+  /** Lets the partition wait at the record that cannot be read; what came before it has been worked on. */
+  private hold({ batch, pause }: EachBatchPayload, failure: Failure): void {
+    const { topic, partition } = batch;
+    const worker = this.partitions.get(partition);
+    if (worker === undefined || this.isEnding) return;
+    const resume = pause();
+    this.unreadable.hold(topic, partition, failure, () => {
+      // A partition that was given away and came back is paused and resumed by its recovery.
+      if (this.partitions.get(partition) === worker && worker.reads(topic)) resume();
+    });
   }
 
   private async processBatch({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> {
@@ -254,11 +273,13 @@ export class GroupSession {
     const records = recordsOf(batch);
     if (batch.topic === this.options.topics.changelog) {
       worker.onChangelog(records.messages());
+      this.unreadable.read(batch.topic, partition);
       resolveOffset(batch.lastOffset());
       return;
     }
     for (let isLeft = true; isLeft; ) {
       isLeft = worker.process(records);
+      this.unreadable.read(batch.topic, partition);
       worker.setHighWatermark(Number(batch.highWatermark));
       await setImmediate();
       await heartbeat();

@@ -85,6 +85,12 @@ export class PartitionWorker {
     return this.current;
   }
 
+  /** Whether records of this topic are what it waits for. */
+  reads(topic: string): boolean {
+    const readsInput = this.current === 'rebuilding' || this.current === 'running';
+    return topic === this.options.inputTopic ? readsInput : this.current === 'changelog';
+  }
+
   /** Begins the recovery; the rest happens as batches come in. Failures go to `onFailure`. */
   open(): void {
     this.recover().catch((error: unknown) => this.fail(error));
@@ -219,23 +225,27 @@ export class PartitionWorker {
    * Works on records for a slice of time.
    *
    * @returns whether there may be more of them
+   * @throws Failure for a record that cannot be read; those before it are processed.
    */
   process(records: FetchedRecords): boolean {
     const until = performance.now() + SLICE_MS;
     let bytes = 0;
     let isLeft = this.current === 'rebuilding' || this.current === 'running';
-    while (isLeft) {
-      isLeft = records.next();
-      if (!isLeft) break;
-      this.take(records);
-      bytes += RECORD_BYTES + records.valueLength;
-      if (bytes < CLOCK_BYTES) continue;
-      bytes = 0;
-      if (performance.now() > until) break;
+    try {
+      while (isLeft) {
+        isLeft = records.next();
+        if (!isLeft) break;
+        this.take(records);
+        bytes += RECORD_BYTES + records.valueLength;
+        if (bytes < CLOCK_BYTES) continue;
+        bytes = 0;
+        if (performance.now() > until) break;
+      }
+    } finally {
+      if (this.current === 'rebuilding' && this.nextInput >= this.startOffset) this.finishRebuilding();
+      this.updateStatistics();
+      this.commits?.schedule();
     }
-    if (this.current === 'rebuilding' && this.nextInput >= this.startOffset) this.finishRebuilding();
-    this.updateStatistics();
-    this.commits?.schedule();
     return isLeft;
   }
 

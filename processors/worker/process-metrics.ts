@@ -19,6 +19,7 @@ export class ProcessMetrics {
   readonly sessionFailures: Counter;
   readonly configurationReloads: Counter<'result'>;
   readonly partitions: Gauge;
+  readonly unreadablePartitions: Gauge;
   readonly lag: Gauge<'partition'>;
   readonly stateBytes: Gauge<'partition'>;
   readonly sources: Gauge<'partition'>;
@@ -61,6 +62,10 @@ export class ProcessMetrics {
     this.sessionFailures = counter('session_failures_total', 'memberships that broke and were begun anew');
     this.configurationReloads = counter('configuration_reloads_total', 'reads of --detection-config', ['result']);
     this.partitions = gauge('partitions', 'partitions assigned to this worker');
+    this.unreadablePartitions = gauge(
+      'unreadable_partitions',
+      'partitions that wait because their next records are damaged on the broker, or compressed in a way nta does not read',
+    );
     this.lag = gauge('lag_records', 'records of the partition not yet processed', ['partition']);
     this.stateBytes = gauge('state_bytes', 'estimated memory of the partition’s windows and episodes', ['partition']);
     this.sources = gauge('sources', 'sources with state', ['partition']);

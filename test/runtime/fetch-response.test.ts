@@ -221,6 +221,48 @@ describe('decodeFetchResponse', () => {
   });
 });
 
+describe('a partition that cannot be read', () => {
+  const broken = batchBytes({ ...plainBatch(2), baseOffset: 902 });
+  broken[broken.length - 1]! ^= 1;
+
+  async function read(from: number, parts: readonly { partition: number; errorCode: number; records: Buffer }[]) {
+    const payload = fetchResponseBytes(
+      11,
+      TOPIC,
+      1_000,
+      parts.map((part) => ({ ...part, aborted: null })),
+    );
+    const asked = parts.map(({ partition }) => ({ partition, fetchOffset: String(from) }));
+    const { responses } = await decodeFetchResponse(payload, 11, { topics: [{ topic: TOPIC, partitions: asked }] });
+    return responses[0]!.partitions;
+  }
+
+  it('gives what comes before the damage, then the damage in its place', async () => {
+    const records = Buffer.concat([batchBytes(plainBatch(2)), broken]);
+    const [before] = await read(900, [{ partition: 0, errorCode: 0, records }]);
+    expect(before!.messages[0]!.offset).toBe('901');
+    expect(before!.messages[0]!.records.messages()).toHaveLength(2);
+    const [damaged] = await read(902, [{ partition: 0, errorCode: 0, records: broken }]);
+    expect(damaged!.messages[0]).toMatchObject({ offset: '902', isControlRecord: false });
+    expect(() => damaged!.messages[0]!.records.next()).toThrow(
+      /^packets\/0 at offset 902 cannot be read: its checksum/,
+    );
+  });
+
+  it('leaves the others as they are, whoever finds the damage', async () => {
+    const good = batchBytes(plainBatch(2));
+    for (const bad of [
+      { partition: 0, errorCode: 0, records: broken },
+      { partition: 0, errorCode: 2, records: Buffer.alloc(0) }, // CORRUPT_MESSAGE
+    ]) {
+      const [damaged, sound] = await read(900, [bad, { partition: 1, errorCode: 0, records: good }]);
+      expect(damaged).toMatchObject({ errorCode: 0 });
+      expect(() => damaged!.messages[0]!.records.next()).toThrow(/^packets\/0 at offset 90\d cannot be read/);
+      expect(sound!.messages[0]!.records.messages()).toHaveLength(2);
+    }
+  });
+});
+
 describe('what is refused', () => {
   it('a byte that came to harm anywhere in a batch', async () => {
     const original = batchBytes(plainBatch(5));

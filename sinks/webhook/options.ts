@@ -76,6 +76,13 @@ export const webhookOptions = defineOptions({
     maximum: 604_800_000,
     help: 'how long an event that the receiver answers with an error may hold up those behind it, before it goes to alerts-dead-letter; a receiver that is away is waited for without end',
   },
+  webhookStart: {
+    kind: 'string',
+    env: 'NTA_WEBHOOK_START',
+    default: 'latest',
+    choices: ['earliest', 'latest'],
+    help: 'what a delivery that is new to Kafka begins with: the oldest alert that the topic still holds, or those to come; later starts go on where the last one stopped',
+  },
   webhookName: {
     kind: 'string',
     env: 'NTA_WEBHOOK_NAME',

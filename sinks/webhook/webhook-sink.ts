@@ -19,6 +19,7 @@ import { Delivery } from './delivery.js';
 import { WebhookMetrics } from './metrics.js';
 import { readEndpoint, type WebhookSettings } from './options.js';
 import { WebhookReceiver } from './receiver.js';
+import { StartingPoint } from './starting-point.js';
 
 export { type WebhookSettings, webhookOptions } from './options.js';
 
@@ -51,6 +52,7 @@ class Sink implements WebhookSink {
   private deadLetters: DeadLetters | undefined;
   private receiver: WebhookReceiver | undefined;
   private delivery: Delivery | undefined;
+  private startingPoint: StartingPoint | null = null;
   private readonly holds = new Map<number, NodeJS.Timeout>();
   private committedAt = 0;
   private reject: (error: unknown) => void = () => undefined;
@@ -84,18 +86,24 @@ class Sink implements WebhookSink {
     this.deadLetters = deadLetters;
     this.delivery = new Delivery(topic, settings, receiver, deadLetters, this.metrics, log);
     const group = groupName('webhookSink', settings.topicPrefix);
+    const groupId = settings.webhookName === '' ? group : `${group}-${settings.webhookName}`;
     const consumer = kafka.consumer({
       ...GROUP_READER,
-      groupId: settings.webhookName === '' ? group : `${group}-${settings.webhookName}`,
+      groupId,
       readUncommitted: false,
       maxBytes: FETCH_BYTES,
       maxBytesPerPartition: FETCH_BYTES,
     });
     this.consumer = consumer;
+    const startingPoint =
+      settings.webhookStart === 'latest' ? new StartingPoint(kafka, consumer, groupId, topic, log) : null;
+    this.startingPoint = startingPoint;
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       this.delivery?.forgetHeld();
       this.metrics.lag.reset();
-      log.debug({ topic, partitions: payload.memberAssignment[topic] ?? [] }, 'partitions assigned');
+      const partitions = (payload.memberAssignment as Record<string, number[]>)[topic] ?? [];
+      startingPoint?.onAssignment(partitions, payload.isLeader);
+      log.debug({ topic, partitions }, 'partitions assigned');
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       if (!payload.restart) this.fail(payload.error);
@@ -108,10 +116,12 @@ class Sink implements WebhookSink {
       partitionsConsumedConcurrently: 1,
       eachBatch: (payload) => this.eachBatch(payload),
     });
+    await Promise.race([startingPoint?.found, this.done]);
     log.info({ receiver: receiver.origin, events: settings.webhookEvents }, 'delivering alerts');
   }
 
   async stop(): Promise<void> {
+    this.startingPoint?.stop();
     for (const timer of this.holds.values()) clearTimeout(timer);
     // An attempt under way may end well, within bounds.
     const giveUp = setTimeout(() => this.receiver?.close(), STOP_GRACE_MS);

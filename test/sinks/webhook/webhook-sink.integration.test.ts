@@ -51,7 +51,8 @@ afterEach(async () => {
 
 async function startSink(given: Record<string, string> = {}): Promise<{ sink: WebhookSink; registry: Registry }> {
   const registry = createRegistry();
-  const environment = { NTA_WEBHOOK_URL: server.url, NTA_WEBHOOK_SECRET: SECRET, ...given };
+  const base = { NTA_WEBHOOK_URL: server.url, NTA_WEBHOOK_SECRET: SECRET, NTA_WEBHOOK_START: 'earliest' };
+  const environment = { ...base, ...given };
   const settings = { ...topics.settings, ...readSettings(webhookOptions, {}, environment) };
   // What a receiver does wrong is an error to whoever runs the sink, and the plan of these tests.
   const sink = createWebhookSink(settings, testLog().child({}, { level: 'fatal' }), registry);
@@ -97,6 +98,13 @@ function story(episodes: number, events: number): AlertDocument[] {
       }),
     ),
   ).flat();
+}
+
+/** Six sources with an event each, which fall on all partitions. */
+function storyOf(name: string): AlertDocument[] {
+  return Array.from({ length: 6 }, (_, index) =>
+    alertEvent(1, { id: `${name}-${index}`, source: `198.51.100.${index}` }),
+  );
 }
 
 const idsOf = (documents: readonly AlertDocument[]): string[] => documents.map(({ event }) => event.id);
@@ -189,6 +197,33 @@ describe('webhook sink', () => {
     await startSink({ NTA_WEBHOOK_NAME: 'second', NTA_WEBHOOK_URL: `${server.url}/second` });
     await until(async () => server.requests.filter(({ path }) => path.endsWith('/second')).length === 6);
     expect(server.accepted.length).toBe(12);
+  });
+
+  it('begins with what comes after the first start, and from then on misses nothing', async () => {
+    const [old, first, second] = ['old', 'first', 'second'].map((name) => storyOf(name));
+    const latest = { NTA_WEBHOOK_START: 'latest' };
+    await publish(old!);
+    await startSink(latest);
+    // Stopped before it had anything to deliver: what comes now is still its own.
+    await sinks.pop()!.stop();
+    await publish(first!);
+    const [{ registry }] = await Promise.all([startSink(latest), startSink(latest)]);
+    await until(async () => server.accepted.length >= 6);
+    await publish(second!);
+    await until(async () => server.accepted.length >= 12);
+    expectDelivered([...first!, ...second!]);
+    expect(await metricOf(registry, 'nta_webhook_lost_records_total')).toBe(0);
+    await startSink({ NTA_WEBHOOK_NAME: 'archive', NTA_WEBHOOK_URL: `${server.url}/archive` });
+    await until(async () => server.requests.filter(({ path }) => path.endsWith('/archive')).length === 18);
+  });
+
+  it('begins with the same alert, however many start at once', async () => {
+    await publish(storyOf('old'));
+    await Promise.all([1, 2, 3].map(() => startSink({ NTA_WEBHOOK_START: 'latest' })));
+    const documents = storyOf('new');
+    await publish(documents);
+    await until(async () => server.accepted.length >= documents.length);
+    expectDelivered(documents);
   });
 
   it('leaves out what it was told to', async () => {
@@ -385,6 +420,7 @@ describe('nta sink webhook', () => {
         ...stackEnvironment(topics),
         NTA_WEBHOOK_URL: `${server.url}/token-in-path`,
         NTA_WEBHOOK_SECRET: SECRET,
+        NTA_WEBHOOK_START: 'earliest',
         ...environment,
       },
     });

@@ -6,11 +6,11 @@
  * rebinding always arrives under the attacker's name), `Sec-Fetch-Site` must not name another site, and writes must
  * carry an `Origin`, if any, of our own.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import type { HttpBindings } from '@hono/node-server';
 import type { MiddlewareHandler } from 'hono';
+import { carriesToken, digestOf } from '../runtime/bearer-token.js';
 import { isLoopbackHost } from '../runtime/loopback.js';
 import type { Counter } from '../runtime/metrics.js';
 import { ApiProblem } from './problem.js';
@@ -132,7 +132,7 @@ export function guardAccess(rules: AccessRules): MiddlewareHandler<ApiBindings> 
           }),
         );
       }
-      if (token === '' || !isToken(authorization, token)) {
+      if (token === '' || !carriesToken(authorization, token)) {
         failed.add(address, authorization, now());
         refuse(
           'token',
@@ -178,17 +178,6 @@ function unauthorized(code: string, detail: string): ApiProblem {
     errors: [{ input: 'Authorization', reason: code === 'INVALID_TOKEN' ? 'wrong token' : 'missing' }],
     headers: { 'www-authenticate': 'Bearer realm="nta"' },
   });
-}
-
-function digestOf(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
-}
-
-/** Compares hashes, which have one length whatever was sent, in constant time. */
-function isToken(authorization: string, token: string): boolean {
-  const match = /^Bearer +(\S+)$/i.exec(authorization);
-  if (!match) return false;
-  return timingSafeEqual(digestOf(match[1]!), digestOf(token));
 }
 
 /** "[::1]:5000" → "::1", "Example.org:80" → "example.org". */

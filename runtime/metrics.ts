@@ -2,9 +2,11 @@
  * Prometheus metrics of a process and the HTTP endpoint that serves them beside liveness and readiness.
  * Names are `nta_<part>_<what>[_<unit>][_total]`; labels never carry addresses, so their number is bounded.
  */
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { carriesToken } from './bearer-token.js';
 import { Failure } from './failure.js';
+import { isLoopbackHost } from './loopback.js';
 import { defineOptions, type Settings } from './options.js';
 import type { Service } from './service.js';
 
@@ -27,6 +29,14 @@ export const metricsOptions = defineOptions({
     unit: 'port',
     help: 'port of /metrics, /health and /ready; 0 turns them off',
   },
+  metricsToken: {
+    kind: 'string',
+    env: 'NTA_METRICS_TOKEN',
+    default: '',
+    secret: true,
+    placeholder: '<token>',
+    help: 'bearer token that /metrics and the reasons of /ready ask for; without one both are for this machine alone, whatever --metrics-host is; prefer the environment variable, flags are visible to other users',
+  },
 });
 export type MetricsSettings = Settings<typeof metricsOptions>;
 
@@ -40,7 +50,13 @@ export function createRegistry(): Registry {
 /** Why a part is not ready, or null when it is. */
 export type ReadinessProbe = () => string | null;
 
-/** Serves `/metrics`, `/health` (the process lives) and `/ready` (200 or 503 with the reason). */
+const PLAIN_TEXT = { 'content-type': 'text/plain' };
+
+/**
+ * Serves `/metrics`, `/health` (the process lives) and `/ready` (200 or 503 with the reason). Whether it lives and is
+ * ready anyone may know, as a kubelet asks without a token; the rest is for who has the token, or, where none is set, for
+ * this machine.
+ */
 export class MetricsServer implements Service {
   readonly name = 'metrics';
   private server: Server | undefined;
@@ -54,24 +70,38 @@ export class MetricsServer implements Service {
   async start(): Promise<void> {
     const { metricsHost, metricsPort } = this.settings;
     if (metricsPort === 0) return;
-    const server = createServer((request, response) => {
-      const path = (request.url ?? '/').split('?')[0];
-      if (path === '/metrics') {
-        this.registry.metrics().then(
-          (text) => response.writeHead(200, { 'content-type': this.registry.contentType }).end(text),
-          (error: unknown) => response.writeHead(500).end(String(error)),
-        );
-      } else if (path === '/health') {
-        response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n');
-      } else if (path === '/ready') {
-        const reason = this.readiness();
-        response.writeHead(reason === null ? 200 : 503, { 'content-type': 'text/plain' }).end(`${reason ?? 'ready'}\n`);
-      } else {
-        response.writeHead(404, { 'content-type': 'text/plain' }).end('try /metrics, /health or /ready\n');
-      }
-    });
+    const server = createServer((request, response) => this.answer(request, response));
     this.server = server;
     await listen(server, metricsHost, metricsPort, '--metrics-port');
+  }
+
+  private answer(request: IncomingMessage, response: ServerResponse): void {
+    const path = (request.url ?? '/').split('?')[0];
+    const trusted = this.isTrusted(request);
+    if (path === '/metrics') {
+      if (trusted) this.sendMetrics(response);
+      else refuse(response, this.settings.metricsToken !== '');
+    } else if (path === '/health') {
+      response.writeHead(200, PLAIN_TEXT).end('ok\n');
+    } else if (path === '/ready') {
+      const reason = this.readiness();
+      const said = trusted ? reason : 'not ready';
+      response.writeHead(reason === null ? 200 : 503, PLAIN_TEXT).end(`${reason === null ? 'ready' : said}\n`);
+    } else {
+      response.writeHead(404, PLAIN_TEXT).end('try /metrics, /health or /ready\n');
+    }
+  }
+
+  private isTrusted({ headers }: IncomingMessage): boolean {
+    const { metricsHost, metricsToken } = this.settings;
+    return metricsToken === '' ? isLoopbackHost(metricsHost) : carriesToken(headers.authorization ?? '', metricsToken);
+  }
+
+  private sendMetrics(response: ServerResponse): void {
+    this.registry.metrics().then(
+      (text) => response.writeHead(200, { 'content-type': this.registry.contentType }).end(text),
+      (error: unknown) => response.writeHead(500).end(String(error)),
+    );
   }
 
   async stop(): Promise<void> {
@@ -80,6 +110,13 @@ export class MetricsServer implements Service {
     server.closeAllConnections();
     await new Promise<void>((resolve) => server.close(() => resolve()));
   }
+}
+
+function refuse(response: ServerResponse, hasToken: boolean): void {
+  const remedy = hasToken
+    ? 'send "Authorization: Bearer <token>", that of NTA_METRICS_TOKEN'
+    : 'to serve metrics to other machines, start this part with NTA_METRICS_TOKEN';
+  response.writeHead(401, { ...PLAIN_TEXT, 'www-authenticate': 'Bearer realm="nta"' }).end(`${remedy}\n`);
 }
 
 /** Listens, or fails with a line that names the address, the reason and the flag that changes it. */

@@ -13,7 +13,13 @@ import { topicOptions } from '../../runtime/topic-setup.js';
 
 interface Container {
   readonly args: readonly string[];
-  readonly env?: readonly { readonly name: string }[];
+  readonly env?: readonly {
+    readonly name: string;
+    readonly valueFrom?: { readonly fieldRef?: { readonly fieldPath: string } };
+  }[];
+  readonly ports?: readonly { readonly name: string; readonly containerPort: number; readonly hostPort?: number }[];
+  readonly livenessProbe?: { readonly httpGet: { readonly path: string; readonly port: string } };
+  readonly readinessProbe?: { readonly httpGet: { readonly path: string; readonly port: string } };
   readonly securityContext: {
     readonly readOnlyRootFilesystem: boolean;
     readonly capabilities: { readonly drop: readonly string[] };
@@ -27,6 +33,7 @@ interface Item {
   readonly spec?: {
     readonly template?: {
       readonly spec: {
+        readonly hostNetwork?: boolean;
         readonly containers: readonly Container[];
         readonly securityContext: { readonly runAsNonRoot: boolean };
       };
@@ -93,5 +100,32 @@ describe('deploy/kubernetes/nta.yaml', () => {
         );
       }
     }
+  });
+
+  it('has Prometheus reach every part that stays, on the address of its host where it has no other, by a token', () => {
+    const { data, stringData } = items.reduce<Pick<Item, 'data' | 'stringData'>>(
+      (all, item) => ({ data: { ...all.data, ...item.data }, stringData: { ...all.stringData, ...item.stringData } }),
+      {},
+    );
+    expect(Object.keys(stringData!)).toContain('NTA_METRICS_TOKEN');
+    for (const { kind, metadata, spec } of workloads.filter((item) => item.kind !== 'Job')) {
+      const [container] = spec!.template!.spec.containers;
+      const port = container!.ports?.find(({ name }) => name === 'metrics');
+      expect(port?.containerPort, metadata.name).toBe(Number(data!['NTA_METRICS_PORT']));
+      expect(container!.livenessProbe?.httpGet).toEqual({ path: '/health', port: 'metrics' });
+      expect(container!.readinessProbe?.httpGet).toEqual({ path: '/ready', port: 'metrics' });
+      expect(container!.args.filter((argument) => argument.startsWith('--metrics-'))).toEqual([]);
+      const host = container!.env?.find(({ name }) => name === 'NTA_METRICS_HOST');
+      // 0.0.0.0 in the network of the host would be all networks that the host is in.
+      expect(spec!.template!.spec.hostNetwork ?? false).toBe(kind === 'DaemonSet');
+      expect(host?.valueFrom?.fieldRef?.fieldPath).toBe(kind === 'DaemonSet' ? 'status.hostIP' : undefined);
+      expect(port?.hostPort).toBe(kind === 'DaemonSet' ? port?.containerPort : undefined);
+    }
+    const prometheus = parse(readFileSync(join(projectRoot, 'deploy', 'kubernetes', 'prometheus.yaml'), 'utf8')) as {
+      scrape_configs: [{ authorization?: { credentials_file?: string }; relabel_configs: unknown[] }];
+    };
+    const [job] = prometheus.scrape_configs;
+    expect(job.authorization?.credentials_file).toMatch(/^\//);
+    expect(job.relabel_configs).toContainEqual(expect.objectContaining({ regex: 'metrics', action: 'keep' }));
   });
 });

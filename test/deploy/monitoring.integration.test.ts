@@ -1,12 +1,13 @@
 /** A real Prometheus scrapes a real run, and answers what the dashboard and the alerting rules ask. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import getPort, { portNumbers } from 'get-port';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEMONSTRATION } from '../../deploy/nta/capture-plan.js';
+import { projectRoot } from '../../runtime/project.js';
 import { createTestDatabase, createTestTopics, stackEnvironment, type TestDatabase } from '../support/local-stack.js';
 import {
   dashboardExpressions,
@@ -103,6 +104,13 @@ describe('Prometheus', () => {
       `${ruleExpressions().length} rules found`,
     );
     expect(check('config', PROMETHEUS_FILE)).toContain('SUCCESS');
+    // The files that it names are where a cluster has them, and Debian's Prometheus knows no Kubernetes.
+    const ofKubernetes = readFileSync(join(projectRoot, 'deploy', 'kubernetes', 'prometheus.yaml'), 'utf8');
+    const discovery = /kubernetes_sd_configs:\n +- role: pod\n +namespaces: { names: \[nta\] }/;
+    expect(ofKubernetes).toMatch(discovery);
+    const elsewhere = join(folder, 'kubernetes.yml');
+    writeFileSync(elsewhere, ofKubernetes.replace(discovery, 'static_configs: [{ targets: ["192.0.2.1:9090"] }]'));
+    expect(check('config', '--syntax-only', elsewhere)).toContain('SUCCESS');
   });
 
   it('reaches every part', async (context) => {

@@ -22,6 +22,8 @@ export class StartingPoint {
   readonly found: Promise<void>;
   private settle!: { resolve: () => void; reject: (error: unknown) => void };
   private isFound = false;
+  /** By this; kafkajs remembers it of partitions that went to others, and may come back. */
+  private readonly paused = new Set<number>();
   /** Of the present assignment; what was begun for an earlier one ends. */
   private current = new AbortController();
 
@@ -42,8 +44,8 @@ export class StartingPoint {
   onAssignment(partitions: readonly number[], isLeader: boolean): void {
     this.stop();
     if (this.isFound) return;
-    const where = [{ topic: this.topic, partitions: [...partitions] }];
-    this.consumer.pause(where);
+    this.consumer.pause([{ topic: this.topic, partitions: [...partitions] }]);
+    for (const partition of partitions) this.paused.add(partition);
     this.current = new AbortController();
     const { signal } = this.current;
     this.find(isLeader, signal).then(
@@ -53,7 +55,7 @@ export class StartingPoint {
           if (partitions.includes(partition)) this.consumer.seek({ topic: this.topic, partition, offset });
         }
         this.isFound = true;
-        this.consumer.resume(where);
+        this.consumer.resume([{ topic: this.topic, partitions: [...this.paused] }]);
         this.settle.resolve();
       },
       (error: unknown) => this.settle.reject(error),

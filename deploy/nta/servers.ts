@@ -1,5 +1,6 @@
 /** The servers of `nta run`: its own Kafka and Postgres where no flag names others, with topics and tables in them. */
 import { join, resolve } from 'node:path';
+import { Failure } from '../../runtime/failure.js';
 import { checkKafka, createKafka } from '../../runtime/kafka.js';
 import type { Logger } from '../../runtime/log.js';
 import { checkPostgres } from '../../runtime/postgres.js';
@@ -28,6 +29,12 @@ export async function startServers(
     kafka: needs.kafka && given.kafkaBrokers.length === 0,
     postgres: needs.postgres && given.dbHost === '',
   };
+  if (local.kafka && (given.kafkaSsl || given.kafkaSaslMechanism !== 'none')) {
+    throw new Failure(
+      'CONFIGURATION',
+      'TLS or a login is asked for and no broker is named: give --kafka-brokers (KAFKA_BROKERS), or leave out KAFKA_SSL and KAFKA_SASL_…, which the Kafka of nta run itself has not',
+    );
+  }
   if (needs.kafka && !local.kafka) await checkKafka(given, log);
   if (needs.postgres && !local.postgres) await checkPostgres(given);
   let settings = given;

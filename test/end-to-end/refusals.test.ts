@@ -161,6 +161,16 @@ describe('servers', () => {
     expect(refusal(result)).toMatch(/no Kafka broker answers at 127\.0\.0\.1:9.*--kafka-brokers/);
   });
 
+  it('TLS to a Kafka of its own, before anything is started', async () => {
+    const dataDir = join(folder, 'never-made');
+    const result = await runNta(['run', '--read', DEMONSTRATION, '--data-dir', dataDir], {
+      env: { KAFKA_SSL: 'true' },
+    });
+    expect(result.code).toBe(2);
+    expect(result.stderr).toMatch(/^nta: TLS or a login .*--kafka-brokers .*\n$/);
+    expect(existsSync(dataDir)).toBe(false);
+  });
+
   it('a wrong database password', async () => {
     const result = await runNta(['run', '--read', DEMONSTRATION, '--once', ...servers], {
       env: { DB_PASSWORD: 'wrong' },

@@ -1,8 +1,8 @@
 /**
  * Requests of kafkajs that are written or read by code of ours. kafkajs keeps what it is good at: connections, versions,
- * retries, metadata, groups. This takes five of its internals: the symbol of the function that makes a cluster,
- * `findBroker`, `lookupRequest`, the request and response that a definition makes of an order, and that a broker's second
- * connection is there for fetches alone.
+ * retries, metadata, groups. This takes six of its internals: the symbol of the function that makes a cluster,
+ * `findBroker`, `lookupRequest`, the request and response that a definition makes of an order, that a broker's second
+ * connection is there for fetches alone, and the queue of requests of a connection.
  */
 import type { Socket } from 'node:net';
 import type { ISocketFactory, Kafka } from 'kafkajs';
@@ -10,6 +10,8 @@ import type { ISocketFactory, Kafka } from 'kafkajs';
 /** What kafkajs makes of an order: how the request is written and the response read. */
 export interface ProtocolRequest {
   readonly request: {
+    readonly apiKey: number;
+    readonly apiName: string;
     readonly apiVersion: number;
     readonly encode: () => Promise<EncodedRequest>;
   };
@@ -39,6 +41,12 @@ export interface Broker {
 
 /** A connection to a broker, which kafkajs opens and closes. */
 export interface Connection {
+  /** Sends a request and gives what its answer says. */
+  send(protocol: ProtocolRequest): Promise<unknown>;
+  isConnected(): boolean;
+  isAuthenticated(): boolean;
+  nextCorrelationId(): number;
+  readonly clientId: string;
   /** Makes the socket, each time it is opened. */
   socketFactory: ISocketFactory;
   /** Takes what came from the broker. */
@@ -47,6 +55,23 @@ export interface Connection {
   /** There while the client logs in. */
   readonly authHandlers: object | null;
   readonly requestQueue: {
+    /** Sends a request when fewer than `maxInFlightRequests` are under way, at once if so. */
+    push(request: {
+      readonly entry: {
+        readonly apiKey: number;
+        readonly apiName: string;
+        readonly apiVersion: number;
+        readonly correlationId: number;
+        readonly resolve: (answer: { readonly payload: Buffer }) => void;
+        readonly reject: (reason: unknown) => void;
+      };
+      readonly expectResponse: boolean;
+      /** null is that of the client. */
+      readonly requestTimeout: number | null;
+      readonly sendRequest: () => void;
+    }): void;
+    /** Heeds what the broker wishes, ms. */
+    maybeThrottle(clientSideThrottleTime: number | undefined): void;
     fulfillRequest(answer: { readonly size: number; readonly correlationId: number; readonly payload: Buffer }): void;
   };
 }
@@ -56,16 +81,6 @@ interface Cluster {
 }
 
 type CreateCluster = (options: object) => Cluster;
-
-/**
- * A client like `kafka` whose producers and consumers pass every request of one API through `replace`. What `kafka` itself
- * makes stays as it is.
- *
- * @param apiKey https://kafka.apache.org/protocol#protocol_api_keys
- */
-export function withRequests<Order>(kafka: Kafka, apiKey: number, replace: ReplaceRequest<Order>): Kafka {
-  return withBrokers(kafka, (broker) => replaceRequests(broker, apiKey, replace));
-}
 
 /** A client like `kafka` that shows `prepare` each broker it finds, before the first request that names the broker. */
 export function withBrokers(kafka: Kafka, prepare: (broker: Broker) => void): Kafka {

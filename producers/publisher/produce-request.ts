@@ -6,14 +6,8 @@
  *
  * https://kafka.apache.org/documentation/#recordbatch, https://kafka.apache.org/protocol#The_Messages_Produce
  */
-import type { Kafka } from 'kafkajs';
 import { crc32c } from '../../runtime/crc32c.js';
-import { type EncodedRequest, type ProtocolRequest, withRequests } from '../../runtime/kafka-requests.js';
 
-const PRODUCE_API = 0;
-/** Versions whose requests are the same but for their number. */
-const VERSION_MIN = 3;
-const VERSION_MAX = 7;
 const MAGIC = 2;
 const TRANSACTIONAL = 0x10;
 /** Base offset, length, leader epoch, magic, checksum: what comes before the checksummed part. */
@@ -23,7 +17,7 @@ const BATCH_HEADER_BYTES = 2 + 4 + 8 + 8 + 8 + 2 + 4 + 4;
 /** Lengths and deltas around key and value: four varints of up to five bytes, and three single bytes. */
 const RECORD_FRAME_BYTES = 23;
 
-interface ProducedMessage {
+export interface ProducedMessage {
   readonly key?: unknown;
   readonly value?: unknown;
   readonly headers?: unknown;
@@ -53,37 +47,42 @@ export interface ProduceOrder<Message = ProducedMessage> {
   }[];
 }
 
-/** A client like `kafka` whose producers write their requests here. */
-export function withProduceRequests(kafka: Kafka): Kafka {
-  return withRequests(kafka, PRODUCE_API, replaceEncoder);
-}
+/** An order that can be written here. */
+export type PlainProduceOrder = ProduceOrder<BufferMessage>;
 
-function replaceEncoder(protocol: ProtocolRequest, order: ProduceOrder): ProtocolRequest {
-  const { apiVersion } = protocol.request;
-  if (apiVersion < VERSION_MIN || apiVersion > VERSION_MAX || !isPlain(order)) return protocol;
-  const encode = async (): Promise<EncodedRequest> => {
-    const bytes = encodeProduceOrder(order, Date.now());
-    return { buf: bytes, buffer: bytes };
-  };
-  return { ...protocol, request: { ...protocol.request, encode } };
-}
-
-function isPlain(order: ProduceOrder): order is ProduceOrder<BufferMessage> {
-  return (
-    order.compression === 0 &&
-    order.topicData.every(({ partitions }) => partitions.every(({ messages }) => messages.every(isPlainMessage)))
-  );
-}
-
-function isPlainMessage({ key, value, headers, timestamp }: ProducedMessage): boolean {
-  return Buffer.isBuffer(key) && Buffer.isBuffer(value) && headers === undefined && timestamp === undefined;
+/** What comes before the body of a request. */
+export interface RequestHead {
+  readonly apiKey: number;
+  readonly apiVersion: number;
+  readonly correlationId: number;
+  readonly clientId: string;
 }
 
 /** The body of the request; all records carry the time `now`, milliseconds. */
-export function encodeProduceOrder(order: ProduceOrder<BufferMessage>, now: number): Buffer {
+export function encodeProduceOrder(order: PlainProduceOrder, now: number): Buffer {
   const bytes = Buffer.allocUnsafe(orderBytesMax(order));
+  return bytes.subarray(0, putProduceOrder(bytes, 0, order, now));
+}
+
+/** The most that `putProduceRequest` writes, bytes. */
+export function produceRequestBytesMax({ clientId }: RequestHead, order: PlainProduceOrder): number {
+  return 4 + 2 + 2 + 4 + 2 + Buffer.byteLength(clientId) + orderBytesMax(order);
+}
+
+/** Writes a whole request as it goes over the wire and returns where it ends. */
+export function putProduceRequest(bytes: Buffer, head: RequestHead, order: PlainProduceOrder, now: number): number {
+  let at = bytes.writeInt16BE(head.apiKey, 4);
+  at = bytes.writeInt16BE(head.apiVersion, at);
+  at = bytes.writeInt32BE(head.correlationId, at);
+  at = putString(bytes, at, head.clientId);
+  const end = putProduceOrder(bytes, at, order, now);
+  bytes.writeInt32BE(end - 4, 0);
+  return end;
+}
+
+function putProduceOrder(bytes: Buffer, start: number, order: PlainProduceOrder, now: number): number {
   const transactionalId = order.transactionalId ?? null;
-  let at = putString(bytes, 0, transactionalId);
+  let at = putString(bytes, start, transactionalId);
   at = bytes.writeInt16BE(order.acks, at);
   at = bytes.writeInt32BE(order.timeout, at);
   at = bytes.writeInt32BE(order.topicData.length, at);
@@ -92,8 +91,8 @@ export function encodeProduceOrder(order: ProduceOrder<BufferMessage>, now: numb
     at = bytes.writeInt32BE(partitions.length, at);
     for (const { partition, firstSequence, messages } of partitions) {
       at = bytes.writeInt32BE(partition, at);
-      const start = at + 4;
-      const body = start + BATCH_PREFIX_BYTES;
+      const batch = at + 4;
+      const body = batch + BATCH_PREFIX_BYTES;
       let end = bytes.writeInt16BE(transactionalId === null ? 0 : TRANSACTIONAL, body);
       end = bytes.writeInt32BE(messages.length - 1, end);
       end = bytes.writeBigInt64BE(BigInt(now), end);
@@ -104,19 +103,19 @@ export function encodeProduceOrder(order: ProduceOrder<BufferMessage>, now: numb
       end = bytes.writeInt32BE(messages.length, end);
       end = putRecords(bytes, end, messages);
 
-      bytes.writeInt32BE(end - start, at);
-      bytes.writeBigInt64BE(0n, start); // base offset: the broker's
-      bytes.writeInt32BE(end - start - 12, start + 8);
-      bytes.writeInt32BE(0, start + 12); // leader epoch: the broker's
-      bytes[start + 16] = MAGIC;
-      bytes.writeUInt32BE(crc32c(bytes, body, end), start + 17);
+      bytes.writeInt32BE(end - batch, at);
+      bytes.writeBigInt64BE(0n, batch); // base offset: the broker's
+      bytes.writeInt32BE(end - batch - 12, batch + 8);
+      bytes.writeInt32BE(0, batch + 12); // leader epoch: the broker's
+      bytes[batch + 16] = MAGIC;
+      bytes.writeUInt32BE(crc32c(bytes, body, end), batch + 17);
       at = end;
     }
   }
-  return bytes.subarray(0, at);
+  return at;
 }
 
-function orderBytesMax({ transactionalId, topicData }: ProduceOrder<BufferMessage>): number {
+function orderBytesMax({ transactionalId, topicData }: PlainProduceOrder): number {
   let total = 2 + Buffer.byteLength(transactionalId ?? '') + 2 + 4 + 4;
   for (const { topic, partitions } of topicData) {
     total += 2 + Buffer.byteLength(topic) + 4;

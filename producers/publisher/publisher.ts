@@ -9,7 +9,7 @@ import { Failure, messageOf } from '../../runtime/failure.js';
 import type { Logger } from '../../runtime/log.js';
 import { Lane, type OutgoingRecord, type SendOutcome } from './lane.js';
 import { partitionOf } from './partition.js';
-import { withProduceRequests } from './produce-request.js';
+import { withProduceRequests } from './produce-connection.js';
 
 /** Kafka's error codes that concern one record or the producer's session, https://kafka.apache.org/protocol#protocol_error_codes */
 const MESSAGE_TOO_LARGE = 'MESSAGE_TOO_LARGE';

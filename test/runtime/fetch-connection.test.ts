@@ -4,7 +4,7 @@ import getPort from 'get-port';
 import type { ISocketFactory } from 'kafkajs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { joinFetchAnswers } from '../../runtime/fetch-connection.js';
-import type { Broker, Connection } from '../../runtime/kafka-requests.js';
+import type { Broker } from '../../runtime/kafka-requests.js';
 
 interface Answer {
   readonly correlationId: number;
@@ -32,7 +32,7 @@ function brokerOf(reuse: boolean) {
       },
     },
   };
-  const pool: Connection[] = [{} as Connection, connection];
+  const pool: unknown[] = [{}, connection];
   joinFetchAnswers({ connectionPool: { pool } } as unknown as Broker, reuse);
   return { connection, answers, views, toKafkajs, destroyedBy };
 }

@@ -12,7 +12,7 @@ import {
 } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeFetchResponse, FETCH_API, type FetchOrder } from '../../runtime/fetch-response.js';
-import { withRequests } from '../../runtime/kafka-requests.js';
+import { replaceRequests, withBrokers } from '../../runtime/kafka-requests.js';
 import { createRecordConsumer, recordsOf } from '../../runtime/record-consumer.js';
 import { createTestTopics, quietKafka, type TestTopics } from '../support/local-stack.js';
 import { Random } from '../support/random.js';
@@ -186,31 +186,33 @@ describe('every answer of the broker', () => {
   it('is the same to kafkajs and to decodeFetchResponse', async () => {
     let answers = 0;
     let compared = 0;
-    const twice = withRequests<FetchOrder>(kafka, FETCH_API, (protocol, order) => {
-      const { decode } = protocol.response;
-      const both = async (payload: Buffer): Promise<unknown> => {
-        type Theirs = { responses: { topicName: string; partitions: { partition: number }[] }[] };
-        const theirs = (await decode(payload)) as Theirs;
-        const ours = await decodeFetchResponse(payload, protocol.request.apiVersion, order);
-        expect(ours).toMatchObject({ errorCode: 0, clientSideThrottleTime: 0 });
-        answers++;
-        for (const [index, { topicName, partitions }] of theirs.responses.entries()) {
-          for (const [at, partition] of partitions.entries()) {
-            const own = ours.responses[index]!.partitions[at]!;
-            const from = order.topics
-              .flatMap((ordered) => (ordered.topic === topicName ? ordered.partitions : []))
-              .find((ordered) => ordered.partition === partition.partition)!.fetchOffset;
-            const expected = new KafkajsBatch(topicName, from, partition).messages.map(visible);
-            const records = own.messages[0]?.records.messages() ?? [];
-            compared += records.length;
-            expect(own.partition).toBe(partition.partition);
-            expect(records.map(visible)).toEqual(expected);
+    const twice = withBrokers(kafka, (broker) =>
+      replaceRequests<FetchOrder>(broker, FETCH_API, (protocol, order) => {
+        const { decode } = protocol.response;
+        const both = async (payload: Buffer): Promise<unknown> => {
+          type Theirs = { responses: { topicName: string; partitions: { partition: number }[] }[] };
+          const theirs = (await decode(payload)) as Theirs;
+          const ours = await decodeFetchResponse(payload, protocol.request.apiVersion, order);
+          expect(ours).toMatchObject({ errorCode: 0, clientSideThrottleTime: 0 });
+          answers++;
+          for (const [index, { topicName, partitions }] of theirs.responses.entries()) {
+            for (const [at, partition] of partitions.entries()) {
+              const own = ours.responses[index]!.partitions[at]!;
+              const from = order.topics
+                .flatMap((ordered) => (ordered.topic === topicName ? ordered.partitions : []))
+                .find((ordered) => ordered.partition === partition.partition)!.fetchOffset;
+              const expected = new KafkajsBatch(topicName, from, partition).messages.map(visible);
+              const records = own.messages[0]?.records.messages() ?? [];
+              compared += records.length;
+              expect(own.partition).toBe(partition.partition);
+              expect(records.map(visible)).toEqual(expected);
+            }
           }
-        }
-        return theirs;
-      };
-      return { ...protocol, response: { ...protocol.response, decode: both } };
-    });
+          return theirs;
+        };
+        return { ...protocol, response: { ...protocol.response, decode: both } };
+      }),
+    );
     const options = { maxWaitTimeInMs: 50, maxBytes: FETCH_BYTES, maxBytesPerPartition: FETCH_BYTES };
     await readAll(
       (groupId) => twice.consumer({ ...options, groupId }),

@@ -14,9 +14,9 @@ const LIMITS: Readonly<Record<string, Limit>> = {
   decode: (value) =>
     `one core. Frames of 64 bytes are decoded at ${rate(value('decode-smallest'))}; a packet of the mix has more headers, IPv6 and names of DNS, TLS and HTTP among them, and more bytes to be read from the file. Several files or interfaces can be decoded by several processes.`,
   analyze: () =>
-    `the slower of its two threads, the one that decodes and marks roles; the other one detects meanwhile. The start of Node counts too, the more the shorter the capture is.`,
+    `the processor time of all its threads, which share the cores: half of it decodes and marks roles, a quarter detects, a fifth is V8 compiling what has become hot and a twelfth the kernel reading the file. The start of Node and the compiling count the more, the shorter the capture is.`,
   publish: (value) =>
-    `the processor time of one process, ${formatValue(value('publish-cpu'))} µs a packet: decoding a sixth of it, roles a tenth, encoding and the memory of flushes and requests, which is allocated anew each time, somewhat less each, and what Node and the kernel need to send. Several capture processes share the work by interface or by --packet-filter.`,
+    `the processor time of one process, ${formatValue(value('publish-cpu'))} µs a packet: decoding a sixth of it, roles a tenth, encoding and the memory of flushes, which is allocated anew each time, somewhat less each, and what Node and the kernel need to send. Several capture processes share the work by interface or by --packet-filter.`,
   detect: (value) =>
     `the processor time of one worker, ${formatValue(value('detect-cpu'))} µs a packet: reading records into columns a third of it, detection itself a fifth, checksums a tenth. A fetch is asked for when the last one has been worked on, so worker and broker wait for each other. Two workers do it at ${rate(value('scaling-workers-2'))} on the same two cores with the broker.`,
   store: (value, cores) =>

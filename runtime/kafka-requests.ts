@@ -1,11 +1,13 @@
 /**
  * Requests of kafkajs that are written or read by code of ours. kafkajs keeps what it is good at: connections, versions,
- * retries, metadata, groups. This takes six of its internals: the symbol of the function that makes a cluster,
+ * retries, metadata, groups. This takes seven of its internals: the symbol of the function that makes a cluster,
  * `findBroker`, `lookupRequest`, the request and response that a definition makes of an order, that a broker's second
- * connection is there for fetches alone, and the queue of requests of a connection.
+ * connection is there for fetches alone, the queue of requests of a connection, and that `fetch` is asked for records once
+ * the last ones are worked on.
  */
 import type { Socket } from 'node:net';
 import type { ISocketFactory, Kafka } from 'kafkajs';
+import type { FetchOrder, FetchResponse } from './fetch-response.js';
 
 /** What kafkajs makes of an order: how the request is written and the response read. */
 export interface ProtocolRequest {
@@ -36,6 +38,8 @@ type RequestMaker = (order: unknown) => ProtocolRequest;
 
 export interface Broker {
   lookupRequest(apiKey: number, definition: unknown): RequestMaker;
+  /** Asks for records. A consumer asks again when everything of the last response has been worked on. */
+  fetch(order: FetchOrder): Promise<FetchResponse>;
   readonly connectionPool: { readonly pool: readonly Connection[] };
 }
 

@@ -4,22 +4,29 @@
  * is no message, and `resolveOffset` and `seek` mean offsets of records as ever.
  */
 import type { Batch, Consumer, ConsumerConfig, Kafka } from 'kafkajs';
+import { fetchAhead } from './fetch-ahead.js';
 import { joinFetchAnswers } from './fetch-connection.js';
 import { decodeFetchResponse, FETCH_API, type FetchOrder, type RecordCarrier } from './fetch-response.js';
 import type { FetchedRecords } from './fetched-records.js';
 import { type ProtocolRequest, replaceRequests, withBrokers } from './kafka-requests.js';
 
 export interface RecordConsumerConfig extends ConsumerConfig {
-  /** Whether parts of records are kept beyond `eachBatch`. Otherwise the next fetch overwrites them. */
+  /** Whether parts of records are kept beyond `eachBatch`. Otherwise a later fetch overwrites them. */
   readonly keepsRecords: boolean;
 }
 
 export function createRecordConsumer(kafka: Kafka, { keepsRecords, ...config }: RecordConsumerConfig): Consumer {
+  let generation = 0;
   const client = withBrokers(kafka, (broker) => {
     replaceRequests(broker, FETCH_API, readHere);
     joinFetchAnswers(broker, !keepsRecords);
+    fetchAhead(broker, () => generation);
   });
-  return client.consumer(config);
+  const consumer = client.consumer(config);
+  consumer.on(consumer.events.GROUP_JOIN, () => {
+    generation++;
+  });
+  return consumer;
 }
 
 function readHere(protocol: ProtocolRequest, order: FetchOrder): ProtocolRequest {

@@ -73,13 +73,16 @@ describe('the connection for fetches', () => {
     );
   });
 
-  it('uses the same memory again only where that is allowed', () => {
+  it('uses the memory of the answer before the last again, only where that is allowed', () => {
     const answer = { correlationId: 1, payload: Buffer.alloc(100, 7) };
     for (const reuse of [false, true]) {
       const { connection, views } = brokerOf(reuse);
       connection.processData(bytesOf(answer));
       connection.processData(bytesOf({ correlationId: 2, payload: Buffer.alloc(100, 8) }));
+      expect(views[0]!.equals(answer.payload)).toBe(true);
+      connection.processData(bytesOf({ correlationId: 3, payload: Buffer.alloc(100, 9) }));
       expect(views[0]!.equals(answer.payload)).toBe(!reuse);
+      expect(views[1]!.equals(Buffer.alloc(100, 8))).toBe(true);
     }
   });
 

@@ -171,6 +171,62 @@ describe('a record consumer', () => {
     }
   });
 
+  it('gives what stands at an offset however it is paused and sent elsewhere, and while the next answer comes', async () => {
+    const options = { maxWaitTimeInMs: 50, maxBytes: FETCH_BYTES, maxBytesPerPartition: FETCH_BYTES };
+    const theirs = await readAll(
+      (groupId) => kafka.consumer({ ...options, groupId }),
+      (batch) => batch.messages,
+      content.committed,
+    );
+    const random = new Random(11);
+    const consumer = createRecordConsumer(kafka, { ...options, groupId: `${topics.prefix}sent`, keepsRecords: false });
+    const next = [0, 0];
+    let records = 0;
+    let sent = 0;
+    try {
+      await consumer.connect();
+      await consumer.subscribe({ topic, fromBeginning: true });
+      await consumer.run({
+        autoCommit: false,
+        partitionsConsumedConcurrently: 2,
+        eachBatch: async ({ batch }) => {
+          const { partition } = batch;
+          await setTimeout(random.below(10));
+          for (const message of recordsOf(batch).messages()) {
+            const expected = theirs.get(partition)!.find(({ offset }) => offset === message.offset);
+            expect(visible(message)).toEqual(expected);
+            const skipped = theirs.get(partition)!.filter(({ offset }) => {
+              return Number(offset) >= next[partition]! && Number(offset) < Number(message.offset);
+            });
+            expect(skipped).toEqual([]);
+            next[partition] = Number(message.offset) + 1;
+            records++;
+          }
+          if (sent === 20) return;
+          sent++;
+          const other = 1 - partition;
+          if (random.below(2) === 0) {
+            consumer.pause([{ topic, partitions: [other] }]);
+            void setTimeout(random.below(100)).then(() => consumer.resume([{ topic, partitions: [other] }]));
+          } else {
+            next[partition] = random.below(next[partition]!);
+            consumer.seek({ topic, partition, offset: String(next[partition]) });
+          }
+        },
+      });
+      const ends = [0, 1].map((partition) => Number(theirs.get(partition)!.at(-1)!.offset) + 1);
+      const deadline = performance.now() + READ_TIMEOUT_MS;
+      while (next.some((offset, partition) => offset < ends[partition]!) && performance.now() < deadline) {
+        await setTimeout(20);
+      }
+      expect(next).toEqual(ends);
+    } finally {
+      await consumer.disconnect();
+    }
+    expect(sent).toBe(20);
+    expect(records).toBeGreaterThan(content.committed);
+  });
+
   it('leaves other consumers of the same client to kafkajs', async () => {
     createRecordConsumer(kafka, { groupId: `${topics.prefix}other`, keepsRecords: true });
     const read = await readAll(

@@ -1,7 +1,7 @@
 /**
  * Requests of kafkajs that are written or read by code of ours. kafkajs keeps what it is good at: connections, versions,
- * retries, metadata, groups. This takes seven of its internals: the symbol of the function that makes a cluster,
- * `findBroker`, `lookupRequest`, the request and response that a definition makes of an order, that a broker's second
+ * retries, metadata, groups. This takes eight of its internals: the symbol of the function that makes a cluster,
+ * `findBroker`, `findGroupCoordinatorMetadata`, `lookupRequest`, the request and response that a definition makes of an order, that a broker's second
  * connection is there for fetches alone, the queue of requests of a connection, and that `fetch` is asked for records once
  * the last ones are worked on.
  */
@@ -80,18 +80,24 @@ export interface Connection {
   };
 }
 
-interface Cluster {
+/** What is coordinated: the group (type 0) or the transactions (type 1) of this id. */
+export interface CoordinatorOf {
+  readonly groupId: string;
+  readonly coordinatorType: number;
+}
+
+/** What kafkajs knows of the brokers; each consumer, producer and admin client has one. */
+export interface Cluster {
   findBroker(of: { readonly nodeId: string }): Promise<Broker>;
+  /** Asks a broker which one coordinates. */
+  findGroupCoordinatorMetadata(of: CoordinatorOf): Promise<unknown>;
 }
 
 type CreateCluster = (options: object) => Cluster;
 
 /** A client like `kafka` that shows `prepare` each broker it finds, before the first request that names the broker. */
 export function withBrokers(kafka: Kafka, prepare: (broker: Broker) => void): Kafka {
-  const symbol = createClusterSymbol(kafka);
-  const createCluster = (kafka as unknown as Record<symbol, CreateCluster>)[symbol]!;
-  const createOurs: CreateCluster = (options) => {
-    const cluster = createCluster(options);
+  return withClusters(kafka, (cluster) => {
     const findBroker = cluster.findBroker.bind(cluster);
     const known = new WeakSet<Broker>();
     cluster.findBroker = async (of) => {
@@ -100,6 +106,16 @@ export function withBrokers(kafka: Kafka, prepare: (broker: Broker) => void): Ka
       known.add(broker);
       return broker;
     };
+  });
+}
+
+/** A client like `kafka` that shows `prepare` each cluster it makes. What `kafka` itself makes stays as it is. */
+export function withClusters(kafka: Kafka, prepare: (cluster: Cluster) => void): Kafka {
+  const symbol = createClusterSymbol(kafka);
+  const createCluster = (kafka as unknown as Record<symbol, CreateCluster>)[symbol]!;
+  const createOurs: CreateCluster = (options) => {
+    const cluster = createCluster(options);
+    prepare(cluster);
     return cluster;
   };
   return Object.create(kafka, { [symbol]: { value: createOurs } }) as Kafka;

@@ -9,6 +9,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { Failure, messageOf } from '../../runtime/failure.js';
 import { isKafkaError } from '../../runtime/kafka.js';
+import { withKnownCoordinators } from '../../runtime/kafka-coordinators.js';
 import type { Logger } from '../../runtime/log.js';
 import { createRecordConsumer, recordsOf } from '../../runtime/record-consumer.js';
 import { isUnreadable, UnreadablePartitions } from '../../runtime/unreadable-partitions.js';
@@ -61,6 +62,8 @@ export class GroupSession {
   private rejectFailed: (error: unknown) => void = () => undefined;
   private readonly consumer: Consumer;
   private readonly admin: Admin;
+  /** For the producers of all partitions. */
+  private readonly producing: Kafka;
   private readonly partitions = new Map<number, PartitionWorker>();
   private readonly unreadable: UnreadablePartitions;
   private isEnding = false;
@@ -74,6 +77,7 @@ export class GroupSession {
     this.failed.catch(() => undefined);
     this.unreadable = new UnreadablePartitions((count) => options.metrics.unreadablePartitions.set(count), options.log);
     this.admin = kafka.admin();
+    this.producing = withKnownCoordinators(kafka);
     this.consumer = createRecordConsumer(kafka, {
       keepsRecords: false,
       groupId,
@@ -217,7 +221,7 @@ export class GroupSession {
   }
 
   private createWorker(partition: number): PartitionWorker {
-    const { kafka, groupId, topics, pacing, createEngine, log, metrics, detectorFailures } = this.options;
+    const { groupId, topics, pacing, createEngine, log, metrics, detectorFailures } = this.options;
     const source = createPartitionSource(this.consumer, this.admin, groupId, topics, partition);
     source.pause('input');
     source.pause('changelog');
@@ -225,7 +229,7 @@ export class GroupSession {
       inputTopic: topics.input,
       partition,
       source,
-      publisher: new PartitionPublisher(kafka, {
+      publisher: new PartitionPublisher(this.producing, {
         groupId,
         partition,
         inputTopic: topics.input,

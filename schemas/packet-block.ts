@@ -127,6 +127,8 @@ export class PacketBlock {
   readonly capturedLength: Uint32Array;
   /** Twelve bytes a row: source MAC, then destination MAC. */
   readonly macs: Uint8Array;
+  /** The same memory, to write several bytes of at once. */
+  readonly macView: DataView;
   /** VLAN ids of the outer and the inner tag; 0 is untagged (a VID of 0 names no VLAN, IEEE 802.1Q). */
   readonly vlan: Uint16Array;
   readonly innerVlan: Uint16Array;
@@ -158,6 +160,7 @@ export class PacketBlock {
 
   /** Side array of IPv6 addresses, 16 bytes each; `ipv6Count` of them are in use. */
   readonly ipv6: Uint8Array;
+  private readonly ipv6View: DataView;
   ipv6Count = 0;
   readonly extras: RareParts[] = [];
   /** Side array of applications, as application.ts writes them; `applicationsLength` bytes of it are in use. */
@@ -173,6 +176,7 @@ export class PacketBlock {
     this.frameLength = new Uint32Array(capacity);
     this.capturedLength = new Uint32Array(capacity);
     this.macs = new Uint8Array(capacity * 12);
+    this.macView = new DataView(this.macs.buffer);
     this.vlan = new Uint16Array(capacity);
     this.innerVlan = new Uint16Array(capacity);
     this.etherType = new Uint16Array(capacity);
@@ -196,6 +200,7 @@ export class PacketBlock {
     this.applicationStart = new Uint32Array(capacity);
     this.applicationLength = new Uint16Array(capacity);
     this.ipv6 = new Uint8Array(capacity * 2 * 16);
+    this.ipv6View = new DataView(this.ipv6.buffer);
     this.applications = Buffer.allocUnsafeSlow(APPLICATION_BYTES_MAX);
   }
 
@@ -248,6 +253,18 @@ export class PacketBlock {
     const index = this.ipv6Count++;
     const to = index * 16;
     for (let i = 0; i < 16; i++) this.ipv6[to + i] = bytes[offset + i]!;
+    return index;
+  }
+
+  /** As `addIpv6`, four bytes at once. */
+  addIpv6From(view: DataView, offset: number): number {
+    const index = this.ipv6Count++;
+    const to = index * 16;
+    const { ipv6View } = this;
+    ipv6View.setUint32(to, view.getUint32(offset));
+    ipv6View.setUint32(to + 4, view.getUint32(offset + 4));
+    ipv6View.setUint32(to + 8, view.getUint32(offset + 8));
+    ipv6View.setUint32(to + 12, view.getUint32(offset + 12));
     return index;
   }
 

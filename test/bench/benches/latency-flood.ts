@@ -3,6 +3,7 @@ import { latencyFigures, latencyOf, onWire, sendScans } from '../alerts-on-wire.
 import type { Bench, BenchContext } from '../bench.js';
 import type { Figure } from '../figure.js';
 import { type InputName, provideInput } from '../inputs.js';
+import { describeStages } from '../latency-stages.js';
 import { FULL_SPEED, requireWire } from '../wire.js';
 
 const PACKETS_PER_SECOND = 1_000;
@@ -61,8 +62,9 @@ function measure(
       packetsPerSecond: PACKETS_PER_SECOND,
       flood,
     });
-    context.say(`${name}: ${traffic}`);
-    const note = `As latency, for the port scans of other sources during a flood: ${summary}. ${traffic}.`;
+    const stages = await describeStages(pipeline.kafka, pipeline.topic, warm);
+    context.say(`${name}: ${traffic}; ${stages}`);
+    const note = `As latency, for the port scans of other sources during a flood: ${summary}. ${traffic}. p50 / p99: ${stages}.`;
     return [
       ...latencyFigures(
         name,

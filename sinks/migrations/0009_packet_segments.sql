@@ -47,8 +47,8 @@ COMMENT ON COLUMN packet_segments.sources IS 'The distinct addresses, which endp
 COMMENT ON COLUMN packet_segments.destinations IS 'As sources.';
 COMMENT ON COLUMN packet_segments.source_ports IS 'The distinct ones, for the index; so are destination_ports and ip_protocols.';
 COMMENT ON COLUMN packet_segments.time_offsets IS 'µs since first_at.';
-COMMENT ON COLUMN packet_segments.headers IS 'Bits from the lowest: IP protocol 8, TTL 8, TCP flags 9, role 2; then whether there is an IP header, ports, a TCP header, an IP id.';
-COMMENT ON COLUMN packet_segments.endpoints IS 'Which of sources × 65536 + which of destinations; 0 for none.';
+COMMENT ON COLUMN packet_segments.headers IS 'Bits from the lowest: IP protocol 8, TTL 8, TCP flags 12; then whether there is an IP header, ports, a TCP header, an IP id.';
+COMMENT ON COLUMN packet_segments.endpoints IS 'Bits from the lowest: which of destinations 12, which of sources 12 (0 for none), role 2.';
 COMMENT ON COLUMN packet_segments.ports IS 'Source × 65536 + destination.';
 COMMENT ON COLUMN packet_segments.mac_pairs IS 'Which of macs is the source × 65536 + which the destination; 0 for none.';
 COMMENT ON COLUMN packet_segments.ether_types IS '0 for none.';
@@ -90,29 +90,29 @@ SELECT
   first_at, last_at, sources, destinations, source_ports, destination_ports, ip_protocols,
   first_at + time_offset * interval '1 microsecond' AS captured_at,
   first_id + place AS id,
-  CASE WHEN header & (1 << 29) <> 0 THEN tcp_sequence & 4294967295 END AS tcp_sequence,
-  CASE WHEN header & (1 << 30) <> 0 THEN ip_id & 4294967295 END AS ip_id,
+  CASE WHEN header & (1 << 30) <> 0 THEN tcp_sequence & 4294967295 END AS tcp_sequence,
+  CASE WHEN header < 0 THEN ip_id & 4294967295 END AS ip_id,
   origin_id,
   frame_length,
   coalesce(captured_length, least(frame_length, captured_limit)) AS captured_length,
   nullif(ether_type, 0) AS ether_type,
-  CASE WHEN header & (1 << 28) <> 0 THEN (port_pair >> 16) & 65535 END AS source_port,
-  CASE WHEN header & (1 << 28) <> 0 THEN port_pair & 65535 END AS destination_port,
+  CASE WHEN header & (1 << 29) <> 0 THEN (port_pair >> 16) & 65535 END AS source_port,
+  CASE WHEN header & (1 << 29) <> 0 THEN port_pair & 65535 END AS destination_port,
   nullif(fragment_offset, -1) AS fragment_offset,
   macs[mac_pair >> 16] AS source_mac,
   macs[mac_pair & 65535] AS destination_mac,
   nullif(vlan_pair >> 16, 0)::smallint AS vlan,
   nullif(vlan_pair & 65535, 0)::smallint AS inner_vlan,
-  CASE WHEN header & (1 << 27) <> 0 THEN header & 255 END::smallint AS ip_protocol,
-  CASE WHEN header & (1 << 27) <> 0 THEN (header >> 8) & 255 END::smallint AS ttl,
-  CASE WHEN header & (1 << 29) <> 0 THEN (header >> 16) & 511 END::smallint AS tcp_flags,
+  CASE WHEN header & (1 << 28) <> 0 THEN header & 255 END::smallint AS ip_protocol,
+  CASE WHEN header & (1 << 28) <> 0 THEN (header >> 8) & 255 END::smallint AS ttl,
+  CASE WHEN header & (1 << 30) <> 0 THEN (header >> 16) & 4095 END::smallint AS tcp_flags,
   CASE WHEN icmp_pair >= 0 THEN icmp_pair >> 8 END::smallint AS icmp_type,
   CASE WHEN icmp_pair >= 0 THEN icmp_pair & 255 END::smallint AS icmp_code,
   nullif(arp_operation, -1)::smallint AS arp_operation,
-  ((header >> 25) & 3)::smallint AS role,
+  (endpoint >> 24)::smallint AS role,
   nullif(failure, 0)::smallint AS failure,
-  sources[endpoint >> 16] AS source,
-  destinations[endpoint & 65535] AS destination,
+  sources[(endpoint >> 12) & 4095] AS source,
+  destinations[endpoint & 4095] AS destination,
   detail AS details
 FROM (
   SELECT
@@ -240,10 +240,10 @@ BEGIN
         origin_id, bin, part,
         array_agg((extract(epoch FROM captured_at - first_at) * 1000000)::integer ORDER BY captured_at, id) AS time_offsets,
         array_agg(coalesce(ip_protocol, 0) | (coalesce(ttl, 0) << 8) | (coalesce(tcp_flags, 0) << 16)
-          | (role::integer << 25) | ((ip_protocol IS NOT NULL)::integer << 27) | ((source_port IS NOT NULL)::integer << 28)
-          | ((tcp_flags IS NOT NULL)::integer << 29) | ((ip_id IS NOT NULL)::integer << 30)
+          | ((ip_protocol IS NOT NULL)::integer << 28) | ((source_port IS NOT NULL)::integer << 29)
+          | ((tcp_flags IS NOT NULL)::integer << 30) | ((ip_id IS NOT NULL)::integer << 31)
           ORDER BY captured_at, id) AS headers,
-        array_agg((coalesce(array_position(sources, source), 0) << 16)
+        array_agg((role::integer << 24) | (coalesce(array_position(sources, source), 0) << 12)
           | coalesce(array_position(destinations, destination), 0) ORDER BY captured_at, id) AS endpoints,
         array_agg((coalesce(source_port, 0) << 16) | coalesce(destination_port, 0) ORDER BY captured_at, id) AS ports,
         array_agg((coalesce(array_position(macs, source_mac), 0) << 16)

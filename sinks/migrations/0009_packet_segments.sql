@@ -210,6 +210,7 @@ COMMENT ON FUNCTION distinct_networks(inet[]) IS 'The networks that stand behind
 CREATE FUNCTION pack_packets(packet_rows regclass) RETURNS bigint
 LANGUAGE plpgsql
 SET timezone TO 'UTC'
+SET enable_nestloop TO off -- Postgres has no statistics of what WITH gives, and takes it for a few rows
 AS $$
 DECLARE
   segments bigint;

@@ -23,7 +23,7 @@ import { TopicReader } from './topic-reader.js';
 
 /** Of one answer of Kafka; some 200,000 packets. */
 const FETCH_BYTES = 4 << 20;
-/** Partitions of the present and the next interval are looked after this often, and the indexes that need it. */
+/** Partitions of the present and the next interval are looked after this often. */
 const UPKEEP_INTERVAL_MS = 15_000;
 const WRITERS = 2;
 /**
@@ -45,7 +45,7 @@ export class PacketSink {
   constructor(
     settings: SinkSettings & { readonly topicPrefix: string },
     kafka: Kafka,
-    private readonly pool: pg.Pool,
+    pool: pg.Pool,
     private readonly availability: Availability,
     private readonly metrics: SinkMetrics,
     private readonly log: Logger,
@@ -105,7 +105,6 @@ export class PacketSink {
   private upkeep(): void {
     this.upkeepDone = this.upkeepDone
       .then(() => this.keeper.ensureAhead())
-      .then(() => this.pool.query('SELECT summarize_packets()'))
       .then(
         () => undefined,
         (error: unknown) => this.log.debug({ cause: messageOf(error) }, 'upkeep of the tables failed'),

@@ -1,15 +1,15 @@
 /**
- * Stores a unit in one transaction: the check and advance of the positions, the rows by binary COPY, the rollups. A row
- * that Postgres refuses is found by bisection within the transaction, and the rest is stored.
+ * Stores a unit in one transaction: the check and advance of the positions, the segments by binary COPY, the rollups. A
+ * packet that Postgres refuses is found by bisection within the transaction, and the rest is stored.
  */
 import { once } from 'node:events';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { messageOf } from '../runtime/failure.js';
 import { COPY_HEADER, COPY_TRAILER, type CopyBuffer } from './copy-buffer.js';
-import { FULL_COPY_SQL, PLAIN_COPY_SQL } from './packet-rows.js';
 import type { PacketUnit } from './packet-unit.js';
 import { classifyPostgresError, sqlState } from './postgres-errors.js';
+import { SEGMENT_COPY_SQL } from './segment-rows.js';
 import { type Advance, advancePositions } from './topic-position.js';
 import { storeTraffic } from './traffic-store.js';
 
@@ -29,6 +29,12 @@ const COPY_CHUNK_BYTES = 1 << 18;
  */
 const BEGIN = 'BEGIN; SET LOCAL synchronous_commit = off';
 
+/** The number of the next unit, for the ids of its packets. */
+export async function nextUnit(pool: pg.Pool): Promise<number> {
+  const { rows } = await pool.query<{ unit: string }>("SELECT nextval('packet_units') AS unit");
+  return Number(rows[0]!.unit);
+}
+
 /**
  * Stores the unit whole, or throws the error of Postgres with the transaction undone.
  *
@@ -37,8 +43,7 @@ const BEGIN = 'BEGIN; SET LOCAL synchronous_commit = off';
 export async function storeUnit(client: pg.ClientBase, unit: PacketUnit): Promise<void> {
   await inTransaction(client, async () => {
     await advancePositions(client, advancesOf(unit));
-    await copyRows(client, PLAIN_COPY_SQL, unit.rows.plain, 0, unit.rows.plain.rows);
-    await copyRows(client, FULL_COPY_SQL, unit.rows.full, 0, unit.rows.full.rows);
+    await copyRows(client, unit.rows.copy, 0, unit.rows.copy.rows);
     await storeTraffic(client, unit.rollup.collect());
   });
 }
@@ -55,8 +60,12 @@ export async function storeUnitWithoutRefused(
   const refused: RefusedRow[] = [];
   await inTransaction(client, async () => {
     await advancePositions(client, advancesOf(unit));
-    await bisect(client, PLAIN_COPY_SQL, unit.rows.plain, 0, unit.rows.plain.rows, refused);
-    await bisect(client, FULL_COPY_SQL, unit.rows.full, 0, unit.rows.full.rows, refused);
+    await bisect(client, unit.rows.copy, 0, unit.rows.copy.rows, async (segment) => {
+      const packets = unit.packOneByOne(segment);
+      await bisect(client, packets.copy, 0, packets.copy.rows, (row, error) => {
+        refused.push({ tag: packets.tags[row]!, sqlState: sqlState(error), message: messageOf(error) });
+      });
+    });
     for (const { tag } of refused) {
       const { position } = unit.partitions.get(unit.locate(tag).record.partition)!;
       await client.query(
@@ -87,9 +96,9 @@ function advancesOf(unit: PacketUnit): Advance[] {
 }
 
 /** Sends rows `from … to - 1`. */
-async function copyRows(client: pg.ClientBase, sql: string, rows: CopyBuffer, from: number, to: number): Promise<void> {
+async function copyRows(client: pg.ClientBase, rows: CopyBuffer, from: number, to: number): Promise<void> {
   if (from === to) return;
-  const stream = client.query(copyFrom(sql, { highWaterMark: COPY_CHUNK_BYTES }));
+  const stream = client.query(copyFrom(SEGMENT_COPY_SQL, { highWaterMark: COPY_CHUNK_BYTES }));
   const finished = new Promise<void>((resolve, reject) => {
     stream.once('finish', resolve);
     stream.on('error', (error) => {
@@ -109,29 +118,28 @@ async function copyRows(client: pg.ClientBase, sql: string, rows: CopyBuffer, fr
   await finished;
 }
 
-/** Stores the rows that can be stored and adds the others to `refused`, in steps of half the range. */
+/** Stores the rows that can be stored, in steps of half the range; `onRefused` hears of each of the others. */
 async function bisect(
   client: pg.ClientBase,
-  sql: string,
   rows: CopyBuffer,
   from: number,
   to: number,
-  refused: RefusedRow[],
+  onRefused: (row: number, error: unknown) => Promise<void> | void,
 ): Promise<void> {
   if (from === to) return;
   await client.query('SAVEPOINT bisection');
   try {
-    await copyRows(client, sql, rows, from, to);
+    await copyRows(client, rows, from, to);
     await client.query('RELEASE SAVEPOINT bisection');
   } catch (error) {
     if (classifyPostgresError(error) !== 'refused') throw error;
     await client.query('ROLLBACK TO SAVEPOINT bisection; RELEASE SAVEPOINT bisection');
     if (to - from === 1) {
-      refused.push({ tag: rows.rowTags[from]!, sqlState: sqlState(error), message: messageOf(error) });
+      await onRefused(from, error);
       return;
     }
     const middle = from + ((to - from) >>> 1);
-    await bisect(client, sql, rows, from, middle, refused);
-    await bisect(client, sql, rows, middle, to, refused);
+    await bisect(client, rows, from, middle, onRefused);
+    await bisect(client, rows, middle, to, onRefused);
   }
 }

@@ -1,16 +1,17 @@
-/** What one transaction stores: rows, rollups and the new positions of the partitions they come from. */
-import { decodePacketBatch, encodePacketBatch } from '../schemas/packet-batch.js';
+/** What one transaction stores: segments, rollups and the new positions of the partitions they come from. */
+import { decodePacketBatch, encodePacketBatch, MAX_BATCH_PACKETS } from '../schemas/packet-batch.js';
 import { PacketBlock } from '../schemas/packet-block.js';
-import { PacketRows } from './packet-rows.js';
+import { SegmentRows } from './segment-rows.js';
 import type { TopicPosition } from './topic-position.js';
 import { TrafficRollup } from './traffic-rollup.js';
 
-/** A record as it came, kept until its rows are stored: about 20 bytes a packet, where a row takes 160. */
+/** A record as it came, kept until it is stored: about 20 bytes a packet. */
 export interface UnitRecord {
   readonly partition: number;
   readonly offset: string;
   readonly key: Buffer | null;
   readonly value: Buffer;
+  readonly originId: number;
   /** Number of its first packet in the unit. */
   readonly firstTag: number;
   readonly packets: number;
@@ -26,13 +27,32 @@ export interface UnitPartition {
   readonly refusedRows: 0;
 }
 
+/** Which packets of a record are stored: one of so many, counted from the first of the partition; all are one of one. */
+interface Selection {
+  readonly every: number;
+  readonly firstOrdinal: number;
+}
+
+/** Ids of a unit are its number × 2^20 + the place of the packet in it. */
+const UNIT_ID_SPAN = 2 ** 20;
+
+/** Records that one source sent from one origin, in order. */
+interface SourceRecords {
+  readonly records: UnitRecord[];
+  readonly selections: Selection[];
+}
+
 export class PacketUnit {
-  readonly rows = new PacketRows();
+  readonly rows = new SegmentRows();
   readonly rollup = new TrafficRollup();
   readonly partitions = new Map<number, UnitPartition>();
   readonly records: UnitRecord[] = [];
-  /** Packets so far, whether they become rows or not; the tag of the next one. */
+  /** Those with packets to store, by origin and by source. */
+  private readonly origins = new Map<number, Map<string, SourceRecords>>();
+  /** Packets so far, whether they are stored or not; the tag of the next one. */
   packets = 0;
+  /** Of the records. */
+  bytes = 0;
   /** When its first record came, milliseconds of the monotonic clock. */
   startedAt = 0;
 
@@ -40,12 +60,82 @@ export class PacketUnit {
     return this.partitions.size === 0;
   }
 
+  /** Whether any packet is to be stored. */
+  get hasRows(): boolean {
+    return this.origins.size > 0;
+  }
+
   reset(): void {
-    this.rows.reset();
     this.rollup.reset();
     this.partitions.clear();
     this.records.length = 0;
+    this.origins.clear();
     this.packets = 0;
+    this.bytes = 0;
+  }
+
+  /**
+   * Takes a record of the source, whose first packet is number `firstOrdinal` of its partition. One of `every` packets is
+   * to be stored; 0 is none.
+   *
+   * @returns how many packets that is
+   */
+  add(record: UnitRecord, source: string, every: number, firstOrdinal: number): number {
+    this.records.push(record);
+    this.packets += record.packets;
+    this.bytes += record.value.length;
+    const stored = every === 0 ? 0 : multiples(firstOrdinal + record.packets, every) - multiples(firstOrdinal, every);
+    if (stored === 0) return 0;
+    let sources = this.origins.get(record.originId);
+    if (sources === undefined) {
+      sources = new Map();
+      this.origins.set(record.originId, sources);
+    }
+    let known = sources.get(source);
+    if (known === undefined) {
+      known = { records: [], selections: [] };
+      sources.set(source, known);
+    }
+    known.records.push(record);
+    known.selections.push({ every, firstOrdinal });
+    return stored;
+  }
+
+  /** Makes the rows, with ids of the unit's number (of the sequence packet_units); `block` is overwritten. */
+  pack(unitNumber: number, block: PacketBlock): void {
+    const { rows } = this;
+    rows.begin(unitNumber * UNIT_ID_SPAN);
+    for (const [originId, sources] of this.origins) {
+      for (const { records, selections } of sources.values()) {
+        for (let index = 0; index < records.length; index++) {
+          const { value, firstTag, packets } = records[index]!;
+          const { every, firstOrdinal } = selections[index]!;
+          block.reset();
+          decodePacketBatch(value, block);
+          const first = every * multiples(firstOrdinal, every) - firstOrdinal;
+          for (let row = first; row < packets; row += every) rows.append(block, row, originId, firstTag + row);
+        }
+      }
+    }
+    rows.finish();
+  }
+
+  /** The packets of a row that Postgres refused, a row each. */
+  packOneByOne(row: number): SegmentRows {
+    const block = new PacketBlock(MAX_BATCH_PACKETS);
+    const single = new SegmentRows(1);
+    single.begin(this.rows.firstIdOf(row));
+    let decoded: UnitRecord | undefined;
+    for (const tag of this.rows.rowTags(row)) {
+      const { record, index } = this.locate(tag);
+      if (record !== decoded) {
+        block.reset();
+        decodePacketBatch(record.value, block);
+        decoded = record;
+      }
+      single.append(block, index, record.originId, tag);
+    }
+    return single;
   }
 
   /** The partition's part of the unit, begun at `position` when it has none yet. */
@@ -84,4 +174,9 @@ export function singlePacketRecord(record: UnitRecord, index: number): Buffer {
   const block = new PacketBlock(record.packets);
   decodePacketBatch(record.value, block);
   return encodePacketBatch(block, [index], 0, 1);
+}
+
+/** How many multiples of `every` are below `end`. */
+function multiples(end: number, every: number): number {
+  return Math.ceil(end / every);
 }

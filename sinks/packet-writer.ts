@@ -11,7 +11,7 @@ import type { Availability } from './availability.js';
 import { type DeadLetter, type PacketRecord, poisonLetter, refusedLetter } from './dead-letters.js';
 import type { StorePolicy } from './options.js';
 import { OriginDictionary } from './origin-dictionary.js';
-import { type RefusedRow, storeUnit, storeUnitWithoutRefused } from './packet-store.js';
+import { nextUnit, type RefusedRow, storeUnit, storeUnitWithoutRefused } from './packet-store.js';
 import { PacketUnit } from './packet-unit.js';
 import type { PartitionKeeper } from './partition-keeper.js';
 import { classifyPostgresError } from './postgres-errors.js';
@@ -19,14 +19,14 @@ import type { SinkMetrics } from './sink-metrics.js';
 import { Superseded, storedOffsets, type TopicPosition } from './topic-position.js';
 
 /**
- * A unit is stored once the one before it is done and it has this many bytes of rows or is this old: large enough
- * that the fixed cost of a transaction (about 5 ms) vanishes, small enough that rows are in the table within a blink.
+ * A unit is stored once the one before it is done and it has this many packets or is this old. The more packets, the more of
+ * a source stand in one segment; the older, the later they are seen.
  */
-const UNIT_BYTES = 8 << 20;
-const UNIT_AGE_MS = 100;
+const UNIT_PACKETS = 1 << 17;
+const UNIT_AGE_MS = 500;
 /** Past these a unit takes no more records, and reading waits. */
-const UNIT_BYTES_MAX = 16 << 20;
-const UNIT_RECORDS_MAX = 100_000;
+const UNIT_PACKETS_MAX = 1 << 18;
+const UNIT_RECORDS_MAX = 1 << 17;
 /** Minutes by nodes: each is rows to write, and an old capture may hold a minute a packet. */
 const UNIT_MINUTES_MAX = 2_048;
 
@@ -44,6 +44,7 @@ export class PacketWriter {
   private filling = new PacketUnit();
   private storing = new PacketUnit();
   private readonly block = new PacketBlock(MAX_BATCH_PACKETS);
+  private readonly packing = new PacketBlock(MAX_BATCH_PACKETS);
   private readonly origins = new OriginDictionary();
   private busy = false;
   private readonly waiting: (() => void)[] = [];
@@ -65,8 +66,8 @@ export class PacketWriter {
 
   /** Whether the unit that is being filled takes another record. */
   get hasRoom(): boolean {
-    const { rows, records, rollup } = this.filling;
-    return rows.bytes < UNIT_BYTES_MAX && records.length < UNIT_RECORDS_MAX && rollup.size < UNIT_MINUTES_MAX;
+    const { packets, records, rollup } = this.filling;
+    return packets < UNIT_PACKETS_MAX && records.length < UNIT_RECORDS_MAX && rollup.size < UNIT_MINUTES_MAX;
   }
 
   /** Resolves when a unit has been stored or thrown away; throws when storing has broken for good. */
@@ -113,27 +114,23 @@ export class PacketWriter {
     const part = unit.partition(position);
     part.nextOffset = BigInt(record.offset) + 1n;
     if (packets === 0) return;
-    const firstTag = unit.packets;
-    unit.records.push({
-      partition: position.partition,
-      offset: record.offset,
-      key: record.key,
-      value: record.value!,
-      firstTag,
-      packets,
-    });
     unit.rollup.add(this.block, 0, packets, source);
-    const before = unit.rows.rows;
     const { every } = this.store;
-    for (let row = every > 0 || this.alerted.has(source) ? 0 : packets; row < packets; row++) {
-      const ordinal = position.packets + row;
-      if (every <= 1 || ordinal % every === 0) {
-        unit.rows.append(this.block, row, position.stream, ordinal, originId, firstTag + row);
-      }
-    }
-    part.storedRows += unit.rows.rows - before;
+    part.storedRows += unit.add(
+      {
+        partition: position.partition,
+        offset: record.offset,
+        key: record.key,
+        value: record.value!,
+        originId,
+        firstTag: unit.packets,
+        packets,
+      },
+      source,
+      every === 0 && this.alerted.has(source) ? 1 : every,
+      position.packets,
+    );
     part.packets += packets;
-    unit.packets += packets;
     position.packets += packets;
   }
 
@@ -145,7 +142,7 @@ export class PacketWriter {
   private schedule(): void {
     if (this.busy || this.filling.empty) return;
     const age = performance.now() - this.filling.startedAt;
-    if (this.filling.rows.bytes >= UNIT_BYTES || !this.hasRoom || age >= UNIT_AGE_MS) {
+    if (this.filling.packets >= UNIT_PACKETS || !this.hasRoom || age >= UNIT_AGE_MS) {
       this.storeNext();
     } else {
       this.timer ??= setTimeout(() => {
@@ -167,7 +164,7 @@ export class PacketWriter {
     this.filling = this.storing;
     this.storing = unit;
     this.busy = true;
-    const bytes = unit.rows.bytes;
+    const { bytes } = unit;
     this.metrics.bufferedBytes.inc(bytes);
     this.storeUnit(unit)
       .catch((error: unknown) => {
@@ -195,6 +192,9 @@ export class PacketWriter {
   }
 
   private async storeUnit(unit: PacketUnit): Promise<void> {
+    // With `--store alerts` there is often nothing to pack.
+    const unitNumber = unit.hasRows ? await this.availability.persist(() => nextUnit(this.pool)) : 0;
+    unit.pack(unitNumber, this.packing);
     const end = this.metrics.transactionSeconds.startTimer();
     let refused: readonly RefusedRow[] = [];
     try {
@@ -217,7 +217,7 @@ export class PacketWriter {
     }
     this.metrics.records.inc({ topic: this.topic }, unit.records.length);
     this.metrics.packets.inc(unit.packets);
-    this.metrics.rows.inc(unit.rows.rows - refused.length);
+    this.metrics.rows.inc(unit.rows.packets - refused.length);
     this.events.stored(new Map([...unit.partitions].map(([partition, part]) => [partition, part.nextOffset])));
   }
 

@@ -13,8 +13,6 @@ export interface TopicPosition {
   nextOffset: bigint;
   /** Packets taken so far; the ordinal of the next one. */
   packets: number;
-  /** Number of this topic partition in packets.id. */
-  readonly stream: number;
 }
 
 /** Another sink has advanced the partition: whoever gets this has to give the partition up. */
@@ -43,7 +41,6 @@ export async function readPosition(
     topic_id: string;
     next_offset: string;
     packets: string;
-    stream: number;
     recreated: boolean;
   }>(
     `WITH known AS (
@@ -52,16 +49,16 @@ export async function readPosition(
        INSERT INTO sink_offsets (topic, partition, topic_id, next_offset)
        SELECT $1, $2, $3, 0 WHERE NOT EXISTS (SELECT FROM known)
        ON CONFLICT DO NOTHING
-       RETURNING topic_id, next_offset, packets, stream, false AS recreated
+       RETURNING topic_id, next_offset, packets, false AS recreated
      ), renewed AS (
        UPDATE sink_offsets SET topic_id = $3,
          next_offset = CASE WHEN topic_id = '' THEN next_offset ELSE 0 END, updated_at = now()
        WHERE topic = $1 AND partition = $2 AND $3 <> '' AND topic_id <> $3
-       RETURNING topic_id, next_offset, packets, stream, next_offset = 0 AS recreated
+       RETURNING topic_id, next_offset, packets, next_offset = 0 AS recreated
      )
      SELECT * FROM inserted UNION ALL SELECT * FROM renewed
      UNION ALL
-     SELECT topic_id, next_offset, packets, stream, false FROM sink_offsets
+     SELECT topic_id, next_offset, packets, false FROM sink_offsets
      WHERE topic = $1 AND partition = $2 AND NOT EXISTS (SELECT FROM renewed)`,
     [topic, partition, topicId],
   );
@@ -73,7 +70,6 @@ export async function readPosition(
     topicId: row.topic_id,
     nextOffset: BigInt(row.next_offset),
     packets: Number(row.packets),
-    stream: row.stream,
     recreated: row.recreated,
   };
 }

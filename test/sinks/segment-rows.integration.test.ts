@@ -1,4 +1,4 @@
-/** The binary rows against the same values as text: every type of column, and its extremes. */
+/** Segments, read through the view, against the same values as text: every type of column, and its extremes. */
 
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -19,10 +19,10 @@ import {
   HAS_TCP,
   PacketBlock,
 } from '../../schemas/packet-block.js';
-import { COPY_HEADER, COPY_TRAILER, type CopyBuffer } from '../../sinks/copy-buffer.js';
+import { COPY_HEADER, COPY_TRAILER } from '../../sinks/copy-buffer.js';
 import { migrate } from '../../sinks/migration.js';
 import { packetDetails } from '../../sinks/packet-details.js';
-import { FULL_COPY_SQL, PacketRows, PLAIN_COPY_SQL } from '../../sinks/packet-rows.js';
+import { SEGMENT_COPY_SQL, SegmentRows } from '../../sinks/segment-rows.js';
 import { createTestDatabase, type TestDatabase, testLog } from '../support/local-stack.js';
 import { addPacket, TEST_ORIGIN } from '../support/packet-blocks.js';
 import { Random } from '../support/random.js';
@@ -55,7 +55,7 @@ const COLUMNS = [
   'failure',
   'details',
 ];
-const STREAM = 5;
+const FIRST_ID = 2 ** 52;
 const ORIGIN_ID = 2_147_483_647;
 
 /** What the row is in text, or null where it is null: read from the block by other code than the encoder's. */
@@ -67,7 +67,7 @@ function textRow(block: PacketBlock, row: number, ordinal: number): (string | nu
   const address = (kind: number, text: string): string | null =>
     kind === ADDRESS_IPV4 || kind === ADDRESS_IPV6 ? text : null;
   return [
-    String(BigInt(STREAM) * 2n ** 40n + BigInt(ordinal)),
+    String(FIRST_ID + ordinal),
     formatTimestamp(block.timestamp[row]!),
     String(ORIGIN_ID),
     String(Math.min(block.frameLength[row]!, 2 ** 31 - 1)),
@@ -151,7 +151,7 @@ function addExtremes(block: PacketBlock): void {
   }
 }
 
-describe('PacketRows', () => {
+describe('SegmentRows', () => {
   let database: TestDatabase;
   let client: pg.Client;
 
@@ -168,27 +168,27 @@ describe('PacketRows', () => {
     await database?.remove();
   });
 
-  const copy = (sql: string, rows: CopyBuffer): Promise<void> =>
-    pipeline(Readable.from([COPY_HEADER, rows.slice(0, rows.rows), COPY_TRAILER]), client.query(copyFrom(sql)));
-
   it('stores what the same values as text store', async () => {
-    const block = new PacketBlock(2_000);
+    const block = new PacketBlock(6_000);
     addExtremes(block);
     const random = new Random(11);
     while (block.count < block.capacity) {
-      addPacket(block, (limit) => random.below(limit), TEST_ORIGIN, random.below(500), random.below(2 ** 32) * 1000, 3);
+      // Some seconds apart, so that segments of several spans are open at a time.
+      const time = 1_700_000_000_000_000 + random.below(60_000_000);
+      addPacket(block, (limit) => random.below(limit), TEST_ORIGIN, random.below(500), time, 3);
     }
-    const rows = new PacketRows();
+    const rows = new SegmentRows();
+    rows.begin(FIRST_ID);
+    for (let row = 0; row < block.count; row++) rows.append(block, row, ORIGIN_ID, row);
+    rows.finish();
+    expect(rows.copy.rows).toBeGreaterThan(block.count / 256);
+    expect(rows.copy.rows).toBeLessThan(block.count / 100);
     const texts: (string | null)[][] = [];
-    for (let row = 0; row < block.count; row++) {
-      const ordinal = row % 3 === 0 ? row : 2 ** 40 - 1 - row;
-      rows.append(block, row, STREAM, ordinal, ORIGIN_ID, row);
-      texts.push(textRow(block, row, ordinal));
-    }
-    expect(rows.plain.rows).toBeGreaterThan(500);
-    expect(rows.full.rows).toBeGreaterThan(500);
-    await copy(PLAIN_COPY_SQL, rows.plain);
-    await copy(FULL_COPY_SQL, rows.full);
+    for (let ordinal = 0; ordinal < block.count; ordinal++) texts.push(textRow(block, rows.tags[ordinal]!, ordinal));
+    await pipeline(
+      Readable.from([COPY_HEADER, rows.copy.slice(0, rows.copy.rows), COPY_TRAILER]),
+      client.query(copyFrom(SEGMENT_COPY_SQL)),
+    );
     await client.query('CREATE TABLE expected (LIKE packets)');
     const casts = `SELECT * FROM unnest(${COLUMNS.map((_, index) => `$${index + 1}::text[]`).join(', ')}) AS t (${COLUMNS.join(', ')})`;
     const types = new Map(

@@ -1,0 +1,119 @@
+/**
+ * The distinct addresses of a segment, numbered from 1, and the networks that they are in: its columns `sources` and
+ * `destinations`. One table of open addressing, reused; nothing is allocated for an address.
+ */
+import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock } from '../schemas/packet-block.js';
+import { INDEXED_PREFIXES, SEGMENT_PACKETS } from '../schemas/packet-table.js';
+import type { CopyBuffer } from './copy-buffer.js';
+
+/** Each packet may add an address and its networks. */
+const ENTRIES_MAX = SEGMENT_PACKETS * (1 + Math.max(INDEXED_PREFIXES.ipv4.length, INDEXED_PREFIXES.ipv6.length));
+/** A power of two, at most half full. */
+const SLOTS = 2 * ENTRIES_MAX;
+const IPV4_BITS = 32;
+const IPV6_BITS = 128;
+/** Families of the binary form of inet. */
+const PGSQL_AF_INET = 2;
+const PGSQL_AF_INET6 = 3;
+const INET_OID = 869;
+
+export class AddressDictionary {
+  /** Addresses and networks. */
+  private entries = 0;
+  /** Bits that count: 32 or 128 of an address, fewer of a network. */
+  private readonly bits = new Uint8Array(ENTRIES_MAX);
+  private readonly families = new Uint8Array(ENTRIES_MAX);
+  /** Four words an entry, the highest first; IPv4 has one. */
+  private readonly words = new Uint32Array(ENTRIES_MAX * 4);
+  /** Number of the entry in each slot, from 1; 0 is free. */
+  private readonly slots = new Uint16Array(SLOTS);
+  private readonly slotOf = new Uint16Array(ENTRIES_MAX);
+
+  reset(): void {
+    for (let entry = 0; entry < this.entries; entry++) this.slots[this.slotOf[entry]!] = 0;
+    this.entries = 0;
+  }
+
+  /** The number of an address of the block, from 1; 0 when it is none. */
+  numberOf(block: PacketBlock, kind: number, address: number): number {
+    if (kind === ADDRESS_IPV4) return this.find(PGSQL_AF_INET, IPV4_BITS, address, 0, 0, 0);
+    if (kind !== ADDRESS_IPV6) return 0;
+    const at = address * 16;
+    const { ipv6 } = block;
+    return this.find(
+      PGSQL_AF_INET6,
+      IPV6_BITS,
+      word(ipv6, at),
+      word(ipv6, at + 4),
+      word(ipv6, at + 8),
+      word(ipv6, at + 12),
+    );
+  }
+
+  /** Adds the networks of the addresses so far; addresses that come later would be counted among them. */
+  addNetworks(): void {
+    const addresses = this.entries;
+    for (let entry = 0; entry < addresses; entry++) {
+      const first = this.words[entry * 4]!;
+      const second = this.words[entry * 4 + 1]!;
+      if (this.families[entry] === PGSQL_AF_INET) {
+        for (const bits of INDEXED_PREFIXES.ipv4) this.find(PGSQL_AF_INET, bits, first & (-1 << (32 - bits)), 0, 0, 0);
+      } else {
+        for (const bits of INDEXED_PREFIXES.ipv6) {
+          this.find(PGSQL_AF_INET6, bits, first, bits === 32 ? 0 : second & (-1 << (64 - bits)), 0, 0);
+        }
+      }
+    }
+  }
+
+  private find(family: number, bits: number, w0: number, w1: number, w2: number, w3: number): number {
+    const { words } = this;
+    let hash = Math.imul(w0 ^ bits, 0x9e3779b1) ^ Math.imul(w1, 0x85ebca6b) ^ Math.imul(w2, 0xc2b2ae35);
+    hash = Math.imul(hash ^ (hash >>> 15), 0x27d4eb2f) ^ Math.imul(w3, 0x165667b1);
+    for (let slot = (hash ^ (hash >>> 16)) & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
+      const number = this.slots[slot]!;
+      if (number === 0) return this.add(slot, family, bits, w0, w1, w2, w3);
+      const at = (number - 1) * 4;
+      if (
+        words[at] === w0 >>> 0 &&
+        words[at + 1] === w1 >>> 0 &&
+        words[at + 2] === w2 >>> 0 &&
+        words[at + 3] === w3 >>> 0 &&
+        this.bits[number - 1] === bits &&
+        this.families[number - 1] === family
+      ) {
+        return number;
+      }
+    }
+  }
+
+  private add(slot: number, family: number, bits: number, w0: number, w1: number, w2: number, w3: number): number {
+    const entry = this.entries++;
+    this.families[entry] = family;
+    this.bits[entry] = bits;
+    this.words[entry * 4] = w0;
+    this.words[entry * 4 + 1] = w1;
+    this.words[entry * 4 + 2] = w2;
+    this.words[entry * 4 + 3] = w3;
+    this.slots[slot] = entry + 1;
+    this.slotOf[entry] = slot;
+    return entry + 1;
+  }
+
+  /** Writes the addresses, then the networks, as an inet[]; each is family, bits, whether it is a cidr, bytes (network_recv). */
+  put(copy: CopyBuffer): void {
+    const start = copy.beginArray(INET_OID, this.entries);
+    for (let entry = 0; entry < this.entries; entry++) {
+      const family = this.families[entry]!;
+      const bytes = family === PGSQL_AF_INET ? 4 : 16;
+      copy.putInt32(4 + bytes);
+      copy.putInt32((family << 24) | (this.bits[entry]! << 16) | bytes);
+      for (let index = 0; index < bytes / 4; index++) copy.putInt32(this.words[entry * 4 + index]!);
+    }
+    copy.endField(start);
+  }
+}
+
+function word(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+}

@@ -66,7 +66,7 @@ export class PartitionKeeper {
     });
     this.parents = [
       {
-        name: 'packets',
+        name: 'packet_segments',
         floor: (micros) => Math.floor(micros / span) * span,
         next: (start) => start + span,
         ranges: null,

@@ -36,6 +36,7 @@ it('waits while the disk is full, says so, and stores everything once there is r
   const database = await createTestDatabase();
   const rows = new StoredRows(database.connection);
   let sink: ReturnType<typeof createPostgresSink> | undefined;
+  let watcher: pg.Client | undefined;
   try {
     await server.query(`CREATE TABLESPACE ${tablespace} LOCATION '${disk.path}'`);
     await server.query(`ALTER DATABASE ${database.connection.database} SET TABLESPACE ${tablespace}`);
@@ -54,9 +55,15 @@ it('waits while the disk is full, says so, and stores everything once there is r
       createRegistry(),
     );
     sink = starting;
+    // Postgres has no room for a new connection's files on a disk that is full.
+    watcher = new pg.Client(database.connection);
+    await watcher.connect();
     await starting.start();
     await until(async () => starting.readiness()?.includes('no disk space left') ?? false);
-    expect(await rows.accounted()).toBeLessThan(packets);
+    const { rows: offsets } = await watcher.query(
+      'SELECT coalesce(sum(packets), 0)::float8 AS packets FROM sink_offsets',
+    );
+    expect(offsets[0].packets).toBeLessThan(packets);
 
     disk.resize('256m');
     await until(async () => (await rows.accounted()) === packets);
@@ -65,6 +72,7 @@ it('waits while the disk is full, says so, and stores everything once there is r
     expect(starting.readiness()).toBeNull();
   } finally {
     await sink?.stop();
+    await watcher?.end();
     await database.remove();
     await server.query(`DROP TABLESPACE IF EXISTS ${tablespace}`);
     await server.end();

@@ -1,11 +1,15 @@
 /**
- * The fields that packets can be filtered by: what each means, and its SQL. One table serves query strings and bodies.
+ * The fields that packets can be filtered by: what each means, and its SQL, of the packet and of the segments that have such
+ * packets. One table serves query strings and bodies.
  */
 import ipaddr from 'ipaddr.js';
 import { DECODE_FAILURES } from '../schemas/decode-failure.js';
+import { INDEXED_PREFIXES } from '../schemas/packet-table.js';
 import { PROTOCOL_FORMS, PROTOCOL_NAMES, parseProtocol } from '../schemas/protocols.js';
 import { nearestName } from './nearest.js';
-import { anyOf, type Condition } from './query-parameters.js';
+import { anyOf, type PacketCondition } from './packet-condition.js';
+import type { AddressColumn, PacketColumn } from './packet-sql.js';
+import type { QueryParameters } from './query-parameters.js';
 
 /** A value that a field does not take; the message completes "source: …". */
 export class Refusal extends Error {}
@@ -14,15 +18,16 @@ interface Field {
   readonly description: string;
   readonly example: string;
   /** @throws Refusal */
-  readonly parse: (values: readonly string[]) => Condition;
+  readonly parse: (values: readonly string[]) => PacketCondition;
 }
 
 // --- Addresses
 
 interface AddressMatch {
   readonly text: string;
-  /** Whether it is one address, not a network. */
-  readonly exact: boolean;
+  readonly bits: 32 | 128;
+  /** Bits of the network; all of them for one address. */
+  readonly prefix: number;
 }
 
 function parseAddress(text: string): AddressMatch {
@@ -36,21 +41,63 @@ function parseAddress(text: string): AddressMatch {
     );
   }
   const bits = isIpv4 ? 32 : 128;
-  if (prefix === undefined) return { text: address, exact: true };
+  if (prefix === undefined) return { text: address, bits, prefix: bits };
   if (!/^\d{1,3}$/.test(prefix) || Number(prefix) > bits) {
     throw new Refusal(`"${text}" has no valid prefix length; it is a number from 0 to ${bits}`);
   }
-  return { text: `${address}/${prefix}`, exact: Number(prefix) === bits };
+  return { text: address, bits, prefix: Number(prefix) };
 }
 
-/** Equality where it can be: it reads an index in time order; a network reads a range of it and sorts. */
-function addressCondition(column: 'source' | 'destination', matches: readonly AddressMatch[]): Condition {
-  const exact = matches.filter((match) => match.exact).map((match) => match.text.replace(/\/.*/, ''));
-  const networks = matches.filter((match) => !match.exact);
-  const conditions: Condition[] = networks.map((network) => (p) => `${column} <<= ${p.add(network.text, 'inet')}`);
-  if (exact.length === 1) conditions.push(bySecond((p) => `${column} = ${p.add(exact[0], 'inet')}`));
-  else if (exact.length > 1) conditions.push((p) => `${column} = ANY(${p.add(exact, 'inet[]')})`);
-  return anyOf(conditions);
+/** Most networks of an indexed length that stand for a wider one. */
+const NETWORKS_MAX = 16;
+
+/**
+ * What an index has for an address or a network: the address itself, the indexed network around it, or all those in it.
+ * None when these are too many.
+ */
+function indexKeys({ text, bits, prefix }: AddressMatch): string[] {
+  if (prefix === bits) return [text];
+  const indexed = bits === 32 ? INDEXED_PREFIXES.ipv4 : INDEXED_PREFIXES.ipv6;
+  const around = indexed.findLast((length) => length <= prefix);
+  if (around !== undefined) return [networkOf(ipaddr.parse(text).toByteArray(), around)];
+  const free = indexed[0] - prefix;
+  if (2 ** free > NETWORKS_MAX) return [];
+  const bytes = maskedBytes(ipaddr.parse(text).toByteArray(), prefix);
+  return Array.from({ length: 2 ** free }, (_, index) => {
+    const within = [...bytes];
+    const last = indexed[0] / 8 - 1;
+    within[last] = within[last]! | index;
+    return networkOf(within, indexed[0]);
+  });
+}
+
+function maskedBytes(bytes: readonly number[], prefix: number): number[] {
+  return bytes.map((byte, index) => byte & (0xff << Math.max(0, 8 - Math.max(0, prefix - index * 8))) & 0xff);
+}
+
+function networkOf(bytes: readonly number[], prefix: number): string {
+  return `${ipaddr.fromByteArray(maskedBytes(bytes, prefix)).toString()}/${prefix}`;
+}
+
+function addressCondition(column: 'source' | 'destination', matches: readonly AddressMatch[]): PacketCondition {
+  const exact = matches.filter(({ prefix, bits }) => prefix === bits).map(({ text }) => text);
+  const networks = matches.filter(({ prefix, bits }) => prefix < bits);
+  const keys = matches.map(indexKeys);
+  return {
+    packet: (sql) =>
+      sql.address(column, (address) =>
+        [
+          ...(exact.length === 0 ? [] : [`${address} = ANY(${sql.add(exact, 'inet[]')})`]),
+          ...networks.map(({ text, prefix }) => `${address} <<= ${sql.add(`${text}/${prefix}`, 'inet')}`),
+        ].join(' OR '),
+      ),
+    segment: keys.some(({ length }) => length === 0) ? null : holdsAny(`${column}s`, keys.flat(), 'inet'),
+  };
+}
+
+/** Whether an array of a segment has any of some values. */
+function holdsAny(array: string, values: readonly unknown[], type: string) {
+  return (parameters: QueryParameters): string => `${array} && ${parameters.add(values, `${type}[]`)}`;
 }
 
 function addressField(columns: readonly ('source' | 'destination')[]): Field['parse'] {
@@ -64,16 +111,17 @@ function isMac(text: string): boolean {
   return /^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(text);
 }
 
-function macField(columns: readonly string[]): Field['parse'] {
+function macField(columns: readonly Extract<AddressColumn, `${string}_mac`>[]): Field['parse'] {
   return (values) => {
     for (const value of values) {
       if (!isMac(value)) throw new Refusal(`"${value}" is no MAC address; give one such as 02:00:5e:10:00:01`);
     }
     return anyOf(
       columns.map(
-        (column): Condition =>
-          (p) =>
-            `${column} = ANY(${p.add(values, 'macaddr[]')})`,
+        (column): PacketCondition => ({
+          packet: (sql) => sql.address(column, (address) => `${address} = ANY(${sql.add(values, 'macaddr[]')})`),
+          segment: holdsAny('macs', values, 'macaddr'),
+        }),
       ),
     );
   };
@@ -81,10 +129,17 @@ function macField(columns: readonly string[]): Field['parse'] {
 
 // --- Numbers
 
+interface NumberRange {
+  readonly low: number;
+  readonly high: number;
+}
+
+type SegmentOfNumbers = (column: PacketColumn, ranges: readonly NumberRange[]) => PacketCondition['segment'];
+
 /** Whole numbers and ranges: "443", "1000-2000". */
-function numberField(columns: readonly string[], type: string, maximum: number): Field['parse'] {
+function numberField(columns: readonly PacketColumn[], maximum: number, segment: SegmentOfNumbers): Field['parse'] {
   return (values) => {
-    const ranges = values.map((value) => {
+    const ranges = values.map((value): NumberRange => {
       const match = /^(\d{1,10})(?:-(\d{1,10}))?$/.exec(value);
       const low = Number(match?.[1]);
       const high = Number(match?.[2] ?? match?.[1]);
@@ -95,48 +150,57 @@ function numberField(columns: readonly string[], type: string, maximum: number):
     });
     const single = ranges.filter(({ low, high }) => low === high).map(({ low }) => low);
     return anyOf(
-      columns.flatMap((column): Condition[] => [
-        ...(single.length === 0 ? [] : [oneOf(column, single, type)]),
-        ...ranges
-          .filter(({ low, high }) => low !== high)
-          .map(
-            ({ low, high }): Condition =>
-              (p) =>
-                `${column} BETWEEN ${p.add(low, type)} AND ${p.add(high, type)}`,
-          ),
-      ]),
+      columns.map((column) => ({
+        packet: (sql) =>
+          [
+            ...(single.length === 0 ? [] : [`${sql.column(column)} = ANY(${sql.add(single, 'integer[]')})`]),
+            ...ranges
+              .filter(({ low, high }) => low !== high)
+              .map(
+                ({ low, high }) =>
+                  `${sql.column(column)} BETWEEN ${sql.add(low, 'integer')} AND ${sql.add(high, 'integer')}`,
+              ),
+          ].join(' OR '),
+        segment: segment(column, ranges),
+      })),
     );
   };
 }
 
-function oneOf(column: string, values: readonly number[], type: string): Condition {
-  const [value] = values;
-  if (values.length > 1) return (p) => `${column} = ANY(${p.add(values, `${type}[]`)})`;
-  const equal: Condition = (p) => `${column} = ${p.add(value, type)}`;
-  return /_port$/.test(column) && isIndexedService(value!) ? bySecond(equal) : equal;
-}
+/** Most ports that the index is asked for one by one. */
+const PORTS_MAX = 256;
 
-/** Whether the indexes of services have the port; the others carry most traffic, or belong to clients. */
-function isIndexedService(port: number): boolean {
-  return port < 32_768 && ![53, 80, 443].includes(port);
-}
+const portSegment: SegmentOfNumbers = (column, ranges) => {
+  const count = ranges.reduce((sum, { low, high }) => sum + high - low + 1, 0);
+  if (count > PORTS_MAX) return null;
+  const ports = ranges.flatMap(({ low, high }) => Array.from({ length: high - low + 1 }, (_, index) => low + index));
+  return holdsAny(`${column}s`, ports, 'integer');
+};
 
-function bySecond(condition: Condition): Condition {
-  return Object.assign(condition, { bySecond: true });
-}
+/** An array that is there only where packets have what it says. */
+const hasArray =
+  (array: string): SegmentOfNumbers =>
+  () =>
+  () =>
+    `${array} IS NOT NULL`;
 
-function boundField(column: string, operator: '>=' | '<='): Field['parse'] {
+function boundField(operator: '>=' | '<='): Field['parse'] {
   return (values) => {
     const [value = ''] = values;
     if (values.length !== 1 || !/^\d{1,9}$/.test(value)) throw new Refusal('must be one whole number of bytes');
-    return (p) => `${column} ${operator} ${p.add(Number(value), 'integer')}`;
+    const length = Number(value);
+    return {
+      packet: (sql) => `${sql.column('frame_length')} ${operator} ${sql.add(length, 'integer')}`,
+      segment: (parameters) =>
+        `${parameters.add(length, 'integer')} ${operator === '>=' ? '<=' : '>='} ANY(frame_lengths)`,
+    };
   };
 }
 
 // --- Names
 
-function protocolField(values: readonly string[]): Condition {
-  const conditions = values.map((value): Condition => {
+function protocolField(values: readonly string[]): PacketCondition {
+  const conditions = values.map((value): PacketCondition => {
     const match = parseProtocol(value);
     if (!match) {
       const nearest = nearestName(value, PROTOCOL_NAMES);
@@ -144,8 +208,19 @@ function protocolField(values: readonly string[]): Condition {
         `"${value}" is no protocol known here${nearest ? `; did you mean ${nearest}?` : `; give ${PROTOCOL_FORMS}`}`,
       );
     }
-    if ('application' in match) return (p) => `details ? ${p.add(match.application, 'text')}`;
-    return (p) => `${match.column} = ${p.add(match.number, match.column === 'ip_protocol' ? 'smallint' : 'integer')}`;
+    if ('application' in match) {
+      return {
+        packet: (sql) => `${sql.column('details')} ? ${sql.add(match.application, 'text')}`,
+        segment: () => 'details IS NOT NULL',
+      };
+    }
+    return {
+      packet: (sql) => `${sql.column(match.column)} = ${sql.add(match.number, 'integer')}`,
+      segment:
+        match.column === 'ip_protocol'
+          ? holdsAny('ip_protocols', [match.number], 'smallint')
+          : (parameters) => `${parameters.add(match.number, 'integer')} = ANY(ether_types)`,
+    };
   });
   return anyOf(conditions);
 }
@@ -162,7 +237,7 @@ const FLAG_BITS: Readonly<Record<string, number>> = {
 };
 const ALL_FLAGS = 255;
 
-function tcpFlagsField(values: readonly string[]): Condition {
+function tcpFlagsField(values: readonly string[]): PacketCondition {
   let set = 0;
   let clear = 0;
   for (const value of values) {
@@ -176,16 +251,25 @@ function tcpFlagsField(values: readonly string[]): Condition {
     if (value.startsWith('!') || name === 'none') clear |= bit;
     else set |= bit;
   }
-  return (p) => `tcp_flags & ${p.add(set | clear, 'smallint')} = ${p.add(set, 'smallint')}`;
+  return {
+    packet: (sql) => `${sql.column('tcp_flags')} & ${sql.add(set | clear, 'integer')} = ${sql.add(set, 'integer')}`,
+    segment: null,
+  };
 }
 
 function originField(column: 'capture_node' | 'interface' | 'timeline'): Field['parse'] {
-  return (values) => (p) =>
-    `origin_id = ANY(ARRAY(SELECT id FROM origins WHERE ${column} = ANY(${p.add(values, 'text[]')})))`;
+  return (values) => {
+    const condition = (parameters: QueryParameters): string =>
+      `origin_id = ANY(ARRAY(SELECT id FROM origins WHERE ${column} = ANY(${parameters.add(values, 'text[]')})))`;
+    return { packet: condition, segment: condition };
+  };
 }
 
-function failureField(values: readonly string[]): Condition {
-  if (values.length === 1 && values[0] === 'any') return () => 'failure IS NOT NULL';
+function failureField(values: readonly string[]): PacketCondition {
+  const segment = (): string => 'failures IS NOT NULL';
+  if (values.length === 1 && values[0] === 'any') {
+    return { packet: (sql) => `${sql.column('failure')} IS NOT NULL`, segment };
+  }
   const known: readonly string[] = DECODE_FAILURES;
   const codes = values.map((value) => {
     const code = value === '' ? -1 : known.indexOf(value);
@@ -197,7 +281,7 @@ function failureField(values: readonly string[]): Condition {
     }
     return code;
   });
-  return (p) => `failure = ANY(${p.add(codes, 'smallint[]')})`;
+  return { packet: (sql) => `${sql.column('failure')} = ANY(${sql.add(codes, 'integer[]')})`, segment };
 }
 
 // --- The fields
@@ -223,17 +307,17 @@ export const PACKET_FIELDS = {
   port: {
     description: `Source or destination port, or a range of them. ${LIST}`,
     example: '53,8000-8999',
-    parse: numberField(['source_port', 'destination_port'], 'integer', 65_535),
+    parse: numberField(['source_port', 'destination_port'], 65_535, portSegment),
   },
   source_port: {
     description: `Source port or range. ${LIST}`,
     example: '53',
-    parse: numberField(['source_port'], 'integer', 65_535),
+    parse: numberField(['source_port'], 65_535, portSegment),
   },
   destination_port: {
     description: `Destination port or range. ${LIST}`,
     example: '22',
-    parse: numberField(['destination_port'], 'integer', 65_535),
+    parse: numberField(['destination_port'], 65_535, portSegment),
   },
   protocol: {
     description: `Protocol: ${PROTOCOL_NAMES.join(', ')}, an IP protocol number, or an EtherType such as 0x88cc. ${LIST}`,
@@ -249,12 +333,12 @@ export const PACKET_FIELDS = {
   icmp_type: {
     description: `ICMP or ICMPv6 type. ${LIST}`,
     example: '8',
-    parse: numberField(['icmp_type'], 'smallint', 255),
+    parse: numberField(['icmp_type'], 255, hasArray('icmp')),
   },
   icmp_code: {
     description: `ICMP or ICMPv6 code. ${LIST}`,
     example: '0',
-    parse: numberField(['icmp_code'], 'smallint', 255),
+    parse: numberField(['icmp_code'], 255, hasArray('icmp')),
   },
   mac: {
     description: `Source or destination MAC address. ${LIST}`,
@@ -274,7 +358,7 @@ export const PACKET_FIELDS = {
   vlan: {
     description: `VLAN id of the outer or the inner tag. ${LIST}`,
     example: '42',
-    parse: numberField(['vlan', 'inner_vlan'], 'smallint', 4095),
+    parse: numberField(['vlan', 'inner_vlan'], 4095, hasArray('vlans')),
   },
   capture_node: { description: `Capture node. ${LIST}`, example: 'edge-1', parse: originField('capture_node') },
   interface: {
@@ -290,12 +374,12 @@ export const PACKET_FIELDS = {
   min_length: {
     description: 'Least length on the wire, bytes.',
     example: '64',
-    parse: boundField('frame_length', '>='),
+    parse: boundField('>='),
   },
   max_length: {
     description: 'Greatest length on the wire, bytes.',
     example: '1518',
-    parse: boundField('frame_length', '<='),
+    parse: boundField('<='),
   },
   failure: {
     description: `Packets that could not be decoded whole: "any", or reasons such as tcp_truncated. ${LIST}`,

@@ -3,8 +3,8 @@
  * `POST /api/packets/search`, which can also be combined with and, or and not.
  */
 import { z } from '@hono/zod-openapi';
+import { allOf, anyOf, not, type PacketCondition } from './packet-condition.js';
 import { PACKET_FIELDS, Refusal } from './packet-fields.js';
-import { allOf, anyOf, type Condition, not } from './query-parameters.js';
 import { strictObject } from './strict-object.js';
 
 /** Most values of one field, characters of one value, and conditions and nesting of one search. */
@@ -17,9 +17,9 @@ export type PacketFieldName = keyof typeof PACKET_FIELDS;
 export const PACKET_FIELD_NAMES = Object.keys(PACKET_FIELDS) as PacketFieldName[];
 
 /** Parsed fields; a field that was not given is absent. */
-export type PacketFields = { readonly [Name in PacketFieldName]?: Condition | undefined };
+export type PacketFields = { readonly [Name in PacketFieldName]?: PacketCondition | undefined };
 
-function parseField(name: PacketFieldName, values: readonly string[], context: z.RefinementCtx): Condition {
+function parseField(name: PacketFieldName, values: readonly string[], context: z.RefinementCtx): PacketCondition {
   try {
     if (values.length === 0 || values.some((value) => value === ''))
       throw new Refusal('must not be empty; leave it out instead');
@@ -37,9 +37,9 @@ function parseField(name: PacketFieldName, values: readonly string[], context: z
   }
 }
 
-type QueryShape = Record<PacketFieldName, z.ZodType<Condition | undefined, string | undefined>>;
+type QueryShape = Record<PacketFieldName, z.ZodType<PacketCondition | undefined, string | undefined>>;
 type BodyValue = string | number | (string | number)[];
-type BodyShape = Record<PacketFieldName, z.ZodType<Condition | undefined, BodyValue | undefined>>;
+type BodyShape = Record<PacketFieldName, z.ZodType<PacketCondition | undefined, BodyValue | undefined>>;
 
 /** The fields as parameters of a query string. */
 export const packetQueryShape = Object.fromEntries(
@@ -134,36 +134,15 @@ export function expressionExcess(body: unknown): string | null {
   return null;
 }
 
-/** What a row must meet. */
-export interface PacketConditions {
-  /** What the source or the destination must meet: its alternatives are the sides, each of which has an index of its own. */
-  readonly eitherSide: Condition | null;
-  readonly rest: Condition;
-  /** Whether one of the conditions of `rest` has an index by second. */
-  readonly restBySecond: boolean;
-}
-
-export function packetConditions(expression: PacketExpression): PacketConditions {
-  const { host, port, ...others } = expression;
-  const isServicePort = port?.alternatives?.every(({ bySecond }) => bySecond) ?? false;
-  const eitherSide = host ?? (isServicePort ? port : undefined) ?? null;
-  const fields: PacketFields = others;
-  const rest = port === undefined || port === eitherSide ? others : { ...others, port };
-  return {
-    eitherSide,
-    rest: expressionCondition(rest),
-    restBySecond: PACKET_FIELD_NAMES.some((name) => fields[name]?.bySecond === true),
-  };
-}
-
-function expressionCondition(expression: PacketExpression): Condition {
-  const conditions: Condition[] = [];
+/** What packets of an expression must meet. */
+export function packetCondition(expression: PacketExpression): PacketCondition {
+  const conditions: PacketCondition[] = [];
   for (const name of PACKET_FIELD_NAMES) {
     const condition = expression[name];
     if (condition) conditions.push(condition);
   }
-  if (expression.and) conditions.push(allOf(expression.and.map(expressionCondition)));
-  if (expression.or) conditions.push(anyOf(expression.or.map(expressionCondition)));
-  if (expression.not) conditions.push(not(expressionCondition(expression.not)));
+  if (expression.and) conditions.push(allOf(expression.and.map(packetCondition)));
+  if (expression.or) conditions.push(anyOf(expression.or.map(packetCondition)));
+  if (expression.not) conditions.push(not(packetCondition(expression.not)));
   return allOf(conditions);
 }

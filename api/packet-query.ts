@@ -1,10 +1,16 @@
-/** Packets of a filter, newest first, by page. */
+/**
+ * Packets of a filter, newest first, by page. A page is looked for from its newest time backwards, a window of time a round:
+ * the segments that reach furthest forward are unpacked down to the time at which the next one begins to matter, so that
+ * what a round finds is final and the next goes on below it.
+ */
 import type pg from 'pg';
-import { secondOf } from '../schemas/packet-table.js';
-import type { PacketConditions } from './packet-filter.js';
+import { SEGMENT_SECONDS } from '../schemas/packet-table.js';
+import type { PacketCondition } from './packet-condition.js';
+import { elementsAt, filled, PACKET_COLUMNS, PacketSql, unpacked } from './packet-sql.js';
 import type { PacketRow } from './packet-view.js';
 import { query } from './pool.js';
-import { allOf, type Condition, QueryParameters } from './query-parameters.js';
+import { ApiProblem } from './problem.js';
+import { allOf } from './query-parameters.js';
 import type { TimeRange } from './time-range.js';
 
 export interface PacketPosition {
@@ -13,71 +19,149 @@ export interface PacketPosition {
   readonly id: string;
 }
 
-export interface PacketQuery extends PacketConditions {
+export interface PacketQuery {
+  readonly filter: PacketCondition;
   readonly range: TimeRange;
   readonly after: PacketPosition | null;
   readonly limit: number;
 }
 
-const COLUMNS = `captured_at, id, origin_id, frame_length, captured_length, ether_type, source_mac, destination_mac,
-  vlan, inner_vlan, ip_protocol, ttl, ip_id, fragment_offset, source_port, destination_port, tcp_flags, tcp_sequence,
-  icmp_type, icmp_code, arp_operation, role, failure, source, destination, details`;
+/** One look: at so many segments, for packets before a time. */
+export interface PacketRound extends PacketQuery {
+  readonly segments: number;
+  /** Time below which the rounds before found nothing final, exclusive; null in the first. */
+  readonly before: string | null;
+}
 
-/** The time bounds; those of the second are for the index alone, which knows of no captured_at. */
-function rangeConditions({ range, after }: Pick<PacketQuery, 'range' | 'after'>, bySecond: boolean): Condition[] {
-  const conditions: Condition[] = [];
-  const bound = (time: string, operator: '>=' | '<' | '<='): void => {
-    conditions.push((p) => {
-      const bounded = p.add(time, 'timestamptz');
-      const seconds = ` AND ${secondOf('captured_at')} ${operator === '>=' ? '>=' : '<='} ${secondOf(bounded)}`;
-      return `captured_at ${operator} ${bounded}${bySecond ? seconds : ''}`;
-    });
-  };
-  const { from, to } = range;
-  if (from !== null) bound(from, '>=');
-  if (to !== null) bound(to, '<');
-  if (after !== null) {
-    // The row comparison alone would neither prune partitions nor bound the index scan.
-    bound(after.time, '<=');
-    conditions.push((p) => `(captured_at, id) < (${p.add(after.time, 'timestamptz')}, ${p.add(after.id, 'bigint')})`);
-  }
-  return conditions;
+/** The time that all packets are before, exclusive; null when there is none. */
+function upperBound({ range, after, before }: PacketRound, sql: PacketSql): string | null {
+  const bounds = [
+    ...(range.to === null ? [] : [sql.add(range.to, 'timestamptz')]),
+    ...(after === null ? [] : [`${sql.add(after.time, 'timestamptz')} + interval '1 microsecond'`]),
+    ...(before === null ? [] : [sql.add(before, 'timestamptz')]),
+  ];
+  return bounds.length === 0 ? null : `least(${bounds.join(', ')})`;
+}
+
+/** How many packets of a segment are before a time within it: their offsets ascend. */
+function packetsBefore(time: string): string {
+  return `CASE WHEN cardinality(time_offsets) = 1 THEN CASE WHEN first_at < ${time} THEN packets ELSE 0 END
+    ELSE width_bucket((extract(epoch FROM ${time} - first_at) * 1000000)::integer - 1, time_offsets) END`;
 }
 
 /**
- * The statement. Where either side may match, each side is asked for in the order of its own index and the two are merged:
- * as one OR, Postgres would fetch and sort every packet of a busy host. A packet that matches on both sides comes twice and
- * UNION keeps it once; were the second side told to leave out what the first has, it would read all there is of a service
- * whose both ports are the same (NTP, mDNS) and find nothing.
+ * The segments that have packets of the filter's keys, those with the newest packets first. Those that end before the bound
+ * come by their end; those that it cuts are all looked at, by the newest packet that they have before it.
  */
-export function packetStatement(wanted: PacketQuery): { text: string; values: unknown[] } {
-  const parameters = new QueryParameters();
-  const { eitherSide, rest, restBySecond } = wanted;
-  const branch = (side: Condition | null) => {
-    const bySecond = restBySecond || side?.bySecond === true;
-    const conditions = [...(side === null ? [] : [side]), ...rangeConditions(wanted, bySecond), rest];
-    return {
-      where: allOf(conditions)(parameters),
-      order: `${bySecond ? `${secondOf('captured_at')} DESC, ` : ''}captured_at DESC, id DESC`,
-    };
-  };
-  const branches = (eitherSide?.alternatives ?? [eitherSide]).map(branch);
-  const limit = parameters.add(wanted.limit, 'integer');
-  const page = branches
-    .map(({ where, order }) => `(SELECT ${COLUMNS} FROM packets WHERE ${where} ORDER BY ${order} LIMIT ${limit})`)
-    .join(' UNION ');
-  const text = `SELECT page.captured_at, page.id::text AS id, page.frame_length, page.captured_length, page.ether_type,
-  page.source_mac, page.destination_mac, page.vlan, page.inner_vlan, page.ip_protocol, page.ttl, page.ip_id,
-  page.fragment_offset, page.source_port, page.destination_port, page.tcp_flags, page.tcp_sequence, page.icmp_type,
-  page.icmp_code, page.arp_operation, page.role, page.failure, host(page.source) AS source,
-  host(page.destination) AS destination, page.details, origins.capture_node, origins.interface, origins.timeline,
-  origins.sampling_rate
-FROM (${page}) AS page LEFT JOIN origins ON origins.id = page.origin_id
-ORDER BY page.captured_at DESC, page.id DESC LIMIT ${limit}`;
-  return { text, values: parameters.values };
+function segmentsStatement(wanted: PacketRound, sql: PacketSql, limit: string): string {
+  const { filter, range } = wanted;
+  const conditions = (more: readonly string[]): string =>
+    allOf([...(filter.segment === null ? [] : [filter.segment]), ...more.map((condition) => () => condition)])(sql);
+  const spans = `interval '${SEGMENT_SECONDS} seconds'`;
+  const from = range.from === null ? null : sql.add(range.from, 'timestamptz');
+  // What begins is what partitions go by.
+  const since = from === null ? [] : [`last_at >= ${from}`, `first_at > ${from} - ${spans}`];
+  const before = upperBound(wanted, sql);
+  const ended = `SELECT packet_segments.*, packets AS packets_before, last_at AS newest_at FROM packet_segments
+    WHERE ${conditions(before === null ? since : [...since, `last_at < ${before}`, `first_at < ${before}`])}
+    ORDER BY last_at DESC LIMIT ${limit}`;
+  if (before === null) return ended;
+  const cut = `SELECT cut.*, first_at + coalesce(time_offsets[packets_before], time_offsets[1]) * interval '1 microsecond'
+    FROM (
+      SELECT packet_segments.*, ${packetsBefore(before)} AS packets_before FROM packet_segments
+      WHERE ${conditions([
+        ...since,
+        `last_at >= ${before}`,
+        `last_at < ${before} + ${spans}`,
+        `first_at < ${before}`,
+        `first_at > ${before} - ${spans}`,
+      ])}
+      OFFSET 0
+    ) AS cut`;
+  return `SELECT * FROM ((${ended}) UNION ALL (${cut})) AS either ORDER BY newest_at DESC LIMIT ${limit}`;
 }
 
+/**
+ * The statement of a round. Its rows carry `searched_to`, the time down to which it looked; null when that is all there is.
+ * Without packets it gives one row whose id is null.
+ */
+export function packetStatement(wanted: PacketRound): { text: string; values: unknown[] } {
+  const sql = new PacketSql();
+  const { filter, range, after } = wanted;
+  const count = sql.add(wanted.segments, 'integer');
+  const segments = segmentsStatement(wanted, sql, `${count} + 1`);
+  const conditions = [filter.packet(sql)];
+  if (after !== null) {
+    const position = `(${sql.add(after.time, 'timestamptz')}, ${sql.add(after.id, 'bigint')})`;
+    conditions.push(`(first_at + time_offset * interval '1 microsecond', first_id + place) < ${position}`);
+  }
+  const arrays = sql.arrays();
+  const low = range.from === null ? 'searched_to' : `greatest(searched_to, ${sql.add(range.from, 'timestamptz')})`;
+  const limit = sql.add(wanted.limit, 'integer');
+  const text = `WITH segments AS MATERIALIZED (${segments}),
+searched AS MATERIALIZED (
+  SELECT CASE WHEN count(*) > ${count} THEN min(newest_at) + interval '1 microsecond' END AS searched_to FROM segments
+),
+page AS MATERIALIZED (
+  SELECT first_at + time_offset * interval '1 microsecond' AS captured_at, first_id, place FROM (
+    SELECT first_at, first_id, origin_id, place${sql.lookupNames()}, ${filled(arrays)} FROM (
+      SELECT *, generate_series(packets_after, packets_before - 1) AS place,
+        ${unpacked(arrays, 'packets_after + 1', 'packets_before')}
+      FROM (
+        SELECT first_at, first_id, origin_id, packets_before, ${arrays.join(', ')},
+          CASE WHEN low IS NULL OR low <= first_at THEN 0 ELSE ${packetsBefore('low')} END AS packets_after${sql.lookups()}
+        FROM (SELECT segments.*, ${low} AS low FROM segments, searched) AS bounded
+        WHERE low IS NULL OR newest_at >= low
+        OFFSET 0
+      ) AS looked_up
+    ) AS side_by_side
+  ) AS unpacked
+  WHERE ${conditions.map((condition) => `(${condition})`).join(' AND ')}
+  ORDER BY captured_at DESC, first_id + place DESC LIMIT ${limit}
+)
+SELECT searched_to, found.*, origins.capture_node, origins.interface, origins.timeline, origins.sampling_rate
+FROM searched LEFT JOIN (
+  SELECT captured_at, id AS packet_id, id::text AS id, ${PACKET_COLUMNS} FROM (
+    SELECT captured_at, first_id + place AS id, origin_id, captured_limit, sources, destinations, macs,
+      ${elementsAt('place + 1')}
+    FROM page JOIN segments USING (first_id) OFFSET 0
+  ) AS elements
+) AS found ON true LEFT JOIN origins ON origins.id = found.origin_id
+ORDER BY captured_at DESC, packet_id DESC`;
+  return { text, values: sql.values };
+}
+
+type RoundRow = { readonly searched_to: string | null } & (PacketRow | { readonly id: null });
+
+/** Most segments of a round: a quarter of a million packets. */
+const SEGMENTS_MAX = 1024;
+
+/**
+ * A page. Each round is a statement with a snapshot of its own, as each page is; what is stored meanwhile may be missing
+ * above a time and be there below it.
+ */
 export async function findPackets(pool: pg.Pool, wanted: PacketQuery): Promise<PacketRow[]> {
-  const { text, values } = packetStatement(wanted);
-  return (await query<PacketRow>(pool, text, values)).rows;
+  const { statement_timeout: timeoutMs } = pool.options;
+  const startedAt = performance.now();
+  const found: PacketRow[] = [];
+  let before: string | null = null;
+  // Each segment has a packet above the next, so that a page of all packets takes one round.
+  let segments = wanted.limit;
+  for (;;) {
+    const { text, values } = packetStatement({ ...wanted, limit: wanted.limit - found.length, before, segments });
+    const { rows } = await query<RoundRow>(pool, text, values);
+    for (const row of rows) if (row.id !== null) found.push(row);
+    const searchedTo: string | null = rows[0]?.searched_to ?? null;
+    if (found.length >= wanted.limit || searchedTo === null) return found;
+    if (typeof timeoutMs === 'number' && performance.now() - startedAt > timeoutMs) {
+      throw new ApiProblem(
+        503,
+        'QUERY_TIMEOUT',
+        'the query took too long and was ended; narrow the time range or the filter, or raise --api-statement-timeout',
+      );
+    }
+    // Where more segments end at one microsecond than a round has room for, only a larger one comes past it.
+    segments = searchedTo === before ? segments * 4 : Math.min(segments * 4, SEGMENTS_MAX);
+    before = searchedTo;
+  }
 }

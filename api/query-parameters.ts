@@ -10,27 +10,9 @@ export class QueryParameters {
 }
 
 /** A condition of a WHERE clause, made once the statement's parameters are known. */
-export interface Condition {
-  (parameters: QueryParameters): string;
-  /** The conditions of which any must hold, where that is all it says. */
-  readonly alternatives?: readonly Condition[];
-  /** Whether it holds a column to one value, of which an index has the packets by second (sinks/migrations/0007). */
-  readonly bySecond?: boolean;
-}
+export type Condition = (parameters: QueryParameters) => string;
 
 export function allOf(conditions: readonly Condition[]): Condition {
   return (parameters) =>
     conditions.length === 0 ? 'true' : conditions.map((condition) => `(${condition(parameters)})`).join(' AND ');
-}
-
-export function anyOf(conditions: readonly Condition[]): Condition {
-  if (conditions.length === 1) return conditions[0]!;
-  const condition = (parameters: QueryParameters): string =>
-    conditions.length === 0 ? 'false' : conditions.map((alternative) => `(${alternative(parameters)})`).join(' OR ');
-  return Object.assign(condition, { alternatives: conditions });
-}
-
-/** A null column makes a comparison neither true nor false; a packet without ports is "not port 80" all the same. */
-export function not(condition: Condition): Condition {
-  return (parameters) => `(${condition(parameters)}) IS NOT TRUE`;
 }

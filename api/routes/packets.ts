@@ -4,7 +4,7 @@ import { decodeCursor, encodeCursor, limitSchema } from '../cursor.js';
 import {
   expressionExcess,
   type PacketExpression,
-  packetConditions,
+  packetCondition,
   packetExpressionSchema,
   packetQueryShape,
 } from '../packet-filter.js';
@@ -103,7 +103,7 @@ export function packetRoutes({ pool, now }: RouteDependencies) {
     after: PacketPosition | undefined,
   ): Promise<z.infer<typeof pageSchema>> => {
     const rows = await findPackets(pool, {
-      ...packetConditions(expression),
+      filter: packetCondition(expression),
       range: resolveTimeRange(range, now()),
       after: after ?? null,
       // One more than asked for tells whether there is a next page.

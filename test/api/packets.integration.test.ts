@@ -175,11 +175,11 @@ test('a packet carries what was stored, times with their microseconds, and a sum
     '[Malformed: tcp truncated]',
     '1000 → 2000',
     '',
-    '40000 → 22 [no flags]',
+    '40000 → 22 [no flags] Seq=0',
     'Who has 10.1.2.3? Tell 10.1.2.1',
     'Echo request',
     '5353 → 53 AAAA example.org',
-    '443 → 51234 [SYN, ACK]',
+    '443 → 51234 [SYN, ACK] Seq=0',
     '51234 → 443 [SYN] Seq=4000000000',
   ]);
 });

@@ -71,8 +71,12 @@ export async function insertPackets(pool: pg.Pool, packets: readonly SamplePacke
      ON CONFLICT DO NOTHING`,
     [json],
   );
-  await pool.query(
-    `INSERT INTO packets (captured_at, id, origin_id, frame_length, captured_length, ether_type, source_mac,
+  // Of one session, which the temporary table is of.
+  const client = await pool.connect();
+  try {
+    await client.query('CREATE TEMPORARY TABLE given_packets (LIKE packets)');
+    await client.query(
+      `INSERT INTO given_packets (captured_at, id, origin_id, frame_length, captured_length, ether_type, source_mac,
        destination_mac, vlan, inner_vlan, ip_protocol, ttl, fragment_offset, source_port, destination_port, tcp_flags,
        tcp_sequence, icmp_type, icmp_code, arp_operation, role, failure, source, destination, details)
      SELECT captured_at, given.id, origins.id, frame_length, frame_length, ether_type, source_mac, destination_mac, vlan,
@@ -84,8 +88,13 @@ export async function insertPackets(pool: pg.Pool, packets: readonly SamplePacke
        source_port integer, destination_port integer, tcp_flags smallint, tcp_sequence bigint, icmp_type smallint,
        icmp_code smallint, arp_operation smallint, role smallint, failure smallint, source inet, destination inet, details jsonb)
      JOIN origins USING (capture_node, interface, timeline)`,
-    [json],
-  );
+      [json],
+    );
+    await client.query(`SELECT pack_packets('given_packets')`);
+    await client.query('DROP TABLE given_packets');
+  } finally {
+    client.release();
+  }
 }
 
 /** Computes every rollup anew from the packets, in both resolutions. */

@@ -2,7 +2,7 @@
  * A large table: what the sink needs to fill it, questions to the API each with the plan that Postgres has for it, and how
  * long dropping it takes.
  */
-import { type PacketExpression, packetConditions, packetQueryShape } from '../../../api/packet-filter.js';
+import { type PacketExpression, packetCondition, packetQueryShape } from '../../../api/packet-filter.js';
 import { packetStatement } from '../../../api/packet-query.js';
 import { SESSION_SETTINGS } from '../../../api/pool.js';
 import { strictObject } from '../../../api/strict-object.js';
@@ -104,7 +104,7 @@ export const query: Bench = {
       await sink.during(followStage(look));
       const { peakBytes } = meter.stop();
       await sink.stop();
-      await pipeline.sql('VACUUM ANALYZE packets');
+      await pipeline.sql('VACUUM ANALYZE packet_segments');
       const facts = await gather(pipeline);
       const port = await freePort();
       await pipeline.start(['api', `--api-port=${port}`]);
@@ -163,7 +163,7 @@ async function dropDay(pipeline: Pipeline, table: string): Promise<Figure> {
     while (reading) {
       const askedAt = performance.now();
       const { rowCount } = await pipeline.sql(
-        'SELECT captured_at, source FROM packets ORDER BY captured_at DESC LIMIT 1',
+        'SELECT last_at, sources FROM packet_segments ORDER BY last_at DESC LIMIT 1',
       );
       longestRead = Math.max(longestRead, performance.now() - askedAt);
       if (rowCount === 0) goneAt ??= askedAt;
@@ -173,7 +173,9 @@ async function dropDay(pipeline: Pipeline, table: string): Promise<Figure> {
   const seconds = (performance.now() - startedAt) / 1000;
   reading = false;
   await reader;
-  const { rows } = await pipeline.sql<{ left: string }>('SELECT count(*) AS left FROM packets');
+  const { rows } = await pipeline.sql<{ left: string }>(
+    'SELECT coalesce(sum(packets), 0) AS left FROM packet_segments',
+  );
   if (rows[0]!.left !== '0') throw new Error(`${rows[0]!.left} rows are left after nta cleanup`);
   const gone =
     goneAt === undefined ? '' : ` the rows were gone after ${((goneAt - startedAt) / 1000).toFixed(2)} s, and`;
@@ -205,10 +207,12 @@ function packetsPath(question: Question, facts: Facts, request: number): string 
 async function planOf(pipeline: Pipeline, question: Question, facts: Facts): Promise<string> {
   const filter = strictObject(packetQueryShape).parse(question.filter(facts, 0)) as PacketExpression;
   const { text, values } = packetStatement({
-    ...packetConditions(filter),
+    filter: packetCondition(filter),
     range: rangeOf(question, facts),
     after: null,
     limit: PAGE + 1,
+    before: null,
+    segments: PAGE + 1,
   });
   const { rows } = await pipeline.sql<{ 'QUERY PLAN': string }>(`EXPLAIN (COSTS OFF) ${text}`, values);
   const nodes = rows
@@ -219,14 +223,16 @@ async function planOf(pipeline: Pipeline, question: Question, facts: Facts): Pro
 
 async function gather(pipeline: Pipeline): Promise<Facts> {
   const addresses = async (column: 'source' | 'destination'): Promise<string[]> => {
+    // The networks behind the addresses of a segment are for its index alone.
     const { rows } = await pipeline.sql<{ address: string }>(
-      `SELECT DISTINCT host(${column}) AS address FROM packets TABLESAMPLE SYSTEM (1) WHERE ${column} IS NOT NULL LIMIT 200`,
+      `SELECT DISTINCT host(address) AS address FROM packet_segments TABLESAMPLE SYSTEM (1), unnest(${column}s) AS address
+       WHERE masklen(address) = CASE family(address) WHEN 4 THEN 32 ELSE 128 END LIMIT 200`,
     );
     if (rows.length === 0) throw new Error(`no ${column} in the sample`);
     return rows.map(({ address }) => address);
   };
   const { rows } = await pipeline.sql<{ from: Date; to: Date }>(
-    'SELECT min(captured_at) AS "from", max(captured_at) AS "to" FROM packets',
+    'SELECT min(first_at) AS "from", max(last_at) AS "to" FROM packet_segments',
   );
   const from = rows[0]!.from.getTime();
   const to = rows[0]!.to.getTime() + 1;

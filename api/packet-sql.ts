@@ -1,0 +1,151 @@
+/**
+ * The columns of a packet in SQL, as the view unpacked_packets has them (sinks/migrations/0009), over what a statement unpacks:
+ * unpacking is what reading packets costs, so each statement unpacks only the arrays that it asks for.
+ */
+import { QueryParameters } from './query-parameters.js';
+
+/** The arrays of a segment, and what one element is called. */
+const ELEMENTS = {
+  time_offsets: 'time_offset',
+  headers: 'header',
+  endpoints: 'endpoint',
+  ports: 'port_pair',
+  mac_pairs: 'mac_pair',
+  ether_types: 'ether_type_number',
+  frame_lengths: 'length',
+  tcp_sequences: 'sequence',
+  ip_ids: 'identification',
+  captured_lengths: 'length_captured',
+  vlans: 'vlan_pair',
+  fragment_offsets: 'fragment_place',
+  icmp: 'icmp_pair',
+  arp_operations: 'arp_number',
+  failures: 'failure_code',
+  details: 'detail',
+} as const;
+
+export type PacketArray = keyof typeof ELEMENTS;
+type Element = (array: PacketArray) => string;
+
+/** Which of the addresses of its segment a packet has, counted from 1; 0 for none. */
+const PLACES = {
+  source: (e: Element) => `(${e('endpoints')} >> 12) & 4095`,
+  destination: (e: Element) => `${e('endpoints')} & 4095`,
+  source_mac: (e: Element) => `${e('mac_pairs')} >> 16`,
+  destination_mac: (e: Element) => `${e('mac_pairs')} & 65535`,
+} as const satisfies Record<string, (element: Element) => string>;
+
+/** Beside elements stand the columns of their segment that are no arrays, and its addresses. */
+const COLUMNS = {
+  tcp_sequence: (e: Element) =>
+    `CASE WHEN ${e('headers')} & (1 << 30) <> 0 THEN ${e('tcp_sequences')}::bigint & 4294967295 END`,
+  ip_id: (e: Element) => `CASE WHEN ${e('headers')} < 0 THEN ${e('ip_ids')}::bigint & 4294967295 END`,
+  origin_id: () => 'origin_id',
+  frame_length: (e: Element) => e('frame_lengths'),
+  captured_length: (e: Element) => `coalesce(${e('captured_lengths')}, least(${e('frame_lengths')}, captured_limit))`,
+  ether_type: (e: Element) => `nullif(${e('ether_types')}, 0)`,
+  source_port: (e: Element) => `CASE WHEN ${e('headers')} & (1 << 29) <> 0 THEN (${e('ports')} >> 16) & 65535 END`,
+  destination_port: (e: Element) => `CASE WHEN ${e('headers')} & (1 << 29) <> 0 THEN ${e('ports')} & 65535 END`,
+  fragment_offset: (e: Element) => `nullif(${e('fragment_offsets')}, -1)`,
+  vlan: (e: Element) => `nullif(${e('vlans')} >> 16, 0)`,
+  inner_vlan: (e: Element) => `nullif(${e('vlans')} & 65535, 0)`,
+  ip_protocol: (e: Element) => `CASE WHEN ${e('headers')} & (1 << 28) <> 0 THEN ${e('headers')} & 255 END`,
+  ttl: (e: Element) => `CASE WHEN ${e('headers')} & (1 << 28) <> 0 THEN (${e('headers')} >> 8) & 255 END`,
+  tcp_flags: (e: Element) => `CASE WHEN ${e('headers')} & (1 << 30) <> 0 THEN (${e('headers')} >> 16) & 4095 END`,
+  icmp_type: (e: Element) => `CASE WHEN ${e('icmp')} >= 0 THEN ${e('icmp')} >> 8 END`,
+  icmp_code: (e: Element) => `CASE WHEN ${e('icmp')} >= 0 THEN ${e('icmp')} & 255 END`,
+  arp_operation: (e: Element) => `nullif(${e('arp_operations')}, -1)`,
+  role: (e: Element) => `${e('endpoints')} >> 24`,
+  failure: (e: Element) => `nullif(${e('failures')}, 0)`,
+  details: (e: Element) => e('details'),
+  source: (e: Element) => `host(sources[${PLACES.source(e)}])`,
+  destination: (e: Element) => `host(destinations[${PLACES.destination(e)}])`,
+  source_mac: (e: Element) => `macs[${PLACES.source_mac(e)}]`,
+  destination_mac: (e: Element) => `macs[${PLACES.destination_mac(e)}]`,
+} as const satisfies Record<string, (element: Element) => string>;
+
+export type PacketColumn = keyof typeof COLUMNS;
+
+/** Where a segment has its addresses. */
+const ADDRESSES = {
+  source: 'sources',
+  destination: 'destinations',
+  source_mac: 'macs',
+  destination_mac: 'macs',
+} as const;
+
+export type AddressColumn = keyof typeof ADDRESSES;
+
+/** A statement about packets: its values, and what it asks of each segment and each packet. */
+export class PacketSql extends QueryParameters {
+  readonly #arrays = new Set<PacketArray>(['time_offsets']);
+  readonly #lookups: string[] = [];
+
+  readonly #element: Element = (array) => {
+    this.#arrays.add(array);
+    return ELEMENTS[array];
+  };
+
+  /** A column of a packet. Addresses are asked for by `address`. */
+  column(name: PacketColumn): string {
+    return COLUMNS[name](this.#element);
+  }
+
+  /**
+   * Whether an address of a packet is such that `test` holds. The addresses of a segment are looked at once, and its packets
+   * compare numbers.
+   */
+  address(column: AddressColumn, test: (address: string) => string): string {
+    const name = `lookup_${this.#lookups.length + 1}`;
+    this.#lookups.push(
+      `ARRAY(SELECT place::integer FROM unnest(${ADDRESSES[column]}) WITH ORDINALITY AS known (address, place)
+        WHERE ${test('address')}) AS ${name}`,
+    );
+    return `(${PLACES[column](this.#element)}) = ANY(${name})`;
+  }
+
+  /** What to look up once a segment, each with a comma before it. */
+  lookups(): string {
+    return this.#lookups.map((lookup) => `, ${lookup}`).join('');
+  }
+
+  /** The lookups again, by name. */
+  lookupNames(): string {
+    return this.#lookups.map((_, index) => `, lookup_${index + 1}`).join('');
+  }
+
+  /** The arrays that were asked for. */
+  arrays(): PacketArray[] {
+    return [...this.#arrays];
+  }
+}
+
+/** The arrays of a segment side by side, from one place to another. */
+export function unpacked(arrays: readonly PacketArray[], from: string, to: string): string {
+  return arrays.map((array) => `unnest(${array}[${from}:${to}]) AS ${ELEMENTS[array]}`).join(', ');
+}
+
+/** An array of one element stands for all packets; there are details of few packets, so that they never do. */
+export function filled(arrays: readonly PacketArray[]): string {
+  return arrays
+    .map((array) => {
+      const element = ELEMENTS[array];
+      return array === 'details' ? element : `coalesce(${element}, ${array}[1]) AS ${element}`;
+    })
+    .join(', ');
+}
+
+/** The elements at one place. */
+export function elementsAt(place: string): string {
+  return (Object.keys(ELEMENTS) as PacketArray[])
+    .map((array) => {
+      const at = `${array}[${place}]`;
+      return `${array === 'details' ? at : `coalesce(${at}, ${array}[1])`} AS ${ELEMENTS[array]}`;
+    })
+    .join(', ');
+}
+
+/** Every column of a packet, over its elements. */
+export const PACKET_COLUMNS = Object.entries(COLUMNS)
+  .map(([name, column]) => `${column((array) => ELEMENTS[array])} AS ${name}`)
+  .join(', ');

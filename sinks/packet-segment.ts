@@ -85,19 +85,14 @@ export class PacketSegment {
   private readonly capturedLengths = column();
   private readonly tcpSequences = column();
   private readonly ipIds = column();
-  private readonly vlans = column();
-  private readonly fragmentOffsets = column();
-  private readonly icmp = column();
-  private readonly arpOperations = column();
-  private readonly failures = column();
+  private readonly vlans = new RareColumn(0);
+  private readonly fragmentOffsets = new RareColumn(-1);
+  private readonly icmp = new RareColumn(-1);
+  private readonly arpOperations = new RareColumn(-1);
+  private readonly failures = new RareColumn(0);
   private readonly details: string[] = [];
   private readonly sorted = new Uint16Array(SEGMENT_PACKETS);
   private readonly distinct = column();
-  /** Bits of the above that any packet has. */
-  private present = 0;
-  private hasVlan = false;
-  private hasArp = false;
-  private hasFailure = false;
   private detailsLength = 0;
 
   reset(): void {
@@ -106,27 +101,43 @@ export class PacketSegment {
     this.destinations.reset();
     this.macs.reset();
     this.details.length = 0;
-    this.present = 0;
-    this.hasVlan = this.hasArp = this.hasFailure = false;
+    this.vlans.reset();
+    this.fragmentOffsets.reset();
+    this.icmp.reset();
+    this.arpOperations.reset();
+    this.failures.reset();
     this.detailsLength = 0;
   }
 
   append(block: PacketBlock, row: number, tag: number): void {
     const at = this.packets++;
     const present = block.present[row]!;
-    this.present |= present;
     this.tags[at] = tag;
     this.times[at] = block.timestamp[row]!;
     let header = 0;
+    let ports = 0;
     if ((present & HAS_IP) !== 0) header = HEADER_IP | block.ipProtocol[row]! | (block.ttl[row]! << 8);
-    if ((present & HAS_TCP) !== 0) header |= HEADER_TCP | ((block.tcpFlags[row]! & 0xfff) << 16);
-    if ((present & HAS_PORTS) !== 0) header |= HEADER_PORTS;
-    if ((present & HAS_IP_ID) !== 0) header |= HEADER_IP_ID;
+    if ((present & HAS_TCP) !== 0) {
+      header |= HEADER_TCP | ((block.tcpFlags[row]! & 0xfff) << 16);
+      this.tcpSequences[at] = block.tcpSequence[row]!;
+    } else {
+      this.tcpSequences[at] = 0;
+    }
+    if ((present & HAS_PORTS) !== 0) {
+      header |= HEADER_PORTS;
+      ports = (block.sourcePort[row]! << 16) | block.destinationPort[row]!;
+    }
+    if ((present & HAS_IP_ID) !== 0) {
+      header |= HEADER_IP_ID;
+      this.ipIds[at] = block.ipId[row]!;
+    } else {
+      this.ipIds[at] = 0;
+    }
     this.headers[at] = header;
+    this.ports[at] = ports;
     const source = this.sources.numberOf(block, block.sourceKind[row]!, block.sourceAddress[row]!);
     const destination = this.destinations.numberOf(block, block.destinationKind[row]!, block.destinationAddress[row]!);
     this.endpoints[at] = (block.role[row]! << 24) | (source << 12) | destination;
-    this.ports[at] = (present & HAS_PORTS) === 0 ? 0 : (block.sourcePort[row]! << 16) | block.destinationPort[row]!;
     this.macPairs[at] =
       (present & HAS_MACS) === 0
         ? 0
@@ -134,27 +145,21 @@ export class PacketSegment {
     this.etherTypes[at] = block.etherType[row]!;
     this.frameLengths[at] = Math.min(block.frameLength[row]!, INT32_MAX);
     this.capturedLengths[at] = Math.min(block.capturedLength[row]!, INT32_MAX);
-    this.tcpSequences[at] = (present & HAS_TCP) === 0 ? 0 : block.tcpSequence[row]!;
-    this.ipIds[at] = (present & HAS_IP_ID) === 0 ? 0 : block.ipId[row]!;
     this.appendRare(block, row, at, present);
   }
 
-  /** What few packets have. */
+  /** What few packets have; a column is filled from the first packet that has something for it. */
   private appendRare(block: PacketBlock, row: number, at: number, present: number): void {
-    this.vlans[at] = (block.vlan[row]! << 16) | block.innerVlan[row]!;
-    if (this.vlans[at] !== 0) this.hasVlan = true;
-    this.fragmentOffsets[at] = (present & HAS_FRAGMENT) === 0 ? -1 : block.fragmentOffset[row]!;
-    this.icmp[at] = (present & HAS_ICMP) === 0 ? -1 : (block.icmpType[row]! << 8) | block.icmpCode[row]!;
-    this.failures[at] = block.failure[row]!;
-    if (this.failures[at] !== 0) this.hasFailure = true;
-    this.arpOperations[at] = -1;
+    if ((present & HAS_FRAGMENT) !== 0) this.fragmentOffsets.set(at, block.fragmentOffset[row]!);
+    if ((present & HAS_ICMP) !== 0) this.icmp.set(at, (block.icmpType[row]! << 8) | block.icmpCode[row]!);
+    const vlan = (block.vlan[row]! << 16) | block.innerVlan[row]!;
+    if (vlan !== 0) this.vlans.set(at, vlan);
+    const failure = block.failure[row]!;
+    if (failure !== 0) this.failures.set(at, failure);
     if (block.extra[row]! < 0 && block.applicationLength[row] === 0) return;
     const extra = block.extraOf(row);
     if (extra === null) return;
-    if (extra.arp !== null) {
-      this.arpOperations[at] = Math.min(extra.arp.operation, 0x7fff);
-      this.hasArp = true;
-    }
+    if (extra.arp !== null) this.arpOperations.set(at, Math.min(extra.arp.operation, 0x7fff));
     const details = packetDetails(extra);
     if (details === '') return;
     while (this.details.length < at) this.details.push('');
@@ -180,21 +185,22 @@ export class PacketSegment {
     this.putPortSet(copy, 0);
     this.putProtocolSet(copy);
     this.macs.put(copy);
-    this.putColumn(copy, this.timeOffsets);
-    this.putColumn(copy, this.headers);
-    this.putColumn(copy, this.endpoints);
-    this.putColumn(copy, this.ports);
-    this.putColumn(copy, this.macPairs);
-    this.putColumn(copy, this.etherTypes);
-    this.putColumn(copy, this.frameLengths);
-    this.putColumn(copy, this.tcpSequences);
-    this.putColumn(copy, this.ipIds);
-    this.putRare(copy, this.capturedLengths, limit === null);
-    this.putRare(copy, this.vlans, this.hasVlan);
-    this.putRare(copy, this.fragmentOffsets, (this.present & HAS_FRAGMENT) !== 0);
-    this.putRare(copy, this.icmp, (this.present & HAS_ICMP) !== 0);
-    this.putRare(copy, this.arpOperations, this.hasArp);
-    this.putRare(copy, this.failures, this.hasFailure);
+    putColumn(copy, this.timeOffsets, packets);
+    putColumn(copy, this.headers, packets);
+    putColumn(copy, this.endpoints, packets);
+    putColumn(copy, this.ports, packets);
+    putColumn(copy, this.macPairs, packets);
+    putColumn(copy, this.etherTypes, packets);
+    putColumn(copy, this.frameLengths, packets);
+    putColumn(copy, this.tcpSequences, packets);
+    putColumn(copy, this.ipIds, packets);
+    if (limit === null) putColumn(copy, this.capturedLengths, packets);
+    else copy.putNull();
+    this.vlans.put(copy, packets);
+    this.fragmentOffsets.put(copy, packets);
+    this.icmp.put(copy, packets);
+    this.arpOperations.put(copy, packets);
+    this.failures.put(copy, packets);
     this.putDetails(copy);
     copy.endRow();
   }
@@ -251,19 +257,6 @@ export class PacketSegment {
     copy.endField(start);
   }
 
-  /** One element where all are the same. */
-  private putColumn(copy: CopyBuffer, values: Int32Array): void {
-    const first = values[0]!;
-    let at = 1;
-    while (at < this.packets && values[at] === first) at++;
-    copy.putIntegers(values, at === this.packets ? 1 : this.packets);
-  }
-
-  private putRare(copy: CopyBuffer, values: Int32Array, present: boolean): void {
-    if (present) this.putColumn(copy, values);
-    else copy.putNull();
-  }
-
   private putDetails(copy: CopyBuffer): void {
     if (this.details.length === 0) {
       copy.putNull();
@@ -276,6 +269,40 @@ export class PacketSegment {
       else copy.putJson(details);
     }
     copy.endField(start);
+  }
+}
+
+/** One element where all are the same. */
+function putColumn(copy: CopyBuffer, values: Int32Array, packets: number): void {
+  const first = values[0]!;
+  let at = 1;
+  while (at < packets && values[at] === first) at++;
+  copy.putIntegers(values, at === packets ? 1 : packets);
+}
+
+/** A column that is null unless some packet has a value. */
+class RareColumn {
+  private readonly values = column();
+  private used = false;
+
+  /** @param empty of packets without a value */
+  constructor(private readonly empty: number) {
+    this.values.fill(empty);
+  }
+
+  reset(): void {
+    if (this.used) this.values.fill(this.empty);
+    this.used = false;
+  }
+
+  set(at: number, value: number): void {
+    this.values[at] = value;
+    this.used = true;
+  }
+
+  put(copy: CopyBuffer, packets: number): void {
+    if (this.used) putColumn(copy, this.values, packets);
+    else copy.putNull();
   }
 }
 

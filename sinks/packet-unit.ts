@@ -15,6 +15,10 @@ export interface UnitRecord {
   /** Number of its first packet in the unit. */
   readonly firstTag: number;
   readonly packets: number;
+  /** One of so many packets is stored, counted from the first of the partition; 0 is none. */
+  readonly every: number;
+  /** Number of its first packet in the partition. */
+  readonly firstOrdinal: number;
 }
 
 export interface UnitPartition {
@@ -27,20 +31,8 @@ export interface UnitPartition {
   readonly refusedRows: 0;
 }
 
-/** Which packets of a record are stored: one of so many, counted from the first of the partition; all are one of one. */
-interface Selection {
-  readonly every: number;
-  readonly firstOrdinal: number;
-}
-
 /** Ids of a unit are its number × 2^20 + the place of the packet in it. */
 const UNIT_ID_SPAN = 2 ** 20;
-
-/** Records that one source sent from one origin, in order. */
-interface SourceRecords {
-  readonly records: UnitRecord[];
-  readonly selections: Selection[];
-}
 
 export class PacketUnit {
   readonly rows = new SegmentRows();
@@ -48,7 +40,7 @@ export class PacketUnit {
   readonly partitions = new Map<number, UnitPartition>();
   readonly records: UnitRecord[] = [];
   /** Those with packets to store, by origin and by source. */
-  private readonly origins = new Map<number, Map<string, SourceRecords>>();
+  private readonly origins = new Map<number, Map<string, UnitRecord[]>>();
   /** Packets so far, whether they are stored or not; the tag of the next one. */
   packets = 0;
   /** Of the records. */
@@ -74,30 +66,22 @@ export class PacketUnit {
     this.bytes = 0;
   }
 
-  /**
-   * Takes a record of the source, whose first packet is number `firstOrdinal` of its partition. One of `every` packets is
-   * to be stored; 0 is none.
-   *
-   * @returns how many packets that is
-   */
-  add(record: UnitRecord, source: string, every: number, firstOrdinal: number): number {
+  /** Takes a record of the source. @returns how many of its packets are to be stored */
+  add(record: UnitRecord, source: string): number {
     this.records.push(record);
     this.packets += record.packets;
     this.bytes += record.value.length;
-    const stored = every === 0 ? 0 : multiples(firstOrdinal + record.packets, every) - multiples(firstOrdinal, every);
+    const { originId, packets, every, firstOrdinal } = record;
+    const stored = every === 0 ? 0 : multiples(firstOrdinal + packets, every) - multiples(firstOrdinal, every);
     if (stored === 0) return 0;
-    let sources = this.origins.get(record.originId);
+    let sources = this.origins.get(originId);
     if (sources === undefined) {
       sources = new Map();
-      this.origins.set(record.originId, sources);
+      this.origins.set(originId, sources);
     }
-    let known = sources.get(source);
-    if (known === undefined) {
-      known = { records: [], selections: [] };
-      sources.set(source, known);
-    }
-    known.records.push(record);
-    known.selections.push({ every, firstOrdinal });
+    const known = sources.get(source);
+    if (known === undefined) sources.set(source, [record]);
+    else known.push(record);
     return stored;
   }
 
@@ -106,10 +90,8 @@ export class PacketUnit {
     const { rows } = this;
     rows.begin(unitNumber * UNIT_ID_SPAN);
     for (const [originId, sources] of this.origins) {
-      for (const { records, selections } of sources.values()) {
-        for (let index = 0; index < records.length; index++) {
-          const { value, firstTag, packets } = records[index]!;
-          const { every, firstOrdinal } = selections[index]!;
+      for (const records of sources.values()) {
+        for (const { value, firstTag, packets, every, firstOrdinal } of records) {
           block.reset();
           decodePacketBatch(value, block);
           const first = every * multiples(firstOrdinal, every) - firstOrdinal;

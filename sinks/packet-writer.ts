@@ -125,10 +125,10 @@ export class PacketWriter {
         originId,
         firstTag: unit.packets,
         packets,
+        every: every === 0 && this.alerted.has(source) ? 1 : every,
+        firstOrdinal: position.packets,
       },
       source,
-      every === 0 && this.alerted.has(source) ? 1 : every,
-      position.packets,
     );
     part.packets += packets;
     position.packets += packets;

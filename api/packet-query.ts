@@ -33,6 +33,9 @@ export interface PacketRound extends PacketQuery {
   readonly before: string | null;
 }
 
+/** More than the offset of any packet of a segment. */
+const SPAN_MICROS = SEGMENT_SECONDS * 1_000_000;
+
 /** The time that all packets are before, exclusive; null when there is none. */
 function upperBound({ range, after, before }: PacketRound, sql: PacketSql): string | null {
   const bounds = [
@@ -43,10 +46,9 @@ function upperBound({ range, after, before }: PacketRound, sql: PacketSql): stri
   return bounds.length === 0 ? null : `least(${bounds.join(', ')})`;
 }
 
-/** How many packets of a segment are before a time within it: their offsets ascend. */
-function packetsBefore(time: string): string {
-  return `CASE WHEN cardinality(time_offsets) = 1 THEN CASE WHEN first_at < ${time} THEN packets ELSE 0 END
-    ELSE width_bucket((extract(epoch FROM ${time} - first_at) * 1000000)::integer - 1, time_offsets) END`;
+/** A time within a segment as its packets count, µs since the first of them. */
+function offsetOf(time: string): string {
+  return `(extract(epoch FROM ${time} - first_at) * 1000000)::integer`;
 }
 
 /**
@@ -62,13 +64,14 @@ function segmentsStatement(wanted: PacketRound, sql: PacketSql, limit: string): 
   // What begins is what partitions go by.
   const since = from === null ? [] : [`last_at >= ${from}`, `first_at > ${from} - ${spans}`];
   const before = upperBound(wanted, sql);
-  const ended = `SELECT packet_segments.*, packets AS packets_before, last_at AS newest_at FROM packet_segments
+  const ended = `SELECT packet_segments.*, NULL::integer AS offset_before, last_at AS newest_at FROM packet_segments
     WHERE ${conditions(before === null ? since : [...since, `last_at < ${before}`, `first_at < ${before}`])}
     ORDER BY last_at DESC LIMIT ${limit}`;
   if (before === null) return ended;
-  const cut = `SELECT cut.*, first_at + coalesce(time_offsets[packets_before], time_offsets[1]) * interval '1 microsecond'
+  const cut = `SELECT cut.*, first_at + interval '1 microsecond'
+      * (SELECT max(time_offset) FROM unnest(time_offsets) AS time_offset WHERE time_offset < offset_before)
     FROM (
-      SELECT packet_segments.*, ${packetsBefore(before)} AS packets_before FROM packet_segments
+      SELECT packet_segments.*, ${offsetOf(before)} AS offset_before FROM packet_segments
       WHERE ${conditions([
         ...since,
         `last_at >= ${before}`,
@@ -90,7 +93,7 @@ export function packetStatement(wanted: PacketRound): { text: string; values: un
   const { filter, range, after } = wanted;
   const count = sql.add(wanted.segments, 'integer');
   const segments = segmentsStatement(wanted, sql, `${count} + 1`);
-  const conditions = [filter.packet(sql)];
+  const conditions = ['time_offset >= offset_from', 'time_offset < offset_before', filter.packet(sql)];
   if (after !== null) {
     const position = `(${sql.add(after.time, 'timestamptz')}, ${sql.add(after.id, 'bigint')})`;
     conditions.push(`(first_at + time_offset * interval '1 microsecond', first_id + place) < ${position}`);
@@ -104,12 +107,11 @@ searched AS MATERIALIZED (
 ),
 page AS MATERIALIZED (
   SELECT first_at + time_offset * interval '1 microsecond' AS captured_at, first_id, place FROM (
-    SELECT first_at, first_id, origin_id, place${sql.lookupNames()}, ${filled(arrays)} FROM (
-      SELECT *, generate_series(packets_after, packets_before - 1) AS place,
-        ${unpacked(arrays, 'packets_after + 1', 'packets_before')}
+    SELECT first_at, first_id, origin_id, place, offset_from, offset_before${sql.lookupNames()}, ${filled(arrays)} FROM (
+      SELECT *, generate_series(0, packets - 1) AS place, ${unpacked(arrays)}
       FROM (
-        SELECT first_at, first_id, origin_id, packets_before, ${arrays.join(', ')},
-          CASE WHEN low IS NULL OR low <= first_at THEN 0 ELSE ${packetsBefore('low')} END AS packets_after${sql.lookups()}
+        SELECT first_at, first_id, origin_id, packets, ${arrays.join(', ')}, coalesce(offset_before, ${SPAN_MICROS}) AS offset_before,
+          CASE WHEN low > first_at THEN ${offsetOf('low')} ELSE 0 END AS offset_from${sql.lookups()}
         FROM (SELECT segments.*, ${low} AS low FROM segments, searched) AS bounded
         WHERE low IS NULL OR newest_at >= low
         OFFSET 0

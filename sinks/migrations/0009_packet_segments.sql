@@ -46,7 +46,7 @@ COMMENT ON COLUMN packet_segments.captured_limit IS 'Where captured_lengths is n
 COMMENT ON COLUMN packet_segments.sources IS 'The distinct addresses, which endpoints counts from 1, and behind them their networks of 8, 16 and 24 bits (IPv6: 32, 48 and 64), for the index alone.';
 COMMENT ON COLUMN packet_segments.destinations IS 'As sources.';
 COMMENT ON COLUMN packet_segments.source_ports IS 'The distinct ones, for the index; so are destination_ports and ip_protocols.';
-COMMENT ON COLUMN packet_segments.time_offsets IS 'µs since first_at, ascending: readers search in it.';
+COMMENT ON COLUMN packet_segments.time_offsets IS 'µs since first_at.';
 COMMENT ON COLUMN packet_segments.headers IS 'Bits from the lowest: IP protocol 8, TTL 8, TCP flags 12; then whether there is an IP header, ports, a TCP header, an IP id.';
 COMMENT ON COLUMN packet_segments.endpoints IS 'Bits from the lowest: which of destinations 12, which of sources 12 (0 for none), role 2.';
 COMMENT ON COLUMN packet_segments.ports IS 'Source × 65536 + destination.';

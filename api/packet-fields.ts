@@ -4,7 +4,7 @@
  */
 import ipaddr from 'ipaddr.js';
 import { DECODE_FAILURES } from '../schemas/decode-failure.js';
-import { INDEXED_PREFIXES } from '../schemas/packet-table.js';
+import { INDEXED_PREFIXES, MANY_PORTS } from '../schemas/packet-table.js';
 import { PROTOCOL_FORMS, PROTOCOL_NAMES, parseProtocol } from '../schemas/protocols.js';
 import { nearestName } from './nearest.js';
 import { anyOf, type PacketCondition } from './packet-condition.js';
@@ -52,12 +52,17 @@ function parseAddress(text: string): AddressMatch {
 const NETWORKS_MAX = 16;
 
 /**
- * What an index has for an address or a network: the address itself, the indexed network around it, or all those in it.
- * None when these are too many.
+ * What an index has for an address or a network: the address itself, the indexed network around it, or all those in it;
+ * and the widest networks as they stand for segments with too many addresses. None when these are too many.
  */
-function indexKeys({ text, bits, prefix }: AddressMatch): string[] {
+function indexKeys(match: AddressMatch): string[] {
+  const indexed = match.bits === 32 ? INDEXED_PREFIXES.ipv4 : INDEXED_PREFIXES.ipv6;
+  const widest = networksOf({ ...match, prefix: Math.min(match.prefix, indexed[0]) }, indexed);
+  return [...networksOf(match, indexed), ...widest.map(lastAddressOf)];
+}
+
+function networksOf({ text, bits, prefix }: AddressMatch, indexed: readonly [number, number, number]): string[] {
   if (prefix === bits) return [text];
-  const indexed = bits === 32 ? INDEXED_PREFIXES.ipv4 : INDEXED_PREFIXES.ipv6;
   const around = indexed.findLast((length) => length <= prefix);
   if (around !== undefined) return [networkOf(ipaddr.parse(text).toByteArray(), around)];
   const free = indexed[0] - prefix;
@@ -73,6 +78,14 @@ function indexKeys({ text, bits, prefix }: AddressMatch): string[] {
 
 function maskedBytes(bytes: readonly number[], prefix: number): number[] {
   return bytes.map((byte, index) => byte & (0xff << Math.max(0, 8 - Math.max(0, prefix - index * 8))) & 0xff);
+}
+
+/** "10.0.0.0/8" → "10.255.255.255/8". */
+function lastAddressOf(network: string): string {
+  const [address, prefix] = ipaddr.parseCIDR(network);
+  const mask = maskedBytes(new Array(address.toByteArray().length).fill(255), prefix);
+  const last = address.toByteArray().map((byte, index) => byte | (~mask[index]! & 255));
+  return `${ipaddr.fromByteArray(last).toString()}/${prefix}`;
 }
 
 function networkOf(bytes: readonly number[], prefix: number): string {
@@ -174,7 +187,7 @@ const portSegment: SegmentOfNumbers = (column, ranges) => {
   const count = ranges.reduce((sum, { low, high }) => sum + high - low + 1, 0);
   if (count > PORTS_MAX) return null;
   const ports = ranges.flatMap(({ low, high }) => Array.from({ length: high - low + 1 }, (_, index) => low + index));
-  return holdsAny(`${column}s`, ports, 'integer');
+  return holdsAny(`${column}s`, [...ports, MANY_PORTS], 'integer');
 };
 
 /** An array that is there only where packets have what it says. */

@@ -124,7 +124,7 @@ page AS MATERIALIZED (
 SELECT searched_to, found.*, origins.capture_node, origins.interface, origins.timeline, origins.sampling_rate
 FROM searched LEFT JOIN (
   SELECT captured_at, id AS packet_id, id::text AS id, ${PACKET_COLUMNS} FROM (
-    SELECT captured_at, first_id + place AS id, origin_id, captured_limit, sources, destinations, macs,
+    SELECT captured_at, first_id + place AS id, origin_id, captured_limit, hosts, macs,
       ${elementsAt('place + 1')}
     FROM page JOIN segments USING (first_id) OFFSET 0
   ) AS elements

@@ -58,8 +58,8 @@ const COLUMNS = {
   role: (e: Element) => `${e('endpoints')} >> 24`,
   failure: (e: Element) => `nullif(${e('failures')}, 0)`,
   details: (e: Element) => e('details'),
-  source: (e: Element) => `host(sources[${PLACES.source(e)}])`,
-  destination: (e: Element) => `host(destinations[${PLACES.destination(e)}])`,
+  source: (e: Element) => `host(hosts[${PLACES.source(e)}])`,
+  destination: (e: Element) => `host(hosts[${PLACES.destination(e)}])`,
   source_mac: (e: Element) => `macs[${PLACES.source_mac(e)}]`,
   destination_mac: (e: Element) => `macs[${PLACES.destination_mac(e)}]`,
 } as const satisfies Record<string, (element: Element) => string>;
@@ -68,8 +68,8 @@ export type PacketColumn = keyof typeof COLUMNS;
 
 /** Where a segment has its addresses. */
 const ADDRESSES = {
-  source: 'sources',
-  destination: 'destinations',
+  source: 'hosts',
+  destination: 'hosts',
   source_mac: 'macs',
   destination_mac: 'macs',
 } as const;

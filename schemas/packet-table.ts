@@ -9,5 +9,11 @@ export function secondOf(time: string): string {
 export const SEGMENT_PACKETS = 256;
 /** A segment holds packets of one such span of UTC, so it begins less than that before it ends. */
 export const SEGMENT_SECONDS = 10;
-/** Bits of the networks that a segment is found by, beside its addresses. */
+/**
+ * A segment is found by its addresses and their networks of these bits. Where it has more than KEYS_MAX distinct addresses on
+ * a side, it is found by their networks of the first of these alone, each written as its last address: 10.255.255.255/8.
+ */
 export const INDEXED_PREFIXES = { ipv4: [8, 16, 24], ipv6: [32, 48, 64] } as const;
+export const KEYS_MAX = 192;
+/** What a segment with more than KEYS_MAX distinct ports on a side is found by. */
+export const MANY_PORTS = -1;

@@ -1,15 +1,18 @@
 /**
- * The distinct addresses of a segment, numbered from 1, and the networks that they are in: its columns `sources` and
- * `destinations`. One table of open addressing, reused; nothing is allocated for an address.
+ * Distinct addresses or networks, numbered from 1: the hosts of a segment, and what the index finds its sources and
+ * destinations by. A table of open addressing, reused; nothing is allocated for an address.
  */
 import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock } from '../schemas/packet-block.js';
-import { INDEXED_PREFIXES, SEGMENT_PACKETS } from '../schemas/packet-table.js';
+import { INDEXED_PREFIXES, KEYS_MAX, SEGMENT_PACKETS } from '../schemas/packet-table.js';
 import type { CopyBuffer } from './copy-buffer.js';
 
-/** Each packet may add an address and its networks. */
-const ENTRIES_MAX = SEGMENT_PACKETS * (1 + Math.max(INDEXED_PREFIXES.ipv4.length, INDEXED_PREFIXES.ipv6.length));
+/** The two addresses of each packet, or KEYS_MAX addresses with their networks. */
+const ENTRIES_MAX = Math.max(
+  2 * SEGMENT_PACKETS,
+  KEYS_MAX * (1 + Math.max(INDEXED_PREFIXES.ipv4.length, INDEXED_PREFIXES.ipv6.length)),
+);
 /** A power of two, at most half full. */
-const SLOTS = 2 * ENTRIES_MAX;
+const SLOTS = 2048;
 const IPV4_BITS = 32;
 const IPV6_BITS = 128;
 /** Families of the binary form of inet. */
@@ -50,19 +53,38 @@ export class AddressDictionary {
     );
   }
 
-  /** Adds the networks of the addresses so far; addresses that come later would be counted among them. */
-  addNetworks(): void {
-    const addresses = this.entries;
-    for (let entry = 0; entry < addresses; entry++) {
-      const first = this.words[entry * 4]!;
-      const second = this.words[entry * 4 + 1]!;
-      if (this.families[entry] === PGSQL_AF_INET) {
-        for (const bits of INDEXED_PREFIXES.ipv4) this.find(PGSQL_AF_INET, bits, first & (-1 << (32 - bits)), 0, 0, 0);
-      } else {
-        for (const bits of INDEXED_PREFIXES.ipv6) {
-          this.find(PGSQL_AF_INET6, bits, first, bits === 32 ? 0 : second & (-1 << (64 - bits)), 0, 0);
-        }
+  get size(): number {
+    return this.entries;
+  }
+
+  /** Adds an address of another dictionary. */
+  addAddress(from: AddressDictionary, entry: number): void {
+    const at = entry * 4;
+    const { words } = from;
+    this.find(from.families[entry]!, from.bits[entry]!, words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
+  }
+
+  /** Adds the networks that an address of another dictionary is found by. */
+  addNetworks(from: AddressDictionary, entry: number): void {
+    const first = from.words[entry * 4]!;
+    const second = from.words[entry * 4 + 1]!;
+    if (from.families[entry] === PGSQL_AF_INET) {
+      for (const bits of INDEXED_PREFIXES.ipv4) this.find(PGSQL_AF_INET, bits, first & mask(bits), 0, 0, 0);
+    } else {
+      for (const bits of INDEXED_PREFIXES.ipv6) {
+        this.find(PGSQL_AF_INET6, bits, first, bits === 32 ? 0 : second & mask(bits - 32), 0, 0);
       }
+    }
+  }
+
+  /** Adds the last address of the widest network that an address of another dictionary is found by. */
+  addWidest(from: AddressDictionary, entry: number): void {
+    const first = from.words[entry * 4]!;
+    if (from.families[entry] === PGSQL_AF_INET) {
+      const [bits] = INDEXED_PREFIXES.ipv4;
+      this.find(PGSQL_AF_INET, bits, first | ~mask(bits), 0, 0, 0);
+    } else {
+      this.find(PGSQL_AF_INET6, INDEXED_PREFIXES.ipv6[0], first, -1, -1, -1);
     }
   }
 
@@ -100,7 +122,7 @@ export class AddressDictionary {
     return entry + 1;
   }
 
-  /** Writes the addresses, then the networks, as an inet[]; each is family, bits, whether it is a cidr, bytes (network_recv). */
+  /** Writes an inet[]; each is family, bits, whether it is a cidr, bytes (network_recv). */
   put(copy: CopyBuffer): void {
     const start = copy.beginArray(INET_OID, this.entries);
     for (let entry = 0; entry < this.entries; entry++) {
@@ -112,6 +134,11 @@ export class AddressDictionary {
     }
     copy.endField(start);
   }
+}
+
+/** The highest of 32 bits, at least one of them. */
+function mask(bits: number): number {
+  return -1 << (32 - bits);
 }
 
 function word(bytes: Uint8Array, at: number): number {

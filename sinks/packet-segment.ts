@@ -12,7 +12,7 @@ import {
   HAS_TCP,
   type PacketBlock,
 } from '../schemas/packet-block.js';
-import { SEGMENT_PACKETS } from '../schemas/packet-table.js';
+import { KEYS_MAX, MANY_PORTS, SEGMENT_PACKETS } from '../schemas/packet-table.js';
 import { AddressDictionary } from './address-dictionary.js';
 import type { CopyBuffer } from './copy-buffer.js';
 import { packetDetails } from './packet-details.js';
@@ -29,6 +29,7 @@ export const SEGMENT_COLUMNS = [
   'source_ports',
   'destination_ports',
   'ip_protocols',
+  'hosts',
   'macs',
   'time_offsets',
   'headers',
@@ -65,14 +66,20 @@ const HEADER_PORTS = 1 << 29;
 const HEADER_TCP = 1 << 30;
 const HEADER_IP_ID = 1 << 31;
 
+/** Bits of `sides`. */
+const SOURCE = 1;
+const DESTINATION = 2;
+
 const column = (): Int32Array => new Int32Array(SEGMENT_PACKETS);
 
 export class PacketSegment {
   packets = 0;
   /** The caller's number of each packet. */
   readonly tags = new Uint32Array(SEGMENT_PACKETS);
-  private readonly sources = new AddressDictionary();
-  private readonly destinations = new AddressDictionary();
+  private readonly hosts = new AddressDictionary();
+  private readonly keys = new AddressDictionary();
+  /** Which hosts are sources (bit 0) and which destinations (bit 1), by their numbers. */
+  private readonly sides = new Uint8Array(2 * SEGMENT_PACKETS + 1);
   private readonly macs = new MacDictionary();
   private readonly times = new Float64Array(SEGMENT_PACKETS);
   private readonly timeOffsets = column();
@@ -97,8 +104,8 @@ export class PacketSegment {
 
   reset(): void {
     this.packets = 0;
-    this.sources.reset();
-    this.destinations.reset();
+    this.sides.fill(0, 0, this.hosts.size + 1);
+    this.hosts.reset();
     this.macs.reset();
     this.details.length = 0;
     this.vlans.reset();
@@ -135,8 +142,10 @@ export class PacketSegment {
     }
     this.headers[at] = header;
     this.ports[at] = ports;
-    const source = this.sources.numberOf(block, block.sourceKind[row]!, block.sourceAddress[row]!);
-    const destination = this.destinations.numberOf(block, block.destinationKind[row]!, block.destinationAddress[row]!);
+    const source = this.hosts.numberOf(block, block.sourceKind[row]!, block.sourceAddress[row]!);
+    const destination = this.hosts.numberOf(block, block.destinationKind[row]!, block.destinationAddress[row]!);
+    this.sides[source]! |= SOURCE;
+    this.sides[destination]! |= DESTINATION;
     this.endpoints[at] = (block.role[row]! << 24) | (source << 12) | destination;
     this.macPairs[at] =
       (present & HAS_MACS) === 0
@@ -177,13 +186,12 @@ export class PacketSegment {
     copy.putInteger(packets);
     const limit = this.capturedLimit();
     copy.putInteger(limit ?? 0);
-    this.sources.addNetworks();
-    this.sources.put(copy);
-    this.destinations.addNetworks();
-    this.destinations.put(copy);
+    this.putAddressKeys(copy, SOURCE);
+    this.putAddressKeys(copy, DESTINATION);
     this.putPortSet(copy, 16);
     this.putPortSet(copy, 0);
     this.putProtocolSet(copy);
+    this.hosts.put(copy);
     this.macs.put(copy);
     putColumn(copy, this.timeOffsets, packets);
     putColumn(copy, this.headers, packets);
@@ -228,6 +236,23 @@ export class PacketSegment {
     return limit;
   }
 
+  private putAddressKeys(copy: CopyBuffer, side: number): void {
+    const { hosts, keys, sides } = this;
+    let addresses = 0;
+    for (let number = 1; number <= hosts.size; number++) if ((sides[number]! & side) !== 0) addresses++;
+    keys.reset();
+    for (let number = 1; number <= hosts.size; number++) {
+      if ((sides[number]! & side) === 0) continue;
+      if (addresses > KEYS_MAX) {
+        keys.addWidest(hosts, number - 1);
+      } else {
+        keys.addAddress(hosts, number - 1);
+        keys.addNetworks(hosts, number - 1);
+      }
+    }
+    keys.put(copy);
+  }
+
   private putPortSet(copy: CopyBuffer, shift: number): void {
     const { sorted, distinct } = this;
     let count = 0;
@@ -238,6 +263,10 @@ export class PacketSegment {
     let found = 0;
     for (let at = 0; at < count; at++) {
       if (at === 0 || sorted[at] !== sorted[at - 1]) distinct[found++] = sorted[at]!;
+    }
+    if (found > KEYS_MAX) {
+      distinct[0] = MANY_PORTS;
+      found = 1;
     }
     copy.putIntegers(distinct, found);
   }

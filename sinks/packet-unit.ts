@@ -34,6 +34,12 @@ export interface UnitPartition {
 /** Ids of a unit are its number × 2^20 + the place of the packet in it. */
 const UNIT_ID_SPAN = 2 ** 20;
 
+/**
+ * From so many sources on, most have a packet or two, and a segment is found by their networks alone: there are fewer of
+ * these when sources of one network come together.
+ */
+const SOURCES_SORTED = 4_096;
+
 export class PacketUnit {
   readonly rows = new SegmentRows();
   readonly rollup = new TrafficRollup();
@@ -90,7 +96,7 @@ export class PacketUnit {
     const { rows } = this;
     rows.begin(unitNumber * UNIT_ID_SPAN);
     for (const [originId, sources] of this.origins) {
-      for (const records of sources.values()) {
+      for (const records of sources.size < SOURCES_SORTED ? sources.values() : byFirstNumber(sources)) {
         for (const { value, firstTag, packets, every, firstOrdinal } of records) {
           block.reset();
           decodePacketBatch(value, block);
@@ -161,4 +167,14 @@ export function singlePacketRecord(record: UnitRecord, index: number): Buffer {
 /** How many multiples of `every` are below `end`. */
 function multiples(end: number, every: number): number {
   return Math.ceil(end / every);
+}
+
+/** The records of each source, ordered by the first number of its address. */
+function byFirstNumber(sources: ReadonlyMap<string, UnitRecord[]>): UnitRecord[][] {
+  const buckets: UnitRecord[][][] = Array.from({ length: 256 }, () => []);
+  for (const [source, records] of sources) {
+    const first = source.includes(':') ? Number.parseInt(source, 16) : Number.parseInt(source, 10);
+    buckets[first & 255]!.push(records);
+  }
+  return buckets.flat();
 }

@@ -21,6 +21,7 @@ CREATE TABLE packet_segments (
   source_ports integer[] NOT NULL,
   destination_ports integer[] NOT NULL,
   ip_protocols smallint[] NOT NULL,
+  hosts inet[] NOT NULL,
   macs macaddr[] NOT NULL,
   time_offsets integer[] NOT NULL,
   headers integer[] NOT NULL,
@@ -43,12 +44,14 @@ CREATE TABLE packet_segments (
 COMMENT ON TABLE packet_segments IS 'Up to 256 packets a row, of one origin and one ten seconds, without payload; the view packets has a row a packet. Arrays have an element a packet, or one that stands for all. Partitioned by capture time; packet_segments_default holds times outside every partition.';
 COMMENT ON COLUMN packet_segments.first_id IS 'Id of its first packet; the others follow.';
 COMMENT ON COLUMN packet_segments.captured_limit IS 'Where captured_lengths is null, of each frame so many bytes were captured, or all it has.';
-COMMENT ON COLUMN packet_segments.sources IS 'The distinct addresses, which endpoints counts from 1, and behind them their networks of 8, 16 and 24 bits (IPv6: 32, 48 and 64), for the index alone.';
+COMMENT ON COLUMN packet_segments.sources IS 'What the index finds the sources by: the distinct addresses and their networks of 8, 16 and 24 bits (IPv6: 32, 48 and 64). Where there are more than 192, as in a flood from forged addresses, which would fill the index: the networks of 8 (32) bits alone, each as its last address, such as 10.255.255.255/8.';
 COMMENT ON COLUMN packet_segments.destinations IS 'As sources.';
-COMMENT ON COLUMN packet_segments.source_ports IS 'The distinct ones, for the index; so are destination_ports and ip_protocols.';
+COMMENT ON COLUMN packet_segments.source_ports IS 'The distinct ones, for the index; -1 alone where there are more than 192. So are destination_ports.';
+COMMENT ON COLUMN packet_segments.ip_protocols IS 'The distinct ones, for the index.';
+COMMENT ON COLUMN packet_segments.hosts IS 'The distinct addresses, which endpoints counts from 1; macs are counted likewise.';
 COMMENT ON COLUMN packet_segments.time_offsets IS 'µs since first_at.';
 COMMENT ON COLUMN packet_segments.headers IS 'Bits from the lowest: IP protocol 8, TTL 8, TCP flags 12; then whether there is an IP header, ports, a TCP header, an IP id.';
-COMMENT ON COLUMN packet_segments.endpoints IS 'Bits from the lowest: which of destinations 12, which of sources 12 (0 for none), role 2.';
+COMMENT ON COLUMN packet_segments.endpoints IS 'Bits from the lowest: which of hosts is the destination 12, which the source 12 (0 for none), role 2.';
 COMMENT ON COLUMN packet_segments.ports IS 'Source × 65536 + destination.';
 COMMENT ON COLUMN packet_segments.mac_pairs IS 'Which of macs is the source × 65536 + which the destination; 0 for none.';
 COMMENT ON COLUMN packet_segments.ether_types IS '0 for none.';
@@ -111,13 +114,13 @@ SELECT
   nullif(arp_operation, -1)::smallint AS arp_operation,
   (endpoint >> 24)::smallint AS role,
   nullif(failure, 0)::smallint AS failure,
-  sources[(endpoint >> 12) & 4095] AS source,
-  destinations[endpoint & 4095] AS destination,
+  hosts[(endpoint >> 12) & 4095] AS source,
+  hosts[endpoint & 4095] AS destination,
   detail AS details
 FROM (
   SELECT
     first_at, last_at, first_id, origin_id, captured_limit, sources, destinations, source_ports, destination_ports, ip_protocols,
-    macs, place,
+    hosts, macs, place,
     coalesce(time_offset, time_offsets[1]) AS time_offset,
     coalesce(header, headers[1]) AS header,
     coalesce(endpoint, endpoints[1]) AS endpoint,
@@ -203,7 +206,7 @@ AS $$
   FROM unnest(addresses) AS address,
     unnest(CASE family(address) WHEN 4 THEN ARRAY[8, 16, 24] ELSE ARRAY[32, 48, 64] END) AS bits
 $$;
-COMMENT ON FUNCTION distinct_networks(inet[]) IS 'The networks that stand behind the addresses of a segment.';
+COMMENT ON FUNCTION distinct_networks(inet[]) IS 'The networks that addresses of a segment are found by.';
 
 -- The sinks write segments themselves. This is for rows that are there already: those of the table that this replaces, or
 -- an export that comes back.
@@ -220,7 +223,7 @@ BEGIN
       SELECT
         *, (row_number() OVER (PARTITION BY origin_id, bin ORDER BY source, captured_at, id) - 1) / 256 AS part
       FROM (SELECT *, date_bin('10 seconds', captured_at, '2000-01-01Z') AS bin FROM %s) AS given
-    ), segments AS (
+    ), keyed AS (
       SELECT
         origin_id, bin, part, row_number() OVER () - 1 AS number, min(captured_at) AS first_at, max(captured_at) AS last_at,
         count(*) AS packets, max(captured_length) AS captured_limit,
@@ -233,6 +236,8 @@ BEGIN
           || coalesce(array_agg(DISTINCT destination_mac) FILTER (WHERE destination_mac IS NOT NULL), '{}') AS macs
       FROM cut
       GROUP BY origin_id, bin, part
+    ), segments AS (
+      SELECT *, sources || destinations AS hosts FROM keyed
     ), units AS (
       -- Room for 256 packets a segment, 4,096 segments a unit.
       SELECT chunk, nextval('packet_units') AS unit FROM (SELECT DISTINCT number >> 12 AS chunk FROM segments) AS chunks
@@ -244,8 +249,8 @@ BEGIN
           | ((ip_protocol IS NOT NULL)::integer << 28) | ((source_port IS NOT NULL)::integer << 29)
           | ((tcp_flags IS NOT NULL)::integer << 30) | ((ip_id IS NOT NULL)::integer << 31)
           ORDER BY captured_at, id) AS headers,
-        array_agg((role::integer << 24) | (coalesce(array_position(sources, source), 0) << 12)
-          | coalesce(array_position(destinations, destination), 0) ORDER BY captured_at, id) AS endpoints,
+        array_agg((role::integer << 24) | (coalesce(array_position(hosts, source), 0) << 12)
+          | coalesce(array_position(hosts, destination), 0) ORDER BY captured_at, id) AS endpoints,
         array_agg((coalesce(source_port, 0) << 16) | coalesce(destination_port, 0) ORDER BY captured_at, id) AS ports,
         array_agg((coalesce(array_position(macs, source_mac), 0) << 16)
           | coalesce(array_position(macs, destination_mac), 0) ORDER BY captured_at, id) AS mac_pairs,
@@ -271,7 +276,7 @@ BEGIN
     SELECT
       first_at, last_at, (unit << 20) | ((number & 4095) << 8), origin_id, packets, captured_limit,
       sources || distinct_networks(sources), destinations || distinct_networks(destinations),
-      source_ports, destination_ports, ip_protocols, macs,
+      source_ports, destination_ports, ip_protocols, hosts, macs,
       time_offsets, headers, endpoints, ports, mac_pairs, ether_types, frame_lengths, tcp_sequences, ip_ids,
       captured_lengths, vlans, fragment_offsets, icmp, arp_operations, failures, details
     FROM segments JOIN units ON chunk = number >> 12 JOIN arrays USING (origin_id, bin, part)

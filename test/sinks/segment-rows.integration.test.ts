@@ -212,4 +212,64 @@ describe('SegmentRows', () => {
     const { rows: counts } = await client.query('SELECT count(*)::int AS rows FROM packets');
     expect(counts).toEqual([{ rows: block.count }]);
   });
+
+  it('finds every packet by its addresses, their networks, its ports and its protocol', async () => {
+    await client.query('TRUNCATE packet_segments');
+    const block = new PacketBlock(8_192);
+    for (let row = 0; row < block.capacity; row++) {
+      block.addRow();
+      block.origin[row] = block.originIndex(TEST_ORIGIN);
+      block.timestamp[row] = 1_700_000_000_000_000 + row;
+      block.present[row] = HAS_IP | HAS_PORTS;
+      block.ipProtocol[row] = row % 3 === 0 ? 17 : 6;
+      // Half of it from a few hosts, half a flood from forged addresses, of IPv4 and of IPv6.
+      const flood = row >= block.capacity / 2;
+      const family = row % 2048 < 1024 ? ADDRESS_IPV4 : ADDRESS_IPV6;
+      const number = flood ? Math.imul(row, 0x9e3779b1) >>> 0 : 0x0a000000 + (row % 50);
+      block.sourceKind[row] = block.destinationKind[row] = family;
+      block.sourceAddress[row] = family === ADDRESS_IPV4 ? number : block.addIpv6(ipv6Of(number), 0);
+      block.destinationAddress[row] = family === ADDRESS_IPV4 ? 0xc0000201 : block.addIpv6(ipv6Of(7), 0);
+      block.sourcePort[row] = flood ? row : 40_000 + (row % 20);
+      block.destinationPort[row] = 443;
+    }
+    const rows = new SegmentRows();
+    rows.begin(0);
+    for (let row = 0; row < block.count; row++) rows.append(block, row, 1, row);
+    rows.finish();
+    await pipeline(
+      Readable.from([COPY_HEADER, rows.copy.slice(0, rows.copy.rows), COPY_TRAILER]),
+      client.query(copyFrom(SEGMENT_COPY_SQL)),
+    );
+    const { rows: keys } = await client.query(
+      `SELECT max(cardinality(sources)) AS most, count(*) FILTER (WHERE source_ports = '{-1}')::int AS many_ports,
+         count(*)::int AS segments FROM packet_segments`,
+    );
+    expect(keys[0].most).toBeLessThan(400);
+    expect(keys[0].many_ports).toBeGreaterThan(keys[0].segments / 3);
+    expect(keys[0].many_ports).toBeLessThan(keys[0].segments);
+    const { rows: missed } = await client.query(
+      `WITH asked AS (
+         SELECT *, CASE family(source) WHEN 4 THEN ARRAY[8, 16, 24] ELSE ARRAY[32, 48, 64] END AS prefixes
+         FROM unpacked_packets
+       ), widest AS (
+         SELECT *, set_masklen(broadcast(set_masklen(source, prefixes[1])), prefixes[1]) AS last_source FROM asked
+       )
+       SELECT count(*)::int AS packets FROM widest WHERE
+         NOT sources && ARRAY[source, last_source]
+         OR NOT sources && ARRAY[network(set_masklen(source, prefixes[2]))::inet, last_source]
+         OR NOT sources && ARRAY[network(set_masklen(source, prefixes[3]))::inet, last_source]
+         OR NOT sources && ARRAY[network(set_masklen(source, prefixes[1]))::inet, last_source]
+         OR NOT destinations @> ARRAY[destination]
+         OR NOT source_ports && ARRAY[source_port, -1] OR NOT destination_ports @> ARRAY[destination_port]
+         OR NOT ip_protocols @> ARRAY[ip_protocol]`,
+    );
+    expect(missed).toEqual([{ packets: 0 }]);
+  });
 });
+
+function ipv6Of(number: number): Buffer {
+  const bytes = Buffer.alloc(16);
+  bytes.writeUInt32BE(number, 0);
+  bytes.writeUInt32BE(number, 12);
+  return bytes;
+}

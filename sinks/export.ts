@@ -9,9 +9,8 @@ import { to as copyTo } from 'pg-copy-streams';
 import { Failure, messageOf } from '../runtime/failure.js';
 import { defineOptions, type Settings } from '../runtime/options.js';
 import { describePostgresError, type PostgresSettings, postgresConfig } from '../runtime/postgres.js';
-import { secondOf } from '../schemas/packet-table.js';
-import { PROTOCOL_FORMS, parseProtocol } from '../schemas/protocols.js';
 import { PCAP_HEADER, type StoredPacket, writePcapRecord } from './packet-headers.js';
+import { packetQuery } from './packet-selection.js';
 import { ParquetFile, type ParquetValue, parquetTypes } from './parquet-file.js';
 
 export const EXPORT_FORMATS = ['csv', 'json', 'pcap', 'parquet'] as const;
@@ -76,11 +75,13 @@ const FETCH_SQL = `FETCH ${CURSOR_ROWS} FROM ${CURSOR}`;
 const REPORT_ROWS = 5_000;
 const LINE_FEED = 10;
 
-const PACKETS_SQL = `SELECT captured_at, packets.id, capture_node, interface, frame_length, captured_length, source_mac,
+const PACKET_COLUMNS = `captured_at, packets.id, capture_node, interface, frame_length, captured_length, source_mac,
   destination_mac, vlan, inner_vlan, ether_type, host(source) AS source, host(destination) AS destination, ip_protocol, ttl,
   ip_id, fragment_offset, source_port, destination_port, tcp_flags, tcp_sequence, icmp_type, icmp_code, arp_operation,
-  (ARRAY['unknown', 'opening', 'originator', 'responder'])[role + 1] AS role, failure, details
-FROM packets JOIN origins ON origins.id = origin_id`;
+  (ARRAY['unknown', 'opening', 'originator', 'responder'])[role + 1] AS role, failure, details`;
+const PCAP_COLUMNS = `extract(epoch FROM captured_at)::numeric * 1000000 AS micros, frame_length, source_mac, destination_mac, vlan,
+  inner_vlan, ether_type, host(source) AS source, host(destination) AS destination, ip_protocol, ttl, ip_id,
+  fragment_offset, source_port, destination_port, tcp_flags, tcp_sequence, icmp_type, icmp_code, arp_operation, details`;
 const ALERTS_SQL = `SELECT id, rule_id, rule_name, severity, status, close_reason, source, host(destination_ip) AS destination,
   destination_port, technique_ids, capture_nodes, message, crossed_at, first_seen, last_seen, packets, resolved_at,
   resolved_by, note, evidence FROM alerts`;
@@ -102,8 +103,8 @@ export async function exportRows(
   if (settings.protocol !== '' && what !== 'packets') {
     throw new Failure('EXPORT_FILTER', '--protocol: alerts have no protocol to select by; leave it out');
   }
-  const conditions = what === 'packets' ? packetConditions(settings) : alertConditions(settings);
-  const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+  const columns = settings.format === 'pcap' ? PCAP_COLUMNS : PACKET_COLUMNS;
+  const query = what === 'packets' ? packetQuery(columns, settings) : alertQuery(settings);
   // Each write hears of its failure; a stream whose event nobody takes would end the process.
   output.on('error', () => undefined);
   const client = new pg.Client(postgresConfig(settings, 'nta-export'));
@@ -115,9 +116,7 @@ export async function exportRows(
   }
   try {
     await client.query("SET timezone TO 'UTC'");
-    if (settings.format === 'pcap') return await exportPcap(client, where, output, onRows);
-    const order = what === 'packets' ? 'captured_at, packets.id' : 'last_seen, id';
-    const query = `${what === 'packets' ? PACKETS_SQL : ALERTS_SQL}${where} ORDER BY ${order}`;
+    if (settings.format === 'pcap') return await exportPcap(client, query, output, onRows);
     if (settings.format === 'parquet') return await exportParquet(client, query, output, onRows);
     return await copyOut(client, query, settings.format, output, onRows);
   } catch (error) {
@@ -136,49 +135,19 @@ export async function exportRows(
 }
 
 /** COPY takes no parameters, so values are quoted as literals of their type. */
-function timeConditions(settings: ExportSettings, column: string): string[] {
+function alertQuery({ from, to, source, destination, port }: ExportSettings): string {
   const conditions: string[] = [];
-  if (settings.from !== '') conditions.push(`${column} >= timestamptz ${pg.escapeLiteral(settings.from)}`);
-  if (settings.to !== '') conditions.push(`${column} < timestamptz ${pg.escapeLiteral(settings.to)}`);
-  return conditions;
-}
-
-function addressCondition(column: string, address: string): string {
-  return `${column} ${address.includes('/') ? '<<=' : '='} inet ${pg.escapeLiteral(address)}`;
-}
-
-function protocolCondition(protocol: string): string {
-  const match = parseProtocol(protocol);
-  if (match === null) {
-    throw new Failure('EXPORT_FILTER', `--protocol: "${protocol}" is no protocol known here; give ${PROTOCOL_FORMS}`);
-  }
-  return 'application' in match ? `details ? '${match.application}'` : `${match.column} = ${match.number}`;
-}
-
-function packetConditions(settings: ExportSettings): string[] {
-  const conditions = timeConditions(settings, 'captured_at');
-  if (settings.source !== '' || settings.destination !== '') {
-    // For the index alone, which knows of no captured_at.
-    const bound = (operator: string, time: string): void => {
-      const second = secondOf(`timestamptz ${pg.escapeLiteral(time)}`);
-      if (time !== '') conditions.push(`${secondOf('captured_at')} ${operator} ${second}`);
-    };
-    bound('>=', settings.from);
-    bound('<=', settings.to);
-  }
-  if (settings.source !== '') conditions.push(addressCondition('source', settings.source));
-  if (settings.destination !== '') conditions.push(addressCondition('destination', settings.destination));
-  if (settings.port >= 0) conditions.push(`(source_port = ${settings.port} OR destination_port = ${settings.port})`);
-  if (settings.protocol !== '') conditions.push(protocolCondition(settings.protocol));
-  return conditions;
-}
-
-function alertConditions(settings: ExportSettings): string[] {
-  const conditions = timeConditions(settings, 'last_seen');
-  if (settings.source !== '') conditions.push(addressCondition('source_ip', settings.source));
-  if (settings.destination !== '') conditions.push(addressCondition('destination_ip', settings.destination));
-  if (settings.port >= 0) conditions.push(`destination_port = ${settings.port}`);
-  return conditions;
+  const address = (column: string, value: string): void => {
+    if (value === '') return;
+    conditions.push(`${column} ${value.includes('/') ? '<<=' : '='} inet ${pg.escapeLiteral(value)}`);
+  };
+  if (from !== '') conditions.push(`last_seen >= timestamptz ${pg.escapeLiteral(from)}`);
+  if (to !== '') conditions.push(`last_seen < timestamptz ${pg.escapeLiteral(to)}`);
+  address('source_ip', source);
+  address('destination_ip', destination);
+  if (port >= 0) conditions.push(`destination_port = ${port}`);
+  const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+  return `${ALERTS_SQL}${where} ORDER BY last_seen, id`;
 }
 
 async function copyOut(
@@ -208,17 +177,11 @@ async function copyOut(
 
 async function exportPcap(
   client: pg.Client,
-  where: string,
+  query: string,
   output: Writable,
   onRows: (rows: number) => void,
 ): Promise<number> {
-  await openCursor(
-    client,
-    `SELECT extract(epoch FROM captured_at)::numeric * 1000000 AS micros, frame_length, source_mac, destination_mac, vlan,
-       inner_vlan, ether_type, host(source) AS source, host(destination) AS destination, ip_protocol, ttl, ip_id,
-       fragment_offset, source_port, destination_port, tcp_flags, tcp_sequence, icmp_type, icmp_code, arp_operation, details
-     FROM packets${where} ORDER BY captured_at, id`,
-  );
+  await openCursor(client, query);
   await write(output, PCAP_HEADER);
   for (let total = 0; ; ) {
     const { rows } = await client.query<StoredPacket>(FETCH_SQL);

@@ -78,6 +78,8 @@ const LOCK_TIMEOUT_MS = 100;
 const LOCK_ATTEMPTS = 50;
 const LOCK_PAUSE_MS = 100;
 const ALERTS_AT_ONCE = 1_000;
+/** The table that has the packets. */
+const PACKETS = 'packet_segments';
 
 interface Partition {
   readonly name: string;
@@ -133,7 +135,7 @@ async function clean(
     return done;
   };
   for (const partition of await oldPartitions(client, settings)) {
-    await drop(partition, partition.parent === 'packets' ? settings.dataRetentionDays : settings.statsRetentionDays);
+    await drop(partition, partition.parent === PACKETS ? settings.dataRetentionDays : settings.statsRetentionDays);
   }
   if (settings.maxDatabaseSize > 0) {
     const gone = new Set([...dropped.map(({ name }) => name), ...postponed]);
@@ -171,7 +173,7 @@ async function oldPartitions(client: pg.Client, settings: RetentionSettings): Pr
   const { rows } = await client.query<Partition>(
     `SELECT ${PARTITION_COLUMNS} FROM partitions
      WHERE to_regclass(quote_ident(partition_name)) IS NOT NULL
-       AND ((parent_name = 'packets' AND ${oldCondition('$1')}) OR (parent_name <> 'packets' AND ${oldCondition('$2')}))
+       AND ((parent_name = '${PACKETS}' AND ${oldCondition('$1')}) OR (parent_name <> '${PACKETS}' AND ${oldCondition('$2')}))
      ORDER BY parent_name, range_start`,
     [settings.dataRetentionDays, settings.statsRetentionDays],
   );
@@ -186,7 +188,7 @@ async function oldPartitions(client: pg.Client, settings: RetentionSettings): Pr
 async function packetPartitions(client: pg.Client): Promise<Partition[]> {
   const { rows } = await client.query<Partition>(
     `SELECT ${PARTITION_COLUMNS} FROM partitions
-     WHERE parent_name = 'packets' AND range_start > '-infinity'
+     WHERE parent_name = '${PACKETS}' AND range_start > '-infinity'
        AND to_regclass(quote_ident(partition_name)) IS NOT NULL AND range_start <= now()
      ORDER BY greatest(range_end, last_write_at), range_start`,
   );

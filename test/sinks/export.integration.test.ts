@@ -39,12 +39,13 @@ describe('exportRows', () => {
       `INSERT INTO origins (capture_node, interface, link_type, timeline, sampling, sampling_rate)
        VALUES ('node "1"', 'eth0', 1, '', 'none', 1)`,
     );
-    await rows.query(
-      `INSERT INTO packets (captured_at, id, origin_id, frame_length, captured_length, role, ether_type, source_mac,
-         destination_mac, source, destination, ip_protocol, ttl, ip_id, source_port, destination_port, tcp_flags, tcp_sequence, details)
-       SELECT '2026-01-01T00:00:00.000001Z'::timestamptz + i * interval '1 second', i, 1, 60 + i % 1000, 60, 1, 2048,
-         '02:00:00:00:00:01', '02:00:00:00:00:02', '192.0.2.1'::inet + i % 2, '198.51.100.1', 6, 64, i, 1024 + i, 80, 2,
-         4294967295, '{"dns": {"query": "a\\\\b\\nc"}}'
+    await rows.storePackets(
+      `SELECT '2026-01-01T00:00:00.000001Z'::timestamptz + i * interval '1 second' AS captured_at, i AS id, 1 AS origin_id,
+         60 + i % 1000 AS frame_length, 60 AS captured_length, 1::smallint AS role, 2048 AS ether_type,
+         '02:00:00:00:00:01'::macaddr AS source_mac, '02:00:00:00:00:02'::macaddr AS destination_mac,
+         '192.0.2.1'::inet + i % 2 AS source, '198.51.100.1'::inet AS destination, 6::smallint AS ip_protocol,
+         64::smallint AS ttl, i AS ip_id, 1024 + i AS source_port, 80 AS destination_port, 2::smallint AS tcp_flags,
+         4294967295 AS tcp_sequence, '{"dns": {"query": "a\\\\b\\nc"}}'::jsonb AS details
        FROM generate_series(1, $1::int) AS i`,
       [PACKETS],
     );

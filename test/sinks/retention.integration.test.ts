@@ -28,23 +28,25 @@ afterEach(async () => {
 const apply = (changes: Partial<RetentionSettings> = {}, dryRun = false) =>
   applyRetention({ ...SETTINGS, ...changes, ...database.settings }, { dryRun }, testLog());
 
+const addPacket = (time: string): Promise<void> =>
+  rows.storePackets(
+    `SELECT ${time} AS captured_at, 1 AS id, 1 AS origin_id, 60 AS frame_length, 60 AS captured_length, 0 AS role`,
+  );
+
 /** A partition of packets of the day that many days ago, last written that many days ago, with a row. */
 async function addDay(daysAgo: number, writtenDaysAgo: number): Promise<string> {
   const day = `date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - make_interval(days => ${daysAgo})`;
-  await rows.query(`SELECT create_partition('packets', ${day}, ${day} + interval '1 day')`);
-  await rows.query(
-    `INSERT INTO packets (captured_at, id, origin_id, frame_length, captured_length, role)
-     VALUES (${day} + interval '1 hour', 1, 1, 60, 60, 0)`,
-  );
+  await rows.query(`SELECT create_partition('packet_segments', ${day}, ${day} + interval '1 day')`);
+  await addPacket(`${day} + interval '1 hour'`);
   return rows.value(
     `UPDATE partitions SET last_write_at = now() - make_interval(days => ${writtenDaysAgo})
-     WHERE parent_name = 'packets' AND range_start = ${day} RETURNING partition_name::text`,
+     WHERE parent_name = 'packet_segments' AND range_start = ${day} RETURNING partition_name::text`,
   );
 }
 
 const partitions = (): Promise<{ name: string }[]> =>
   rows.query(
-    `SELECT relname AS name FROM pg_class WHERE relname ~ '^packets_[0-9]' AND relkind = 'r' ORDER BY relname DESC`,
+    `SELECT relname AS name FROM pg_class WHERE relname ~ '^packet_segments_[0-9]' AND relkind = 'r' ORDER BY relname DESC`,
   );
 
 describe('applyRetention', () => {
@@ -62,13 +64,10 @@ describe('applyRetention', () => {
   });
 
   it('empties the default partition once nobody has written there for long', async () => {
-    await rows.query(
-      `INSERT INTO packets (captured_at, id, origin_id, frame_length, captured_length, role)
-       VALUES ('1970-01-01', 1, 1, 60, 60, 0)`,
-    );
+    await addPacket(`timestamptz '1970-01-01Z'`);
     expect((await apply()).dropped).toEqual([]);
     await rows.query(`UPDATE partitions SET last_write_at = now() - interval '8 days'`);
-    expect((await apply()).dropped.map(({ name }) => name)).toEqual(['packets_default']);
+    expect((await apply()).dropped.map(({ name }) => name)).toEqual(['packet_segments_default']);
     expect(await rows.value('SELECT count(*)::int FROM packets')).toBe(0);
   });
 

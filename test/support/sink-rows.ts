@@ -67,6 +67,21 @@ export class StoredRows {
     return Object.values(row!)[0] as T;
   }
 
+  /** Stores what a SELECT gives, as columns of the view `packets` by name, under new ids; the others are null. */
+  async storePackets(select: string, values: unknown[] = []): Promise<void> {
+    const client = new pg.Client({ ...this.connection });
+    await client.connect();
+    try {
+      const given = await client.query({ text: `SELECT * FROM (${select}) AS given LIMIT 0`, values });
+      const columns = given.fields.map(({ name }) => pg.escapeIdentifier(name)).join(', ');
+      await client.query('CREATE TEMPORARY TABLE given_packets AS SELECT * FROM packets WITH NO DATA');
+      await client.query(`INSERT INTO given_packets (${columns}) ${select}`, values);
+      await client.query(`SELECT pack_packets('given_packets')`);
+    } finally {
+      await client.end();
+    }
+  }
+
   /** Packets that the sinks have accounted for. */
   accounted(): Promise<number> {
     return this.value<number>('SELECT coalesce(sum(packets), 0)::float8 FROM sink_offsets');

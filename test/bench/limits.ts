@@ -20,9 +20,9 @@ const LIMITS: Readonly<Record<string, Limit>> = {
   detect: (value) =>
     `the processor time of one worker, ${formatValue(value('detect-cpu'))} µs a packet: reading records into columns a quarter of it, detection itself a fifth, checksums a tenth, a sixth what V8 compiles in the first seconds, on other threads; most of the rest are transactions, of which the bench makes ten times as many as by default, since it knows progress by them alone. The broker and those threads want the same two cores. Two workers do it at ${rate(value('scaling-workers-2'))} on the same two cores with the broker.`,
   store: (value, cores) =>
-    `Postgres: a row takes ${formatValue(value('store-postgres-cpu'))} µs of its processor time against ${formatValue(value('store-sink-cpu'))} µs of the sink’s: the row itself, three B-tree indexes and their write-ahead log. ${cores} cores cannot do more than ${rate((cores * 1e6) / (value('store-postgres-cpu') + value('store-sink-cpu')))} of that, the broker’s share left out.`,
+    `Postgres: a packet takes ${formatValue(value('store-postgres-cpu'))} µs of its processor time against ${formatValue(value('store-sink-cpu'))} µs of the sink’s: its share of a segment and of both indexes, and their write-ahead log. ${cores} cores cannot do more than ${rate((cores * 1e6) / (value('store-postgres-cpu') + value('store-sink-cpu')))} of that, the broker’s share left out.`,
   'store-beside-copy': (value) =>
-    `the yardstick uses one core for Postgres and nothing else; beside our ${formatValue(value('store-postgres-cpu'))} µs of Postgres a row stand ${formatValue(value('store-sink-cpu'))} µs of the sink, the broker that is read from, rollups and offsets, on the same cores.`,
+    `the yardstick uses one core for Postgres and nothing else; beside our ${formatValue(value('store-postgres-cpu'))} µs of Postgres a packet stand ${formatValue(value('store-sink-cpu'))} µs of the sink, the broker that is read from, rollups and offsets, on the same cores.`,
   whole: (value, cores) => wholeLimit('whole', value, cores),
   'whole-store-alerts': (value, cores) => wholeLimit('whole-store-alerts', value, cores),
   'latency-50000-p99': () =>
@@ -43,7 +43,7 @@ const LIMITS: Readonly<Record<string, Limit>> = {
 
 /** The words for a figure with a target; undefined when there are none. */
 export function limitOf(name: string): Limit | undefined {
-  // Each filter of the API is a figure of its own, and all read rows by an index.
+  // Each filter of the API is a figure of its own, and all read segments by an index.
   return LIMITS[name] ?? (name.startsWith('query-') ? queryLimit : undefined);
 }
 
@@ -56,7 +56,7 @@ function wholeLimit(name: string, value: FigureLookup, cores: number): string {
 }
 
 function queryLimit(): string {
-  return `the rows that the index leads to lie in the order in which they came, each in a page of its own in the worst case, and the pages are read one by one.`;
+  return `the segments that the index leads to are unpacked, each for all of its packets although the filter may want one of them.`;
 }
 
 function rate(packetsPerSecond: number): string {

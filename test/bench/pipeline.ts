@@ -174,10 +174,10 @@ export class Pipeline {
     return bytes;
   }
 
-  /** What the table `packets` takes in Postgres with its indexes. */
+  /** What packets take in Postgres with their indexes. */
   async tableBytes(): Promise<number> {
     const { rows } = await this.sql<{ bytes: string }>(
-      `SELECT sum(pg_total_relation_size(relid)) AS bytes FROM pg_partition_tree('packets')`,
+      `SELECT sum(pg_total_relation_size(relid)) AS bytes FROM pg_partition_tree('packet_segments')`,
     );
     return Number(rows[0]!.bytes);
   }

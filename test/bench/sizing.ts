@@ -59,7 +59,7 @@ export interface SizingModel {
   readonly cost: Readonly<Record<CostPart, Line>>;
   /** Bytes a packet on one replica. */
   readonly kafkaBytes: Line;
-  /** Bytes a row with indexes. */
+  /** Bytes a packet with indexes. */
   readonly postgresBytes: number;
   /** Records a packet by packets within a flush interval of a node, fewest first. */
   readonly records: readonly { readonly block: number; readonly recordsPerPacket: number }[];

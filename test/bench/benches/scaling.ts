@@ -11,16 +11,16 @@ import { rateOfProgress } from '../statistics.js';
 
 const WORKERS = [1, 2, 4] as const;
 const SOURCES = [1_000, 10_000, 100_000, 1_000_000] as const;
-/** Sizes of the table, rows; each is reached from the one before. */
-const ROWS = [1_000_000, 2_000_000] as const;
-const ROWS_FULL = [5_000_000, 10_000_000, 20_000_000] as const;
+/** Sizes of the table, packets; each is reached from the one before. */
+const STORED = [1_000_000, 2_000_000] as const;
+const STORED_FULL = [5_000_000, 10_000_000, 20_000_000] as const;
 const PACKETS_WANTED = 4_000_000;
 const PACKETS_OF_SOURCES = 1_000_000;
 
 export const scaling: Bench = {
   name: 'scaling',
   summary:
-    'detection with 1, 2 and 4 partitions and workers; its cost with 1,000 to 1,000,000 sources; a row’s with the table',
+    'detection with 1, 2 and 4 partitions and workers; its cost with 1,000 to 1,000,000 sources; that of storing a packet with the table',
   needsServers: true,
   async run(context) {
     const figures: Figure[] = [];
@@ -69,11 +69,11 @@ export const scaling: Bench = {
   },
 };
 
-/** What a row costs Postgres as the table grows, by what it costs between one size and the next. */
+/** What a packet costs Postgres as the table grows, by what it costs between one size and the next. */
 async function measureTableSizes(context: BenchContext): Promise<Figure[]> {
   const { scale, servers, say } = context;
-  const input = provideInput(context, 'mix', Math.min(scale.packets, ROWS[0]));
-  const sizes = scale.quick ? [input.packets] : scale.full ? [...ROWS, ...ROWS_FULL] : [...ROWS];
+  const input = provideInput(context, 'mix', Math.min(scale.packets, STORED[0]));
+  const sizes = scale.quick ? [input.packets] : scale.full ? [...STORED, ...STORED_FULL] : [...STORED];
   const pipeline = await Pipeline.create(context, { database: true });
   try {
     const figures: Figure[] = [];
@@ -87,13 +87,13 @@ async function measureTableSizes(context: BenchContext): Promise<Figure[]> {
       await sink.during(followStage(() => pipeline.stored(ends)));
       await sink.stop();
       const { cpuSeconds } = meter.stop();
-      say(`${(stored + published).toLocaleString('en-US')} rows`);
+      say(`${(stored + published).toLocaleString('en-US')} packets stored`);
       figures.push({
         name: `scaling-rows-${size}`,
         value: (cpuSeconds * 1e6) / published,
         unit: 'µs/packet',
         better: 'lower',
-        note: `Processor time of Postgres a row, from ${stored.toLocaleString('en-US')} rows in the table to ${(stored + published).toLocaleString('en-US')}. ${input.summary}.`,
+        note: `Processor time of Postgres a packet, from ${stored.toLocaleString('en-US')} packets in the table to ${(stored + published).toLocaleString('en-US')}. ${input.summary}.`,
       });
       stored += published;
     }

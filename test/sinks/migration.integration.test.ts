@@ -20,14 +20,15 @@ const SHAPE = `SELECT string_agg(line, E'\\n' ORDER BY line) FROM (
 
 const MIGRATIONS = join(projectRoot, 'sinks', 'migrations');
 
-/** Rows as sinks of before wrote them: a busy second, and one of each kind. The columns are those of the table, in its order. */
-const OLD_ROWS = `
+/** Rows as sinks of before wrote them, the columns in the order of the table: a busy half minute. */
+const BUSY_ROWS = `
   SELECT '2026-01-01T09:00Z'::timestamptz + i * interval '7 milliseconds', i, 4294967295 - i, i, 1 + i % 2, 60 + i % 1400,
     least(60 + i % 1400, 96), 2048, 1024 + i, 443, NULL::integer, '02:00:00:00:00:01'::macaddr, '02:00:00:00:00:02'::macaddr,
     NULL::smallint, NULL::smallint, 6::smallint, 64::smallint, (i % 512)::smallint, NULL::smallint, NULL::smallint, NULL::smallint,
     (i % 4)::smallint, NULL::smallint, '10.0.0.0'::inet + i % 300, '192.0.2.1'::inet, NULL::jsonb
-  FROM generate_series(1, 3000) AS i
-  UNION ALL VALUES
+  FROM generate_series(1, 3000) AS i`;
+/** And one of each kind. */
+const RARE_ROWS = `VALUES
     -- VLAN tags, the first fragment of UDP over IPv6
     ('2026-01-01T09:00:00.000001Z', 5001, NULL, 4000000000, 1, 1514, 1514, 34525, 65535, 0, 0, '02:00:00:00:00:01', 'ff:ff:ff:ff:ff:ff',
       4094, 1, 17, 255, NULL, NULL, NULL, NULL, 0, NULL, '2001:db8::1', 'ff02::fb',
@@ -148,7 +149,7 @@ describe('migrate', () => {
       );
       await client.query(`SELECT create_partition('packets', '2026-01-01Z', '2026-01-02Z')`);
       await client.query(`UPDATE partitions SET last_write_at = '2026-01-03Z' WHERE range_start = '2026-01-01Z'`);
-      await client.query(`INSERT INTO packets ${OLD_ROWS}`);
+      for (const rows of [BUSY_ROWS, RARE_ROWS]) await client.query(`INSERT INTO packets ${rows}`);
       await client.query(`CREATE TABLE before AS SELECT * FROM packets`);
       expect((await migrate(database.settings, testLog())).applied[0]).toBe('0009_packet_segments');
       // New ids, so that without them rows have to be the same, each as often.

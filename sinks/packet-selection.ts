@@ -4,7 +4,7 @@
  */
 import pg from 'pg';
 import { Failure } from '../runtime/failure.js';
-import { INDEXED_PREFIXES, SEGMENT_SECONDS } from '../schemas/packet-table.js';
+import { INDEXED_PREFIXES, MANY_PORTS, SEGMENT_SECONDS } from '../schemas/packet-table.js';
 import { PROTOCOL_FORMS, parseProtocol } from '../schemas/protocols.js';
 
 /** Empty texts and negative numbers select everything. */
@@ -81,12 +81,13 @@ function conditions({ from, to, source, destination, port, protocol }: PacketSel
   for (const [column, address] of Object.entries({ source, destination })) {
     if (address === '') continue;
     packet.push(`${column} ${address.includes('/') ? '<<=' : '='} inet ${pg.escapeLiteral(address)}`);
-    const key = addressKey(address);
-    if (key !== null) keys.push(`${column}s @> ARRAY[${key}]`);
+    const found = addressKeys(address);
+    if (found !== null) keys.push(`${column}s && ${found}`);
   }
   if (port >= 0) {
     packet.push(`(source_port = ${port} OR destination_port = ${port})`);
-    keys.push(`(source_ports @> ARRAY[${port}] OR destination_ports @> ARRAY[${port}])`);
+    const found = `ARRAY[${port}, ${MANY_PORTS}]`;
+    keys.push(`(source_ports && ${found} OR destination_ports && ${found})`);
   }
   if (protocol !== '') {
     const match = parseProtocol(protocol);
@@ -100,12 +101,17 @@ function conditions({ from, to, source, destination, port, protocol }: PacketSel
   return { packet, times, keys };
 }
 
-/** What a segment has for an address, or for the indexed network around a network; null where that is too wide. */
-function addressKey(address: string): string | null {
+/**
+ * What segments have for an address, or for the indexed network around a network: one of an array; null where that is too
+ * wide. The last is what those have that hold too many addresses.
+ */
+function addressKeys(address: string): string | null {
   const literal = `inet ${pg.escapeLiteral(address)}`;
   const [, prefix] = address.split('/');
-  if (prefix === undefined) return literal;
   const indexed = address.includes(':') ? INDEXED_PREFIXES.ipv6 : INDEXED_PREFIXES.ipv4;
   const around = indexed.findLast((bits) => bits <= Number(prefix));
-  return around === undefined ? null : `network(set_masklen(${literal}, ${around}))::inet`;
+  if (prefix !== undefined && around === undefined) return null;
+  const known = around === undefined ? literal : `network(set_masklen(${literal}, ${around}))::inet`;
+  const widest = `set_masklen(${literal}, ${indexed[0]})`;
+  return `ARRAY[${known}, set_masklen(broadcast(${widest}), ${indexed[0]})]`;
 }

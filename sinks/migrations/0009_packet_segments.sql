@@ -75,7 +75,27 @@ BEGIN
 END
 $$;
 
+-- ANALYZE would read and sort every packet of every segment that it samples, for columns that no question goes by.
+CREATE FUNCTION keep_statistics_small(segments_table name) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  packed_column name;
+BEGIN
+  FOR packed_column IN
+    SELECT attname FROM pg_attribute
+    WHERE attrelid = to_regclass(quote_ident(segments_table)) AND attnum > 0
+      AND attname NOT IN ('first_at', 'last_at', 'origin_id', 'packets', 'sources', 'destinations', 'source_ports',
+        'destination_ports', 'ip_protocols', 'macs')
+  LOOP
+    EXECUTE format('ALTER TABLE %I ALTER %I SET STATISTICS 0', segments_table, packed_column);
+  END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION keep_statistics_small(name) FROM PUBLIC;
+
 CREATE TABLE packet_segments_default PARTITION OF packet_segments DEFAULT;
+SELECT keep_statistics_small('packet_segments'), keep_statistics_small('packet_segments_default');
 
 -- Pages come newest first: what is common is found on the way, what is rare by the other index.
 CREATE INDEX packet_segments_last_at ON packet_segments (last_at);
@@ -317,6 +337,9 @@ BEGIN
     ELSE '"_"YYYYMMDD"t"HH24'
   END);
   EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL EXCLUDING COMMENTS)', partition, parent);
+  IF parent = 'packet_segments' THEN
+    PERFORM keep_statistics_small(partition);
+  END IF;
   EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
     parent, partition, partition_start, partition_end);
   INSERT INTO partitions (partition_name, parent_name, range_start, range_end)

@@ -33,9 +33,6 @@ export interface PacketRound extends PacketQuery {
   readonly before: string | null;
 }
 
-/** More than the offset of any packet of a segment. */
-const SPAN_MICROS = SEGMENT_SECONDS * 1_000_000;
-
 /** The time that all packets are before, exclusive; null when there is none. */
 function upperBound({ range, after, before }: PacketRound, sql: PacketSql): string | null {
   const bounds = [
@@ -46,9 +43,9 @@ function upperBound({ range, after, before }: PacketRound, sql: PacketSql): stri
   return bounds.length === 0 ? null : `least(${bounds.join(', ')})`;
 }
 
-/** A time within a segment as its packets count, µs since the first of them. */
-function offsetOf(time: string): string {
-  return `(extract(epoch FROM ${time} - first_at) * 1000000)::integer`;
+/** How many packets of a segment are before a time behind its first: their offsets ascend. */
+function packetsBefore(time: string): string {
+  return `width_bucket((extract(epoch FROM ${time} - first_at) * 1000000)::integer - 1, time_offsets)`;
 }
 
 /**
@@ -64,14 +61,13 @@ function segmentsStatement(wanted: PacketRound, sql: PacketSql, limit: string): 
   // What begins is what partitions go by.
   const since = from === null ? [] : [`last_at >= ${from}`, `first_at > ${from} - ${spans}`];
   const before = upperBound(wanted, sql);
-  const ended = `SELECT packet_segments.*, NULL::integer AS offset_before, last_at AS newest_at FROM packet_segments
+  const ended = `SELECT packet_segments.*, packets AS packets_before, last_at AS newest_at FROM packet_segments
     WHERE ${conditions(before === null ? since : [...since, `last_at < ${before}`, `first_at < ${before}`])}
     ORDER BY last_at DESC LIMIT ${limit}`;
   if (before === null) return ended;
-  const cut = `SELECT cut.*, first_at + interval '1 microsecond'
-      * (SELECT max(time_offset) FROM unnest(time_offsets) AS time_offset WHERE time_offset < offset_before)
+  const cut = `SELECT cut.*, first_at + time_offsets[packets_before] * interval '1 microsecond'
     FROM (
-      SELECT packet_segments.*, ${offsetOf(before)} AS offset_before FROM packet_segments
+      SELECT packet_segments.*, ${packetsBefore(before)} AS packets_before FROM packet_segments
       WHERE ${conditions([
         ...since,
         `last_at >= ${before}`,
@@ -93,7 +89,7 @@ export function packetStatement(wanted: PacketRound): { text: string; values: un
   const { filter, range, after } = wanted;
   const count = sql.add(wanted.segments, 'integer');
   const segments = segmentsStatement(wanted, sql, `${count} + 1`);
-  const conditions = ['time_offset >= offset_from', 'time_offset < offset_before', filter.packet(sql)];
+  const conditions = [filter.packet(sql)];
   if (after !== null) {
     const position = `(${sql.add(after.time, 'timestamptz')}, ${sql.add(after.id, 'bigint')})`;
     conditions.push(`(first_at + time_offset * interval '1 microsecond', first_id + place) < ${position}`);
@@ -107,11 +103,12 @@ searched AS MATERIALIZED (
 ),
 page AS MATERIALIZED (
   SELECT first_at + time_offset * interval '1 microsecond' AS captured_at, first_id, place FROM (
-    SELECT first_at, first_id, origin_id, place, offset_from, offset_before${sql.lookupNames()}, ${filled(arrays)} FROM (
-      SELECT *, generate_series(0, packets - 1) AS place, ${unpacked(arrays)}
+    SELECT first_at, first_id, origin_id, place${sql.lookupNames()}, ${filled(arrays)} FROM (
+      SELECT *, generate_series(packets_after, packets_before - 1) AS place,
+        ${unpacked(arrays, 'packets_after + 1', 'packets_before')}
       FROM (
-        SELECT first_at, first_id, origin_id, packets, ${arrays.join(', ')}, coalesce(offset_before, ${SPAN_MICROS}) AS offset_before,
-          CASE WHEN low > first_at THEN ${offsetOf('low')} ELSE 0 END AS offset_from${sql.lookups()}
+        SELECT first_at, first_id, origin_id, packets_before, ${arrays.join(', ')},
+          CASE WHEN low IS NULL OR low <= first_at THEN 0 ELSE ${packetsBefore('low')} END AS packets_after${sql.lookups()}
         FROM (SELECT segments.*, ${low} AS low FROM segments, searched) AS bounded
         WHERE low IS NULL OR newest_at >= low
         OFFSET 0

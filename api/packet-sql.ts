@@ -120,9 +120,9 @@ export class PacketSql extends QueryParameters {
   }
 }
 
-/** The arrays of a segment side by side. */
-export function unpacked(arrays: readonly PacketArray[]): string {
-  return arrays.map((array) => `unnest(${array}) AS ${ELEMENTS[array]}`).join(', ');
+/** The arrays of a segment side by side, from one place to another. */
+export function unpacked(arrays: readonly PacketArray[], from: string, to: string): string {
+  return arrays.map((array) => `unnest(${array}[${from}:${to}]) AS ${ELEMENTS[array]}`).join(', ');
 }
 
 /** An array of one element stands for all packets; there are details of few packets, so that they never do. */

@@ -83,6 +83,7 @@ export class SegmentRows {
       larger.set(this.tags);
       this.tags = larger;
     }
+    segment.sort();
     this.tags.set(segment.tags.subarray(0, segment.packets), this.packets);
     this.rowStarts.push(this.packets);
     segment.put(this.copy, this.firstId + this.packets, this.originId);

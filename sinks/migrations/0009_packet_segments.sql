@@ -49,7 +49,7 @@ COMMENT ON COLUMN packet_segments.destinations IS 'As sources.';
 COMMENT ON COLUMN packet_segments.source_ports IS 'The distinct ones, for the index; -1 alone where there are more than 192. So are destination_ports.';
 COMMENT ON COLUMN packet_segments.ip_protocols IS 'The distinct ones, for the index.';
 COMMENT ON COLUMN packet_segments.hosts IS 'The distinct addresses, which endpoints counts from 1; macs are counted likewise.';
-COMMENT ON COLUMN packet_segments.time_offsets IS 'µs since first_at.';
+COMMENT ON COLUMN packet_segments.time_offsets IS 'µs since first_at, ascending: readers search in it.';
 COMMENT ON COLUMN packet_segments.headers IS 'Bits from the lowest: IP protocol 8, TTL 8, TCP flags 12; then whether there is an IP header, ports, a TCP header, an IP id.';
 COMMENT ON COLUMN packet_segments.endpoints IS 'Bits from the lowest: which of hosts is the destination 12, which the source 12 (0 for none), role 2.';
 COMMENT ON COLUMN packet_segments.ports IS 'Source × 65536 + destination.';

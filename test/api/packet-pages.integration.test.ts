@@ -77,16 +77,6 @@ beforeAll(async () => {
   })) {
     await insertPackets(api.pool, packets);
   }
-  // A sink keeps the packets of one source together, in whatever order of time that is.
-  const { rows } = await api.pool.query<{ name: string }>(
-    `SELECT attname AS name FROM pg_attribute
-     WHERE attrelid = 'packet_segments'::regclass AND (atttypid = 'integer[]'::regtype OR atttypid = 'jsonb[]'::regtype)
-       AND attname NOT IN ('source_ports', 'destination_ports')`,
-  );
-  const reversed = rows.map(
-    ({ name }) => `${name} = (SELECT array_agg(e ORDER BY n DESC) FROM unnest(${name}) WITH ORDINALITY AS u (e, n))`,
-  );
-  await api.pool.query(`UPDATE packet_segments SET ${reversed.join(', ')} WHERE (first_id >> 8) % 2 = 0`);
 });
 afterAll(() => api.remove());
 

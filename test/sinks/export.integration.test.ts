@@ -243,6 +243,35 @@ describe('exportRows', () => {
     }
   });
 
+  it('finds addresses and ports of segments that have too many for the index', async () => {
+    const rows = new StoredRows(database.connection);
+    const day = `'2026-02-01Z'`;
+    await rows.storePackets(
+      `SELECT ${day}::timestamptz + i * interval '1 millisecond' AS captured_at, i AS id, 1 AS origin_id, 60 AS frame_length,
+         60 AS captured_length, 1::smallint AS role, 17::smallint AS ip_protocol, source,
+         i AS source_port, 9 AS destination_port
+       FROM generate_series(1, 200) AS i, unnest(ARRAY['203.0.113.0'::inet + i, '2001:db8::'::inet + i]) AS source`,
+    );
+    try {
+      // What the sink writes of a flood from forged addresses.
+      await rows.query(
+        `UPDATE packet_segments SET source_ports = '{-1}', sources = '{203.255.255.255/8, 2001:db8:ffff:ffff:ffff:ffff:ffff:ffff/32}'
+         WHERE first_at >= ${day}`,
+      );
+      const count = async (filter: Partial<ExportSettings>) => (await run({ ...filter, from: '2026-02-01' })).rows;
+      expect(await count({ source: '203.0.113.7' })).toBe(1);
+      expect(await count({ source: '203.0.113.0/29' })).toBe(7);
+      expect(await count({ source: '203.0.0.0/8' })).toBe(200);
+      expect(await count({ source: '200.0.0.0/6' })).toBe(200);
+      expect(await count({ source: '2001:db8::7' })).toBe(1);
+      expect(await count({ source: '2001:db8::/120' })).toBe(200);
+      expect(await count({ source: '2001::/16' })).toBe(200);
+      expect(await count({ port: 7 })).toBe(2);
+    } finally {
+      await rows.query(`DELETE FROM packet_segments WHERE first_at >= ${day}`);
+    }
+  });
+
   it('selects a protocol by any of its names', async () => {
     const { rows } = await run({ protocol: 'tcp' });
     expect(rows).toBeGreaterThan(0);

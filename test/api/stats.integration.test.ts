@@ -174,11 +174,11 @@ test('an empty database and a range without data are answers, not errors', async
 test('reads rollups only: packets and origins may be unreadable', async () => {
   const client = await api.pool.connect();
   try {
-    await client.query('ALTER TABLE packets RENAME TO packets_away');
+    await client.query('ALTER TABLE packet_segments RENAME TO packet_segments_away');
     await client.query('ALTER TABLE origins RENAME TO origins_away');
     expect((await api.get<Stats>('/api/stats?hours=168')).totals.packets).toBeGreaterThan(0);
   } finally {
-    await client.query('ALTER TABLE packets_away RENAME TO packets');
+    await client.query('ALTER TABLE packet_segments_away RENAME TO packet_segments');
     await client.query('ALTER TABLE origins_away RENAME TO origins');
     client.release();
   }

@@ -58,7 +58,7 @@ afterAll(async () => {
 beforeEach(async (test) => {
   requireCondition(test, executablePath !== undefined, 'not installed: chromium');
   await api.pool.query(
-    'TRUNCATE packets, alerts, alert_events, capture_nodes, traffic_totals, traffic_protocols, traffic_sources, traffic_ports',
+    'TRUNCATE packet_segments, alerts, alert_events, capture_nodes, traffic_totals, traffic_protocols, traffic_sources, traffic_ports',
   );
   context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
   page = await context.newPage();
@@ -218,7 +218,7 @@ test('a replayed capture of long ago is found under "All data", by itself when n
   await expect.poll(() => page.locator('#packet-rows').textContent()).toContain('.123456');
   await page.goto(service.url);
   await expect.poll(() => page.locator('#packet-rows').textContent()).toContain('.123456');
-  expect(await page.locator('#tiles').textContent()).toMatch(/Packets1mean/);
+  await expect.poll(() => page.locator('#tiles').textContent()).toMatch(/Packets1mean/);
   expect(await page.locator('#range input:checked').inputValue()).toBe('all');
 });
 

@@ -53,8 +53,10 @@ export function readShared(block: PacketBlock, contents: BlockContents): void {
   block.origins.push(...origins);
 }
 
+/** The typed arrays of a block. Its DataViews are for whoever fills it, which the receiver never does. */
 function columnsOf(block: PacketBlock): [string, Column][] {
   return Object.entries(block).filter(
-    (entry): entry is [string, Column] => ArrayBuffer.isView(entry[1]) && entry[0] !== 'applications',
+    (entry): entry is [string, Column] =>
+      ArrayBuffer.isView(entry[1]) && !(entry[1] instanceof DataView) && entry[0] !== 'applications',
   );
 }

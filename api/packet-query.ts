@@ -49,10 +49,18 @@ function packetsBefore(time: string): string {
 }
 
 /**
- * The segments that have packets of the filter's keys, those with the newest packets first. Those that end before the bound
- * come by their end; those that it cuts are all looked at, by the newest packet that they have before it.
+ * A filter whose keys no more segments have is answered from these alone; with more, what it asks for is found on the way from
+ * the newest. Postgres expects the keys of a filter to be spread evenly and to have nothing to do with each other: where it was
+ * wrong it walked past every segment there is for a hundred that the index would have named.
  */
-function segmentsStatement(wanted: PacketRound, sql: PacketSql, limit: string): string {
+const MATCHES_MAX = 2_000;
+
+/**
+ * What goes before the statement: `segments`, those that have packets of the filter's keys, those with the newest packets
+ * first. Those that end before the bound come by their end; those that it cuts are all looked at, by the newest packet that
+ * they have before it.
+ */
+function segmentsBefore(wanted: PacketRound, sql: PacketSql, limit: string): string {
   const { filter, range } = wanted;
   const conditions = (more: readonly string[]): string =>
     allOf([...(filter.segment === null ? [] : [filter.segment]), ...more.map((condition) => () => condition)])(sql);
@@ -61,10 +69,25 @@ function segmentsStatement(wanted: PacketRound, sql: PacketSql, limit: string): 
   // What begins is what partitions go by.
   const since = from === null ? [] : [`last_at >= ${from}`, `first_at > ${from} - ${spans}`];
   const before = upperBound(wanted, sql);
-  const ended = `SELECT packet_segments.*, packets AS packets_before, last_at AS newest_at FROM packet_segments
-    WHERE ${conditions(before === null ? since : [...since, `last_at < ${before}`, `first_at < ${before}`])}
-    ORDER BY last_at DESC LIMIT ${limit}`;
-  if (before === null) return ended;
+  const ended = before === null ? since : [...since, `last_at < ${before}`, `first_at < ${before}`];
+  const newest = `ORDER BY last_at DESC LIMIT ${limit}`;
+  const walked = (more: readonly string[]): string =>
+    `SELECT packet_segments.* FROM packet_segments WHERE ${conditions([...ended, ...more])} ${newest}`;
+  const matches =
+    filter.segment === null
+      ? ''
+      : `matches AS MATERIALIZED (
+  SELECT packet_segments.* FROM packet_segments WHERE ${conditions(ended)} LIMIT ${MATCHES_MAX + 1}
+),
+known AS MATERIALIZED (SELECT count(*) <= ${MATCHES_MAX} AS whole FROM matches),
+`;
+  const found =
+    filter.segment === null
+      ? walked([])
+      : `(SELECT * FROM matches WHERE (SELECT whole FROM known) ${newest})
+    UNION ALL (${walked(['NOT (SELECT whole FROM known)'])})`;
+  const whole = `SELECT found.*, packets AS packets_before, last_at AS newest_at FROM (${found}) AS found`;
+  if (before === null) return `${matches}segments AS MATERIALIZED (${whole} ${newest})`;
   const cut = `SELECT cut.*, first_at + time_offsets[packets_before] * interval '1 microsecond'
     FROM (
       SELECT packet_segments.*, ${packetsBefore(before)} AS packets_before FROM packet_segments
@@ -77,7 +100,9 @@ function segmentsStatement(wanted: PacketRound, sql: PacketSql, limit: string): 
       ])}
       OFFSET 0
     ) AS cut`;
-  return `SELECT * FROM ((${ended}) UNION ALL (${cut})) AS either ORDER BY newest_at DESC LIMIT ${limit}`;
+  return `${matches}segments AS MATERIALIZED (
+  SELECT * FROM ((${whole}) UNION ALL (${cut})) AS either ORDER BY newest_at DESC LIMIT ${limit}
+)`;
 }
 
 /**
@@ -88,7 +113,7 @@ export function packetStatement(wanted: PacketRound): { text: string; values: un
   const sql = new PacketSql();
   const { filter, range, after } = wanted;
   const count = sql.add(wanted.segments, 'integer');
-  const segments = segmentsStatement(wanted, sql, `${count} + 1`);
+  const segments = segmentsBefore(wanted, sql, `${count} + 1`);
   const conditions = [filter.packet(sql)];
   if (after !== null) {
     const position = `(${sql.add(after.time, 'timestamptz')}, ${sql.add(after.id, 'bigint')})`;
@@ -97,7 +122,7 @@ export function packetStatement(wanted: PacketRound): { text: string; values: un
   const arrays = sql.arrays();
   const low = range.from === null ? 'searched_to' : `greatest(searched_to, ${sql.add(range.from, 'timestamptz')})`;
   const limit = sql.add(wanted.limit, 'integer');
-  const text = `WITH segments AS MATERIALIZED (${segments}),
+  const text = `WITH ${segments},
 searched AS MATERIALIZED (
   SELECT CASE WHEN count(*) > ${count} THEN min(newest_at) + interval '1 microsecond' END AS searched_to FROM segments
 ),
@@ -135,10 +160,17 @@ type RoundRow = { readonly searched_to: string | null } & (PacketRow | { readonl
 /** Most segments of a round: a quarter of a million packets. */
 const SEGMENTS_MAX = 1024;
 /**
- * Segments of the first round of a filter that the index knows nothing of, such as one of TCP flags: as many as overlap at
- * a hundred thousand packets a second. With fewer it takes two rounds, of which the second looks at the first one's again.
+ * Segments of the first round of a filter: enough for most, since a second round looks at those of the first again. Those
+ * that the index knows nothing of, such as TCP flags, take as many as overlap at a hundred thousand packets a second.
  */
+const SEGMENTS_MATCHED = 256;
 const SEGMENTS_FILTERED = 512;
+
+/** Each segment has a packet above the next, so that a page of all packets takes one round. */
+function firstSegments({ filter, limit }: PacketQuery): number {
+  if (filter.segment !== null) return Math.max(limit, SEGMENTS_MATCHED);
+  return filter.packet(new PacketSql()) === 'true' ? limit : Math.max(limit, SEGMENTS_FILTERED);
+}
 
 /**
  * A page. Each round is a statement with a snapshot of its own, as each page is; what is stored meanwhile may be missing
@@ -149,10 +181,7 @@ export async function findPackets(pool: pg.Pool, wanted: PacketQuery): Promise<P
   const startedAt = performance.now();
   const found: PacketRow[] = [];
   let before: string | null = null;
-  // Each segment has a packet above the next, so that a page of all packets takes one round.
-  const { packet, segment } = wanted.filter;
-  let segments =
-    segment === null && packet(new PacketSql()) !== 'true' ? Math.max(wanted.limit, SEGMENTS_FILTERED) : wanted.limit;
+  let segments = firstSegments(wanted);
   for (;;) {
     const { text, values } = packetStatement({ ...wanted, limit: wanted.limit - found.length, before, segments });
     const { rows } = await query<RoundRow>(pool, text, values);

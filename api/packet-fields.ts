@@ -4,7 +4,7 @@
  */
 import ipaddr from 'ipaddr.js';
 import { DECODE_FAILURES } from '../schemas/decode-failure.js';
-import { INDEXED_PREFIXES, MANY_PORTS } from '../schemas/packet-table.js';
+import { INDEXED_PREFIXES, portRangeKey } from '../schemas/packet-table.js';
 import { PROTOCOL_FORMS, PROTOCOL_NAMES, parseProtocol } from '../schemas/protocols.js';
 import { nearestName } from './nearest.js';
 import { anyOf, type PacketCondition } from './packet-condition.js';
@@ -187,7 +187,7 @@ const portSegment: SegmentOfNumbers = (column, ranges) => {
   const count = ranges.reduce((sum, { low, high }) => sum + high - low + 1, 0);
   if (count > PORTS_MAX) return null;
   const ports = ranges.flatMap(({ low, high }) => Array.from({ length: high - low + 1 }, (_, index) => low + index));
-  return holdsAny(`${column}s`, [...ports, MANY_PORTS], 'integer');
+  return holdsAny(`${column}s`, [...new Set([...ports, ...ports.map(portRangeKey)])], 'integer');
 };
 
 /** An array that is there only where packets have what it says. */

@@ -53,7 +53,7 @@ function packetsBefore(time: string): string {
  * the newest. Postgres expects the keys of a filter to be spread evenly and to have nothing to do with each other: where it was
  * wrong it walked past every segment there is for a hundred that the index would have named.
  */
-const MATCHES_MAX = 2_000;
+const MATCHES_MAX = 1_000;
 
 /**
  * What goes before the statement: `segments`, those that have packets of the filter's keys, those with the newest packets
@@ -159,17 +159,27 @@ type RoundRow = { readonly searched_to: string | null } & (PacketRow | { readonl
 
 /** Most segments of a round: a quarter of a million packets. */
 const SEGMENTS_MAX = 1024;
+const SEGMENTS_MIN = 16;
 /**
- * Segments of the first round of a filter: enough for most, since a second round looks at those of the first again. Those
- * that the index knows nothing of, such as TCP flags, take as many as overlap at a hundred thousand packets a second.
+ * Segments of the first round of a filter. A source fills its segments; of a port there may be a packet in each, and then the
+ * first round says how many more it takes. Those that the index knows nothing of, such as TCP flags, take as many as overlap
+ * at a hundred thousand packets a second.
  */
-const SEGMENTS_MATCHED = 256;
+const SEGMENTS_MATCHED = 96;
 const SEGMENTS_FILTERED = 512;
 
 /** Each segment has a packet above the next, so that a page of all packets takes one round. */
 function firstSegments({ filter, limit }: PacketQuery): number {
-  if (filter.segment !== null) return Math.max(limit, SEGMENTS_MATCHED);
+  if (filter.segment !== null) return SEGMENTS_MATCHED;
   return filter.packet(new PacketSql()) === 'true' ? limit : Math.max(limit, SEGMENTS_FILTERED);
+}
+
+/** As many as the rest of the page should take, a quarter more, after a round that gave `found` packets. */
+function nextSegments(wanted: number, found: number, segments: number, stuck: boolean): number {
+  // Where more segments end at one microsecond than a round has room for, only a larger one comes past it.
+  if (stuck) return segments * 4;
+  const expected = Math.ceil((segments * 1.25 * wanted) / found);
+  return Math.max(SEGMENTS_MIN, Math.min(expected, segments * 4, SEGMENTS_MAX));
 }
 
 /**
@@ -195,8 +205,7 @@ export async function findPackets(pool: pg.Pool, wanted: PacketQuery): Promise<P
         'the query took too long and was ended; narrow the time range or the filter, or raise --api-statement-timeout',
       );
     }
-    // Where more segments end at one microsecond than a round has room for, only a larger one comes past it.
-    segments = searchedTo === before ? segments * 4 : Math.min(segments * 4, SEGMENTS_MAX);
+    segments = nextSegments(wanted.limit - found.length, rows.length, segments, searchedTo === before);
     before = searchedTo;
   }
 }

@@ -10,5 +10,10 @@ export const SEGMENT_SECONDS = 10;
  */
 export const INDEXED_PREFIXES = { ipv4: [8, 16, 24], ipv6: [32, 48, 64] } as const;
 export const KEYS_MAX = 192;
-/** What a segment with more than KEYS_MAX distinct ports on a side is found by. */
-export const MANY_PORTS = -1;
+/**
+ * What a segment with more than KEYS_MAX distinct ports on a side is found by: -1 stands for ports 0 to 2047, -2 for 2048 to
+ * 4095 and so on. What DNS servers answer to has as many ports as packets, and none of a service among them.
+ */
+export function portRangeKey(port: number): number {
+  return -1 - (port >> 11);
+}

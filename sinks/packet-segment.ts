@@ -12,7 +12,7 @@ import {
   HAS_TCP,
   type PacketBlock,
 } from '../schemas/packet-block.js';
-import { KEYS_MAX, MANY_PORTS, SEGMENT_PACKETS } from '../schemas/packet-table.js';
+import { KEYS_MAX, portRangeKey, SEGMENT_PACKETS } from '../schemas/packet-table.js';
 import { AddressDictionary } from './address-dictionary.js';
 import type { CopyBuffer } from './copy-buffer.js';
 import { packetDetails } from './packet-details.js';
@@ -299,8 +299,12 @@ export class PacketSegment {
       if (at === 0 || sorted[at] !== sorted[at - 1]) distinct[found++] = sorted[at]!;
     }
     if (found > KEYS_MAX) {
-      distinct[0] = MANY_PORTS;
-      found = 1;
+      const ports = found;
+      found = 0;
+      for (let at = 0; at < ports; at++) {
+        const key = portRangeKey(distinct[at]!);
+        if (found === 0 || distinct[found - 1] !== key) distinct[found++] = key;
+      }
     }
     copy.putIntegers(distinct, found);
   }

@@ -4,7 +4,7 @@
  */
 import pg from 'pg';
 import { Failure } from '../runtime/failure.js';
-import { INDEXED_PREFIXES, MANY_PORTS, SEGMENT_SECONDS } from '../schemas/packet-table.js';
+import { INDEXED_PREFIXES, portRangeKey, SEGMENT_SECONDS } from '../schemas/packet-table.js';
 import { PROTOCOL_FORMS, parseProtocol } from '../schemas/protocols.js';
 
 /** Empty texts and negative numbers select everything. */
@@ -86,7 +86,7 @@ function conditions({ from, to, source, destination, port, protocol }: PacketSel
   }
   if (port >= 0) {
     packet.push(`(source_port = ${port} OR destination_port = ${port})`);
-    const found = `ARRAY[${port}, ${MANY_PORTS}]`;
+    const found = `ARRAY[${port}, ${portRangeKey(port)}]`;
     keys.push(`(source_ports && ${found} OR destination_ports && ${found})`);
   }
   if (protocol !== '') {

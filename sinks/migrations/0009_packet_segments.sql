@@ -46,7 +46,7 @@ COMMENT ON COLUMN packet_segments.first_id IS 'Id of its first packet; the other
 COMMENT ON COLUMN packet_segments.captured_limit IS 'Where captured_lengths is null, of each frame so many bytes were captured, or all it has.';
 COMMENT ON COLUMN packet_segments.sources IS 'What the index finds the sources by: the distinct addresses and their networks of 8, 16 and 24 bits (IPv6: 32, 48 and 64). Where there are more than 192, as in a flood from forged addresses, which would fill the index: the networks of 8 (32) bits alone, each as its last address, such as 10.255.255.255/8.';
 COMMENT ON COLUMN packet_segments.destinations IS 'As sources.';
-COMMENT ON COLUMN packet_segments.source_ports IS 'The distinct ones, for the index; -1 alone where there are more than 192. So are destination_ports.';
+COMMENT ON COLUMN packet_segments.source_ports IS 'The distinct ones, for the index; where there are more than 192: -1 for any of 0 to 2047, -2 for any of 2048 to 4095, and so on. So are destination_ports.';
 COMMENT ON COLUMN packet_segments.ip_protocols IS 'The distinct ones, for the index.';
 COMMENT ON COLUMN packet_segments.hosts IS 'The distinct addresses, which endpoints counts from 1; macs are counted likewise.';
 COMMENT ON COLUMN packet_segments.time_offsets IS 'µs since first_at, ascending: readers search in it.';

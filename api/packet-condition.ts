@@ -10,46 +10,42 @@ export interface PacketCondition {
 }
 
 export function allOf(conditions: readonly PacketCondition[]): PacketCondition {
-  if (conditions.length === 1) return conditions[0]!;
-  const segments = conditions.flatMap(({ segment }) => (segment === null ? [] : [segment]));
-  return {
-    packet: (sql) =>
-      joined(
-        conditions.map(({ packet }) => packet(sql)),
-        'AND',
-        'true',
-      ),
-    segment:
-      segments.length === 0
-        ? null
-        : (sql) =>
-            joined(
-              segments.map((segment) => segment(sql)),
-              'AND',
-              'true',
-            ),
-  };
+  const segments = knownOfSegments(conditions);
+  return combined(conditions, segments.length === 0 ? null : segments, 'AND', 'true');
 }
 
 export function anyOf(conditions: readonly PacketCondition[]): PacketCondition {
+  const segments = knownOfSegments(conditions);
+  // One alternative of which nothing is known may be in any segment.
+  return combined(conditions, segments.length < conditions.length ? null : segments, 'OR', 'false');
+}
+
+function knownOfSegments(conditions: readonly PacketCondition[]): Condition[] {
+  return conditions.flatMap(({ segment }) => (segment === null ? [] : [segment]));
+}
+
+function combined(
+  conditions: readonly PacketCondition[],
+  segments: readonly Condition[] | null,
+  operator: 'AND' | 'OR',
+  none: string,
+): PacketCondition {
   if (conditions.length === 1) return conditions[0]!;
-  const segments = conditions.flatMap(({ segment }) => (segment === null ? [] : [segment]));
   return {
     packet: (sql) =>
       joined(
         conditions.map(({ packet }) => packet(sql)),
-        'OR',
-        'false',
+        operator,
+        none,
       ),
-    // One alternative of which nothing is known may be in any segment.
     segment:
-      segments.length < conditions.length
+      segments === null
         ? null
         : (sql) =>
             joined(
               segments.map((segment) => segment(sql)),
-              'OR',
-              'false',
+              operator,
+              none,
             ),
   };
 }

@@ -64,32 +64,26 @@ function indexKeys(match: AddressMatch): string[] {
 function networksOf({ text, bits, prefix }: AddressMatch, indexed: readonly [number, number, number]): string[] {
   if (prefix === bits) return [text];
   const around = indexed.findLast((length) => length <= prefix);
-  if (around !== undefined) return [networkOf(ipaddr.parse(text).toByteArray(), around)];
+  if (around !== undefined) return [`${networkAddress(text, bits, around)}/${around}`];
   const free = indexed[0] - prefix;
   if (2 ** free > NETWORKS_MAX) return [];
-  const bytes = maskedBytes(ipaddr.parse(text).toByteArray(), prefix);
+  const first = networkAddress(text, bits, prefix).toByteArray();
   return Array.from({ length: 2 ** free }, (_, index) => {
-    const within = [...bytes];
+    const bytes = [...first];
     const last = indexed[0] / 8 - 1;
-    within[last] = within[last]! | index;
-    return networkOf(within, indexed[0]);
+    bytes[last] = bytes[last]! | index;
+    return `${ipaddr.fromByteArray(bytes)}/${indexed[0]}`;
   });
 }
 
-function maskedBytes(bytes: readonly number[], prefix: number): number[] {
-  return bytes.map((byte, index) => byte & (0xff << Math.max(0, 8 - Math.max(0, prefix - index * 8))) & 0xff);
+function networkAddress(text: string, bits: AddressMatch['bits'], prefix: number): ipaddr.IPv4 | ipaddr.IPv6 {
+  return (bits === 32 ? ipaddr.IPv4 : ipaddr.IPv6).networkAddressFromCIDR(`${text}/${prefix}`);
 }
 
 /** "10.0.0.0/8" → "10.255.255.255/8". */
 function lastAddressOf(network: string): string {
-  const [address, prefix] = ipaddr.parseCIDR(network);
-  const mask = maskedBytes(new Array(address.toByteArray().length).fill(255), prefix);
-  const last = address.toByteArray().map((byte, index) => byte | (~mask[index]! & 255));
-  return `${ipaddr.fromByteArray(last).toString()}/${prefix}`;
-}
-
-function networkOf(bytes: readonly number[], prefix: number): string {
-  return `${ipaddr.fromByteArray(maskedBytes(bytes, prefix)).toString()}/${prefix}`;
+  const family = network.includes(':') ? ipaddr.IPv6 : ipaddr.IPv4;
+  return `${family.broadcastAddressFromCIDR(network)}/${network.split('/')[1]}`;
 }
 
 function addressCondition(column: 'source' | 'destination', matches: readonly AddressMatch[]): PacketCondition {

@@ -11,6 +11,8 @@ const ENTRIES_MAX = Math.max(
   2 * SEGMENT_PACKETS,
   KEYS_MAX * (1 + Math.max(INDEXED_PREFIXES.ipv4.length, INDEXED_PREFIXES.ipv6.length)),
 );
+/** Most that a dictionary takes as an array: its head, and an IPv6 address behind its length each. */
+export const ADDRESSES_BYTES_MAX = 24 + ENTRIES_MAX * (4 + 20);
 /** A power of two, at most half full. */
 const SLOTS = 2048;
 const IPV4_BITS = 32;

@@ -13,7 +13,7 @@ import {
   type PacketBlock,
 } from '../schemas/packet-block.js';
 import { KEYS_MAX, portRangeKey, SEGMENT_PACKETS } from '../schemas/packet-table.js';
-import { AddressDictionary } from './address-dictionary.js';
+import { ADDRESSES_BYTES_MAX, AddressDictionary } from './address-dictionary.js';
 import type { CopyBuffer } from './copy-buffer.js';
 import { packetDetails } from './packet-details.js';
 
@@ -56,9 +56,8 @@ const INT32_MAX = 0x7fffffff;
 const SMALLINT_OID = 21;
 const MACADDR_OID = 829;
 const JSONB_OID = 3802;
-/** Upper bound of a row without its details: two dictionaries, the MACs, 16 arrays of integers, three sets, the rest. */
-const ROW_BYTES_MAX =
-  2 * (32 + 4 * SEGMENT_PACKETS * 24) + SEGMENT_PACKETS * 2 * 10 + 19 * (32 + SEGMENT_PACKETS * 8) + 256;
+/** Upper bound of a row without its details: hosts, keys of both sides, MACs, 18 arrays of integers, the rest. */
+const ROW_BYTES_MAX = 3 * ADDRESSES_BYTES_MAX + (32 + SEGMENT_PACKETS * 2 * 10) + 18 * (32 + SEGMENT_PACKETS * 8) + 256;
 
 /** Bits of `headers` above the protocol, the TTL and the TCP flags. */
 const HEADER_IP = 1 << 28;
@@ -190,10 +189,9 @@ export class PacketSegment {
     for (let at = 0; at < packets; at++) order[at] = (times[at]! - first) * SEGMENT_PACKETS + at;
     order.subarray(0, packets).sort();
     for (let at = 0; at < packets; at++) {
-      this.timeOffsets[at] = order[at]! / SEGMENT_PACKETS;
+      times[at] = first + Math.floor(order[at]! / SEGMENT_PACKETS);
       order[at] = order[at]! % SEGMENT_PACKETS;
     }
-    for (let at = 0; at < packets; at++) times[at] = first + this.timeOffsets[at]!;
     arrange(this.tags, order, scratch, packets);
     arrange(this.headers, order, scratch, packets);
     arrange(this.endpoints, order, scratch, packets);

@@ -17,7 +17,7 @@ const SEGMENT_MICROS = SEGMENT_SECONDS * 1e6;
 const OPEN_MAX = 256;
 
 export class SegmentRows {
-  readonly copy: CopyBuffer;
+  readonly copy = new CopyBuffer();
   /** Packets written so far. */
   packets = 0;
   /** The tags of the packets in the order in which they are written. */
@@ -33,12 +33,7 @@ export class SegmentRows {
   private current: PacketSegment | undefined;
 
   /** @param packetsMax packets a segment, at most 256 */
-  constructor(
-    private readonly packetsMax = SEGMENT_PACKETS,
-    bytes?: number,
-  ) {
-    this.copy = new CopyBuffer(bytes);
-  }
+  constructor(private readonly packetsMax = SEGMENT_PACKETS) {}
 
   /** Forgets all; ids count from `firstId`. */
   begin(firstId: number): void {

@@ -7,7 +7,7 @@
 import { ADDRESS_MAC, ADDRESS_NONE, HAS_MACS, type PacketBlock } from '../schemas/packet-block.js';
 import { decodeLink, LINKTYPE_ETHERNET } from './link.js';
 import type { Dissection } from './protocols/dissection.js';
-import { decodeEthernet } from './protocols/ethernet.js';
+import { decodeUsualFrame, NOT_USUAL } from './usual-frame.js';
 
 export { type DecodeOptions, Dissection } from './protocols/dissection.js';
 
@@ -33,6 +33,44 @@ export function decodeFrame(
   originIndex: number,
   dissection: Dissection,
 ): number {
+  if (linkType === LINKTYPE_ETHERNET) {
+    const row = decodeUsualFrame(
+      block,
+      buffer,
+      offset,
+      capturedLength,
+      frameLength,
+      timestamp,
+      originIndex,
+      dissection,
+    );
+    if (row !== NOT_USUAL) return row;
+  }
+  return decodeFrameByLayer(
+    block,
+    linkType,
+    buffer,
+    offset,
+    capturedLength,
+    frameLength,
+    timestamp,
+    originIndex,
+    dissection,
+  );
+}
+
+/** The same without the short cut for usual frames. */
+export function decodeFrameByLayer(
+  block: PacketBlock,
+  linkType: number,
+  buffer: Uint8Array,
+  offset: number,
+  capturedLength: number,
+  frameLength: number,
+  timestamp: number,
+  originIndex: number,
+  dissection: Dissection,
+): number {
   const row = block.addRow();
   block.timestamp[row] = timestamp;
   block.origin[row] = originIndex;
@@ -42,10 +80,7 @@ export function decodeFrame(
   dissection.tunnelDepth = 0;
   dissection.linkHeaders = 0;
   const end = offset + capturedLength;
-  block.failure[row] =
-    linkType === LINKTYPE_ETHERNET
-      ? decodeEthernet(dissection, block, row, buffer, offset, end)
-      : decodeLink(dissection, block, row, buffer, offset, end, linkType);
+  block.failure[row] = decodeLink(dissection, block, row, buffer, offset, end, linkType);
   if (block.sourceKind[row] === ADDRESS_NONE && (block.present[row]! & HAS_MACS) !== 0) {
     block.sourceKind[row] = ADDRESS_MAC;
   }

@@ -75,12 +75,11 @@ export class PcapFormat implements RecordFormat {
     const littleEndian = this.littleEndian;
     const headerLength = this.variant.recordHeaderLength;
     const nanoseconds = this.variant.nanoseconds;
+    const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+    let needed = headerLength;
     while (!this.paused) {
-      if (end - offset < headerLength) {
-        this.needed = headerLength;
-        break;
-      }
-      const capturedLength = fieldUint32(buffer, offset + CAPTURED_LENGTH, littleEndian);
+      if (end - offset < headerLength) break;
+      const capturedLength = view.getUint32(offset + CAPTURED_LENGTH, littleEndian);
       if (capturedLength > FRAME_LENGTH_MAX) {
         this.fault = {
           code: 'damaged',
@@ -90,18 +89,18 @@ export class PcapFormat implements RecordFormat {
       }
       const next = offset + headerLength + capturedLength;
       if (next > end) {
-        this.needed = headerLength + capturedLength;
+        needed = headerLength + capturedLength;
         break;
       }
-      const fraction = fieldUint32(buffer, offset + FRACTION, littleEndian);
+      const fraction = view.getUint32(offset + FRACTION, littleEndian);
       const timestamp =
-        fieldUint32(buffer, offset + SECONDS, littleEndian) * 1e6 +
-        (nanoseconds ? Math.floor(fraction / 1000) : fraction);
-      const frameLength = fieldUint32(buffer, offset + FRAME_LENGTH, littleEndian);
+        view.getUint32(offset + SECONDS, littleEndian) * 1e6 + (nanoseconds ? Math.floor(fraction / 1000) : fraction);
+      const frameLength = view.getUint32(offset + FRAME_LENGTH, littleEndian);
       this.frames++;
       this.handler.onFrame(buffer, offset + headerLength, capturedLength, frameLength, plausibleTime(timestamp), 0);
       offset = next;
     }
+    this.needed = needed;
     return offset;
   }
 

@@ -34,12 +34,25 @@ export class Dissection {
   linkHeaders = 0;
   /** A row for each packet in tunnels, by depth. */
   readonly nested = new PacketBlock(TUNNEL_DEPTH_MAX);
+  private viewed: Uint8Array = NOTHING;
+  private view: DataView = new DataView(NOTHING.buffer);
 
   constructor(options: DecodeOptions = {}) {
     this.showInner = options.tunnels === 'inner';
     this.application = options.application ?? true;
   }
+
+  /** A view of the buffer, to read several bytes at once; the same as long as frames come from the same buffer. */
+  viewOf(buffer: Uint8Array): DataView {
+    if (buffer !== this.viewed) {
+      this.view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+      this.viewed = buffer;
+    }
+    return this.view;
+  }
 }
+
+const NOTHING = new Uint8Array(0);
 
 const FRAME_TRUNCATED = decodeFailureCode('frame_truncated');
 

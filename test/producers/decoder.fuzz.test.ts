@@ -1,6 +1,7 @@
 /**
  * Mutated frames of every kind, each decoded twice within different surroundings: nothing throws, one row comes out,
- * and no byte outside the frame changes it. That the mutations reach everything is asserted with V8's own coverage.
+ * and no byte outside the frame changes it. A third time the decoders of the layers decode it alone, which has to give
+ * the same as the short cut for usual frames. That the mutations reach everything is asserted with V8's own coverage.
  * `NTA_FUZZ_INPUTS` sets how many.
  */
 import { Session } from 'node:inspector/promises';
@@ -8,7 +9,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, it } from 'vitest';
 import { packetDocument } from '../../producers/decode-report.js';
-import { type DecodeOptions, Dissection, decodeFrame } from '../../producers/decoder.js';
+import { type DecodeOptions, Dissection, decodeFrame, decodeFrameByLayer } from '../../producers/decoder.js';
 import { projectRoot } from '../../runtime/project.js';
 import { DECODE_FAILURES } from '../../schemas/decode-failure.js';
 import { PacketBlock } from '../../schemas/packet-block.js';
@@ -31,6 +32,7 @@ class Bench {
   constructor(
     options: DecodeOptions,
     private readonly surroundings: number,
+    private readonly decodeOne: typeof decodeFrame = decodeFrame,
   ) {
     this.dissection = new Dissection(options);
     this.buffer = Buffer.alloc(64 * 1024, surroundings);
@@ -53,7 +55,7 @@ class Bench {
       samplingRate: 1,
     });
     const { length } = frame.bytes;
-    const row = decodeFrame(
+    const row = this.decodeOne(
       block,
       linkType,
       this.buffer,
@@ -83,14 +85,16 @@ it(`decodes ${INPUTS} mutated frames without reading beyond them, and reaches ev
   const benches = (['outer', 'inner'] as const).map((tunnels) => [
     new Bench({ tunnels }, 0x00),
     new Bench({ tunnels }, 0xff),
+    new Bench({ tunnels }, 0x00, decodeFrameByLayer),
   ]);
   const failures = new Map<number, number>();
   for (let input = 0; input < INPUTS; input++) {
     const frame = mutate(seeds, random);
-    const [one, other] = benches[input % 2]!;
+    const [one, other, byLayer] = benches[input % 2]!;
     const decoded = one!.decode(frame);
-    const again = other!.decode(frame);
-    if (again.text !== decoded.text) {
+    for (const bench of [other!, byLayer!]) {
+      const again = bench.decode(frame);
+      if (again.text === decoded.text) continue;
       expect.fail(`link ${frame.linkType}: ${frame.bytes.toString('hex')}\n${decoded.text}\n${again.text}`);
     }
     failures.set(decoded.failure, (failures.get(decoded.failure) ?? 0) + 1);
@@ -102,10 +106,10 @@ it(`decodes ${INPUTS} mutated frames without reading beyond them, and reaches ev
   expect(DECODE_FAILURES.filter((_, code) => !failures.has(code))).toEqual([]);
   expect(failures.get(0)! / INPUTS).toBeGreaterThan(0.1); // not all inputs die at the first header
 
-  const protocols = join(projectRoot, 'producers/protocols/');
-  const scripts = result.filter(
-    (script) => script.url.startsWith(protocols) || script.url.startsWith(pathToFileURL(protocols).href),
-  );
+  const decoders = ['protocols/', 'usual-frame.ts'].map((path) => join(projectRoot, 'producers', path));
+  const urls = decoders.flatMap((path) => [path, pathToFileURL(path).href]);
+  const scripts = result.filter((script) => urls.some((url) => script.url.startsWith(url)));
+  expect(scripts.filter((script) => script.url.endsWith('usual-frame.ts'))).toHaveLength(1);
   expect(scripts.length).toBeGreaterThan(30);
   const functions = scripts.flatMap((script) => script.functions.filter((fn) => fn.functionName !== ''));
   const unreached = functions.filter((fn) => fn.ranges[0]!.count === 0).map((fn) => fn.functionName);

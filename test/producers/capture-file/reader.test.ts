@@ -1,4 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -44,6 +45,22 @@ describe('a capture', () => {
     for (const bytes of [CAPTURE, gzipSync(CAPTURE)]) {
       const pieces = [bytes.subarray(0, 1), bytes.subarray(1, 3), bytes.subarray(3, 1000), bytes.subarray(1000)];
       const { recorder, failure } = await read('-', Readable.from(pieces));
+      expect(failure).toBeNull();
+      expect(recorder.frames).toHaveLength(FRAMES.length);
+    }
+  });
+
+  it('is read from a pipe while others go on, packed or not', async () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    for (const bytes of [CAPTURE, gzipSync(CAPTURE)]) {
+      const reading = read(pipe);
+      const writer = await open(pipe, 'w');
+      await writer.write(bytes.subarray(0, 5));
+      await new Promise(setImmediate); // reading that blocks would never let us write the rest
+      await writer.writeFile(bytes.subarray(5));
+      await writer.close();
+      const { recorder, failure } = await reading;
       expect(failure).toBeNull();
       expect(recorder.frames).toHaveLength(FRAMES.length);
     }

@@ -29,6 +29,9 @@ const LIMITS: Readonly<Record<string, Limit>> = {
     `see the stages in the note of the figure: 50 ms are the flush interval of the capture node, up to 100 ms the interval between transactions that carry alerts, the rest is waiting for one of the cores, which tcpreplay shares.`,
   'latency-webhook-50000-p99': (value) =>
     `see latency-50000-p99, ${formatValue(value('latency-50000-p99'))} ms, for the way to the topic; then the sink’s process has to get one of the cores, which tcpreplay shares, and so has the receiver.`,
+  'live-loss-300000': (value) =>
+    `the two cores, which the sender, the capture node and Kafka share: trafgen sent ${rate(value('live-rate-300000'))}.`,
+  'live-rate-300000': () => `the sender: trafgen has to share the two cores with the capture node and Kafka.`,
   memory: (value) =>
     `before the first packet Node holds what its note says; the rest is the state of the sources, bounded by --state-budget, of which ${formatValue(value('memory-sources-forgotten'))} sources had to go.`,
   'memory-sources-forgotten': (value) =>

@@ -4,7 +4,7 @@
 set -eu
 
 # A command, and the package that has it.
-wanted="tshark:tshark tcpdump:tcpdump tcpreplay:tcpreplay psql:postgresql-client ip:iproute2 pmacctd:pmacct suricata:suricata"
+wanted="tshark:tshark tcpdump:tcpdump tcpreplay:tcpreplay trafgen:netsniff-ng psql:postgresql-client ip:iproute2 pmacctd:pmacct suricata:suricata"
 PATH=$PATH:/usr/sbin:/sbin
 
 missing=""

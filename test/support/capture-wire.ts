@@ -7,9 +7,14 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { findTool } from './requirement.js';
 
+/** The name of the far end in its namespace. */
+export const FAR_END = 'eth0';
+
 export interface CaptureWire {
   /** Our end. */
   readonly interface: string;
+  /** Runs a program in the namespace, where the far end is `FAR_END`; resolves when it has ended well. */
+  run(tool: string, args: readonly string[]): Promise<void>;
   /** Plays a capture file into the far end; resolves when all of it is sent. */
   replay(file: string, options: { readonly packetsPerSecond: number; readonly loops?: number }): Promise<void>;
   /** Takes our end down or up. */
@@ -29,11 +34,11 @@ export function createCaptureWire(): CaptureWire {
   process.once('exit', remove);
   try {
     ip('netns', 'add', name);
-    ip('link', 'add', 'name', name, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
+    ip('link', 'add', 'name', name, 'type', 'veth', 'peer', 'name', FAR_END, 'netns', name);
     // Neither end says anything by itself: no neighbour discovery, no router solicitation.
     for (const [end, run] of [
       [name, []],
-      ['eth0', ['netns', 'exec', name]],
+      [FAR_END, ['netns', 'exec', name]],
     ] as const) {
       execFileSync(
         findTool('ip')!,
@@ -44,39 +49,28 @@ export function createCaptureWire(): CaptureWire {
       );
     }
     ip('link', 'set', name, 'up');
-    ip('-n', name, 'link', 'set', 'eth0', 'up');
+    ip('-n', name, 'link', 'set', FAR_END, 'up');
   } catch (error) {
     remove();
     throw error;
   }
+  const run = (tool: string, args: readonly string[]): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const child = spawn(findTool('ip')!, ['netns', 'exec', name, tool, ...args], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      let output = '';
+      for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += String(text)));
+      child.once('error', reject);
+      child.once('close', (code) =>
+        code === 0 ? resolve() : reject(new Error(`${tool} ended with code ${code}: ${output}`)),
+      );
+    });
   return {
     interface: name,
+    run,
     replay: (file, { packetsPerSecond, loops = 1 }) =>
-      new Promise((resolve, reject) => {
-        const child = spawn(
-          findTool('ip')!,
-          [
-            'netns',
-            'exec',
-            name,
-            'tcpreplay',
-            '-q',
-            '-K',
-            '-i',
-            'eth0',
-            `--pps=${packetsPerSecond}`,
-            `--loop=${loops}`,
-            file,
-          ],
-          { stdio: ['ignore', 'pipe', 'pipe'] },
-        );
-        let output = '';
-        for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += String(text)));
-        child.once('error', reject);
-        child.once('close', (code) =>
-          code === 0 ? resolve() : reject(new Error(`tcpreplay ended with code ${code}: ${output}`)),
-        );
-      }),
+      run('tcpreplay', ['-q', '-K', '-i', FAR_END, `--pps=${packetsPerSecond}`, `--loop=${loops}`, file]),
     set: (state) => ip('link', 'set', name, state),
     remove,
   };

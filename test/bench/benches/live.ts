@@ -1,18 +1,30 @@
-/** Live capture at the speed of tcpreplay: what is lost, beside tcpdump that throws everything away. */
-
+/**
+ * Live capture at the full speed of tcpreplay, and at the rate to reach, which takes trafgen: what is lost, beside tcpdump
+ * that throws everything away.
+ */
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CaptureBalance } from '../../../producers/balance.js';
 import { type CaptureWire, createCaptureWire } from '../../support/capture-wire.js';
-import type { Bench } from '../bench.js';
+import type { Bench, BenchContext } from '../bench.js';
+import { type Figure, rounded, type Yardstick } from '../figure.js';
 import { type Input, provideInput } from '../inputs.js';
 import { Pipeline } from '../pipeline.js';
+import { sendByTrafgen } from '../trafgen.js';
 import { FULL_SPEED, requireWire } from '../wire.js';
+import { findTool } from '../yardsticks.js';
 
 const SETTLE_MS = 2_000;
+const RATE_TO_HOLD = 300_000;
+/** Asked of trafgen, whose own start counts in what it reaches. */
+const RATE_ASKED = 320_000;
+
+/** Sends all of it; resolves to packets a second. */
+type Sender = (wire: CaptureWire) => Promise<number>;
 
 interface Loss {
   readonly percent: number;
+  /** Packets a second, as sent. */
   readonly rate: number;
 }
 
@@ -26,30 +38,7 @@ export const live: Bench = {
     const wire = createCaptureWire();
     const pipeline = await Pipeline.create(context);
     try {
-      const theirs = await tcpdumpLoss(wire, input);
-      const ours = await captureLoss(pipeline, wire, input);
-      const note = `Of ${input.packets.toLocaleString('en-US')} 64-byte frames sent by tcpreplay at ${Math.round(ours.rate).toLocaleString('en-US')} packets/s over a veth pair, on the same two cores as everything else, with Kafka; loss is what the kernel had no room for.`;
-      return [
-        {
-          name: 'live-loss',
-          value: ours.percent,
-          unit: '%',
-          better: 'lower',
-          against: {
-            name: 'tcpdump -w /dev/null',
-            value: theirs.percent,
-            note: `the same frames at ${Math.round(theirs.rate).toLocaleString('en-US')} packets/s, the same buffer and snap length. It decodes nothing, keeps nothing and has the other core to itself.`,
-          },
-          note,
-        },
-        {
-          name: 'live-rate',
-          value: ours.rate,
-          unit: 'packets/s',
-          better: 'higher',
-          note: 'What tcpreplay sent meanwhile.',
-        },
-      ];
+      return [...(await lossAtFullSpeed(pipeline, wire, input)), ...(await lossAtRate(pipeline, wire, input, context))];
     } finally {
       await pipeline.remove();
       wire.remove();
@@ -57,28 +46,98 @@ export const live: Bench = {
   },
 };
 
-async function captureLoss(pipeline: Pipeline, wire: CaptureWire, input: Input): Promise<Loss> {
+async function lossAtFullSpeed(pipeline: Pipeline, wire: CaptureWire, input: Input): Promise<Figure[]> {
+  const send: Sender = (to) => replay(to, input);
+  const theirs = await tcpdumpLoss(wire, input.packets, send);
+  const ours = await captureLoss(pipeline, wire, input.packets, send);
+  return [
+    {
+      name: 'live-loss',
+      value: ours.percent,
+      unit: '%',
+      better: 'lower',
+      against: tcpdump(theirs),
+      note: noteOf(input, 'tcpreplay', ours),
+    },
+    {
+      name: 'live-rate',
+      value: ours.rate,
+      unit: 'packets/s',
+      better: 'higher',
+      note: 'What tcpreplay sent meanwhile.',
+    },
+  ];
+}
+
+async function lossAtRate(
+  pipeline: Pipeline,
+  wire: CaptureWire,
+  input: Input,
+  { folder, say }: BenchContext,
+): Promise<Figure[]> {
+  if (findTool('trafgen') === undefined) {
+    say(`live-loss-${RATE_TO_HOLD} is absent: not installed: trafgen (Debian package netsniff-ng)`);
+    return [];
+  }
+  const packets = input.packets * 2;
+  const send: Sender = (to) => sendByTrafgen(to, input, { packets, packetsPerSecond: RATE_ASKED, folder });
+  const theirs = await tcpdumpLoss(wire, packets, send);
+  const ours = await captureLoss(pipeline, wire, packets, send);
+  return [
+    {
+      name: `live-loss-${RATE_TO_HOLD}`,
+      value: ours.percent,
+      unit: '%',
+      better: 'lower',
+      target: theirs.percent,
+      against: tcpdump(theirs),
+      note: noteOf({ packets }, 'trafgen', ours),
+    },
+    {
+      name: `live-rate-${RATE_TO_HOLD}`,
+      value: ours.rate,
+      unit: 'packets/s',
+      better: 'higher',
+      target: RATE_TO_HOLD,
+      note: 'What trafgen sent meanwhile, its start included.',
+    },
+  ];
+}
+
+function tcpdump({ percent, rate }: Loss): Yardstick {
+  return {
+    name: 'tcpdump -w /dev/null',
+    value: percent,
+    note: `the same frames at ${rounded(rate).toLocaleString('en-US')} packets/s, the same buffer and snap length. It decodes nothing, keeps nothing and has the other core to itself.`,
+  };
+}
+
+function noteOf({ packets }: { readonly packets: number }, sender: string, { rate }: Loss): string {
+  return `Of ${packets.toLocaleString('en-US')} 64-byte frames sent by ${sender} at ${rounded(rate).toLocaleString('en-US')} packets/s over a veth pair, on the same two cores as everything else, with Kafka; loss is what the kernel had no room for.`;
+}
+
+async function captureLoss(pipeline: Pipeline, wire: CaptureWire, packets: number, send: Sender): Promise<Loss> {
   const capture = await pipeline.start(['capture', `--interface=${wire.interface}`, '--spool-dir=']);
   await sleep(SETTLE_MS);
-  const rate = await replay(wire, input);
+  const rate = await send(wire);
   await sleep(SETTLE_MS);
   await capture.stop();
   const { seen, published, dropped } = capture.result as CaptureBalance;
   const lost = dropped.kernel_dropped;
-  if (seen !== input.packets || published + lost !== seen) {
-    throw new Error(`${input.packets} sent, but seen ${seen} = published ${published} + lost ${lost}?`);
+  if (seen !== packets || published + lost !== seen) {
+    throw new Error(`${packets} sent, but seen ${seen} = published ${published} + lost ${lost}?`);
   }
   return { percent: (lost * 100) / seen, rate };
 }
 
-async function tcpdumpLoss(wire: CaptureWire, input: Input): Promise<Loss> {
+async function tcpdumpLoss(wire: CaptureWire, packets: number, send: Sender): Promise<Loss> {
   const args = ['-n', '-i', wire.interface, '-s', '1024', '-B', '32768', '-w', '/dev/null'];
   const child = spawn('tcpdump', args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let output = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
   const ended = new Promise((resolve) => child.once('close', resolve));
   await sleep(SETTLE_MS);
-  const rate = await replay(wire, input);
+  const rate = await send(wire);
   await sleep(SETTLE_MS);
   child.kill('SIGINT');
   await ended;
@@ -87,7 +146,7 @@ async function tcpdumpLoss(wire: CaptureWire, input: Input): Promise<Loss> {
     if (match === null) throw new Error(`tcpdump did not say what it ${what}: ${output}`);
     return Number(match[1]);
   };
-  return { percent: (count('dropped by kernel') * 100) / input.packets, rate };
+  return { percent: (count('dropped by kernel') * 100) / packets, rate };
 }
 
 async function replay(wire: CaptureWire, input: Input): Promise<number> {

@@ -45,7 +45,8 @@ export const CONVERSATION_IDLE_TIMEOUT_DEFAULT = 600_000_000;
 const WAYS = 16;
 /**
  * Words of a set: 16 tags (the hash of an entry, never 0; 0 is a free place), 16 doubles of when an entry was last seen,
- * and 16 entries.
+ * and 16 entries. A set is filled from the place that an entry's tag names on, round about, and a place that was taken
+ * once never becomes free, so nothing lies behind a free place.
  */
 const SET_WORDS = 256;
 const LAST_SEEN = 16;
@@ -53,20 +54,25 @@ const ENTRIES = 48;
 /** Words of an entry: its key, then which end is the originator. */
 const ENTRY_WORDS = 12;
 /**
- * Words of a key: kind and protocol, both ports, the first word of the lower and of the higher endpoint's address, and
- * for IPv6 the others of both.
+ * Words of a key: kind and protocol, both ports, and the addresses of the first and the second endpoint: a word each of
+ * IPv4, four of IPv6.
  */
-const KEY_WORDS = 10;
-const KEY_WORDS_IPV4 = 4;
-const ORIGINATOR_WORD = 10;
+const KIND_AND_PROTOCOL = 0;
+const PORTS = 1;
+const ADDRESSES = 2;
+const ORIGINATOR = 10;
 const KIND_IPV6 = 0x100;
 
 /** In place of TCP flags: the protocol has no handshake. */
 const NO_CONNECTION = -1;
 
 const ORIGINATOR_UNKNOWN = 0;
-const ORIGINATOR_IS_LOWER = 1;
-const ORIGINATOR_IS_HIGHER = 2;
+const ORIGINATOR_IS_FIRST = 1;
+const ORIGINATOR_IS_SECOND = 2;
+
+/** Masks, so that the endpoints are put in order without a branch, which the processor would guess wrong half the time. */
+const SENDER_IS_FIRST = -1;
+const SENDER_IS_SECOND = 0;
 
 export class ConversationTable {
   /** Conversations that had to be forgotten early for lack of room. */
@@ -74,150 +80,174 @@ export class ConversationTable {
   readonly capacity: number;
   private readonly idleTimeout: number;
   private readonly setMask: number;
-  private readonly sets: Uint32Array;
+  private readonly sets: Int32Array;
   /** The same memory as doubles. */
   private readonly times: Float64Array;
-  /** The key of the packet at hand. */
-  private readonly key = new Uint32Array(KEY_WORDS);
-  private keyWords = 0;
-  private readonly source = new Uint32Array(4);
-  private readonly destination = new Uint32Array(4);
+  /** The IPv6 addresses of the packet at hand. */
+  private readonly source = new Int32Array(4);
+  private readonly destination = new Int32Array(4);
 
   constructor(options: ConversationTableOptions = {}) {
     const wanted = Math.max(WAYS, options.capacity ?? CONVERSATION_CAPACITY_DEFAULT);
     this.capacity = 2 ** Math.ceil(Math.log2(wanted));
     this.idleTimeout = options.idleTimeoutMicroseconds ?? CONVERSATION_IDLE_TIMEOUT_DEFAULT;
     this.setMask = this.capacity / WAYS - 1;
-    this.sets = new Uint32Array((this.capacity / WAYS) * SET_WORDS);
+    this.sets = new Int32Array((this.capacity / WAYS) * SET_WORDS);
     this.times = new Float64Array(this.sets.buffer);
   }
 
   /** Sets the role of a row. Rows come in the order of capture. */
   classify(block: PacketBlock, row: number): void {
     if ((block.present[row]! & HAS_PORTS) === 0) return;
-    const lower = block.sourceKind[row] === ADDRESS_IPV4 ? this.ipv4Key(block, row) : this.ipv6Key(block, row);
-    const sender = lower ? ORIGINATOR_IS_LOWER : ORIGINATOR_IS_HIGHER;
+    const { sets, times } = this;
+    const isIpv4 = block.sourceKind[row] === ADDRESS_IPV4;
+    let source = block.sourceAddress[row]! | 0;
+    let destination = block.destinationAddress[row]! | 0;
+    let kind: number = block.ipProtocol[row]!;
+    if (!isIpv4) {
+      source = readIpv6(block, source, this.source);
+      destination = readIpv6(block, destination, this.destination);
+      kind |= KIND_IPV6;
+    }
+    const sourcePort = block.sourcePort[row]!;
+    const destinationPort = block.destinationPort[row]!;
+    // Which endpoint is the first is a matter of the sign of a difference, but for two differences that have no other.
+    const difference = (source - destination) | 0;
+    let order = difference >> 31;
+    if (difference << 1 === 0) order = this.exactOrder(isIpv4, source, destination, sourcePort, destinationPort);
+    const exchanged = (source ^ destination) & order;
+    const first = destination ^ exchanged;
+    const second = source ^ exchanged;
+    const forth = (sourcePort << 16) | destinationPort;
+    const back = (destinationPort << 16) | sourcePort;
+    const ports = back ^ ((forth ^ back) & order);
+    const tag = hash(kind, ports, first, second);
+    const set = (tag & this.setMask) * SET_WORDS;
+    const sender = ORIGINATOR_IS_SECOND + order;
     const now = block.timestamp[row]!;
     const flags = connectionFlags(block, row);
-    const tag = this.hash();
-    const set = (tag & this.setMask) * SET_WORDS;
-    const way = this.find(set, tag, now);
-    if (way >= 0) {
-      const seen = (set + LAST_SEEN) / 2 + way;
-      if (now > this.times[seen]!) this.times[seen] = now;
-      block.role[row] = this.knownRole(set + ENTRIES + way * ENTRY_WORDS, sender, flags);
-      return;
+
+    let way = tag >>> 28;
+    let entry: number;
+    for (let left = WAYS; ; way = (way + 1) & (WAYS - 1)) {
+      entry = set + ENTRIES + way * ENTRY_WORDS;
+      const found = sets[set + way]!;
+      if (
+        found === tag &&
+        sets[entry + PORTS] === ports &&
+        sets[entry + KIND_AND_PROTOCOL] === kind &&
+        (isIpv4
+          ? sets[entry + ADDRESSES] === first && sets[entry + ADDRESSES + 1] === second
+          : this.isIpv6(entry, order))
+      ) {
+        const seen = (set + LAST_SEEN) / 2 + way;
+        const last = times[seen]!;
+        if (now - last > this.idleTimeout) break;
+        if (now > last) times[seen] = now;
+        block.role[row] = this.knownRole(entry, sender, flags);
+        return;
+      }
+      if (found === 0) break;
+      if (--left === 0) {
+        way = this.oldest(set, now);
+        entry = set + ENTRIES + way * ENTRY_WORDS;
+        break;
+      }
     }
+    sets[set + way] = tag;
+    times[(set + LAST_SEEN) / 2 + way] = now;
+    this.putKey(entry, kind, ports, first, second, order);
     const role = firstRole(flags);
-    this.put(set, -way - 1, tag, now);
-    const entry = set + ENTRIES + (-way - 1) * ENTRY_WORDS;
-    if (role === ROLE_UNKNOWN) this.sets[entry + ORIGINATOR_WORD] = ORIGINATOR_UNKNOWN;
-    else this.sets[entry + ORIGINATOR_WORD] = role === ROLE_RESPONDER ? otherEnd(sender) : sender;
+    sets[entry + ORIGINATOR] = role === ROLE_RESPONDER ? otherEnd(sender) : sender;
+    if (role === ROLE_UNKNOWN) sets[entry + ORIGINATOR] = ORIGINATOR_UNKNOWN;
     block.role[row] = role;
   }
 
-  private put(set: number, way: number, tag: number, now: number): void {
-    const { sets, times, key } = this;
-    const seen = (set + LAST_SEEN) / 2 + way;
-    if (sets[set + way] !== 0 && now - times[seen]! <= this.idleTimeout) this.evicted++;
-    sets[set + way] = tag;
-    times[seen] = now;
-    const entry = set + ENTRIES + way * ENTRY_WORDS;
-    for (let i = 0; i < this.keyWords; i++) sets[entry + i] = key[i]!;
-  }
-
   private knownRole(entry: number, sender: number, flags: number): number {
-    const originator = this.sets[entry + ORIGINATOR_WORD]!;
+    const originator = this.sets[entry + ORIGINATOR]!;
     if (flags !== NO_CONNECTION && (flags & TCP_SYN) !== 0) {
       if ((flags & TCP_ACK) !== 0) {
-        this.sets[entry + ORIGINATOR_WORD] = otherEnd(sender);
+        this.sets[entry + ORIGINATOR] = otherEnd(sender);
         return ROLE_RESPONDER;
       }
-      this.sets[entry + ORIGINATOR_WORD] = sender;
+      this.sets[entry + ORIGINATOR] = sender;
       return originator === sender ? ROLE_ORIGINATOR : ROLE_OPENING;
     }
     if (originator === ORIGINATOR_UNKNOWN) return ROLE_UNKNOWN;
     return originator === sender ? ROLE_ORIGINATOR : ROLE_RESPONDER;
   }
 
-  /**
-   * The way of the conversation of `key`; or, as a negative number, where to put it: -1 - way, a free or forgotten
-   * one, else the one idle for longest.
-   */
-  private find(set: number, tag: number, now: number): number {
-    const { sets, times } = this;
+  /** The place of the entry that was idle for longest, in a set without a free one. */
+  private oldest(set: number, now: number): number {
+    const { times } = this;
     const seenAt = (set + LAST_SEEN) / 2;
-    for (let way = 0; way < WAYS; way++) {
-      if (sets[set + way] === tag && this.isKey(set + ENTRIES + way * ENTRY_WORDS)) {
-        return now - times[seenAt + way]! > this.idleTimeout ? -way - 1 : way;
-      }
-    }
-    // Only newcomers pay for a look at the ages.
-    let replace = 0;
-    let oldest = Number.POSITIVE_INFINITY;
-    for (let way = 0; way < WAYS; way++) {
-      if (sets[set + way] === 0) return -way - 1;
-      const seen = times[seenAt + way]!;
-      if (seen < oldest) {
-        oldest = seen;
-        replace = way;
-      }
-    }
-    return -replace - 1;
+    let way = 0;
+    for (let other = 1; other < WAYS; other++) if (times[seenAt + other]! < times[seenAt + way]!) way = other;
+    if (now - times[seenAt + way]! <= this.idleTimeout) this.evicted++;
+    return way;
   }
 
-  private isKey(entry: number): boolean {
-    const { sets, key, keyWords } = this;
-    for (let i = 0; i < keyWords; i++) if (sets[entry + i] !== key[i]) return false;
+  /** The order of endpoints where the difference of their addresses tells none: any that both directions agree on. */
+  private exactOrder(
+    isIpv4: boolean,
+    source: number,
+    destination: number,
+    sourcePort: number,
+    destinationPort: number,
+  ): number {
+    let lower = source < destination || (source === destination && sourcePort <= destinationPort);
+    if (!isIpv4) {
+      const differing = this.source.findIndex((word, index) => word !== this.destination[index]);
+      lower = differing < 0 ? sourcePort <= destinationPort : this.source[differing]! < this.destination[differing]!;
+    }
+    return lower ? SENDER_IS_FIRST : SENDER_IS_SECOND;
+  }
+
+  private isIpv6(entry: number, order: number): boolean {
+    const { sets, source, destination } = this;
+    for (let i = 0; i < 4; i++) {
+      const exchanged = (source[i]! ^ destination[i]!) & order;
+      if (sets[entry + ADDRESSES + i] !== (destination[i]! ^ exchanged)) return false;
+      if (sets[entry + ADDRESSES + 4 + i] !== (source[i]! ^ exchanged)) return false;
+    }
     return true;
   }
 
-  /** Fills `key`; true when the sender is the lower endpoint. */
-  private ipv4Key(block: PacketBlock, row: number): boolean {
-    const source = block.sourceAddress[row]!;
-    const destination = block.destinationAddress[row]!;
-    const sourcePort = block.sourcePort[row]!;
-    const destinationPort = block.destinationPort[row]!;
-    const lower = source < destination || (source === destination && sourcePort <= destinationPort);
-    const { key } = this;
-    this.keyWords = KEY_WORDS_IPV4;
-    key[0] = block.ipProtocol[row]!;
-    key[1] = lower ? (sourcePort << 16) | destinationPort : (destinationPort << 16) | sourcePort;
-    key[2] = lower ? source : destination;
-    key[3] = lower ? destination : source;
-    return lower;
-  }
-
-  private ipv6Key(block: PacketBlock, row: number): boolean {
-    const { source, destination, key } = this;
-    readWords(block.ipv6, block.sourceAddress[row]! * 16, source);
-    readWords(block.ipv6, block.destinationAddress[row]! * 16, destination);
-    const sourcePort = block.sourcePort[row]!;
-    const destinationPort = block.destinationPort[row]!;
-    let order = 0;
-    for (let i = 0; i < 4 && order === 0; i++) order = source[i]! - destination[i]!;
-    const lower = order < 0 || (order === 0 && sourcePort <= destinationPort);
-    this.keyWords = KEY_WORDS;
-    key[0] = block.ipProtocol[row]! | KIND_IPV6;
-    key[1] = lower ? (sourcePort << 16) | destinationPort : (destinationPort << 16) | sourcePort;
+  private putKey(entry: number, kind: number, ports: number, first: number, second: number, order: number): void {
+    const { sets, source, destination } = this;
+    sets[entry + KIND_AND_PROTOCOL] = kind;
+    sets[entry + PORTS] = ports;
+    sets[entry + ADDRESSES] = first;
+    sets[entry + ADDRESSES + 1] = second;
+    if ((kind & KIND_IPV6) === 0) return;
     for (let i = 0; i < 4; i++) {
-      key[2 + 2 * i] = lower ? source[i]! : destination[i]!;
-      key[3 + 2 * i] = lower ? destination[i]! : source[i]!;
+      const exchanged = (source[i]! ^ destination[i]!) & order;
+      sets[entry + ADDRESSES + i] = destination[i]! ^ exchanged;
+      sets[entry + ADDRESSES + 4 + i] = source[i]! ^ exchanged;
     }
-    return lower;
   }
+}
 
-  /** Multiply and rotate over the words, then the finalizer of MurmurHash3 (Austin Appleby); never 0. */
-  private hash(): number {
-    let hash = 0x9e3779b9 | 0;
-    const { key, keyWords } = this;
-    for (let i = 0; i < keyWords; i++) {
-      hash = Math.imul(hash ^ key[i]!, 0x85ebca6b);
-      hash = (hash << 13) | (hash >>> 19);
-    }
-    hash = Math.imul(hash ^ (hash >>> 16), 0xc2b2ae35);
-    return (hash ^ (hash >>> 15)) >>> 0 || 1;
+/** Multiply and rotate over the words, then the finalizer of MurmurHash3 (Austin Appleby); never 0. */
+function hash(kind: number, ports: number, first: number, second: number): number {
+  let hashed = Math.imul(0x9e3779b9 ^ kind, 0x85ebca6b);
+  hashed = Math.imul(((hashed << 13) | (hashed >>> 19)) ^ ports, 0x85ebca6b);
+  hashed = Math.imul(((hashed << 13) | (hashed >>> 19)) ^ first, 0x85ebca6b);
+  hashed = Math.imul(((hashed << 13) | (hashed >>> 19)) ^ second, 0x85ebca6b);
+  hashed = Math.imul(hashed ^ (hashed >>> 16), 0xc2b2ae35);
+  return hashed ^ (hashed >>> 15) || 1;
+}
+
+/** Reads the words of an address; the return value stands for all of them in the order of endpoints and in the hash. */
+function readIpv6(block: PacketBlock, address: number, words: Int32Array): number {
+  const { ipv6View } = block;
+  let digest = 0;
+  for (let i = 0; i < 4; i++) {
+    const word = ipv6View.getInt32(address * 16 + 4 * i);
+    words[i] = word;
+    digest = Math.imul(((digest << 13) | (digest >>> 19)) ^ word, 0x85ebca6b);
   }
+  return digest;
 }
 
 /** The TCP flags of a packet; those of the middle of a connection when they were cut off; none for other protocols. */
@@ -233,12 +263,5 @@ function firstRole(flags: number): number {
 }
 
 function otherEnd(end: number): number {
-  return end === ORIGINATOR_IS_LOWER ? ORIGINATOR_IS_HIGHER : ORIGINATOR_IS_LOWER;
-}
-
-function readWords(bytes: Uint8Array, offset: number, words: Uint32Array): void {
-  for (let i = 0; i < 4; i++) {
-    const at = offset + 4 * i;
-    words[i] = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
-  }
+  return ORIGINATOR_IS_FIRST + ORIGINATOR_IS_SECOND - end;
 }

@@ -160,7 +160,8 @@ export class PacketBlock {
 
   /** Side array of IPv6 addresses, 16 bytes each; `ipv6Count` of them are in use. */
   readonly ipv6: Uint8Array;
-  private readonly ipv6View: DataView;
+  /** The same memory, to read and write several bytes of at once. */
+  readonly ipv6View: DataView;
   ipv6Count = 0;
   readonly extras: RareParts[] = [];
   /** Side array of applications, as application.ts writes them; `applicationsLength` bytes of it are in use. */

@@ -55,6 +55,11 @@ describe.each([
   ['IPv6', A6, B6],
   ['IPv6, the higher address first', B6, A6],
   ['one address on both ends', A, { ...A, port: 7 }],
+  ['one IPv6 address on both ends', A6, { ...A6, port: 7 }],
+  // What the table orders the ends by leaves these as they are, or takes each for lower than the other.
+  ['addresses half the numbers apart', A, { address: '64.0.2.1', port: 443 }],
+  ['IPv6 addresses that the table makes the same of', A6, { address: '2001:db8::1:8add:f0c6', port: 443 }],
+  ['IPv6 addresses that it makes half the numbers apart', A6, { address: '2001:db8::1:add:f0c6', port: 443 }],
 ] as const)('%s', (_, client, server) => {
   it.each([
     ['UDP', udp],

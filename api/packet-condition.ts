@@ -7,30 +7,36 @@ export interface PacketCondition {
   readonly packet: (sql: PacketSql) => string;
   /** What a segment meets that has such a packet, in what is known of it without unpacking; null when nothing is. */
   readonly segment: Condition | null;
+  /** The same in what no index has, but each segment once for all its packets; absent or null when nothing is known. */
+  readonly content?: Condition | null;
 }
 
 export function allOf(conditions: readonly PacketCondition[]): PacketCondition {
-  const segments = knownOfSegments(conditions);
-  return combined(conditions, segments.length === 0 ? null : segments, 'AND', 'true');
+  return combined(conditions, 'AND', 'true', (known) => known.length > 0);
 }
 
 export function anyOf(conditions: readonly PacketCondition[]): PacketCondition {
-  const segments = knownOfSegments(conditions);
   // One alternative of which nothing is known may be in any segment.
-  return combined(conditions, segments.length < conditions.length ? null : segments, 'OR', 'false');
-}
-
-function knownOfSegments(conditions: readonly PacketCondition[]): Condition[] {
-  return conditions.flatMap(({ segment }) => (segment === null ? [] : [segment]));
+  return combined(conditions, 'OR', 'false', (known) => known.length === conditions.length);
 }
 
 function combined(
   conditions: readonly PacketCondition[],
-  segments: readonly Condition[] | null,
   operator: 'AND' | 'OR',
   none: string,
+  isKnown: (known: readonly Condition[]) => boolean,
 ): PacketCondition {
   if (conditions.length === 1) return conditions[0]!;
+  const ofSegments = (given: readonly (Condition | null | undefined)[]): Condition | null => {
+    const known = given.filter((condition) => condition !== null && condition !== undefined);
+    if (!isKnown(known)) return null;
+    return (sql) =>
+      joined(
+        known.map((condition) => condition(sql)),
+        operator,
+        none,
+      );
+  };
   return {
     packet: (sql) =>
       joined(
@@ -38,15 +44,8 @@ function combined(
         operator,
         none,
       ),
-    segment:
-      segments === null
-        ? null
-        : (sql) =>
-            joined(
-              segments.map((segment) => segment(sql)),
-              operator,
-              none,
-            ),
+    segment: ofSegments(conditions.map(({ segment }) => segment)),
+    content: ofSegments(conditions.map(({ content }) => content)),
   };
 }
 

@@ -98,6 +98,11 @@ function addressCondition(column: 'source' | 'destination', matches: readonly Ad
           ...networks.map(({ text, prefix }) => `${address} <<= ${sql.add(`${text}/${prefix}`, 'inet')}`),
         ].join(' OR '),
       ),
+    content: (parameters) =>
+      [
+        ...(exact.length === 0 ? [] : [`hosts && ${parameters.add(exact, 'inet[]')}`]),
+        ...networks.map(({ text, prefix }) => `${parameters.add(`${text}/${prefix}`, 'inet')} >>= ANY(hosts)`),
+      ].join(' OR '),
     segment: keys.some(({ length }) => length === 0) ? null : holdsAny(`${column}s`, keys.flat(), 'inet'),
   };
 }

@@ -93,15 +93,12 @@ export class PacketSql extends QueryParameters {
 
   /**
    * Whether an address of a packet is such that `test` holds. The addresses of a segment are looked at once, and its packets
-   * compare numbers.
+   * look up theirs by number.
    */
   address(column: AddressColumn, test: (address: string) => string): string {
     const name = `lookup_${this.#lookups.length + 1}`;
-    this.#lookups.push(
-      `ARRAY(SELECT place::integer FROM unnest(${ADDRESSES[column]}) WITH ORDINALITY AS known (address, place)
-        WHERE ${test('address')}) AS ${name}`,
-    );
-    return `(${PLACES[column](this.#element)}) = ANY(${name})`;
+    this.#lookups.push(`ARRAY(SELECT ${test('address')} FROM unnest(${ADDRESSES[column]}) AS address) AS ${name}`);
+    return `${name}[${PLACES[column](this.#element)}]`;
   }
 
   /** What to look up once a segment, each with a comma before it. */
@@ -121,8 +118,14 @@ export class PacketSql extends QueryParameters {
 }
 
 /** The arrays of a segment side by side, from one place to another. */
-export function unpacked(arrays: readonly PacketArray[], from: string, to: string): string {
-  return arrays.map((array) => `unnest(${array}[${from}:${to}]) AS ${ELEMENTS[array]}`).join(', ');
+export function unpacked(arrays: readonly PacketArray[], after: string, to: string): string {
+  return arrays
+    .map((array) => {
+      // A slice is a copy.
+      const whole = `${after} = 0 AND ${to} = packets`;
+      return `unnest(CASE WHEN ${whole} THEN ${array} ELSE ${array}[${after} + 1:${to}] END) AS ${ELEMENTS[array]}`;
+    })
+    .join(', ');
 }
 
 /** An array of one element stands for all packets; there are details of few packets, so that they never do. */
@@ -132,6 +135,13 @@ export function filled(arrays: readonly PacketArray[]): string {
       const element = ELEMENTS[array];
       return array === 'details' ? element : `coalesce(${element}, ${array}[1]) AS ${element}`;
     })
+    .join(', ');
+}
+
+/** The arrays, and those of addresses, brought into memory where `often` holds: looking into each costs as much as that. */
+export function arraysForElements(often: string): string {
+  return [...Object.keys(ELEMENTS), 'hosts', 'macs']
+    .map((array) => `CASE WHEN ${often} THEN ${array}[:] ELSE ${array} END AS ${array}`)
     .join(', ');
 }
 

@@ -13,6 +13,7 @@ import { packetSchema, viewPacket } from '../packet-view.js';
 import { strictObject } from '../strict-object.js';
 import {
   hoursSchema,
+  normaliseTime,
   refineTimeRange,
   resolveTimeRange,
   type TimeRangeInput,
@@ -37,7 +38,7 @@ const positionSchema = z
   .transform((text, context): PacketPosition => {
     const position = decodeCursor(text, ['string', 'string']);
     const [time, id] = (position ?? []) as string[];
-    if (time === undefined || id === undefined || !/^[\dT:.Z+-]{1,40}$/.test(time) || !/^-?\d{1,19}$/.test(id)) {
+    if (time === undefined || id === undefined || normaliseTime(time) !== time || !/^-?\d{1,19}$/.test(id)) {
       context.addIssue({ code: 'custom', message: 'is no cursor of this list; start again without it' });
       return z.NEVER;
     }

@@ -3,9 +3,11 @@
  * long dropping it takes.
  */
 import { type PacketExpression, packetCondition, packetQueryShape } from '../../../api/packet-filter.js';
-import { packetStatement } from '../../../api/packet-query.js';
+import { packetStatement } from '../../../api/packet-round.js';
 import { SESSION_SETTINGS } from '../../../api/pool.js';
+import { indexStatement, walkStatement } from '../../../api/segment-search.js';
 import { strictObject } from '../../../api/strict-object.js';
+import { isoMicros, microsOf } from '../../../api/time-range.js';
 import type { Bench } from '../bench.js';
 import type { Figure } from '../figure.js';
 import { provideInput } from '../inputs.js';
@@ -203,22 +205,33 @@ function packetsPath(question: Question, facts: Facts, request: number): string 
   return `/api/packets?${new URLSearchParams(values)}`;
 }
 
-/** The nodes of the plan of the first request, without those that only gather. */
+/** The nodes of the plans of the first request, without those that only gather: finding segments, then their packets. */
 async function planOf(pipeline: Pipeline, question: Question, facts: Facts): Promise<string> {
-  const filter = strictObject(packetQueryShape).parse(question.filter(facts, 0)) as PacketExpression;
-  const { text, values } = packetStatement({
-    filter: packetCondition(filter),
-    range: rangeOf(question, facts),
-    after: null,
-    limit: PAGE + 1,
-    before: null,
-    segments: PAGE + 1,
-  });
-  const { rows } = await pipeline.sql<{ 'QUERY PLAN': string }>(`EXPLAIN (COSTS OFF) ${text}`, values);
-  const nodes = rows
-    .map((row) => row['QUERY PLAN'].replace(/^[\s>-]*/, ''))
-    .filter((line) => /Scan|Sort\b(?! Key)|BitmapOr/.test(line) && !/origins|^Subquery/.test(line));
-  return [...new Set(nodes)].join(' ← ');
+  const expression = strictObject(packetQueryShape).parse(question.filter(facts, 0)) as PacketExpression;
+  const filter = packetCondition(expression);
+  const { from, to } = rangeOf(question, facts);
+  const range = { from: microsOf(from), to: microsOf(to) };
+  const look = { keys: filter.segment, range, endBefore: Infinity };
+  const statements = [
+    walkStatement(look, PAGE, PAGE),
+    ...(filter.segment === null ? [] : [indexStatement(look, PAGE, PAGE)]),
+    packetStatement({
+      filter,
+      segments: [{ id: '0', first: range.from, last: range.from, packets: 1 }],
+      window: range,
+      after: null,
+      limit: PAGE + 1,
+    }),
+  ];
+  const plans: string[] = [];
+  for (const { text, values } of statements) {
+    const { rows } = await pipeline.sql<{ 'QUERY PLAN': string }>(`EXPLAIN (COSTS OFF) ${text}`, values);
+    const nodes = rows
+      .map((row) => row['QUERY PLAN'].replace(/^[\s>-]*/, ''))
+      .filter((line) => /Scan|Sort\b(?! Key)|BitmapOr/.test(line) && !/origins|^Subquery|^CTE/.test(line));
+    plans.push([...new Set(nodes)].join(' ← '));
+  }
+  return plans.join('; ');
 }
 
 async function gather(pipeline: Pipeline): Promise<Facts> {
@@ -236,11 +249,10 @@ async function gather(pipeline: Pipeline): Promise<Facts> {
   );
   const from = rows[0]!.from.getTime();
   const to = rows[0]!.to.getTime() + 1;
-  const iso = (time: number): string => new Date(time).toISOString();
   return {
-    from: iso(from),
-    to: iso(to),
-    middle: iso((from + to) / 2),
+    from: isoMicros(from),
+    to: isoMicros(to),
+    middle: isoMicros((from + to) / 2),
     sources: await addresses('source'),
     destinations: await addresses('destination'),
   };

@@ -1,0 +1,199 @@
+/**
+ * Which segments may have packets of a filter, those that end last first, as far back as a page needs them. What is common is
+ * found on the way back from the newest; what is rare there, by the index of keys. Postgres is not left to choose: it expects
+ * the keys of a filter to be spread evenly and to have nothing to do with each other.
+ */
+import type pg from 'pg';
+import { SEGMENT_SECONDS } from '../schemas/packet-table.js';
+import { query } from './pool.js';
+import { type Condition, QueryParameters } from './query-parameters.js';
+import { isoOfMicros } from './time-range.js';
+
+/** A row of packet_segments. Times are µs since 1970-01-01 UTC; those of packets are at most 2^53. */
+export interface FoundSegment {
+  /** first_id, beyond 2^53. */
+  readonly id: string;
+  readonly first: number;
+  readonly last: number;
+  readonly packets: number;
+}
+
+/** From the first time, inclusive, to the second, exclusive; µs, or infinite. */
+export interface MicrosRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A look for segments: those that end before a time, and begin before the end of the range. */
+export interface SegmentLook {
+  /** What is known of the segments wanted without unpacking them; null for all. */
+  readonly keys: Condition | null;
+  readonly range: MicrosRange;
+  /** They end before it; infinite at first. */
+  readonly endBefore: number;
+}
+
+const SEGMENT_MICROS = SEGMENT_SECONDS * 1e6;
+
+function times({ range, endBefore }: SegmentLook, sql: QueryParameters): string {
+  const add = (micros: number): string => sql.add(isoOfMicros(micros), 'timestamptz');
+  const conditions: string[] = [];
+  // What begins is what partitions go by.
+  if (Number.isFinite(range.from)) {
+    conditions.push(`last_at >= ${add(range.from)}`, `first_at > ${add(range.from - SEGMENT_MICROS)}`);
+  }
+  const last = Math.min(endBefore, range.to + SEGMENT_MICROS);
+  if (Number.isFinite(last)) {
+    conditions.push(`last_at < ${add(last)}`, `first_at < ${add(Math.min(endBefore, range.to))}`);
+  }
+  return conditions.length === 0 ? 'true' : conditions.join(' AND ');
+}
+
+const MICROS_OF = (time: string): string => `(extract(epoch FROM ${time}) * 1000000)::bigint`;
+const FOUND = `first_id::text AS id, ${MICROS_OF('first_at')} AS first, ${MICROS_OF('last_at')} AS last, packets`;
+
+/**
+ * Looks at segments one by one: at all that end within the range's last so many, and at those that its end cuts. The row
+ * without an id says by `last` down to where it looked, null for all there is.
+ *
+ * @param depth how many that end in the range it looks at
+ * @param limit of those that it finds
+ */
+export function walkStatement(look: SegmentLook, depth: number, limit: number): { text: string; values: unknown[] } {
+  const sql = new QueryParameters();
+  const ended = times({ ...look, endBefore: Math.min(look.endBefore, look.range.to) }, sql);
+  const wanted = times(look, sql);
+  const keys = look.keys === null ? 'true' : look.keys(sql);
+  const text = `WITH reached AS MATERIALIZED (
+  SELECT last_at FROM packet_segments WHERE ${ended}
+  ORDER BY last_at DESC OFFSET ${sql.add(depth - 1, 'integer')} LIMIT 1
+)
+(SELECT ${FOUND} FROM (
+  SELECT first_id, first_at, last_at, packets, ${keys} AS matches FROM packet_segments
+  WHERE ${wanted} AND last_at >= coalesce((SELECT last_at FROM reached), '-infinity')
+  ORDER BY last_at DESC OFFSET 0
+) AS walked WHERE matches ORDER BY last_at DESC LIMIT ${sql.add(limit, 'integer')})
+UNION ALL SELECT NULL, NULL, (SELECT ${MICROS_OF('last_at')} FROM reached), NULL`;
+  return { text, values: sql.values };
+}
+
+/**
+ * Asks the index of keys. Each row has by `known` how many segments match, one more than `most` for any more.
+ *
+ * @param limit of those that it gives
+ */
+export function indexStatement(look: SegmentLook, most: number, limit: number): { text: string; values: unknown[] } {
+  const sql = new QueryParameters();
+  const keys = look.keys === null ? 'true' : look.keys(sql);
+  // The limits stand outside, so that Postgres plans for all matches and yet stops at the last that is asked for.
+  const text = `WITH matches AS MATERIALIZED (
+  SELECT first_id, first_at, last_at, packets FROM packet_segments WHERE (${keys}) AND ${times(look, sql)}
+), counted AS MATERIALIZED (SELECT * FROM matches LIMIT ${sql.add(most + 1, 'integer')})
+SELECT ${FOUND}, (SELECT count(*) FROM counted) AS known
+FROM (SELECT * FROM counted ORDER BY last_at DESC LIMIT ${sql.add(limit, 'integer')}) AS newest`;
+  return { text, values: sql.values };
+}
+
+interface FoundRow {
+  readonly id: string | null;
+  readonly first: number | null;
+  readonly last: number | null;
+  readonly packets: number | null;
+}
+
+/** Segments that the first walk looks at, and how many of these it gives: a filter without keys has them all. */
+const DEPTH = 400;
+const DEPTH_UNKEYED = 512;
+const WALKED_MAX = 256;
+/** Matches of the index beyond which it costs less to walk on, and how many of these are given at a time. */
+const MATCHES_MAX = 5_000;
+const MATCHES_GIVEN = 512;
+/** A filter of which a walk found one in so many is found by the index at no less cost. */
+const RARE = 16;
+
+export class SegmentSearch {
+  /** Those found that may have packets before `before`, in no order. */
+  found: FoundSegment[] = [];
+  /** All segments that end at this time or later are found; -Infinity for all there are. */
+  knownFrom = Infinity;
+  private readonly ids = new Set<string>();
+  private depth: number;
+  private limit = WALKED_MAX;
+  private indexed: boolean | null = null;
+
+  constructor(
+    private readonly pool: pg.Pool,
+    private readonly keys: Condition | null,
+    private readonly range: MicrosRange,
+  ) {
+    this.depth = keys === null ? DEPTH_UNKEYED : DEPTH;
+    // Those that the end of the range cuts are looked at, too.
+    if (keys === null) this.limit = 4 * DEPTH_UNKEYED;
+  }
+
+  /** Forgets those without packets before a time. */
+  forget(before: number): void {
+    this.found = this.found.filter(({ first }) => first < before);
+  }
+
+  /** Finds further ones. */
+  async more(): Promise<void> {
+    const knownFrom = this.knownFrom;
+    if (this.indexed === true) await this.askIndex();
+    else await this.walk();
+    // As many end at one microsecond, or are cut by the end of the range, as were asked for: only more of them lead past it.
+    if (this.knownFrom === knownFrom || this.knownFrom > this.range.to) this.limit *= 4;
+  }
+
+  private async walk(): Promise<void> {
+    const { rows } = await this.ask<FoundRow>(walkStatement(this.look(), this.depth, this.limit));
+    const reached = rows.find(({ id }) => id === null)?.last ?? null;
+    const last = this.take(rows);
+    if (rows.length > this.limit) {
+      // There may be others that end at the same time.
+      this.knownFrom = last + 1;
+      return;
+    }
+    this.knownFrom = reached ?? Number.NEGATIVE_INFINITY;
+    if (this.keys !== null && this.indexed === null && reached !== null && rows.length * RARE < this.depth) {
+      await this.askIndex();
+    }
+    this.depth *= 4;
+  }
+
+  private async askIndex(): Promise<void> {
+    const limit = Math.max(this.limit, MATCHES_GIVEN);
+    const { rows } = await this.ask<FoundRow & { known: number }>(indexStatement(this.look(), MATCHES_MAX, limit));
+    this.indexed = (rows[0]?.known ?? 0) <= MATCHES_MAX;
+    if (!this.indexed) return;
+    const last = this.take(rows);
+    this.knownFrom = rows.length < limit ? Number.NEGATIVE_INFINITY : last + 1;
+  }
+
+  private look(): SegmentLook {
+    return { keys: this.keys, range: this.range, endBefore: this.knownFrom };
+  }
+
+  private ask<Row extends FoundRow>({
+    text,
+    values,
+  }: {
+    text: string;
+    values: unknown[];
+  }): Promise<pg.QueryResult<Row>> {
+    return query<Row>(this.pool, text, values);
+  }
+
+  /** @returns the least time that one of them ends at */
+  private take(rows: readonly FoundRow[]): number {
+    let least = Infinity;
+    for (const { id, first, last, packets } of rows) {
+      if (id === null) continue;
+      least = Math.min(least, last!);
+      if (this.ids.has(id)) continue;
+      this.ids.add(id);
+      this.found.push({ id, first: first!, last: last!, packets: packets! });
+    }
+    return least;
+  }
+}

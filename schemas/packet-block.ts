@@ -220,6 +220,14 @@ export class PacketBlock {
     if (this.extras.length > 0) this.extras.length = 0;
   }
 
+  /** Forgets the rows from `row` on, and what the side arrays hold beyond these lengths; origins keep their index. */
+  truncate(row: number, ipv6Count: number, extras: number, applicationsLength: number): void {
+    this.count = row;
+    this.ipv6Count = ipv6Count;
+    this.applicationsLength = applicationsLength;
+    if (this.extras.length > extras) this.extras.length = extras;
+  }
+
   /** The index of an origin in `origins`, adding it when it is new. At most 65,536 a block. */
   originIndex(origin: PacketOrigin): number {
     const last = this.origins.length - 1;

@@ -14,6 +14,10 @@ export class AlertedSources {
 
   constructor(private readonly pool: pg.Pool) {}
 
+  get size(): number {
+    return this.sources.size;
+  }
+
   /** By record key. */
   has(source: string): boolean {
     return this.sources.has(source);

@@ -7,12 +7,13 @@
  */
 import type { IHeaders, Kafka, Producer } from 'kafkajs';
 import type { RefusedRow } from './packet-store.js';
-import { singlePacketRecord, type UnitRecord } from './packet-unit.js';
+import type { UnitPacket } from './packet-unit.js';
 
 /** A record as it came. */
 export interface PacketRecord {
-  readonly offset: string;
-  readonly timestamp: string;
+  readonly offset: number | string;
+  /** ms since 1970. */
+  readonly timestamp: number | string;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
 }
@@ -63,25 +64,25 @@ export function poisonLetter(
       detail,
       'source-topic': topic,
       'source-partition': String(partition),
-      'source-offset': record.offset,
-      'source-timestamp': record.timestamp,
+      'source-offset': String(record.offset),
+      'source-timestamp': String(record.timestamp),
     },
   };
 }
 
-/** The packet of a record whose row Postgres refused, as a record of its own. */
-export function refusedLetter(topic: string, record: UnitRecord, index: number, refused: RefusedRow): DeadLetter {
+/** A packet that Postgres refused, as a record of its own. */
+export function refusedLetter(topic: string, packet: UnitPacket, refused: RefusedRow): DeadLetter {
   return {
-    key: record.key,
-    value: singlePacketRecord(record, index),
+    key: Buffer.from(packet.source),
+    value: packet.value,
     headers: {
       reason: 'refused_by_postgres',
       detail: refused.message,
       sqlstate: refused.sqlState,
       'source-topic': topic,
-      'source-partition': String(record.partition),
-      'source-offset': record.offset,
-      'source-index': String(index),
+      'source-partition': String(packet.partition),
+      'source-offset': String(packet.offset),
+      'source-index': String(packet.index),
     },
   };
 }

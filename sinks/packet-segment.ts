@@ -1,6 +1,6 @@
 /**
- * Up to 256 packets of one origin and one ten seconds, column by column, and how they are written as a row of
- * packet_segments (sinks/migrations/0009_packet_segments.sql says what each column holds).
+ * Writes up to 256 packets of one origin and one ten seconds as a row of packet_segments
+ * (sinks/migrations/0009_packet_segments.sql says what each column holds), column by column.
  */
 import {
   HAS_FRAGMENT,
@@ -69,18 +69,23 @@ const HEADER_IP_ID = 1 << 31;
 const SOURCE = 1;
 const DESTINATION = 2;
 
+/** Columns that few packets have anything for. */
+const RARE_VLAN = 1 << 0;
+const RARE_FRAGMENT = 1 << 1;
+const RARE_ICMP = 1 << 2;
+const RARE_FAILURE = 1 << 3;
+const RARE_EXTRA = 1 << 4;
+
 const column = (): Int32Array => new Int32Array(SEGMENT_PACKETS);
 
-export class PacketSegment {
-  packets = 0;
-  /** The caller's number of each packet. */
-  readonly tags = new Uint32Array(SEGMENT_PACKETS);
+/** Writes segments, one after the other; what is kept here is used again for the next. */
+export class SegmentEncoder {
+  private packets = 0;
   private readonly hosts = new AddressDictionary();
   private readonly keys = new AddressDictionary();
   /** Which hosts are sources (bit 0) and which destinations (bit 1), by their numbers. */
   private readonly sides = new Uint8Array(2 * SEGMENT_PACKETS + 1);
   private readonly macs = new MacDictionary();
-  private readonly times = new Float64Array(SEGMENT_PACKETS);
   private readonly timeOffsets = column();
   private readonly headers = column();
   private readonly endpoints = column();
@@ -91,137 +96,41 @@ export class PacketSegment {
   private readonly capturedLengths = column();
   private readonly tcpSequences = column();
   private readonly ipIds = column();
-  private readonly vlans = new RareColumn(0);
-  private readonly fragmentOffsets = new RareColumn(-1);
-  private readonly icmp = new RareColumn(-1);
-  private readonly arpOperations = new RareColumn(-1);
-  private readonly failures = new RareColumn(0);
+  /** The rare column at hand. */
+  private readonly rare = column();
+  private readonly arpOperations = column();
   private readonly details: string[] = [];
-  private readonly sorted = new Uint16Array(SEGMENT_PACKETS);
   private readonly distinct = column();
+  /** A bit a port; all 0 in between. */
+  private readonly portsSeen = new Uint32Array(65_536 / 32);
   private readonly order = new Uint32Array(SEGMENT_PACKETS);
-  private readonly scratch = column();
-  private detailsLength = 0;
+  private readonly unsorted = new Uint32Array(SEGMENT_PACKETS);
 
-  reset(): void {
-    this.packets = 0;
-    this.sides.fill(0, 0, this.hosts.size + 1);
-    this.hosts.reset();
-    this.macs.reset();
-    this.details.length = 0;
-    this.vlans.reset();
-    this.fragmentOffsets.reset();
-    this.icmp.reset();
-    this.arpOperations.reset();
-    this.failures.reset();
-    this.detailsLength = 0;
-  }
+  /**
+   * Writes the packets in `rows[0 … packets)` of the block as a row. The rows are brought into order of time, those of one
+   * microsecond as they come: readers search in it.
+   */
+  put(
+    copy: CopyBuffer,
+    block: PacketBlock,
+    rows: Uint32Array,
+    packets: number,
+    firstId: number,
+    originId: number,
+  ): void {
+    this.packets = packets;
+    this.sort(block, rows);
+    const rarities = this.readHeaders(block, rows);
+    this.readEndpoints(block, rows);
+    this.readMacs(block, rows);
+    const detailsLength = (rarities & RARE_EXTRA) === 0 ? 0 : this.readDetails(block, rows);
+    const limit = this.capturedLimit();
 
-  append(block: PacketBlock, row: number, tag: number): void {
-    const at = this.packets++;
-    const present = block.present[row]!;
-    this.tags[at] = tag;
-    this.times[at] = block.timestamp[row]!;
-    let header = 0;
-    let ports = 0;
-    if ((present & HAS_IP) !== 0) header = HEADER_IP | block.ipProtocol[row]! | (block.ttl[row]! << 8);
-    if ((present & HAS_TCP) !== 0) {
-      header |= HEADER_TCP | ((block.tcpFlags[row]! & 0xfff) << 16);
-      this.tcpSequences[at] = block.tcpSequence[row]!;
-    } else {
-      this.tcpSequences[at] = 0;
-    }
-    if ((present & HAS_PORTS) !== 0) {
-      header |= HEADER_PORTS;
-      ports = (block.sourcePort[row]! << 16) | block.destinationPort[row]!;
-    }
-    if ((present & HAS_IP_ID) !== 0) {
-      header |= HEADER_IP_ID;
-      this.ipIds[at] = block.ipId[row]!;
-    } else {
-      this.ipIds[at] = 0;
-    }
-    this.headers[at] = header;
-    this.ports[at] = ports;
-    const source = this.hosts.numberOf(block, block.sourceKind[row]!, block.sourceAddress[row]!);
-    const destination = this.hosts.numberOf(block, block.destinationKind[row]!, block.destinationAddress[row]!);
-    this.sides[source]! |= SOURCE;
-    this.sides[destination]! |= DESTINATION;
-    this.endpoints[at] = (block.role[row]! << 24) | (source << 12) | destination;
-    this.macPairs[at] =
-      (present & HAS_MACS) === 0
-        ? 0
-        : (this.macs.numberOf(block.macs, row * 12) << 16) | this.macs.numberOf(block.macs, row * 12 + 6);
-    this.etherTypes[at] = block.etherType[row]!;
-    this.frameLengths[at] = Math.min(block.frameLength[row]!, INT32_MAX);
-    this.capturedLengths[at] = Math.min(block.capturedLength[row]!, INT32_MAX);
-    this.appendRare(block, row, at, present);
-  }
-
-  /** What few packets have; a column is filled from the first packet that has something for it. */
-  private appendRare(block: PacketBlock, row: number, at: number, present: number): void {
-    if ((present & HAS_FRAGMENT) !== 0) this.fragmentOffsets.set(at, block.fragmentOffset[row]!);
-    if ((present & HAS_ICMP) !== 0) this.icmp.set(at, (block.icmpType[row]! << 8) | block.icmpCode[row]!);
-    const vlan = (block.vlan[row]! << 16) | block.innerVlan[row]!;
-    if (vlan !== 0) this.vlans.set(at, vlan);
-    const failure = block.failure[row]!;
-    if (failure !== 0) this.failures.set(at, failure);
-    if (block.extra[row]! < 0 && block.applicationLength[row] === 0) return;
-    const extra = block.extraOf(row);
-    if (extra === null) return;
-    if (extra.arp !== null) this.arpOperations.set(at, Math.min(extra.arp.operation, 0x7fff));
-    const details = packetDetails(extra);
-    if (details === '') return;
-    while (this.details.length < at) this.details.push('');
-    this.details.push(details);
-    this.detailsLength += details.length;
-  }
-
-  /** Brings the packets into order of time, those of one microsecond as they came: readers search in it. */
-  sort(): void {
-    const { packets, times, order, scratch } = this;
-    let ascending = 1;
-    while (ascending < packets && times[ascending]! >= times[ascending - 1]!) ascending++;
-    if (ascending >= packets) return;
-    let first = times[0]!;
-    for (let at = 1; at < packets; at++) if (times[at]! < first) first = times[at]!;
-    // Ten seconds of microseconds leave eight bits for the place: as numbers they sort without a function to compare them.
-    for (let at = 0; at < packets; at++) order[at] = (times[at]! - first) * SEGMENT_PACKETS + at;
-    order.subarray(0, packets).sort();
-    for (let at = 0; at < packets; at++) {
-      times[at] = first + Math.floor(order[at]! / SEGMENT_PACKETS);
-      order[at] = order[at]! % SEGMENT_PACKETS;
-    }
-    arrange(this.tags, order, scratch, packets);
-    arrange(this.headers, order, scratch, packets);
-    arrange(this.endpoints, order, scratch, packets);
-    arrange(this.ports, order, scratch, packets);
-    arrange(this.macPairs, order, scratch, packets);
-    arrange(this.etherTypes, order, scratch, packets);
-    arrange(this.frameLengths, order, scratch, packets);
-    arrange(this.capturedLengths, order, scratch, packets);
-    arrange(this.tcpSequences, order, scratch, packets);
-    arrange(this.ipIds, order, scratch, packets);
-    this.vlans.arrange(order, scratch, packets);
-    this.fragmentOffsets.arrange(order, scratch, packets);
-    this.icmp.arrange(order, scratch, packets);
-    this.arpOperations.arrange(order, scratch, packets);
-    this.failures.arrange(order, scratch, packets);
-    if (this.details.length > 0) {
-      const details = this.details.slice();
-      for (let at = 0; at < packets; at++) this.details[at] = details[order[at]!] ?? '';
-    }
-  }
-
-  /** Writes the row, its packets in order of time; it has nothing to be reset for. */
-  put(copy: CopyBuffer, firstId: number, originId: number): void {
-    const { packets } = this;
-    copy.beginRow(SEGMENT_COLUMNS.length, ROW_BYTES_MAX + packets * 5 + 3 * this.detailsLength);
-    this.putTimes(copy);
+    copy.beginRow(SEGMENT_COLUMNS.length, ROW_BYTES_MAX + packets * 5 + 3 * detailsLength);
+    this.putTimes(copy, block, rows);
     copy.putBigint(firstId);
     copy.putInteger(originId);
     copy.putInteger(packets);
-    const limit = this.capturedLimit();
     copy.putInteger(limit ?? 0);
     this.putAddressKeys(copy, SOURCE);
     this.putAddressKeys(copy, DESTINATION);
@@ -241,29 +150,133 @@ export class PacketSegment {
     putColumn(copy, this.ipIds, packets);
     if (limit === null) putColumn(copy, this.capturedLengths, packets);
     else copy.putNull();
-    this.vlans.put(copy, packets);
-    this.fragmentOffsets.put(copy, packets);
-    this.icmp.put(copy, packets);
-    this.arpOperations.put(copy, packets);
-    this.failures.put(copy, packets);
-    this.putDetails(copy);
+    this.putRare(copy, block, rows, rarities);
     copy.endRow();
   }
 
-  private putTimes(copy: CopyBuffer): void {
-    const first = this.times[0]!;
-    const last = this.times[this.packets - 1]!;
-    for (let at = 0; at < this.packets; at++) this.timeOffsets[at] = this.times[at]! - first;
+  private sort({ timestamp }: PacketBlock, rows: Uint32Array): void {
+    const { packets, order, unsorted } = this;
+    let ascending = 1;
+    while (ascending < packets && timestamp[rows[ascending]!]! >= timestamp[rows[ascending - 1]!]!) ascending++;
+    if (ascending >= packets) return;
+    let first = timestamp[rows[0]!]!;
+    for (let at = 1; at < packets; at++) if (timestamp[rows[at]!]! < first) first = timestamp[rows[at]!]!;
+    // Ten seconds of microseconds leave eight bits for the place: as numbers they sort without a function to compare them.
+    for (let at = 0; at < packets; at++) {
+      unsorted[at] = rows[at]!;
+      order[at] = (timestamp[rows[at]!]! - first) * SEGMENT_PACKETS + at;
+    }
+    order.subarray(0, packets).sort();
+    for (let at = 0; at < packets; at++) rows[at] = unsorted[order[at]! & (SEGMENT_PACKETS - 1)]!;
+  }
+
+  /** @returns the rare columns that a packet has something for */
+  private readHeaders(block: PacketBlock, rows: Uint32Array): number {
+    const { packets, headers, ports, tcpSequences, ipIds, etherTypes, frameLengths, capturedLengths } = this;
+    let presentInAny = 0;
+    let vlanInAny = 0;
+    let failureInAny = 0;
+    let extraInAny = false;
+    for (let at = 0; at < packets; at++) {
+      const row = rows[at]!;
+      const present = block.present[row]!;
+      presentInAny |= present;
+      vlanInAny |= block.vlan[row]! | block.innerVlan[row]!;
+      failureInAny |= block.failure[row]!;
+      if (block.extra[row]! >= 0 || block.applicationLength[row] !== 0) extraInAny = true;
+      let header = 0;
+      if ((present & HAS_IP) !== 0) header = HEADER_IP | block.ipProtocol[row]! | (block.ttl[row]! << 8);
+      if ((present & HAS_TCP) !== 0) header |= HEADER_TCP | ((block.tcpFlags[row]! & 0xfff) << 16);
+      if ((present & HAS_PORTS) !== 0) header |= HEADER_PORTS;
+      if ((present & HAS_IP_ID) !== 0) header |= HEADER_IP_ID;
+      headers[at] = header;
+      ports[at] = (present & HAS_PORTS) === 0 ? 0 : (block.sourcePort[row]! << 16) | block.destinationPort[row]!;
+      tcpSequences[at] = (present & HAS_TCP) === 0 ? 0 : block.tcpSequence[row]!;
+      ipIds[at] = (present & HAS_IP_ID) === 0 ? 0 : block.ipId[row]!;
+      etherTypes[at] = block.etherType[row]!;
+      frameLengths[at] = Math.min(block.frameLength[row]!, INT32_MAX);
+      capturedLengths[at] = Math.min(block.capturedLength[row]!, INT32_MAX);
+    }
+    return (
+      (vlanInAny === 0 ? 0 : RARE_VLAN) |
+      ((presentInAny & HAS_FRAGMENT) === 0 ? 0 : RARE_FRAGMENT) |
+      ((presentInAny & HAS_ICMP) === 0 ? 0 : RARE_ICMP) |
+      (failureInAny === 0 ? 0 : RARE_FAILURE) |
+      (extraInAny ? RARE_EXTRA : 0)
+    );
+  }
+
+  private readEndpoints(block: PacketBlock, rows: Uint32Array): void {
+    const { packets, hosts, sides, endpoints } = this;
+    sides.fill(0, 0, hosts.size + 1);
+    hosts.reset();
+    for (let at = 0; at < packets; at++) {
+      const row = rows[at]!;
+      const source = hosts.numberOf(block, block.sourceKind[row]!, block.sourceAddress[row]!);
+      const destination = hosts.numberOf(block, block.destinationKind[row]!, block.destinationAddress[row]!);
+      sides[source]! |= SOURCE;
+      sides[destination]! |= DESTINATION;
+      endpoints[at] = (block.role[row]! << 24) | (source << 12) | destination;
+    }
+  }
+
+  private readMacs({ present, macs: bytes, macView }: PacketBlock, rows: Uint32Array): void {
+    const { packets, macs, macPairs } = this;
+    macs.reset();
+    // Nearly always those of the packet before.
+    let first = 0;
+    let second = 0;
+    let third = 0;
+    let pair = -1;
+    for (let at = 0; at < packets; at++) {
+      const from = rows[at]! * 12;
+      if ((present[rows[at]!]! & HAS_MACS) === 0) {
+        macPairs[at] = 0;
+        continue;
+      }
+      const w0 = macView.getInt32(from);
+      const w1 = macView.getInt32(from + 4);
+      const w2 = macView.getInt32(from + 8);
+      if (pair < 0 || w0 !== first || w1 !== second || w2 !== third) {
+        pair = (macs.numberOf(bytes, from) << 16) | macs.numberOf(bytes, from + 6);
+        first = w0;
+        second = w1;
+        third = w2;
+      }
+      macPairs[at] = pair;
+    }
+  }
+
+  /** ARP operations, and JSON or nothing for each packet. @returns characters of JSON */
+  private readDetails(block: PacketBlock, rows: Uint32Array): number {
+    const { packets, details, arpOperations } = this;
+    let length = 0;
+    for (let at = 0; at < packets; at++) {
+      const row = rows[at]!;
+      const hasExtra = block.extra[row]! >= 0 || block.applicationLength[row] !== 0;
+      const extra = hasExtra ? block.extraOf(row) : null;
+      arpOperations[at] = extra?.arp ? Math.min(extra.arp.operation, 0x7fff) : -1;
+      details[at] = extra === null ? '' : packetDetails(extra);
+      length += details[at]!.length;
+    }
+    return length;
+  }
+
+  private putTimes(copy: CopyBuffer, { timestamp }: PacketBlock, rows: Uint32Array): void {
+    const { packets, timeOffsets } = this;
+    const first = timestamp[rows[0]!]!;
+    for (let at = 0; at < packets; at++) timeOffsets[at] = timestamp[rows[at]!]! - first;
     copy.putBigint(first - POSTGRES_EPOCH_MICROS);
-    copy.putBigint(last - POSTGRES_EPOCH_MICROS);
+    copy.putBigint(first + timeOffsets[packets - 1]! - POSTGRES_EPOCH_MICROS);
   }
 
   /** How many bytes were captured of each frame or all it has, or null when it is not that simple. */
   private capturedLimit(): number | null {
+    const { packets, capturedLengths, frameLengths } = this;
     let limit = 0;
-    for (let at = 0; at < this.packets; at++) limit = Math.max(limit, this.capturedLengths[at]!);
-    for (let at = 0; at < this.packets; at++) {
-      if (this.capturedLengths[at] !== Math.min(this.frameLengths[at]!, limit)) return null;
+    for (let at = 0; at < packets; at++) limit = Math.max(limit, capturedLengths[at]!);
+    for (let at = 0; at < packets; at++) {
+      if (capturedLengths[at] !== Math.min(frameLengths[at]!, limit)) return null;
     }
     return limit;
   }
@@ -286,25 +299,18 @@ export class PacketSegment {
   }
 
   private putPortSet(copy: CopyBuffer, shift: number): void {
-    const { sorted, distinct } = this;
-    let count = 0;
-    for (let at = 0; at < this.packets; at++) {
-      if ((this.headers[at]! & HEADER_PORTS) !== 0) sorted[count++] = this.ports[at]! >>> shift;
-    }
-    sorted.subarray(0, count).sort();
+    const { packets, headers, ports, portsSeen, distinct } = this;
     let found = 0;
-    for (let at = 0; at < count; at++) {
-      if (at === 0 || sorted[at] !== sorted[at - 1]) distinct[found++] = sorted[at]!;
+    for (let at = 0; at < packets; at++) {
+      if ((headers[at]! & HEADER_PORTS) === 0) continue;
+      const port = (ports[at]! >>> shift) & 0xffff;
+      const bit = 1 << (port & 31);
+      if ((portsSeen[port >>> 5]! & bit) !== 0) continue;
+      portsSeen[port >>> 5]! |= bit;
+      distinct[found++] = port;
     }
-    if (found > KEYS_MAX) {
-      const ports = found;
-      found = 0;
-      for (let at = 0; at < ports; at++) {
-        const key = portRangeKey(distinct[at]!);
-        if (found === 0 || distinct[found - 1] !== key) distinct[found++] = key;
-      }
-    }
-    copy.putIntegers(distinct, found);
+    for (let index = 0; index < found; index++) portsSeen[distinct[index]! >>> 5] = 0;
+    copy.putIntegers(distinct, found > KEYS_MAX ? toRangeKeys(distinct, found) : found);
   }
 
   private putProtocolSet(copy: CopyBuffer): void {
@@ -322,19 +328,73 @@ export class PacketSegment {
     copy.endField(start);
   }
 
+  private putRare(copy: CopyBuffer, block: PacketBlock, rows: Uint32Array, rarities: number): void {
+    const { packets, rare } = this;
+    const { vlan, innerVlan, present, fragmentOffset, icmpType, icmpCode, failure } = block;
+    if ((rarities & RARE_VLAN) === 0) {
+      copy.putNull();
+    } else {
+      for (let at = 0; at < packets; at++) rare[at] = (vlan[rows[at]!]! << 16) | innerVlan[rows[at]!]!;
+      putColumn(copy, rare, packets);
+    }
+    if ((rarities & RARE_FRAGMENT) === 0) {
+      copy.putNull();
+    } else {
+      for (let at = 0; at < packets; at++) {
+        const row = rows[at]!;
+        rare[at] = (present[row]! & HAS_FRAGMENT) === 0 ? -1 : fragmentOffset[row]!;
+      }
+      putColumn(copy, rare, packets);
+    }
+    if ((rarities & RARE_ICMP) === 0) {
+      copy.putNull();
+    } else {
+      for (let at = 0; at < packets; at++) {
+        const row = rows[at]!;
+        rare[at] = (present[row]! & HAS_ICMP) === 0 ? -1 : (icmpType[row]! << 8) | icmpCode[row]!;
+      }
+      putColumn(copy, rare, packets);
+    }
+    const hasExtra = (rarities & RARE_EXTRA) !== 0;
+    if (hasExtra && this.arpOperations.some((operation, at) => at < packets && operation >= 0)) {
+      putColumn(copy, this.arpOperations, packets);
+    } else {
+      copy.putNull();
+    }
+    if ((rarities & RARE_FAILURE) === 0) {
+      copy.putNull();
+    } else {
+      for (let at = 0; at < packets; at++) rare[at] = failure[rows[at]!]!;
+      putColumn(copy, rare, packets);
+    }
+    if (hasExtra) this.putDetails(copy);
+    else copy.putNull();
+  }
+
   private putDetails(copy: CopyBuffer): void {
-    if (this.details.length === 0) {
+    const { packets, details } = this;
+    let at = 0;
+    while (at < packets && details[at] === '') at++;
+    if (at === packets) {
       copy.putNull();
       return;
     }
-    const start = copy.beginArray(JSONB_OID, this.packets, true);
-    for (let at = 0; at < this.packets; at++) {
-      const details = this.details[at] ?? '';
-      if (details === '') copy.putNull();
-      else copy.putJson(details);
+    const start = copy.beginArray(JSONB_OID, packets, true);
+    for (at = 0; at < packets; at++) {
+      if (details[at] === '') copy.putNull();
+      else copy.putJson(details[at]!);
     }
     copy.endField(start);
   }
+}
+
+/** Puts the keys of their ranges in the place of the ports. @returns how many these are */
+function toRangeKeys(ports: Int32Array, count: number): number {
+  const keys = new Set<number>();
+  for (let index = 0; index < count; index++) keys.add(portRangeKey(ports[index]!));
+  let found = 0;
+  for (const key of keys) ports[found++] = key;
+  return found;
 }
 
 /** One element where all are the same. */
@@ -343,41 +403,6 @@ function putColumn(copy: CopyBuffer, values: Int32Array, packets: number): void 
   let at = 1;
   while (at < packets && values[at] === first) at++;
   copy.putIntegers(values, at === packets ? 1 : packets);
-}
-
-function arrange(values: Int32Array | Uint32Array, order: Uint32Array, scratch: Int32Array, packets: number): void {
-  for (let at = 0; at < packets; at++) scratch[at] = values[at]!;
-  for (let at = 0; at < packets; at++) values[at] = scratch[order[at]!]!;
-}
-
-/** A column that is null unless some packet has a value. */
-class RareColumn {
-  private readonly values = column();
-  private used = false;
-
-  /** @param empty of packets without a value */
-  constructor(private readonly empty: number) {
-    this.values.fill(empty);
-  }
-
-  reset(): void {
-    if (this.used) this.values.fill(this.empty);
-    this.used = false;
-  }
-
-  set(at: number, value: number): void {
-    this.values[at] = value;
-    this.used = true;
-  }
-
-  arrange(order: Uint32Array, scratch: Int32Array, packets: number): void {
-    if (this.used) arrange(this.values, order, scratch, packets);
-  }
-
-  put(copy: CopyBuffer, packets: number): void {
-    if (this.used) putColumn(copy, this.values, packets);
-    else copy.putNull();
-  }
 }
 
 /** The distinct MACs of a segment, numbered from 1. There are few: those of routers, or of the hosts of one link. */

@@ -6,9 +6,10 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Kafka, KafkaMessage } from 'kafkajs';
+import type { Kafka } from 'kafkajs';
 import type pg from 'pg';
 import { messageOf } from '../runtime/failure.js';
+import type { FetchedRecords } from '../runtime/fetched-records.js';
 import type { Logger } from '../runtime/log.js';
 import { groupName, topicName } from '../schemas/topics.js';
 import { AlertedSources } from './alerted-sources.js';
@@ -31,6 +32,8 @@ const WRITERS = 2;
  * packets and the alert, if any, is in the table, so that the packets which led to it are kept too.
  */
 const ALERT_DELAY_MS = 3_000;
+/** Waiting is for the records of so long a time together. */
+const ALERT_DELAY_STEP_MS = 200;
 
 export class PacketSink {
   readonly reader: TopicReader;
@@ -39,6 +42,8 @@ export class PacketSink {
   private readonly deadLetters: DeadLetters;
   private readonly store: StorePolicy;
   private readonly alerted: AlertedSources;
+  /** Alerts that records published before this time have led to are known. */
+  private alertsKnownUntil = 0;
   private timer: NodeJS.Timeout | undefined;
   private upkeepDone: Promise<void> = Promise.resolve();
 
@@ -86,7 +91,7 @@ export class PacketSink {
         partitionsAtOnce: WRITERS,
       },
       {
-        take: (position, messages, highWatermark) => this.take(topic, position, messages, highWatermark),
+        take: (position, records, highWatermark) => this.take(topic, position, records, highWatermark),
         settled: () => this.settled(),
       },
       availability,
@@ -130,23 +135,38 @@ export class PacketSink {
   private async take(
     topic: string,
     position: TopicPosition,
-    messages: readonly KafkaMessage[],
-    highWatermark: bigint,
+    records: FetchedRecords,
+    highWatermark: number,
   ): Promise<void> {
     const writer = this.writers[position.partition % WRITERS]!;
-    if (this.store.every === 0) await this.awaitAlerts(messages);
-    for (const message of messages) {
-      while (!writer.hasRoom) await writer.progress();
-      if (!this.reader.isCurrent(position)) return; // the unit it was to join was thrown away
-      await writer.take(position, message);
+    const awaitsAlerts = this.store.every === 0;
+    if (awaitsAlerts) await this.refreshAlerts();
+    while (records.next()) {
+      if (awaitsAlerts && records.timestamp > this.alertsKnownUntil) await this.awaitAlerts(records.timestamp);
+      // Whenever something was waited for, the position may have been given up, and with it the unit that was being filled.
+      while (records.offset >= position.nextOffset) {
+        while (!writer.hasRoom) await writer.progress();
+        if (!this.reader.isCurrent(position)) return;
+        const obstacle = writer.take(position, records);
+        if (obstacle === null) continue;
+        await obstacle.gone;
+        if (!this.reader.isCurrent(position)) return;
+        if (obstacle.passOver) writer.passOver(position, records.offset);
+      }
     }
-    this.metrics.lag.set({ topic, partition: position.partition }, Number(highWatermark - position.nextOffset));
+    this.metrics.lag.set({ topic, partition: position.partition }, highWatermark - position.nextOffset);
   }
 
-  private async awaitAlerts(messages: readonly KafkaMessage[]): Promise<void> {
-    const age = Date.now() - Number(messages.at(-1)?.timestamp ?? 0);
-    // A negative age is that of a clock ahead of ours; it would hold up every batch.
-    if (age >= 0 && age < ALERT_DELAY_MS) await sleep(ALERT_DELAY_MS - age);
+  private async awaitAlerts(published: number): Promise<void> {
+    const age = Date.now() - published;
+    // A negative age is that of a clock ahead of ours; it would hold up everything.
+    if (age >= 0 && age < ALERT_DELAY_MS) await sleep(ALERT_DELAY_MS - age + ALERT_DELAY_STEP_MS);
+    await this.refreshAlerts();
+  }
+
+  private async refreshAlerts(): Promise<void> {
+    const now = Date.now();
     await this.availability.persist(() => this.alerted.refresh());
+    this.alertsKnownUntil = now - ALERT_DELAY_MS;
   }
 }

@@ -13,9 +13,9 @@ import { SEGMENT_COPY_SQL } from './segment-rows.js';
 import { type Advance, advancePositions } from './topic-position.js';
 import { storeTraffic } from './traffic-store.js';
 
-/** A packet that Postgres refused, by its tag in the unit. */
+/** A packet that Postgres refused, by its row in the block of the unit. */
 export interface RefusedRow {
-  readonly tag: number;
+  readonly blockRow: number;
   readonly sqlState: string;
   readonly message: string;
 }
@@ -44,7 +44,7 @@ export async function storeUnit(client: pg.ClientBase, unit: PacketUnit): Promis
   await inTransaction(client, async () => {
     await advancePositions(client, advancesOf(unit));
     await copyRows(client, unit.rows.copy, 0, unit.rows.copy.rows);
-    await storeTraffic(client, unit.rollup.collect());
+    await storeTraffic(client, unit.rollup);
   });
 }
 
@@ -63,18 +63,18 @@ export async function storeUnitWithoutRefused(
     await bisect(client, unit.rows.copy, 0, unit.rows.copy.rows, async (segment) => {
       const packets = unit.packOneByOne(segment);
       await bisect(client, packets.copy, 0, packets.copy.rows, (row, error) => {
-        refused.push({ tag: packets.tags[row]!, sqlState: sqlState(error), message: messageOf(error) });
+        refused.push({ blockRow: packets.blockRows[row]!, sqlState: sqlState(error), message: messageOf(error) });
       });
     });
-    for (const { tag } of refused) {
-      const { position } = unit.partitions.get(unit.locate(tag).record.partition)!;
+    for (const { blockRow } of refused) {
+      const { position } = unit.partitions.get(unit.packetOf(blockRow).partition)!;
       await client.query(
         `UPDATE sink_offsets SET stored_rows = stored_rows - 1, refused_rows = refused_rows + 1
          WHERE topic = $1 AND partition = $2`,
         [position.topic, position.partition],
       );
     }
-    await storeTraffic(client, unit.rollup.collect());
+    await storeTraffic(client, unit.rollup);
     await deadLetter(refused);
   });
   return refused;

@@ -1,58 +1,75 @@
 /** What one transaction stores: segments, rollups and the new positions of the partitions they come from. */
-import { decodePacketBatch, encodePacketBatch, MAX_BATCH_PACKETS } from '../schemas/packet-batch.js';
+import { formatSource } from '../schemas/address.js';
+import { type DecodedPacketBatch, encodePacketBatch, MAX_BATCH_PACKETS } from '../schemas/packet-batch.js';
 import { PacketBlock } from '../schemas/packet-block.js';
 import { SegmentRows } from './segment-rows.js';
+import { SourceDictionary } from './source-dictionary.js';
 import type { TopicPosition } from './topic-position.js';
 import { TrafficRollup } from './traffic-rollup.js';
 
-/** A record as it came, kept until it is stored: about 20 bytes a packet. */
-export interface UnitRecord {
-  readonly partition: number;
-  readonly offset: string;
-  readonly key: Buffer | null;
-  readonly value: Buffer;
-  readonly originId: number;
-  /** Number of its first packet in the unit. */
-  readonly firstTag: number;
-  readonly packets: number;
-  /** One of so many packets is stored, counted from the first of the partition; 0 is none. */
-  readonly every: number;
-  /** Number of its first packet in the partition. */
-  readonly firstOrdinal: number;
-}
+/** Past these a unit takes no more records, and reading waits. */
+const PACKETS_MAX = 1 << 18;
+const RECORDS_MAX = 1 << 17;
+/** Minutes by nodes: each is rows to write, and an old capture may hold a minute a packet. */
+const MINUTES_MAX = 2_048;
+/** A fleet has a few, a replay one a file. */
+const ORIGINS_MAX = 4_096;
+
+/** Ids of a unit are its number × 2^20 + the place of the packet in it. */
+const UNIT_ID_SPAN = 2 ** 20;
 
 export interface UnitPartition {
   /** As the transaction expects to find it. */
   readonly position: TopicPosition;
   /** Offset behind the last record of the unit. */
-  nextOffset: bigint;
+  nextOffset: number;
   packets: number;
   storedRows: number;
   readonly refusedRows: 0;
 }
 
-/** Ids of a unit are its number × 2^20 + the place of the packet in it. */
-const UNIT_ID_SPAN = 2 ** 20;
+/** A packet of a unit, and where it came from. */
+export interface UnitPacket {
+  /** As the record key. */
+  readonly source: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** Of the packet in its record. */
+  readonly index: number;
+  /** The packet as a record of its own. */
+  readonly value: Buffer;
+}
 
 /**
- * From so many sources on, most have a packet or two, and a segment is found by their networks alone: there are fewer of
- * these when sources of one network come together.
+ * Packets are kept as columns, decoded once; of a record with packets to store there is a row here in each of the arrays that
+ * say what these are. What is not to be stored is counted and forgotten.
  */
-const SOURCES_SORTED = 4_096;
-
 export class PacketUnit {
-  readonly rows = new SegmentRows();
-  readonly rollup = new TrafficRollup();
+  readonly block = new PacketBlock(PACKETS_MAX + MAX_BATCH_PACKETS);
+  readonly sources = new SourceDictionary();
+  readonly rows = new SegmentRows(this.block);
+  readonly rollup = new TrafficRollup(this.sources);
   readonly partitions = new Map<number, UnitPartition>();
-  readonly records: UnitRecord[] = [];
-  /** Those with packets to store, by origin and by source. */
-  private readonly origins = new Map<number, Map<string, UnitRecord[]>>();
-  /** Packets so far, whether they are stored or not; the tag of the next one. */
+  /** Packets so far, whether they are stored or not. */
   packets = 0;
-  /** Of the records. */
-  bytes = 0;
+  /** Likewise. */
+  records = 0;
   /** When its first record came, milliseconds of the monotonic clock. */
   startedAt = 0;
+
+  /** Records with packets to store. */
+  private storedRecords = 0;
+  /** Where the packets of a record begin in the block, and how many they are. */
+  private readonly firstRows = new Uint32Array(RECORDS_MAX);
+  private readonly rowCounts = new Uint32Array(RECORDS_MAX);
+  /** One of so many packets is stored, from this one of the record on. */
+  private readonly every = new Float64Array(RECORDS_MAX);
+  private readonly skipped = new Float64Array(RECORDS_MAX);
+  private readonly sourceNumbers = new Uint32Array(RECORDS_MAX);
+  private readonly partitionNumbers = new Uint32Array(RECORDS_MAX);
+  private readonly offsets = new Float64Array(RECORDS_MAX);
+  /** Ids by the number of the origin in the block. */
+  private readonly originIds: number[] = [];
 
   get empty(): boolean {
     return this.partitions.size === 0;
@@ -60,68 +77,99 @@ export class PacketUnit {
 
   /** Whether any packet is to be stored. */
   get hasRows(): boolean {
-    return this.origins.size > 0;
+    return this.storedRecords > 0;
+  }
+
+  get hasRoom(): boolean {
+    return (
+      this.packets < PACKETS_MAX &&
+      this.records < RECORDS_MAX &&
+      this.rollup.size < MINUTES_MAX &&
+      this.block.origins.length < ORIGINS_MAX
+    );
   }
 
   reset(): void {
+    this.block.reset();
+    this.rows.reset();
+    this.sources.reset();
     this.rollup.reset();
     this.partitions.clear();
-    this.records.length = 0;
-    this.origins.clear();
+    this.originIds.length = 0;
     this.packets = 0;
-    this.bytes = 0;
+    this.records = 0;
+    this.storedRecords = 0;
   }
 
-  /** Takes a record of the source. @returns how many of its packets are to be stored */
-  add(record: UnitRecord, source: string): number {
-    this.records.push(record);
-    this.packets += record.packets;
-    this.bytes += record.value.length;
-    const { originId, packets, every, firstOrdinal } = record;
-    const stored = every === 0 ? 0 : multiples(firstOrdinal + packets, every) - multiples(firstOrdinal, every);
-    if (stored === 0) return 0;
-    let sources = this.origins.get(originId);
-    if (sources === undefined) {
-      sources = new Map();
-      this.origins.set(originId, sources);
-    }
-    const known = sources.get(source);
-    if (known === undefined) sources.set(source, [record]);
-    else known.push(record);
-    return stored;
+  /**
+   * Takes a record whose packets have been decoded into the block.
+   *
+   * @param every one of so many packets is stored, counted from the first of the partition; 0 is none.
+   * @returns how many of its packets are to be stored; when there is none their rows are not needed any more
+   */
+  add(position: TopicPosition, offset: number, batch: DecodedPacketBatch, originId: number, every: number): number {
+    const { firstRow, packets } = batch;
+    const source = this.sources.numberOf(this.block, firstRow);
+    this.rollup.add(this.block, firstRow, firstRow + packets, source);
+    this.packets += packets;
+    this.records++;
+    if (every === 0) return 0;
+    const ordinal = position.packets;
+    const skipped = every * multiples(ordinal, every) - ordinal;
+    if (skipped >= packets) return 0;
+    const record = this.storedRecords++;
+    this.firstRows[record] = firstRow;
+    this.rowCounts[record] = packets;
+    this.every[record] = every;
+    this.skipped[record] = skipped;
+    this.sourceNumbers[record] = source;
+    this.partitionNumbers[record] = position.partition;
+    this.offsets[record] = offset;
+    this.originIds[this.block.origin[firstRow]!] = originId;
+    return multiples(ordinal + packets, every) - multiples(ordinal, every);
   }
 
-  /** Makes the rows, with ids of the unit's number (of the sequence packet_units); `block` is overwritten. */
-  pack(unitNumber: number, block: PacketBlock): void {
-    const { rows } = this;
+  /** Makes the rows, with ids of the unit's number (of the sequence packet_units). */
+  pack(unitNumber: number): void {
+    const { rows, block, originIds, firstRows, rowCounts, every, skipped } = this;
     rows.begin(unitNumber * UNIT_ID_SPAN);
-    for (const [originId, sources] of this.origins) {
-      for (const records of sources.size < SOURCES_SORTED ? sources.values() : byFirstNumber(sources)) {
-        for (const { value, firstTag, packets, every, firstOrdinal } of records) {
-          block.reset();
-          decodePacketBatch(value, block);
-          const first = every * multiples(firstOrdinal, every) - firstOrdinal;
-          for (let row = first; row < packets; row += every) rows.append(block, row, originId, firstTag + row);
-        }
-      }
+    for (const key of this.recordKeys()) {
+      const record = key % RECORDS_MAX;
+      const first = firstRows[record]!;
+      const originId = originIds[block.origin[first]!]!;
+      rows.append(first + skipped[record]!, first + rowCounts[record]!, every[record]!, originId);
     }
     rows.finish();
   }
 
+  /**
+   * A number a record, in the order in which they are stored; modulo RECORDS_MAX it is the record's. They are ordered by
+   * origin, then by address, then as they came: a segment then has few sources, a source few segments, and where most sources
+   * have a packet or two, as in a flood from forged addresses, segments have few networks, which they are found by.
+   */
+  private recordKeys(): Float64Array {
+    const { sources, block, firstRows, sourceNumbers } = this;
+    const byAddress = new Float64Array(sources.size);
+    for (let number = 0; number < byAddress.length; number++) {
+      byAddress[number] = sources.firstWordOf(number) * RECORDS_MAX + number;
+    }
+    byAddress.sort();
+    const places = new Uint32Array(byAddress.length);
+    for (let place = 0; place < places.length; place++) places[byAddress[place]! % RECORDS_MAX] = place;
+    const keys = new Float64Array(this.storedRecords);
+    for (let record = 0; record < keys.length; record++) {
+      const origin = block.origin[firstRows[record]!]!;
+      keys[record] = (origin * RECORDS_MAX + places[sourceNumbers[record]!]!) * RECORDS_MAX + record;
+    }
+    return keys.sort();
+  }
+
   /** The packets of a row that Postgres refused, a row each. */
   packOneByOne(row: number): SegmentRows {
-    const block = new PacketBlock(MAX_BATCH_PACKETS);
-    const single = new SegmentRows(1);
+    const single = new SegmentRows(this.block, 1);
     single.begin(this.rows.firstIdOf(row));
-    let decoded: UnitRecord | undefined;
-    for (const tag of this.rows.rowTags(row)) {
-      const { record, index } = this.locate(tag);
-      if (record !== decoded) {
-        block.reset();
-        decodePacketBatch(record.value, block);
-        decoded = record;
-      }
-      single.append(block, index, record.originId, tag);
+    for (const blockRow of this.rows.blockRowsOf(row)) {
+      single.append(blockRow, blockRow + 1, 1, this.originIds[this.block.origin[blockRow]!]!);
     }
     return single;
   }
@@ -143,38 +191,27 @@ export class PacketUnit {
     return part;
   }
 
-  /** The record that a packet of the unit came in, and which packet of the record it is. */
-  locate(tag: number): { readonly record: UnitRecord; readonly index: number } {
+  /** A packet that is to be stored, by its row of the block. */
+  packetOf(blockRow: number): UnitPacket {
+    const { firstRows } = this;
     let low = 0;
-    let high = this.records.length - 1;
+    let high = this.storedRecords - 1;
     while (low < high) {
       const middle = (low + high + 1) >>> 1;
-      if (this.records[middle]!.firstTag <= tag) low = middle;
+      if (firstRows[middle]! <= blockRow) low = middle;
       else high = middle - 1;
     }
-    const record = this.records[low]!;
-    return { record, index: tag - record.firstTag };
+    return {
+      source: formatSource(this.block, blockRow),
+      partition: this.partitionNumbers[low]!,
+      offset: this.offsets[low]!,
+      index: blockRow - firstRows[low]!,
+      value: encodePacketBatch(this.block, [blockRow], 0, 1),
+    };
   }
-}
-
-/** The packet of a record as a record of its own. */
-export function singlePacketRecord(record: UnitRecord, index: number): Buffer {
-  const block = new PacketBlock(record.packets);
-  decodePacketBatch(record.value, block);
-  return encodePacketBatch(block, [index], 0, 1);
 }
 
 /** How many multiples of `every` are below `end`. */
 function multiples(end: number, every: number): number {
   return Math.ceil(end / every);
-}
-
-/** The records of each source, ordered by the first number of its address. */
-function byFirstNumber(sources: ReadonlyMap<string, UnitRecord[]>): UnitRecord[][] {
-  const buckets: UnitRecord[][][] = Array.from({ length: 256 }, () => []);
-  for (const [source, records] of sources) {
-    const first = source.includes(':') ? Number.parseInt(source, 16) : Number.parseInt(source, 10);
-    buckets[first & 255]!.push(records);
-  }
-  return buckets.flat();
 }

@@ -3,12 +3,12 @@
  * records come.
  */
 import type pg from 'pg';
+import type { FetchedRecords } from '../runtime/fetched-records.js';
 import type { Logger } from '../runtime/log.js';
-import { decodePacketBatch, MAX_BATCH_PACKETS } from '../schemas/packet-batch.js';
-import { PacketBlock, type PacketOrigin } from '../schemas/packet-block.js';
+import { type DecodedPacketBatch, decodePacketBatch } from '../schemas/packet-batch.js';
 import type { AlertedSources } from './alerted-sources.js';
 import type { Availability } from './availability.js';
-import { type DeadLetter, type PacketRecord, poisonLetter, refusedLetter } from './dead-letters.js';
+import { type DeadLetter, poisonLetter, refusedLetter } from './dead-letters.js';
 import type { StorePolicy } from './options.js';
 import { OriginDictionary } from './origin-dictionary.js';
 import { nextUnit, type RefusedRow, storeUnit, storeUnitWithoutRefused } from './packet-store.js';
@@ -24,16 +24,18 @@ import { Superseded, storedOffsets, type TopicPosition } from './topic-position.
  */
 const UNIT_PACKETS = 1 << 17;
 const UNIT_AGE_MS = 500;
-/** Past these a unit takes no more records, and reading waits. */
-const UNIT_PACKETS_MAX = 1 << 18;
-const UNIT_RECORDS_MAX = 1 << 17;
-/** Minutes by nodes: each is rows to write, and an old capture may hold a minute a packet. */
-const UNIT_MINUTES_MAX = 2_048;
+/** What has to be done before a record can be taken. */
+export interface Obstacle {
+  /** Resolves once that is done. */
+  readonly gone: Promise<unknown>;
+  /** Whether the record is done with as well. */
+  readonly passOver: boolean;
+}
 
 /** What the reader of the topic has to hear of. */
 export interface PacketWriterEvents {
   /** Offsets that are stored now, by partition. */
-  stored(offsets: ReadonlyMap<number, bigint>): void;
+  stored(offsets: ReadonlyMap<number, number>): void;
   /** Positions in memory are worthless: read them again, and the records from there. */
   superseded(): void;
   /** Storing has ended for good. */
@@ -43,8 +45,6 @@ export interface PacketWriterEvents {
 export class PacketWriter {
   private filling = new PacketUnit();
   private storing = new PacketUnit();
-  private readonly block = new PacketBlock(MAX_BATCH_PACKETS);
-  private readonly packing = new PacketBlock(MAX_BATCH_PACKETS);
   private readonly origins = new OriginDictionary();
   private busy = false;
   private readonly waiting: (() => void)[] = [];
@@ -66,8 +66,7 @@ export class PacketWriter {
 
   /** Whether the unit that is being filled takes another record. */
   get hasRoom(): boolean {
-    const { packets, records, rollup } = this.filling;
-    return packets < UNIT_PACKETS_MAX && records.length < UNIT_RECORDS_MAX && rollup.size < UNIT_MINUTES_MAX;
+    return this.filling.hasRoom;
   }
 
   /** Resolves when a unit has been stored or thrown away; throws when storing has broken for good. */
@@ -79,76 +78,80 @@ export class PacketWriter {
   }
 
   /**
-   * Takes a record of the partition, whose position is that of the record; it is advanced. The caller has seen `hasRoom`.
+   * Takes the record at hand, whose position is that of the partition; it is advanced. The caller has seen `hasRoom`.
+   *
+   * @returns null, or what is in the way of the record: it is to be waited for, and the record then to be taken again or, as
+   * it says, passed over.
    */
-  async take(position: TopicPosition, record: PacketRecord): Promise<void> {
-    this.block.reset();
-    const result = record.value === null ? null : decodePacketBatch(record.value, this.block);
-    const offset = BigInt(record.offset);
-    if (result === null || !result.ok) {
-      const [reason, detail] =
-        result === null ? ['not_avro', 'the record has no value'] : [result.reason, result.detail];
-      this.metrics.poisonRecords.inc({ reason });
-      await this.deadLetter([poisonLetter(this.topic, position.partition, record, reason, detail)]);
-      this.filling.partition(position).nextOffset = offset + 1n;
-    } else {
-      const originId = result.packets === 0 ? 0 : this.origins.known(result.origin);
+  take(position: TopicPosition, record: FetchedRecords): Obstacle | null {
+    const unit = this.filling;
+    const { block } = unit;
+    const { count, ipv6Count, applicationsLength } = block;
+    const extras = block.extras.length;
+    const { bytes, valueStart, valueLength } = record;
+    if (valueLength < 0) return this.poison(position, record, 'not_avro', 'the record has no value');
+    const batch = decodePacketBatch(bytes, block, valueStart, valueStart + valueLength);
+    if (!batch.ok) return this.poison(position, record, batch.reason, batch.detail);
+    let stored = 0;
+    if (batch.packets > 0) {
+      const originId = this.origins.known(batch.origin);
       if (originId === undefined) {
-        await this.lookUpOrigin(result.origin);
-        return this.take(position, record); // the block may have been used meanwhile
+        block.truncate(count, ipv6Count, extras, applicationsLength);
+        const { origin } = batch;
+        return { gone: this.availability.persist(() => this.origins.lookUp(this.pool, origin)), passOver: false };
       }
-      this.append(position, record, result.packets, result.source, originId);
+      stored = this.append(unit, position, record.offset, batch, originId);
     }
-    position.nextOffset = offset + 1n;
-    if (!this.busy) this.schedule();
+    if (stored === 0) block.truncate(count, ipv6Count, extras, applicationsLength);
+    this.advance(position, record.offset);
+    return null;
+  }
+
+  /** Goes on behind a record that cannot be read. */
+  passOver(position: TopicPosition, offset: number): void {
+    this.advance(position, offset);
+  }
+
+  private poison(position: TopicPosition, record: FetchedRecords, reason: string, detail: string): Obstacle {
+    this.metrics.poisonRecords.inc({ reason });
+    return {
+      gone: this.deadLetter([poisonLetter(this.topic, position.partition, record, reason, detail)]),
+      passOver: true,
+    };
   }
 
   private append(
+    unit: PacketUnit,
     position: TopicPosition,
-    record: PacketRecord,
-    packets: number,
-    source: string,
+    offset: number,
+    batch: DecodedPacketBatch,
     originId: number,
-  ): void {
-    const unit = this.filling;
-    const part = unit.partition(position);
-    part.nextOffset = BigInt(record.offset) + 1n;
-    if (packets === 0) return;
-    unit.rollup.add(this.block, 0, packets, source);
+  ): number {
     const { every } = this.store;
-    part.storedRows += unit.add(
-      {
-        partition: position.partition,
-        offset: record.offset,
-        key: record.key,
-        value: record.value!,
-        originId,
-        firstTag: unit.packets,
-        packets,
-        every: every === 0 && this.alerted.has(source) ? 1 : every,
-        firstOrdinal: position.packets,
-      },
-      source,
-    );
-    part.packets += packets;
-    position.packets += packets;
+    const isAlerted = every === 0 && this.alerted.size > 0 && this.alerted.has(batch.source);
+    const stored = unit.add(position, offset, batch, originId, isAlerted ? 1 : every);
+    const part = unit.partition(position);
+    part.storedRows += stored;
+    part.packets += batch.packets;
+    position.packets += batch.packets;
+    return stored;
   }
 
-  private lookUpOrigin(origin: PacketOrigin): Promise<number> {
-    return this.availability.persist(() => this.origins.lookUp(this.pool, origin));
+  private advance(position: TopicPosition, offset: number): void {
+    const unit = this.filling;
+    unit.partition(position).nextOffset = offset + 1;
+    position.nextOffset = offset + 1;
+    if (!this.busy) this.schedule();
   }
 
-  /** Stores what there is now, when it is enough or old enough; else later. */
+  /** Stores what there is now, when it is enough; else once it is old enough. */
   private schedule(): void {
     if (this.busy || this.filling.empty) return;
-    const age = performance.now() - this.filling.startedAt;
-    if (this.filling.packets >= UNIT_PACKETS || !this.hasRoom || age >= UNIT_AGE_MS) {
+    if (this.filling.packets >= UNIT_PACKETS || !this.hasRoom) {
       this.storeNext();
-    } else {
-      this.timer ??= setTimeout(() => {
-        this.timer = undefined;
-        this.storeNext();
-      }, UNIT_AGE_MS - age);
+    } else if (this.timer === undefined) {
+      const age = performance.now() - this.filling.startedAt;
+      this.timer = setTimeout(() => this.storeNext(), Math.max(0, UNIT_AGE_MS - age));
     }
   }
 
@@ -164,8 +167,6 @@ export class PacketWriter {
     this.filling = this.storing;
     this.storing = unit;
     this.busy = true;
-    const { bytes } = unit;
-    this.metrics.bufferedBytes.inc(bytes);
     this.storeUnit(unit)
       .catch((error: unknown) => {
         if (error instanceof Superseded) {
@@ -179,9 +180,9 @@ export class PacketWriter {
         }
       })
       .finally(() => {
+        this.metrics.bufferedBytes.dec(unit.rows.copy.length);
         unit.reset();
         this.busy = false;
-        this.metrics.bufferedBytes.dec(bytes);
         this.wake();
         this.schedule();
       });
@@ -194,7 +195,8 @@ export class PacketWriter {
   private async storeUnit(unit: PacketUnit): Promise<void> {
     // With `--store alerts` there is often nothing to pack.
     const unitNumber = unit.hasRows ? await this.availability.persist(() => nextUnit(this.pool)) : 0;
-    unit.pack(unitNumber, this.packing);
+    unit.pack(unitNumber);
+    this.metrics.bufferedBytes.inc(unit.rows.copy.length);
     const end = this.metrics.transactionSeconds.startTimer();
     let refused: readonly RefusedRow[] = [];
     try {
@@ -215,7 +217,7 @@ export class PacketWriter {
         `Postgres refused ${refused.length} rows (${refused[0]!.message}); they are on packets-dead-letter`,
       );
     }
-    this.metrics.records.inc({ topic: this.topic }, unit.records.length);
+    this.metrics.records.inc({ topic: this.topic }, unit.records);
     this.metrics.packets.inc(unit.packets);
     this.metrics.rows.inc(unit.rows.packets - refused.length);
     this.events.stored(new Map([...unit.partitions].map(([partition, part]) => [partition, part.nextOffset])));
@@ -254,10 +256,7 @@ export class PacketWriter {
   }
 
   private refusedLetters(unit: PacketUnit, refused: readonly RefusedRow[]): DeadLetter[] {
-    return refused.map((row) => {
-      const { record, index } = unit.locate(row.tag);
-      return refusedLetter(this.topic, record, index, row);
-    });
+    return refused.map((row) => refusedLetter(this.topic, unit.packetOf(row.blockRow), row));
   }
 
   /** Resolves when everything taken is stored, or thrown away because the sink stops. */

@@ -4,6 +4,7 @@
  */
 import type { Kafka, KafkaMessage } from 'kafkajs';
 import type pg from 'pg';
+import type { FetchedRecords } from '../runtime/fetched-records.js';
 import type { Logger } from '../runtime/log.js';
 import { type Availability, Stopped } from './availability.js';
 import { classifyPostgresError } from './postgres-errors.js';
@@ -41,7 +42,7 @@ export class RecordSink {
       pool,
       { ...settings, maxBytes: FETCH_BYTES, partitionsAtOnce: 1 },
       {
-        take: (position, messages, highWatermark) => this.take(position, messages, highWatermark),
+        take: (position, records, highWatermark) => this.take(position, records, highWatermark),
         settled: () => Promise.resolve(),
       },
       availability,
@@ -62,7 +63,8 @@ export class RecordSink {
     this.reader.reposition();
   }
 
-  private async take(position: TopicPosition, messages: readonly KafkaMessage[], highWatermark: bigint): Promise<void> {
+  private async take(position: TopicPosition, records: FetchedRecords, highWatermark: number): Promise<void> {
+    const messages = records.messages(position.nextOffset);
     const last = messages.at(-1);
     if (last === undefined) return;
     try {
@@ -82,7 +84,7 @@ export class RecordSink {
     this.metrics.records.inc({ topic: this.settings.topic }, messages.length);
     this.metrics.lag.set(
       { topic: this.settings.topic, partition: position.partition },
-      Number(highWatermark - position.nextOffset),
+      highWatermark - position.nextOffset,
     );
     this.reader.stored(new Map([[position.partition, position.nextOffset]]));
   }
@@ -99,7 +101,7 @@ export class RecordSink {
   }
 
   private async commit(position: TopicPosition, messages: readonly KafkaMessage[]): Promise<void> {
-    const nextOffset = BigInt(messages.at(-1)!.offset) + 1n;
+    const nextOffset = Number(messages.at(-1)!.offset) + 1;
     await this.availability.persist(async (failures) => {
       const client = await this.pool.connect();
       let gone = false;
@@ -120,11 +122,11 @@ export class RecordSink {
     position.nextOffset = nextOffset;
   }
 
-  private async isStored(client: pg.ClientBase, position: TopicPosition, nextOffset: bigint): Promise<boolean> {
+  private async isStored(client: pg.ClientBase, position: TopicPosition, nextOffset: number): Promise<boolean> {
     const { rows } = await client.query<{ next_offset: string }>(
       'SELECT next_offset FROM sink_offsets WHERE topic = $1 AND partition = $2',
       [position.topic, position.partition],
     );
-    return rows[0] !== undefined && BigInt(rows[0].next_offset) === nextOffset;
+    return rows[0] !== undefined && Number(rows[0].next_offset) === nextOffset;
   }
 }

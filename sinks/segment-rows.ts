@@ -1,11 +1,11 @@
 /**
- * Packets gathered into segments, and these as rows of binary COPY. Packets are expected origin by origin and source by
+ * Packets of a block gathered into segments, and these as rows of binary COPY. Packets are expected origin by origin and source by
  * source: each segment then has few addresses, and a source few segments.
  */
 import type { PacketBlock } from '../schemas/packet-block.js';
 import { SEGMENT_PACKETS, SEGMENT_SECONDS } from '../schemas/packet-table.js';
 import { CopyBuffer } from './copy-buffer.js';
-import { PacketSegment, SEGMENT_COLUMNS } from './packet-segment.js';
+import { SEGMENT_COLUMNS, SegmentEncoder } from './packet-segment.js';
 
 export const SEGMENT_COPY_SQL = `COPY packet_segments (${SEGMENT_COLUMNS.join(', ')}) FROM STDIN (FORMAT binary)`;
 
@@ -16,55 +16,74 @@ const SEGMENT_MICROS = SEGMENT_SECONDS * 1e6;
  */
 const OPEN_MAX = 256;
 
+/** What a segment will be of. */
+class OpenSegment {
+  packets = 0;
+  /** Of the block. */
+  readonly rows = new Uint32Array(SEGMENT_PACKETS);
+}
+
 export class SegmentRows {
   readonly copy = new CopyBuffer();
   /** Packets written so far. */
   packets = 0;
-  /** The tags of the packets in the order in which they are written. */
-  tags = new Uint32Array(1 << 16);
+  /** The packets in the order in which they are written, by their rows of the block. */
+  blockRows = new Uint32Array(1 << 16);
   /** How many packets are written before each row. */
   private readonly rowStarts: number[] = [];
   private firstId = 0;
   private originId = -1;
+  private readonly encoder = new SegmentEncoder();
   /** By the number of its ten seconds. */
-  private readonly open = new Map<number, PacketSegment>();
-  private readonly spare: PacketSegment[] = [];
+  private readonly open = new Map<number, OpenSegment>();
+  private readonly spare: OpenSegment[] = [];
   private currentSpan = Number.NaN;
-  private current: PacketSegment | undefined;
+  private current: OpenSegment | undefined;
 
   /** @param packetsMax packets a segment, at most 256 */
-  constructor(private readonly packetsMax = SEGMENT_PACKETS) {}
+  constructor(
+    private readonly block: PacketBlock,
+    private readonly packetsMax = SEGMENT_PACKETS,
+  ) {}
 
-  /** Forgets all; ids count from `firstId`. */
-  begin(firstId: number): void {
+  /** Forgets all. */
+  reset(): void {
     this.copy.reset();
     this.packets = 0;
     this.rowStarts.length = 0;
-    this.firstId = firstId;
     this.originId = -1;
   }
 
-  /** `tag` finds the packet again when Postgres refuses its row. */
-  append(block: PacketBlock, row: number, originId: number, tag: number): void {
+  /** Forgets all; ids count from `firstId`. */
+  begin(firstId: number): void {
+    this.reset();
+    this.firstId = firstId;
+  }
+
+  /** Takes rows `from`, `from + every` … of the block that are below `to`. */
+  append(from: number, to: number, every: number, originId: number): void {
     if (originId !== this.originId) {
       this.finish();
       this.originId = originId;
     }
-    const span = Math.floor(block.timestamp[row]! / SEGMENT_MICROS);
-    let segment = this.current;
-    if (segment === undefined || span !== this.currentSpan) segment = this.segmentOf(span);
-    segment.append(block, row, tag);
-    if (segment.packets === this.packetsMax) this.write(span, segment);
+    const { timestamp } = this.block;
+    for (let row = from; row < to; row += every) {
+      const span = Math.floor(timestamp[row]! / SEGMENT_MICROS);
+      let segment = this.current;
+      if (segment === undefined || span !== this.currentSpan) segment = this.segmentOf(span);
+      segment.rows[segment.packets++] = row;
+      if (segment.packets === this.packetsMax) this.write(span, segment);
+    }
   }
 
-  private segmentOf(span: number): PacketSegment {
+  private segmentOf(span: number): OpenSegment {
     let segment = this.open.get(span);
     if (segment === undefined) {
       if (this.open.size === OPEN_MAX) {
         const [oldest] = this.open;
         this.write(...oldest!);
       }
-      segment = this.spare.pop() ?? new PacketSegment();
+      segment = this.spare.pop() ?? new OpenSegment();
       this.open.set(span, segment);
     }
     this.current = segment;
@@ -72,18 +91,18 @@ export class SegmentRows {
     return segment;
   }
 
-  private write(span: number, segment: PacketSegment): void {
-    if (this.packets + segment.packets > this.tags.length) {
-      const larger = new Uint32Array(2 * this.tags.length);
-      larger.set(this.tags);
-      this.tags = larger;
+  private write(span: number, segment: OpenSegment): void {
+    const { packets, rows } = segment;
+    if (this.packets + packets > this.blockRows.length) {
+      const larger = new Uint32Array(2 * this.blockRows.length);
+      larger.set(this.blockRows);
+      this.blockRows = larger;
     }
-    segment.sort();
-    this.tags.set(segment.tags.subarray(0, segment.packets), this.packets);
+    this.encoder.put(this.copy, this.block, rows, packets, this.firstId + this.packets, this.originId);
+    for (let index = 0; index < packets; index++) this.blockRows[this.packets + index] = rows[index]!;
     this.rowStarts.push(this.packets);
-    segment.put(this.copy, this.firstId + this.packets, this.originId);
-    this.packets += segment.packets;
-    segment.reset();
+    this.packets += packets;
+    segment.packets = 0;
     this.open.delete(span);
     this.spare.push(segment);
     this.current = undefined;
@@ -98,8 +117,8 @@ export class SegmentRows {
     return this.firstId + this.rowStarts[row]!;
   }
 
-  /** The tags of the packets in a row. */
-  rowTags(row: number): Uint32Array {
-    return this.tags.subarray(this.rowStarts[row], this.rowStarts[row + 1] ?? this.packets);
+  /** The packets in a row, by their rows of the block. */
+  blockRowsOf(row: number): Uint32Array {
+    return this.blockRows.subarray(this.rowStarts[row], this.rowStarts[row + 1] ?? this.packets);
   }
 }

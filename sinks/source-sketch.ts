@@ -7,19 +7,23 @@ export const SKETCH_BYTES = 1536;
 const REGISTERS = 512;
 const REGISTER_BITS = 24;
 
-/** Adds a source; bit i of the sketch is bit 7 - i % 8 of byte i / 8, as the bit strings of Postgres count. */
-export function addToSketch(sketch: Uint8Array, source: string): void {
+/** The bit that a source sets, given as the bytes `text[0 … length)` of its text. */
+export function sketchBitOf(text: Uint8Array, length: number): number {
   let low = 0x811c9dc5; // FNV-1a
   let high = 0x9747b28c;
-  for (let i = 0; i < source.length; i++) {
-    const code = source.charCodeAt(i);
+  for (let i = 0; i < length; i++) {
+    const code = text[i]!;
     low = Math.imul(low ^ code, 0x01000193);
     high = Math.imul(high ^ code, 0x5bd1e995);
     high ^= high >>> 15;
   }
   const register = finish(low) % REGISTERS;
   const rank = Math.min(REGISTER_BITS - 1, 31 - Math.clz32(lowestBit(finish(high ^ Math.imul(low, 0x85ebca6b)))));
-  const bit = register * REGISTER_BITS + rank;
+  return register * REGISTER_BITS + rank;
+}
+
+/** Bit i of the sketch is bit 7 - i % 8 of byte i / 8, as the bit strings of Postgres count. */
+export function addToSketch(sketch: Uint8Array, bit: number): void {
   sketch[bit >>> 3]! |= 0x80 >>> (bit & 7);
 }
 

@@ -10,7 +10,7 @@ export interface TopicPosition {
   readonly topic: string;
   readonly partition: number;
   readonly topicId: string;
-  nextOffset: bigint;
+  nextOffset: number;
   /** Packets taken so far; the ordinal of the next one. */
   packets: number;
 }
@@ -68,7 +68,7 @@ export async function readPosition(
     topic,
     partition,
     topicId: row.topic_id,
-    nextOffset: BigInt(row.next_offset),
+    nextOffset: Number(row.next_offset),
     packets: Number(row.packets),
     recreated: row.recreated,
   };
@@ -76,7 +76,7 @@ export async function readPosition(
 
 export interface Advance {
   readonly position: TopicPosition;
-  readonly nextOffset: bigint;
+  readonly nextOffset: number;
   readonly packets: number;
   readonly storedRows: number;
   readonly refusedRows: number;
@@ -117,12 +117,12 @@ export async function advancePositions(client: pg.ClientBase, advances: readonly
 export async function storedOffsets(
   client: pg.ClientBase,
   positions: readonly TopicPosition[],
-): Promise<ReadonlyMap<number, bigint>> {
+): Promise<ReadonlyMap<number, number>> {
   const first = positions[0];
   if (first === undefined) return new Map();
   const { rows } = await client.query<{ partition: number; next_offset: string }>(
     'SELECT partition, next_offset FROM sink_offsets WHERE topic = $1 AND partition = ANY ($2)',
     [first.topic, positions.map(({ partition }) => partition)],
   );
-  return new Map(rows.map((row) => [row.partition, BigInt(row.next_offset)]));
+  return new Map(rows.map((row) => [row.partition, Number(row.next_offset)]));
 }

@@ -3,9 +3,10 @@
  * worth nothing, the position of a partition is read from sink_offsets and the consumer sent there. Kafka's commit is advisory:
  * it shows lag to Kafka's own tools.
  */
-import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
+import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import type pg from 'pg';
 import { Failure, messageOf } from '../runtime/failure.js';
+import type { FetchedRecords } from '../runtime/fetched-records.js';
 import { isKafkaError } from '../runtime/kafka.js';
 import { fetchTopicIds } from '../runtime/kafka-topic-ids.js';
 import type { Logger } from '../runtime/log.js';
@@ -27,9 +28,12 @@ export interface TopicReaderSettings {
   readonly partitionsAtOnce: number;
 }
 
-/** What is done with the records; `position` is that of the next record, and `take` advances it. */
+/**
+ * What is done with the records; `position` is that of the next record, and `take` advances it. Records that come before it
+ * are passed over, and none is there any more once `take` has resolved: a later answer of Kafka overwrites their bytes.
+ */
 export interface RecordTaker {
-  take(position: TopicPosition, messages: readonly KafkaMessage[], highWatermark: bigint): Promise<void>;
+  take(position: TopicPosition, records: FetchedRecords, highWatermark: number): Promise<void>;
   /** Resolves when all that was taken is stored, or thrown away. */
   settled(): Promise<void>;
 }
@@ -47,7 +51,7 @@ export class TopicReader {
   private readonly consumer: Consumer;
   private readonly states = new Map<number, PartitionState>();
   private assigned: readonly number[] = [];
-  private readonly committable = new Map<number, bigint>();
+  private readonly committable = new Map<number, number>();
   private committedAt = 0;
   private readonly unreadable: UnreadablePartitions;
   private readonly failed: Promise<never>;
@@ -64,7 +68,7 @@ export class TopicReader {
   ) {
     this.consumer = createRecordConsumer(kafka, {
       ...GROUP_READER,
-      keepsRecords: true, // until their unit is stored
+      keepsRecords: false,
       groupId: settings.groupId,
       readUncommitted: !settings.readCommitted,
       maxBytes: settings.maxBytes,
@@ -152,7 +156,7 @@ export class TopicReader {
   }
 
   /** Notes offsets that are stored and tells Kafka now and then. */
-  stored(offsets: ReadonlyMap<number, bigint>): void {
+  stored(offsets: ReadonlyMap<number, number>): void {
     for (const [partition, offset] of offsets) this.committable.set(partition, offset);
     void this.commit(false);
   }
@@ -185,9 +189,8 @@ export class TopicReader {
         }
         if (!this.inPlace(state, fetchedOffset(batch), batch.highWatermark)) return;
         const { position } = state;
-        const fresh = recordsOf(batch).messages(Number(position.nextOffset));
+        await this.taker.take(position, recordsOf(batch), Number(batch.highWatermark));
         this.unreadable.read(batch.topic, batch.partition);
-        await this.taker.take(position, fresh, BigInt(batch.highWatermark));
       });
       await heartbeat();
     } catch (error) {
@@ -213,14 +216,14 @@ export class TopicReader {
   }
 
   /** Whether the batch starts where the next record is expected; if not, the consumer is sent there. */
-  private inPlace(state: PartitionState, fetched: bigint, highWatermark: string): boolean {
+  private inPlace(state: PartitionState, fetched: number, highWatermark: string): boolean {
     const { position } = state;
     const { topic, readCommitted } = this.settings;
     if (fetched === position.nextOffset) return true;
     // The control records of transactions are passed over, which leaves gaps once it was sent to the right place.
     if (readCommitted && fetched > position.nextOffset && state.seeks > 0) return true;
     if (fetched > position.nextOffset && state.seeks >= SEEKS_MAX) {
-      const lost = Number(fetched - position.nextOffset);
+      const lost = fetched - position.nextOffset;
       state.seeks = 0;
       this.metrics.lostRecords.inc({ topic }, lost);
       this.log.error(
@@ -229,7 +232,7 @@ export class TopicReader {
       );
       return true;
     }
-    if (position.nextOffset > BigInt(highWatermark)) {
+    if (position.nextOffset > Number(highWatermark)) {
       throw new Failure(
         'SINK_POSITION',
         `partition ${position.partition} of ${topic} ends at ${highWatermark}, but the tables hold it up to ${position.nextOffset}: the topic was made anew, or Kafka lost records; delete its row from sink_offsets to start over`,
@@ -253,6 +256,6 @@ export class TopicReader {
 }
 
 /** The offset that was asked for; kafkajs has it on every batch, its types have not. */
-function fetchedOffset(batch: EachBatchPayload['batch']): bigint {
-  return BigInt((batch as unknown as { readonly fetchedOffset: string }).fetchedOffset);
+function fetchedOffset(batch: EachBatchPayload['batch']): number {
+  return Number((batch as unknown as { readonly fetchedOffset: string }).fetchedOffset);
 }

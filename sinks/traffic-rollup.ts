@@ -4,6 +4,7 @@ import {
   HAS_PORTS,
   HAS_TCP,
   type PacketBlock,
+  type PacketOrigin,
   TCP_ACK,
   TCP_FIN,
   TCP_PSH,
@@ -12,12 +13,9 @@ import {
   TCP_URG,
 } from '../schemas/packet-block.js';
 import { storable } from './origin-dictionary.js';
+import type { SourceDictionary } from './source-dictionary.js';
 import { addToSketch, SKETCH_BYTES } from './source-sketch.js';
-
-export interface Tally {
-  packets: number;
-  bytes: number;
-}
+import { TallyTable } from './tally-table.js';
 
 /** Counts scaled by the sampling rate, but for `observedPackets`. */
 export interface TrafficBucket {
@@ -29,20 +27,15 @@ export interface TrafficBucket {
   packets: number;
   bytes: number;
   observedPackets: number;
-  tcpFin: number;
-  tcpSyn: number;
-  tcpRst: number;
-  tcpPsh: number;
-  tcpAck: number;
-  tcpUrg: number;
-  tcpSynOnly: number;
   failures: number;
+  /** TCP packets by their lowest six flags. */
+  readonly tcpFlags: Float64Array;
   /** By protocolKey. */
-  readonly protocols: Map<number, Tally>;
-  /** By record key. */
-  readonly sources: Map<string, Tally>;
+  protocols: TallyTable;
+  /** By the number of the source. */
+  sources: TallyTable;
   /** By portKey. */
-  readonly ports: Map<number, Tally>;
+  ports: TallyTable;
   readonly sketch: Uint8Array;
 }
 
@@ -54,6 +47,15 @@ export const protocolOf = (key: number): [etherType: number, ipProtocol: number]
 export const portKey = (ipProtocol: number, port: number): number => ipProtocol * 65_536 + port;
 export const portOf = (key: number): [ipProtocol: number, port: number] => [key >>> 16, key & 0xffff];
 
+const TCP_FLAGS = TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK | TCP_URG;
+
+/** TCP packets of the bucket that have all of these flags and none of the others given. */
+export function countTcp({ tcpFlags }: TrafficBucket, set: number, unset = 0): number {
+  let packets = 0;
+  for (let flags = 0; flags <= TCP_FLAGS; flags++) if ((flags & (set | unset)) === set) packets += tcpFlags[flags]!;
+  return packets;
+}
+
 function createBucket(resolution: number, startSeconds: number, captureNode: string): TrafficBucket {
   return {
     resolution,
@@ -62,17 +64,11 @@ function createBucket(resolution: number, startSeconds: number, captureNode: str
     packets: 0,
     bytes: 0,
     observedPackets: 0,
-    tcpFin: 0,
-    tcpSyn: 0,
-    tcpRst: 0,
-    tcpPsh: 0,
-    tcpAck: 0,
-    tcpUrg: 0,
-    tcpSynOnly: 0,
     failures: 0,
-    protocols: new Map(),
-    sources: new Map(),
-    ports: new Map(),
+    tcpFlags: new Float64Array(TCP_FLAGS + 1),
+    protocols: new TallyTable(),
+    sources: new TallyTable(),
+    ports: new TallyTable(),
     sketch: new Uint8Array(SKETCH_BYTES),
   };
 }
@@ -84,6 +80,14 @@ const SAMPLING_RATE_MAX = 1_000_000;
 export class TrafficRollup {
   private readonly nodes = new Map<string, Map<number, TrafficBucket>>();
   private buckets = 0;
+  /** Those of the record before: mostly the next one has the same. */
+  private lastOrigin: PacketOrigin | null = null;
+  private captureNode = '';
+  private samplingRate = 1;
+  private lastBucket: TrafficBucket | null = null;
+
+  /** @param dictionary gives sources their numbers. */
+  constructor(readonly dictionary: SourceDictionary) {}
 
   /** Minutes by capture nodes. */
   get size(): number {
@@ -93,50 +97,29 @@ export class TrafficRollup {
   reset(): void {
     this.nodes.clear();
     this.buckets = 0;
+    this.lastOrigin = null;
+    this.lastBucket = null;
   }
 
-  /** Adds rows `from … to - 1` of the block, which are packets of one source and one origin. */
-  add(block: PacketBlock, from: number, to: number, source: string): void {
+  /** Adds rows `from … to - 1` of the block, which are packets of one origin and of the source of that number. */
+  add(block: PacketBlock, from: number, to: number, source: number): void {
     if (from === to) return;
     const origin = block.origins[block.origin[from]!]!;
-    const captureNode = storable(origin.captureNode);
-    const samplingRate = Math.min(origin.samplingRate, SAMPLING_RATE_MAX);
-    let bucket: TrafficBucket | null = null;
-    let start = 0;
-    let sourceTally: Tally | null = null;
-    let protocol = -1;
-    let protocolTally: Tally | null = null;
-    for (let row = from; row < to; row++) {
-      const micros = block.timestamp[row]!;
-      if (bucket === null || micros < start || micros >= start + MINUTE_MICROS) {
-        const minute = Math.floor(micros / MINUTE_MICROS);
-        start = minute * MINUTE_MICROS;
-        bucket = this.bucket(captureNode, minute);
-        sourceTally = tally(bucket.sources, source);
-        addToSketch(bucket.sketch, source);
-        protocol = -1;
+    if (origin !== this.lastOrigin) {
+      this.lastOrigin = origin;
+      this.captureNode = storable(origin.captureNode);
+      this.samplingRate = Math.min(origin.samplingRate, SAMPLING_RATE_MAX);
+      this.lastBucket = null;
+    }
+    let row = from;
+    while (row < to) {
+      const minute = Math.floor(block.timestamp[row]! / MINUTE_MICROS);
+      if (this.lastBucket === null || this.lastBucket.startSeconds !== minute * 60) {
+        this.lastBucket = this.bucket(this.captureNode, minute);
       }
-      const present = block.present[row]!;
-      const bytes = block.frameLength[row]! * samplingRate;
-      const key = protocolKey(block.etherType[row]!, (present & HAS_IP) === 0 ? -1 : block.ipProtocol[row]!);
-      if (key !== protocol) {
-        protocol = key;
-        protocolTally = tally(bucket.protocols, key);
-      }
-      bucket.packets += samplingRate;
-      bucket.bytes += bytes;
-      bucket.observedPackets++;
-      sourceTally!.packets += samplingRate;
-      sourceTally!.bytes += bytes;
-      protocolTally!.packets += samplingRate;
-      protocolTally!.bytes += bytes;
-      if (block.failure[row] !== 0) bucket.failures += samplingRate;
-      if ((present & HAS_PORTS) !== 0) {
-        const portTally = tally(bucket.ports, portKey(block.ipProtocol[row]!, block.destinationPort[row]!));
-        portTally.packets += samplingRate;
-        portTally.bytes += bytes;
-      }
-      if ((present & HAS_TCP) !== 0) countFlags(bucket, block.tcpFlags[row]!, samplingRate);
+      row = addMinute(this.lastBucket, block, row, to, minute * MINUTE_MICROS, this.samplingRate, source);
+      const bit = this.dictionary.sketchBitOf(source);
+      addToSketch(this.lastBucket.sketch, bit);
     }
   }
 
@@ -165,18 +148,16 @@ export class TrafficRollup {
   /** The minutes and the hours they add up to, sorted by resolution, start and node: the order in which rows are locked. */
   collect(): TrafficBucket[] {
     const collected: TrafficBucket[] = [];
-    for (const minutes of this.nodes.values()) {
-      const hours = new Map<number, TrafficBucket>();
+    for (const [captureNode, minutes] of this.nodes) {
+      const hours = new Map<number, TrafficBucket[]>();
       for (const bucket of minutes.values()) {
-        collected.push(bucket);
-        const startSeconds = Math.floor(bucket.startSeconds / 3600) * 3600;
-        let hour = hours.get(startSeconds);
-        if (hour === undefined) {
-          hour = createBucket(60, startSeconds, bucket.captureNode);
-          hours.set(startSeconds, hour);
-          collected.push(hour);
-        }
-        merge(hour, bucket);
+        const hour = Math.floor(bucket.startSeconds / 3600) * 3600;
+        const parts = hours.get(hour);
+        if (parts === undefined) hours.set(hour, [bucket]);
+        else parts.push(bucket);
+      }
+      for (const [startSeconds, parts] of hours) {
+        collected.push(...parts, sum(createBucket(60, startSeconds, captureNode), parts));
       }
     }
     return collected.sort(
@@ -188,49 +169,73 @@ export class TrafficRollup {
   }
 }
 
-function countFlags(bucket: TrafficBucket, flags: number, weight: number): void {
-  if ((flags & TCP_ACK) !== 0) bucket.tcpAck += weight;
-  if ((flags & TCP_PSH) !== 0) bucket.tcpPsh += weight;
-  if ((flags & TCP_SYN) !== 0) {
-    bucket.tcpSyn += weight;
-    if ((flags & TCP_ACK) === 0) bucket.tcpSynOnly += weight;
+/**
+ * Adds the rows from `from` on that are within the minute, and returns where the next one begins. What a packet has in common
+ * with the one before is summed up first.
+ */
+function addMinute(
+  bucket: TrafficBucket,
+  block: PacketBlock,
+  from: number,
+  to: number,
+  startMicros: number,
+  weight: number,
+  source: number,
+): number {
+  const { timestamp, present, frameLength, etherType, ipProtocol, destinationPort, tcpFlags, failure } = block;
+  const { protocols, ports, tcpFlags: flags } = bucket;
+  let bytes = 0;
+  let failures = 0;
+  let protocol = -1;
+  let protocolStart = from;
+  let bytesBefore = 0;
+  let row = from;
+  for (; row < to; row++) {
+    const sinceStart = timestamp[row]! - startMicros;
+    if (sinceStart < 0 || sinceStart >= MINUTE_MICROS) break;
+    const has = present[row]!;
+    const length = frameLength[row]!;
+    const key = protocolKey(etherType[row]!, (has & HAS_IP) === 0 ? -1 : ipProtocol[row]!);
+    if (key !== protocol) {
+      if (row > protocolStart) protocols.add(protocol, (row - protocolStart) * weight, (bytes - bytesBefore) * weight);
+      protocol = key;
+      protocolStart = row;
+      bytesBefore = bytes;
+    }
+    bytes += length;
+    if (failure[row] !== 0) failures++;
+    if ((has & HAS_PORTS) !== 0) ports.add(portKey(ipProtocol[row]!, destinationPort[row]!), weight, length * weight);
+    if ((has & HAS_TCP) !== 0) flags[tcpFlags[row]! & TCP_FLAGS]! += weight;
   }
-  if ((flags & TCP_FIN) !== 0) bucket.tcpFin += weight;
-  if ((flags & TCP_RST) !== 0) bucket.tcpRst += weight;
-  if ((flags & TCP_URG) !== 0) bucket.tcpUrg += weight;
+  const packets = row - from;
+  protocols.add(protocol, (row - protocolStart) * weight, (bytes - bytesBefore) * weight);
+  bucket.sources.add(source, packets * weight, bytes * weight);
+  bucket.packets += packets * weight;
+  bucket.bytes += bytes * weight;
+  bucket.observedPackets += packets;
+  bucket.failures += failures * weight;
+  return row;
 }
 
-function tally<K>(tallies: Map<K, Tally>, key: K): Tally {
-  let found = tallies.get(key);
-  if (found === undefined) {
-    found = { packets: 0, bytes: 0 };
-    tallies.set(key, found);
+/** Adds the parts to an empty bucket. One alone is not copied: nothing is added to it any more once sums are made. */
+function sum(into: TrafficBucket, parts: readonly TrafficBucket[]): TrafficBucket {
+  const [only] = parts;
+  if (parts.length === 1) {
+    into.protocols = only!.protocols;
+    into.sources = only!.sources;
+    into.ports = only!.ports;
   }
-  return found;
-}
-
-function merge(into: TrafficBucket, from: TrafficBucket): void {
-  into.packets += from.packets;
-  into.bytes += from.bytes;
-  into.observedPackets += from.observedPackets;
-  into.tcpFin += from.tcpFin;
-  into.tcpSyn += from.tcpSyn;
-  into.tcpRst += from.tcpRst;
-  into.tcpPsh += from.tcpPsh;
-  into.tcpAck += from.tcpAck;
-  into.tcpUrg += from.tcpUrg;
-  into.tcpSynOnly += from.tcpSynOnly;
-  into.failures += from.failures;
-  mergeTallies(into.protocols, from.protocols);
-  mergeTallies(into.sources, from.sources);
-  mergeTallies(into.ports, from.ports);
-  for (let i = 0; i < SKETCH_BYTES; i++) into.sketch[i]! |= from.sketch[i]!;
-}
-
-function mergeTallies<K>(into: Map<K, Tally>, from: ReadonlyMap<K, Tally>): void {
-  for (const [key, { packets, bytes }] of from) {
-    const sum = tally(into, key);
-    sum.packets += packets;
-    sum.bytes += bytes;
+  for (const part of parts) {
+    into.packets += part.packets;
+    into.bytes += part.bytes;
+    into.observedPackets += part.observedPackets;
+    into.failures += part.failures;
+    for (let flags = 0; flags <= TCP_FLAGS; flags++) into.tcpFlags[flags]! += part.tcpFlags[flags]!;
+    for (let at = 0; at < SKETCH_BYTES; at++) into.sketch[at]! |= part.sketch[at]!;
+    if (parts.length === 1) continue;
+    into.protocols.addAll(part.protocols);
+    into.sources.addAll(part.sources);
+    into.ports.addAll(part.ports);
   }
+  return into;
 }

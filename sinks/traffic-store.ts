@@ -5,9 +5,20 @@
  * of the same node at once, so that the tables of the busiest keys can be read, bounded and written without a race.
  */
 import type pg from 'pg';
-import { type BoundedChange, boundKeys } from './busiest.js';
+import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TCP_URG } from '../schemas/packet-block.js';
+import { boundKeys, type Tally } from './busiest.js';
+import type { SourceDictionary } from './source-dictionary.js';
 import { sketchLiteral } from './source-sketch.js';
-import { portOf, protocolOf, type Tally, type TrafficBucket } from './traffic-rollup.js';
+import type { TallyTable } from './tally-table.js';
+import {
+  countTcp,
+  portKey,
+  portOf,
+  protocolKey,
+  protocolOf,
+  type TrafficBucket,
+  type TrafficRollup,
+} from './traffic-rollup.js';
 
 /** The most keys of a bucket, beside the row of the rest, by the bucket's minutes. */
 const LIMITS = {
@@ -16,19 +27,19 @@ const LIMITS = {
   ports: { 1: 50, 60: 200 },
 } as const;
 
-const TOTAL_COLUMNS = [
-  ['packets', 'packets'],
-  ['bytes', 'bytes'],
-  ['observed_packets', 'observedPackets'],
-  ['tcp_fin', 'tcpFin'],
-  ['tcp_syn', 'tcpSyn'],
-  ['tcp_rst', 'tcpRst'],
-  ['tcp_psh', 'tcpPsh'],
-  ['tcp_ack', 'tcpAck'],
-  ['tcp_urg', 'tcpUrg'],
-  ['tcp_syn_only', 'tcpSynOnly'],
-  ['failures', 'failures'],
-] as const;
+const TOTAL_COLUMNS: readonly (readonly [column: string, value: (bucket: TrafficBucket) => number])[] = [
+  ['packets', ({ packets }) => packets],
+  ['bytes', ({ bytes }) => bytes],
+  ['observed_packets', ({ observedPackets }) => observedPackets],
+  ['tcp_fin', (bucket) => countTcp(bucket, TCP_FIN)],
+  ['tcp_syn', (bucket) => countTcp(bucket, TCP_SYN)],
+  ['tcp_rst', (bucket) => countTcp(bucket, TCP_RST)],
+  ['tcp_psh', (bucket) => countTcp(bucket, TCP_PSH)],
+  ['tcp_ack', (bucket) => countTcp(bucket, TCP_ACK)],
+  ['tcp_urg', (bucket) => countTcp(bucket, TCP_URG)],
+  ['tcp_syn_only', (bucket) => countTcp(bucket, TCP_SYN, TCP_ACK)],
+  ['failures', ({ failures }) => failures],
+];
 
 const TOTALS_SQL = `INSERT INTO traffic_totals
     (resolution, bucket, capture_node, source_sketch, ${TOTAL_COLUMNS.map(([column]) => column).join(', ')})
@@ -40,54 +51,54 @@ const TOTALS_SQL = `INSERT INTO traffic_totals
     ${TOTAL_COLUMNS.map(([column]) => `${column} = traffic_totals.${column} + excluded.${column}`).join(',\n    ')}`;
 
 /** A table of the busiest keys: how its key columns are read and written. */
-interface KeyTable<K extends string | number> {
+interface KeyTable {
   readonly table: string;
   readonly columns: readonly string[];
   readonly types: readonly string[];
   readonly limits: { readonly 1: number; readonly 60: number };
-  readonly tallies: (bucket: TrafficBucket) => ReadonlyMap<K, Tally>;
-  readonly toColumns: (key: K) => readonly (string | number)[];
-  readonly fromColumns: (columns: readonly (string | number)[]) => K | null;
+  readonly tallies: (bucket: TrafficBucket) => TallyTable;
+  readonly toColumns: (key: number, dictionary: SourceDictionary) => readonly (string | number)[];
+  /** Not of the row of the rest. */
+  readonly fromColumns: (columns: readonly (string | number)[], dictionary: SourceDictionary) => number;
   /** Key columns of the row of the rest. */
   readonly rest: readonly (string | number)[];
 }
 
-const PROTOCOLS: KeyTable<number> = {
+const PROTOCOLS: KeyTable = {
   table: 'traffic_protocols',
   columns: ['ether_type', 'ip_protocol'],
   types: ['integer', 'smallint'],
   limits: LIMITS.protocols,
   tallies: ({ protocols }) => protocols,
   toColumns: protocolOf,
-  fromColumns: ([etherType, ipProtocol]) =>
-    etherType === -1 ? null : (etherType as number) * 512 + (ipProtocol as number) + 1,
+  fromColumns: ([etherType, ipProtocol]) => protocolKey(etherType as number, ipProtocol as number),
   rest: [-1, -1],
 };
 
-const SOURCES: KeyTable<string> = {
+const SOURCES: KeyTable = {
   table: 'traffic_sources',
   columns: ['source'],
   types: ['text'],
   limits: LIMITS.sources,
   tallies: ({ sources }) => sources,
-  toColumns: (source) => [source],
-  fromColumns: ([source]) => (source === 'other' ? null : (source as string)),
+  toColumns: (source, dictionary) => [dictionary.textOf(source)],
+  fromColumns: ([source], dictionary) => dictionary.numberOfText(source as string),
   rest: ['other'],
 };
 
-const PORTS: KeyTable<number> = {
+const PORTS: KeyTable = {
   table: 'traffic_ports',
   columns: ['ip_protocol', 'destination_port'],
   types: ['smallint', 'integer'],
   limits: LIMITS.ports,
   tallies: ({ ports }) => ports,
   toColumns: portOf,
-  fromColumns: ([ipProtocol, port]) => (ipProtocol === -1 ? null : (ipProtocol as number) * 65_536 + (port as number)),
+  fromColumns: ([ipProtocol, port]) => portKey(ipProtocol as number, port as number),
   rest: [-1, -1],
 };
 
-/** Adds the buckets, which are sorted as `TrafficRollup.collect` sorts them. */
-export async function storeTraffic(client: pg.ClientBase, buckets: readonly TrafficBucket[]): Promise<void> {
+export async function storeTraffic(client: pg.ClientBase, rollup: TrafficRollup): Promise<void> {
+  const buckets = rollup.collect();
   if (buckets.length === 0) return;
   await client.query({
     name: 'nta-traffic-totals',
@@ -97,33 +108,34 @@ export async function storeTraffic(client: pg.ClientBase, buckets: readonly Traf
       buckets.map(({ startSeconds }) => startSeconds),
       buckets.map(({ captureNode }) => captureNode),
       buckets.map(({ sketch }) => sketchLiteral(sketch)),
-      ...TOTAL_COLUMNS.map(([, field]) => buckets.map((bucket) => bucket[field])),
+      ...TOTAL_COLUMNS.map(([, value]) => buckets.map(value)),
     ],
   });
-  await storeKeys(client, buckets, PROTOCOLS);
-  await storeKeys(client, buckets, SOURCES);
-  await storeKeys(client, buckets, PORTS);
+  await storeKeys(client, buckets, PROTOCOLS, rollup.dictionary);
+  await storeKeys(client, buckets, SOURCES, rollup.dictionary);
+  await storeKeys(client, buckets, PORTS, rollup.dictionary);
 }
 
 const bucketName = (resolution: number, startSeconds: number, captureNode: string): string =>
   `${resolution} ${startSeconds} ${captureNode}`;
 
-async function storeKeys<K extends string | number>(
+async function storeKeys(
   client: pg.ClientBase,
   buckets: readonly TrafficBucket[],
-  table: KeyTable<K>,
+  table: KeyTable,
+  dictionary: SourceDictionary,
 ): Promise<void> {
-  const stored = await readKeys(client, buckets, table);
+  const stored = await readKeys(client, buckets, table, dictionary);
   const added = new RowColumns(table.columns.length);
   const removed = new RowColumns(table.columns.length);
   for (const bucket of buckets) {
     const tallies = table.tallies(bucket);
     if (tallies.size === 0) continue;
     const known = stored.get(bucketName(bucket.resolution, bucket.startSeconds, bucket.captureNode)) ?? new Map();
-    const change: BoundedChange<K> = boundKeys(known, tallies, table.limits[bucket.resolution === 1 ? 1 : 60]);
-    for (const [key, tally] of change.additions) added.push(bucket, table.toColumns(key), tally);
+    const change = boundKeys(known, tallies, table.limits[bucket.resolution === 1 ? 1 : 60]);
+    for (const [key, tally] of change.additions) added.push(bucket, table.toColumns(key, dictionary), tally);
     if (change.rest.packets > 0) added.push(bucket, table.rest, change.rest);
-    for (const key of change.removals) removed.push(bucket, table.toColumns(key), { packets: 0, bytes: 0 });
+    for (const key of change.removals) removed.push(bucket, table.toColumns(key, dictionary), { packets: 0, bytes: 0 });
   }
   const keyColumns = table.columns.join(', ');
   const keyArrays = table.types.map((type, index) => `$${index + 4}::${type}[]`).join(', ');
@@ -154,11 +166,12 @@ async function storeKeys<K extends string | number>(
 }
 
 /** The stored keys of the buckets, without the row of the rest, by bucketName. */
-async function readKeys<K extends string | number>(
+async function readKeys(
   client: pg.ClientBase,
   buckets: readonly TrafficBucket[],
-  table: KeyTable<K>,
-): Promise<Map<string, Map<K, Tally>>> {
+  table: KeyTable,
+  dictionary: SourceDictionary,
+): Promise<Map<string, Map<number, Tally>>> {
   const { rows } = await client.query<unknown[], unknown[]>({
     name: `nta-${table.table}-read`,
     rowMode: 'array',
@@ -177,7 +190,7 @@ async function readKeys<K extends string | number>(
       Math.max(...buckets.map(({ startSeconds }) => startSeconds)),
     ],
   });
-  const stored = new Map<string, Map<K, Tally>>();
+  const stored = new Map<string, Map<number, Tally>>();
   for (const row of rows) {
     const [resolution, startSeconds, captureNode, packets, bytes, ...columns] = row as [
       number,
@@ -187,8 +200,8 @@ async function readKeys<K extends string | number>(
       number,
       ...(string | number)[],
     ];
-    const key = table.fromColumns(columns);
-    if (key === null) continue;
+    if (columns[0] === table.rest[0]) continue;
+    const key = table.fromColumns(columns, dictionary);
     const name = bucketName(resolution, startSeconds, captureNode);
     let keys = stored.get(name);
     if (keys === undefined) {

@@ -208,14 +208,15 @@ describe('migrate', () => {
     await migrate(database.settings, testLog());
     const client = new pg.Client({ ...database.connection });
     await client.connect();
-    const { addToSketch, SKETCH_BYTES, sketchLiteral } = await import('../../sinks/source-sketch.js');
+    const { addToSketch, SKETCH_BYTES, sketchBitOf, sketchLiteral } = await import('../../sinks/source-sketch.js');
     try {
       for (const sources of [0, 1, 5, 100, 1_000, 20_000, 500_000]) {
         const halves = [new Uint8Array(SKETCH_BYTES), new Uint8Array(SKETCH_BYTES)];
         for (let i = 0; i < sources; i++) {
-          const source = `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`;
-          addToSketch(halves[i % 2]!, source);
-          addToSketch(halves[0]!, source);
+          const source = Buffer.from(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`);
+          const bit = sketchBitOf(source, source.length);
+          addToSketch(halves[i % 2]!, bit);
+          addToSketch(halves[0]!, bit);
         }
         const { rows: result } = await client.query<{ estimate: string }>(
           'SELECT distinct_sources(bit_or(sketch::bit(12288))) AS estimate FROM unnest($1::text[]) AS sketch',

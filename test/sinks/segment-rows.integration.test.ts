@@ -177,14 +177,15 @@ describe('SegmentRows', () => {
       const time = 1_700_000_000_000_000 + random.below(60_000_000);
       addPacket(block, (limit) => random.below(limit), TEST_ORIGIN, random.below(500), time, 3);
     }
-    const rows = new SegmentRows();
+    const rows = new SegmentRows(block);
     rows.begin(FIRST_ID);
-    for (let row = 0; row < block.count; row++) rows.append(block, row, ORIGIN_ID, row);
+    rows.append(0, block.count, 1, ORIGIN_ID);
     rows.finish();
     expect(rows.copy.rows).toBeGreaterThan(block.count / 256);
     expect(rows.copy.rows).toBeLessThan(block.count / 100);
     const texts: (string | null)[][] = [];
-    for (let ordinal = 0; ordinal < block.count; ordinal++) texts.push(textRow(block, rows.tags[ordinal]!, ordinal));
+    for (let ordinal = 0; ordinal < block.count; ordinal++)
+      texts.push(textRow(block, rows.blockRows[ordinal]!, ordinal));
     await pipeline(
       Readable.from([COPY_HEADER, rows.copy.slice(0, rows.copy.rows), COPY_TRAILER]),
       client.query(copyFrom(SEGMENT_COPY_SQL)),
@@ -232,9 +233,9 @@ describe('SegmentRows', () => {
       block.sourcePort[row] = flood ? row : 40_000 + (row % 20);
       block.destinationPort[row] = 443;
     }
-    const rows = new SegmentRows();
+    const rows = new SegmentRows(block);
     rows.begin(0);
-    for (let row = 0; row < block.count; row++) rows.append(block, row, 1, row);
+    rows.append(0, block.count, 1, 1);
     rows.finish();
     await pipeline(
       Readable.from([COPY_HEADER, rows.copy.slice(0, rows.copy.rows), COPY_TRAILER]),

@@ -179,6 +179,28 @@ describe('migrate', () => {
     }
   });
 
+  it('keeps what questions are asked about in the rows of segments, in partitions of before and of later', async () => {
+    await migrate(database.settings, testLog());
+    await rows.query(`SELECT create_partition('packet_segments', '2026-01-01Z', '2026-01-02Z')`);
+    // Two segments whose every packet differs from the others in every column, inside and outside of the partition.
+    await rows.query(
+      `CREATE TABLE given AS SELECT * FROM packets;
+       INSERT INTO given SELECT captured_at + i * interval '1 millisecond', i, i, i, 1, 60 + i, i, 2048 + i, i, 1000 + i, NULL,
+         ('02:00:00:00:00:' || to_hex(i % 200 + 16))::macaddr, NULL, i, NULL, 6, i % 256, i, NULL, NULL, NULL, 0, NULL,
+         '10.0.0.0'::inet + i, '192.0.2.0'::inet + i, NULL
+       FROM generate_series(1, 256) AS i, LATERAL unnest(ARRAY['2025-01-01Z', '2026-01-01Z']::timestamptz[]) AS captured_at;
+       SELECT pack_packets('given')`,
+    );
+    const inRow = ['time_offsets', 'headers', 'endpoints', 'ports'];
+    expect(
+      await rows.value(
+        `SELECT string_agg(format('%s %s', partition, inside), ', ' ORDER BY first_at) FROM (
+           SELECT first_at, tableoid::regclass AS partition, ${inRow.map((column) => `pg_column_toast_chunk_id(${column}) IS NULL`).join(' AND ')} AS inside
+           FROM packet_segments) AS segments`,
+      ),
+    ).toBe('packet_segments_default t, packet_segments_20260101 t');
+  });
+
   it('says what a user without rights needs', async () => {
     const role = `test_${database.connection.database}`;
     await rows.query(`CREATE ROLE ${role} LOGIN PASSWORD 'test'`);

@@ -101,9 +101,11 @@ interface FoundRow {
   readonly packets: number | null;
 }
 
-/** Segments that the first walk looks at, and how many of these it gives: a filter without keys has them all. */
-const DEPTH = 400;
-const DEPTH_UNKEYED = 512;
+/** Segments that the first walk looks at, and how many of these it gives. */
+const DEPTH = 160;
+const DEPTH_UNKEYED = 200;
+/** A filter without keys has all of them, those that the end of the range cuts among them. */
+const UNKEYED_MAX = 2_048;
 const WALKED_MAX = 256;
 /** Matches of the index beyond which it costs less to walk on, and how many of these are given at a time. */
 const MATCHES_MAX = 5_000;
@@ -127,8 +129,7 @@ export class SegmentSearch {
     private readonly range: MicrosRange,
   ) {
     this.depth = keys === null ? DEPTH_UNKEYED : DEPTH;
-    // Those that the end of the range cuts are looked at, too.
-    if (keys === null) this.limit = 4 * DEPTH_UNKEYED;
+    if (keys === null) this.limit = UNKEYED_MAX;
   }
 
   /** Forgets those without packets before a time. */

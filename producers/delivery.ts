@@ -20,8 +20,10 @@ import { Publisher } from './publisher/publisher.js';
 import type { SpoolPosition } from './spool/read-position.js';
 import type { Spool } from './spool/spool.js';
 
-/** Bytes in memory for Kafka at which files wait, and live records take the spool. */
+/** Bytes in memory for Kafka at which live records take the spool. */
 const PENDING_BYTES_MAX = 64 * 1024 * 1024;
+/** And at which files wait: several requests for every partition, in memory that stays in the processor's cache. */
+const FILE_PENDING_BYTES_MAX = 16 * 1024 * 1024;
 /** Bytes of the spool sent at once. */
 const ROUND_BYTES = 4 * 1024 * 1024;
 const SYNC_INTERVAL_MS = 1_000;
@@ -99,12 +101,13 @@ export class Delivery {
   /** Live traffic: never waits. */
   put(record: OutgoingRecord): void {
     const { publisher, spool } = this;
-    if (!this.isSpooling && this.hasRoom && (spool === null || !publisher.isAway)) {
+    if (!this.isSpooling && publisher.pendingBytes < PENDING_BYTES_MAX && (spool === null || !publisher.isAway)) {
       publisher.publish(record);
       return;
     }
     if (spool === null) {
       this.balance.of(record.interfaceName).dropped.spool_dropped += record.packets;
+      record.memory?.release();
       this.complain('Kafka is away and there is no spool (--spool-dir)');
       return;
     }
@@ -114,9 +117,10 @@ export class Delivery {
     this.drain();
   }
 
-  private spoolRecord(spool: Spool, { key, value, packets, interfaceName }: OutgoingRecord): void {
+  private spoolRecord(spool: Spool, { key, value, packets, interfaceName, memory }: OutgoingRecord): void {
     this.balance.of(interfaceName).spooled += packets;
     const refusal = spool.append({ key: key.toString(), value, packets, interfaceName });
+    memory?.release();
     if (refusal !== null) this.complain(`the spool cannot be written: ${refusal.message}`);
   }
 
@@ -132,12 +136,12 @@ export class Delivery {
   }
 
   get hasRoom(): boolean {
-    return this.publisher.pendingBytes < PENDING_BYTES_MAX;
+    return this.publisher.pendingBytes < FILE_PENDING_BYTES_MAX;
   }
 
   /** Resolves when files may go on. */
   async room(): Promise<void> {
-    await this.publisher.settled(PENDING_BYTES_MAX / 2);
+    await this.publisher.settled(FILE_PENDING_BYTES_MAX / 2);
   }
 
   /** A record without packets to every partition; left out while older records wait, for it must not overtake them. */
@@ -208,7 +212,7 @@ export class Delivery {
       if (this.stopped) return;
       const round = new Map<OutgoingRecord, SpoolPosition>();
       for (const { position, key, ...record } of spool.read(ROUND_BYTES)) {
-        round.set({ ...record, key: Buffer.from(key) }, position);
+        round.set({ ...record, key: Buffer.from(key), memory: null }, position);
       }
       this.round = round;
       for (const record of round.keys()) {

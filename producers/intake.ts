@@ -96,8 +96,8 @@ export class Intake {
 
   /** Turns what has gathered into records. */
   flush(): void {
-    this.records.flush((key, value, packets, origin) =>
-      this.emit({ key, value, packets, interfaceName: origin.interface }),
+    this.records.flush((key, value, packets, origin, memory) =>
+      this.emit({ key, value, packets, interfaceName: origin.interface, memory }),
     );
   }
 }

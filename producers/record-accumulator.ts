@@ -11,6 +11,7 @@ import { BATCH_START_BYTES_MAX, batchHead, MAX_BATCH_PACKETS, putBatchStart } fr
 import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock, type PacketOrigin } from '../schemas/packet-block.js';
 import { PACKET_BYTES_MAX, PacketEncoder, packetBytesMax, safeTimestamp } from '../schemas/packet-encoding.js';
 import { EXTRA_BYTES_MAX } from '../schemas/packet-extra-codec.js';
+import { type FlushMemory, FlushMemoryPool } from './flush-memory.js';
 
 /** A record stays below what brokers take by default (1 MiB a request), bytes. */
 export const RECORD_BYTES_MAX = 900 * 1024;
@@ -47,8 +48,14 @@ const SLOT = 14;
 const EMPTY = -1;
 const SLOTS = 2 * PACKETS_MAX;
 
-/** @param record views of memory that all records of a flush share */
-export type RecordTaker = (key: Buffer, value: Buffer, packets: number, origin: PacketOrigin) => void;
+/** @param memory where key and value lie, with the other records of the flush: each record is to release it once */
+export type RecordTaker = (
+  key: Buffer,
+  value: Buffer,
+  packets: number,
+  origin: PacketOrigin,
+  memory: FlushMemory,
+) => void;
 
 export class RecordAccumulator {
   /** Packets added since the last flush. */
@@ -70,6 +77,8 @@ export class RecordAccumulator {
   private readonly heads: Buffer[] = [];
   /** Most bytes of packets in a record, besides its head. */
   private packetBytesMax = RECORD_BYTES_MAX;
+  private readonly memory = new FlushMemoryPool();
+
   /** @param block of which rows are added */
   constructor(private readonly block: PacketBlock) {
     this.encoder = new PacketEncoder(block, this.arena);
@@ -105,16 +114,19 @@ export class RecordAccumulator {
   flush(take: RecordTaker): void {
     if (this.packets === 0) return;
     const { sources } = this;
-    const memory = Buffer.allocUnsafeSlow(this.recordBytesMax());
+    const memory = this.memory.take(this.recordBytesMax());
+    const { bytes } = memory;
     let at = 0;
     for (let source = 0; source < this.sourceCount * WORDS; source += WORDS) {
       const origin = sources[source + IDENTITY]! >>> 8;
-      const keyEnd = this.putKey(memory, at, source);
-      const valueEnd = this.putValue(memory, keyEnd, source, this.heads[origin]!);
+      const keyEnd = this.putKey(bytes, at, source);
+      const valueEnd = this.putValue(bytes, keyEnd, source, this.heads[origin]!);
       const packets = sources[source + PACKETS]!;
-      take(memory.subarray(at, keyEnd), memory.subarray(keyEnd, valueEnd), packets, this.origins[origin]!);
+      memory.share();
+      take(bytes.subarray(at, keyEnd), bytes.subarray(keyEnd, valueEnd), packets, this.origins[origin]!, memory);
       at = valueEnd;
     }
+    memory.release();
     this.clear();
   }
 

@@ -48,6 +48,9 @@ export interface Connection {
   /** Sends a request and gives what its answer says. */
   send(protocol: ProtocolRequest): Promise<unknown>;
   isConnected(): boolean;
+  /** How to log in; null when nobody has to. */
+  readonly sasl: object | null;
+  /** Whether a login is there and has not run out; never without one. */
   isAuthenticated(): boolean;
   nextCorrelationId(): number;
   readonly clientId: string;

@@ -5,6 +5,8 @@
  * everything when one of them fails for long, and what the others had written would be there twice.
  */
 
+import type { FlushMemory } from '../flush-memory.js';
+
 /** A record ready for Kafka. */
 export interface OutgoingRecord {
   readonly key: Buffer;
@@ -12,6 +14,8 @@ export interface OutgoingRecord {
   readonly packets: number;
   /** Whose packets they are in the balance. */
   readonly interfaceName: string;
+  /** Where key and value lie, to be released when nothing more comes of the record; null when it is nobody else's. */
+  readonly memory: FlushMemory | null;
 }
 
 /** Bytes of one request, unless one record alone is larger: below the 1 MiB that brokers take by default. */

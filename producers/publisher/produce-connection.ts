@@ -83,7 +83,7 @@ export function writeProduceRequests({ connectionPool }: Broker): void {
   const memory = new RequestMemory();
   connection.send = (protocol) =>
     // kafkajs logs in before its first request, and has the words for a connection that is not there.
-    isProduceRequest(protocol) && connection.isConnected() && connection.isAuthenticated()
+    isProduceRequest(protocol) && connection.isConnected() && (connection.sasl === null || connection.isAuthenticated())
       ? sendProduceRequest(connection, protocol, memory)
       : send(protocol);
 }

@@ -87,12 +87,14 @@ export class Publisher {
           this.records++;
           if (record.packets > 0) this.listener.onPublished(record.interfaceName, record.packets);
           this.release(record);
+          record.memory?.release();
         }
       },
       onRefused: (record: OutgoingRecord) => {
         this.listener.onSettled([record]);
         this.listener.onRefused(record.interfaceName, record.packets, this.lastReason);
         this.release(record);
+        record.memory?.release();
       },
     };
     const send = (partition: number, records: readonly OutgoingRecord[]) => this.send(partition, records);
@@ -139,7 +141,7 @@ export class Publisher {
   /** The same record without packets to every partition. */
   broadcast(key: Buffer, value: Buffer): void {
     for (let partition = 0; partition < this.lanes.length; partition++) {
-      this.publishTo(partition, { key, value, packets: 0, interfaceName: '' });
+      this.publishTo(partition, { key, value, packets: 0, interfaceName: '', memory: null });
     }
   }
 

@@ -101,7 +101,13 @@ it('neither loses nor repeats a record, and closes no connection', { timeout: 90
         for (let index = 0; index < 3; index++) {
           const value = Buffer.alloc(400);
           value.writeUInt32BE(sent++);
-          publisher.publish({ key: Buffer.from(`key ${sent % 50}`), value, packets: 1, interfaceName: 'test' });
+          publisher.publish({
+            key: Buffer.from(`key ${sent % 50}`),
+            value,
+            packets: 1,
+            interfaceName: 'test',
+            memory: null,
+          });
         }
       }
     }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Lane, type OutgoingRecord, type SendOutcome } from '../../../producers/publisher/lane.js';
 
 function record(name: string, bytes = 10): OutgoingRecord {
-  return { key: Buffer.from(name), value: Buffer.alloc(bytes), packets: 1, interfaceName: 'eth0' };
+  return { key: Buffer.from(name), value: Buffer.alloc(bytes), packets: 1, interfaceName: 'eth0', memory: null };
 }
 
 const names = (records: readonly OutgoingRecord[]): string[] => records.map(({ key }) => key.toString());

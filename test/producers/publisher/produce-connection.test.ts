@@ -2,12 +2,22 @@ import { createRequire } from 'node:module';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type ProduceRequest, writeProduceRequests } from '../../../producers/publisher/produce-connection.js';
 import { encodeProduceOrder, type PlainProduceOrder } from '../../../producers/publisher/produce-request.js';
-import type { Broker } from '../../../runtime/kafka-requests.js';
+import type { Broker, Connection } from '../../../runtime/kafka-requests.js';
 
 const require = createRequire(import.meta.url);
 const kafkajsWireRequest = require('kafkajs/src/protocol/request.js') as (request: object) => Promise<{
   readonly buffer: Buffer;
 }>;
+
+const KafkajsConnection = require('kafkajs/src/network/connection.js') as new (options: object) => Connection;
+
+/** What a client without a login makes. */
+function connectionWithoutLogin(): Pick<Connection, 'sasl' | 'isAuthenticated'> {
+  const log = { debug: () => undefined, error: () => undefined };
+  const logger = { namespace: () => log };
+  const connection = new KafkajsConnection({ host: '127.0.0.1', port: 9, logger });
+  return { sasl: connection.sasl, isAuthenticated: () => connection.isAuthenticated() };
+}
 
 const NOW = 1_700_000_000_123;
 const LARGE = 200_000;
@@ -59,6 +69,7 @@ function connectionOf() {
   let correlationId = 40;
   const connection = {
     clientId: 'nta-größe',
+    sasl: {} as object | null,
     authenticated: true,
     send: async (): Promise<unknown> => 'by kafkajs',
     isConnected: () => true,
@@ -111,6 +122,14 @@ describe('the connection for produce requests', () => {
     expect(memory[2]).toBe(memory[1]);
     expect(new Set(memory).size).toBe(3);
     expect(written[0]!.equals(ofFirst)).toBe(true);
+  });
+
+  it('needs no login where there is none, as a connection of kafkajs says it', async () => {
+    const { connection, send, pushed } = connectionOf();
+    const { sasl, isAuthenticated } = connectionWithoutLogin();
+    Object.assign(connection, { sasl, isAuthenticated });
+    void send(produceRequest(SMALL, 1));
+    expect(pushed).toHaveLength(1);
   });
 
   it('leaves to kafkajs what it has to log in for', async () => {

@@ -50,6 +50,11 @@ function expected(block: PacketBlock): { name: string; value: Buffer }[] {
   }));
 }
 
+/** Comparing text is far faster than comparing Buffers byte by byte, as vitest does. */
+function asText({ name, value }: { name: string; value: Buffer }): string {
+  return `${name} ${value.toString('hex')}`;
+}
+
 function plainBlock(packets: number, source: (index: number) => number): PacketBlock {
   const block = new PacketBlock(packets);
   for (let index = 0; index < packets; index++) {
@@ -77,7 +82,7 @@ describe('RecordAccumulator', () => {
         block.reset();
         for (const batch of given) fillBlock(block, batch);
         addAll(accumulator, block);
-        expect(flush(accumulator)).toEqual(expected(block));
+        expect(flush(accumulator).map(asText)).toEqual(expected(block).map(asText));
         expect(accumulator.packets).toBe(0);
       }),
       { numRuns: 300 },

@@ -53,27 +53,34 @@ const MICROS_OF = (time: string): string => `(extract(epoch FROM ${time}) * 1000
 const FOUND = `first_id::text AS id, ${MICROS_OF('first_at')} AS first, ${MICROS_OF('last_at')} AS last, packets`;
 
 /**
- * Looks at segments one by one: at all that end within the range's last so many, and at those that its end cuts. The row
- * without an id says by `last` down to where it looked, null for all there is.
+ * Looks at segments one by one: at so many that end in the range, those that end last, and at first at all that its end cuts.
+ * The row without an id says by `last` when the last of so many ends, null when there are not as many.
  *
- * @param depth how many that end in the range it looks at
  * @param limit of those that it finds
  */
 export function walkStatement(look: SegmentLook, depth: number, limit: number): { text: string; values: unknown[] } {
   const sql = new QueryParameters();
-  const ended = times({ ...look, endBefore: Math.min(look.endBefore, look.range.to) }, sql);
-  const wanted = times(look, sql);
-  const keys = look.keys === null ? 'true' : look.keys(sql);
-  const text = `WITH reached AS MATERIALIZED (
-  SELECT last_at FROM packet_segments WHERE ${ended}
-  ORDER BY last_at DESC OFFSET ${sql.add(depth - 1, 'integer')} LIMIT 1
+  const { keys, range, endBefore } = look;
+  const matches = keys === null ? 'true' : keys(sql);
+  const count = sql.add(depth, 'integer');
+  const ended = times({ ...look, endBefore: Math.min(endBefore, range.to) }, sql);
+  const cut =
+    endBefore <= range.to
+      ? ''
+      : `UNION ALL
+    SELECT first_id, first_at, last_at, packets FROM packet_segments
+    WHERE (${matches}) AND ${times(look, sql)} AND last_at >= ${sql.add(isoOfMicros(range.to), 'timestamptz')}`;
+  const text = `WITH ended AS MATERIALIZED (
+  SELECT first_id, first_at, last_at, packets, ${matches} AS matches FROM packet_segments
+  WHERE ${ended} ORDER BY last_at DESC LIMIT ${count}
 )
 (SELECT ${FOUND} FROM (
-  SELECT first_id, first_at, last_at, packets, ${keys} AS matches FROM packet_segments
-  WHERE ${wanted} AND last_at >= coalesce((SELECT last_at FROM reached), '-infinity')
-  ORDER BY last_at DESC OFFSET 0
-) AS walked WHERE matches ORDER BY last_at DESC LIMIT ${sql.add(limit, 'integer')})
-UNION ALL SELECT NULL, NULL, (SELECT ${MICROS_OF('last_at')} FROM reached), NULL`;
+  SELECT * FROM (
+    SELECT first_id, first_at, last_at, packets FROM ended WHERE matches
+    ${cut}
+  ) AS walked ORDER BY last_at DESC LIMIT ${sql.add(limit, 'integer')}
+) AS newest)
+UNION ALL SELECT NULL, NULL, (SELECT ${MICROS_OF('min(last_at)')} FROM ended HAVING count(*) = ${count}), NULL`;
   return { text, values: sql.values };
 }
 
@@ -101,12 +108,11 @@ interface FoundRow {
   readonly packets: number | null;
 }
 
-/** Segments that the first walk looks at, and how many of these it gives. */
+/** Segments that end in the range that the first walk looks at; those that the end of the range cuts come on top. */
 const DEPTH = 160;
 const DEPTH_UNKEYED = 200;
-/** A filter without keys has all of them, those that the end of the range cuts among them. */
-const UNKEYED_MAX = 2_048;
-const WALKED_MAX = 256;
+/** Most segments that a walk gives. */
+const WALKED_MAX = 2_048;
 /** Matches of the index beyond which it costs less to walk on, and how many of these are given at a time. */
 const MATCHES_MAX = 5_000;
 const MATCHES_GIVEN = 512;
@@ -120,7 +126,8 @@ export class SegmentSearch {
   knownFrom = Infinity;
   private readonly ids = new Set<string>();
   private depth: number;
-  private limit = WALKED_MAX;
+  /** So many times as many are asked for. */
+  private scale = 1;
   private indexed: boolean | null = null;
 
   constructor(
@@ -129,7 +136,6 @@ export class SegmentSearch {
     private readonly range: MicrosRange,
   ) {
     this.depth = keys === null ? DEPTH_UNKEYED : DEPTH;
-    if (keys === null) this.limit = UNKEYED_MAX;
   }
 
   /** Forgets those without packets before a time. */
@@ -143,19 +149,20 @@ export class SegmentSearch {
     if (this.indexed === true) await this.askIndex();
     else await this.walk();
     // As many end at one microsecond, or are cut by the end of the range, as were asked for: only more of them lead past it.
-    if (this.knownFrom === knownFrom || this.knownFrom > this.range.to) this.limit *= 4;
+    if (this.knownFrom === knownFrom || this.knownFrom > this.range.to) this.scale *= 4;
   }
 
   private async walk(): Promise<void> {
-    const { rows } = await this.ask<FoundRow>(walkStatement(this.look(), this.depth, this.limit));
+    const limit = WALKED_MAX * this.scale;
+    const { rows } = await this.ask<FoundRow>(walkStatement(this.look(), this.depth, limit));
     const reached = rows.find(({ id }) => id === null)?.last ?? null;
     const last = this.take(rows);
-    if (rows.length > this.limit) {
-      // There may be others that end at the same time.
+    // There may be others that end at the same time.
+    if (rows.length > limit) {
       this.knownFrom = last + 1;
       return;
     }
-    this.knownFrom = reached ?? Number.NEGATIVE_INFINITY;
+    this.knownFrom = reached === null ? Number.NEGATIVE_INFINITY : reached + 1;
     if (this.keys !== null && this.indexed === null && reached !== null && rows.length * RARE < this.depth) {
       await this.askIndex();
     }
@@ -163,7 +170,7 @@ export class SegmentSearch {
   }
 
   private async askIndex(): Promise<void> {
-    const limit = Math.max(this.limit, MATCHES_GIVEN);
+    const limit = MATCHES_GIVEN * this.scale;
     const { rows } = await this.ask<FoundRow & { known: number }>(indexStatement(this.look(), MATCHES_MAX, limit));
     this.indexed = (rows[0]?.known ?? 0) <= MATCHES_MAX;
     if (!this.indexed) return;

@@ -16,7 +16,7 @@ const LIMITS: Readonly<Record<string, Limit>> = {
   analyze: () =>
     `the processor time of all its threads, which share the cores: half of it decodes and marks roles, a quarter detects, a fifth is V8 compiling what has become hot and a twelfth the kernel reading the file. The start of Node and the compiling count the more, the shorter the capture is.`,
   publish: (value) =>
-    `the processor time of one process, ${formatValue(value('publish-cpu'))} µs a packet: decoding a sixth of it, roles a tenth, encoding and the memory of flushes, which is allocated anew each time, somewhat less each, and what Node and the kernel need to send. Several capture processes share the work by interface or by --packet-filter.`,
+    `the processor time of one process, ${formatValue(value('publish-cpu'))} µs a packet: roles a fifth of it, encoding and grouping a quarter, decoding and reading the file a seventh, checksums, copies and writing to the socket an eighth, the rest what V8 compiles and what the kernel needs to send. Much of it is waiting for memory, since the cache is shared with the broker. Several capture processes share the work by interface or by --packet-filter.`,
   detect: (value) =>
     `the processor time of one worker, ${formatValue(value('detect-cpu'))} µs a packet: reading records into columns a quarter of it, detection itself a fifth, checksums a tenth, a sixth what V8 compiles in the first seconds, on other threads; most of the rest are transactions, of which the bench makes ten times as many as by default, since it knows progress by them alone. The broker and those threads want the same two cores. Two workers do it at ${rate(value('scaling-workers-2'))} on the same two cores with the broker.`,
   store: (value, cores) =>

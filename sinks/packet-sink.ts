@@ -1,8 +1,8 @@
 /**
  * The sink of `packets`: every packet into Postgres, once, with the statistics.
  *
- * Partitions are dealt out to two writers, each with a connection of its own: Postgres spends three times as long on a row
- * as Node does, nearly all of it on the indexes, and one connection keeps one core of it busy.
+ * Partitions are dealt out to two writers, each with a connection of its own: Postgres spends at least as long on a packet
+ * as Node does, and one connection keeps one core of it busy.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -24,14 +24,14 @@ export class Analysis {
   process(block: PacketBlock): readonly AlertDocument[] {
     this.engine.process(block, 0, block.count);
     this.advance(block);
-    return this.engine.take().alerts;
+    return this.engine.takeAlerts();
   }
 
   /** Ends a timeline: nothing more comes of this capture. */
   endTimeline(timeline: string): readonly AlertDocument[] {
     this.engine.endTimeline(timeline, this.ends.get(timeline)?.newest ?? 0);
     this.ends.delete(timeline);
-    return this.engine.take().alerts;
+    return this.engine.takeAlerts();
   }
 
   /** Ends every timeline that is still open. */

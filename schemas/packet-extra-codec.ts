@@ -5,13 +5,17 @@
 
 import { APPLICATION_BYTES_MAX, skipApplication } from './application.js';
 import { type AvroReader, putBytes, putInt, putOptionalInt, putUnsigned32 } from './avro-bytes.js';
-import type { Arp, NeighborDiscovery, PacketBlock, Tunnel } from './packet-block.js';
+import type { Arp, NeighborDiscovery, PacketBlock, RareParts, Tunnel } from './packet-block.js';
 
 const TUNNEL_TYPES = ['vxlan', 'gre', 'ip6_in_ip4', 'ip4_in_ip4', 'ip4_in_ip6', 'ip6_in_ip6'] as const;
 const TUNNEL_LAYERS = ['inner', 'outer'] as const;
 
+/** More bytes than the rare parts of one packet can take. */
+export const RARE_PARTS_BYTES_MAX = 512;
 /** More bytes than the four unions of one packet can take: an application is the most. */
-export const EXTRA_BYTES_MAX = APPLICATION_BYTES_MAX + 512;
+export const EXTRA_BYTES_MAX = APPLICATION_BYTES_MAX + RARE_PARTS_BYTES_MAX;
+
+const NO_PARTS: RareParts = { arp: null, neighborDiscovery: null, tunnel: null };
 
 /** Lengths that an address may have, besides those checked where they are read. */
 const MAC_LENGTH = 6;
@@ -20,12 +24,9 @@ const IPV6_LENGTH = 16;
 
 /** Writes the unions `arp`, `neighborDiscovery`, `application` and `tunnel` of a row. */
 export function putExtra(bytes: Buffer, start: number, block: PacketBlock, row: number): number {
-  const parts = block.extra[row]! < 0 ? null : block.extras[block.extra[row]!]!;
-  let at = parts?.arp ? putArp(bytes, putInt(bytes, start, 1), parts.arp) : putInt(bytes, start, 0);
-  if (parts?.neighborDiscovery) {
-    at = putBytes(bytes, putInt(bytes, at, 1), parts.neighborDiscovery.target);
-    at = putBytes(bytes, at, parts.neighborDiscovery.linkLayerAddress);
-  } else at = putInt(bytes, at, 0);
+  const parts = block.extra[row]! < 0 ? NO_PARTS : block.extras[block.extra[row]!]!;
+  let at = putOptionalArp(bytes, start, parts.arp);
+  at = putNeighborDiscovery(bytes, at, parts.neighborDiscovery);
   const length = block.applicationLength[row]!;
   if (length > 0) {
     const { applications } = block;
@@ -34,7 +35,35 @@ export function putExtra(bytes: Buffer, start: number, block: PacketBlock, row: 
     for (let i = 0; i < length; i++) bytes[at + i] = applications[from + i]!;
     at += length;
   } else at = putInt(bytes, at, 0);
-  return parts?.tunnel ? putTunnel(bytes, putInt(bytes, at, 1), parts.tunnel) : putInt(bytes, at, 0);
+  return putOptionalTunnel(bytes, at, parts.tunnel);
+}
+
+/** Writes the parts by themselves, not as a row of a record has them: the unions `arp`, `neighborDiscovery` and `tunnel`. */
+export function putRareParts(bytes: Buffer, start: number, { arp, neighborDiscovery, tunnel }: RareParts): number {
+  const at = putNeighborDiscovery(bytes, putOptionalArp(bytes, start, arp), neighborDiscovery);
+  return putOptionalTunnel(bytes, at, tunnel);
+}
+
+/** Reads what `putRareParts` wrote. */
+export function readRareParts(reader: AvroReader): RareParts {
+  const arp = reader.some() ? readArp(reader) : null;
+  const neighborDiscovery = reader.some() ? readNeighborDiscovery(reader) : null;
+  const tunnel = reader.some() ? readTunnel(reader) : null;
+  return { arp, neighborDiscovery, tunnel };
+}
+
+function putOptionalArp(bytes: Buffer, start: number, arp: Arp | null): number {
+  return arp === null ? putInt(bytes, start, 0) : putArp(bytes, putInt(bytes, start, 1), arp);
+}
+
+function putNeighborDiscovery(bytes: Buffer, start: number, discovery: NeighborDiscovery | null): number {
+  if (discovery === null) return putInt(bytes, start, 0);
+  const at = putBytes(bytes, putInt(bytes, start, 1), discovery.target);
+  return putBytes(bytes, at, discovery.linkLayerAddress);
+}
+
+function putOptionalTunnel(bytes: Buffer, start: number, tunnel: Tunnel | null): number {
+  return tunnel === null ? putInt(bytes, start, 0) : putTunnel(bytes, putInt(bytes, start, 1), tunnel);
 }
 
 function putArp(bytes: Buffer, start: number, arp: Arp): number {

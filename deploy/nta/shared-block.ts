@@ -1,8 +1,11 @@
 /**
  * Blocks of packets that two threads see: their columns lie in shared memory, so that handing one over costs a copy of
- * the rows in use and no more. What is not in columns (origins, extras, applications) travels in the message.
+ * the rows in use and no more. What is not in columns (origins, extras, applications) travels in the message, extras as
+ * bytes: each has up to four small arrays, and to clone one of those costs more than a packet.
  */
+import { AvroReader } from '../../schemas/avro-bytes.js';
 import { PacketBlock, type PacketOrigin, type RareParts } from '../../schemas/packet-block.js';
+import { putRareParts, RARE_PARTS_BYTES_MAX, readRareParts } from '../../schemas/packet-extra-codec.js';
 
 type Column = Float64Array | Uint32Array | Int32Array | Uint16Array | Uint8Array;
 export type SharedColumns = Readonly<Record<string, Column>>;
@@ -11,7 +14,9 @@ export type SharedColumns = Readonly<Record<string, Column>>;
 export interface BlockContents {
   readonly count: number;
   readonly ipv6Count: number;
-  readonly extras: readonly RareParts[];
+  readonly extraCount: number;
+  /** As `putRareParts` writes them, one after the other. */
+  readonly extras: Uint8Array;
   readonly applications: Uint8Array;
   readonly origins: readonly PacketOrigin[];
 }
@@ -34,7 +39,14 @@ export function writeShared(block: PacketBlock, columns: SharedColumns): BlockCo
     const used = name === 'ipv6' ? ipv6Count * 16 : count * (column.length / block.capacity);
     columns[name]!.set(column.subarray(0, used));
   }
-  return { count, ipv6Count, extras, applications, origins };
+  return { count, ipv6Count, extraCount: extras.length, extras: writeExtras(extras), applications, origins };
+}
+
+function writeExtras(extras: readonly RareParts[]): Uint8Array {
+  const bytes = Buffer.allocUnsafe(extras.length * RARE_PARTS_BYTES_MAX);
+  let at = 0;
+  for (const parts of extras) at = putRareParts(bytes, at, parts);
+  return new Uint8Array(bytes.subarray(0, at));
 }
 
 /** The block that lies in shared columns; `readShared` says what is in it. */
@@ -42,12 +54,15 @@ export function sharedBlock(columns: SharedColumns): PacketBlock {
   return Object.assign(new PacketBlock(0), columns, { capacity: columns['timestamp']!.length });
 }
 
+const reader = new AvroReader();
+
 export function readShared(block: PacketBlock, contents: BlockContents): void {
-  const { count, ipv6Count, extras, applications, origins } = contents;
+  const { count, ipv6Count, extraCount, extras, applications, origins } = contents;
   block.reset();
   block.count = count;
   block.ipv6Count = ipv6Count;
-  block.extras.push(...extras);
+  reader.reset(Buffer.from(extras.buffer, extras.byteOffset, extras.length), 0, extras.length);
+  for (let extra = 0; extra < extraCount; extra++) block.extras.push(readRareParts(reader));
   block.applications = Buffer.from(applications.buffer, applications.byteOffset, applications.length);
   block.applicationsLength = applications.length;
   block.origins.push(...origins);

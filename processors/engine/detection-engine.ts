@@ -1,5 +1,6 @@
 /** The engine: sources, windows and episodes behind the interface of engine.ts, which says what it promises. */
 
+import type { AlertDocument } from '../../schemas/alert.js';
 import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock } from '../../schemas/packet-block.js';
 import type { DetectionRules } from '../configuration/rules.js';
 import { AddressPool } from './address-pool.js';
@@ -17,7 +18,7 @@ import { SourceWords } from './source-address.js';
 import { SourceRuns } from './source-runs.js';
 import { NONE, SourceTable } from './source-table.js';
 import { type Timeline, Timelines } from './timelines.js';
-import { TARGET_IPV4, TARGET_IPV6, TARGET_NONE, WindowStore } from './window-store.js';
+import { type StateBudget, TARGET_IPV4, TARGET_IPV6, TARGET_NONE, WindowStore } from './window-store.js';
 
 /** Event time between two looks for episodes that have gone quiet. µs. */
 const SWEEP_INTERVAL_MICROS = 1e6;
@@ -26,7 +27,7 @@ const TIMELINES_MAX = 1000;
 /** Capture nodes told apart; all beyond share the last number. */
 const NODES_TOLD_APART = 65_535;
 
-export class DetectionEngine implements Engine {
+export class DetectionEngine implements Engine, StateBudget {
   private rules: CompiledRule[] = [];
   private kinds = 0;
   private readonly sources = new SourceTable();
@@ -63,10 +64,7 @@ export class DetectionEngine implements Engine {
     this.words = new SourceWords(limits.ipv6PrefixBits);
     this.duplicates = limits.dedupeWindowMicros > 0 ? new DuplicateFilter(limits.dedupeWindowMicros) : null;
     this.runs = new SourceRuns(limits.allowedLatenessMicros);
-    this.windows = new WindowStore(
-      { mayGrow: (bytes) => this.stateBytes + bytes <= limits.stateBudgetBytes, evict: () => this.evict() },
-      (entry) => this.addresses.release(entry),
-    );
+    this.windows = new WindowStore(this, this.addresses);
     this.episodes = new EpisodeBook(this.windows);
     this.compile(rules);
   }
@@ -144,6 +142,12 @@ export class DetectionEngine implements Engine {
     return { alerts: this.episodes.takeAlerts(), changelog };
   }
 
+  takeAlerts(): readonly AlertDocument[] {
+    this.dirtyWindows.clear();
+    this.episodes.forgetChangelog();
+    return this.episodes.takeAlerts();
+  }
+
   setRules(rules: DetectionRules): void {
     const before = this.rules;
     this.compile(rules);
@@ -211,55 +215,74 @@ export class DetectionEngine implements Engine {
 
   /** The packet path. Rows come in runs of one source, so a source is looked up once a run. */
   private consume(block: PacketBlock, from: number, to: number): void {
-    const { sourceKind, sourceAddress, origin, timestamp } = block;
-    const lateness = this.limits.allowedLatenessMicros;
-    let kind = -1;
-    let address = -1;
+    const { sourceKind, origin, timestamp } = block;
     let originIndex = -1;
-    let slot = NONE;
     let node = 0;
     let timeline: Timeline | undefined;
-    let meets = false;
-    for (let row = from; row < to; row++) {
-      const rowKind = sourceKind[row]!;
-      if (rowKind !== ADDRESS_IPV4 && rowKind !== ADDRESS_IPV6) continue;
-      const time = timestamp[row]!;
-      if (sourceAddress[row] !== address || rowKind !== kind || origin[row] !== originIndex) {
-        kind = rowKind;
-        address = sourceAddress[row]!;
-        if (origin[row] !== originIndex) {
-          originIndex = origin[row]!;
-          node = this.nodeIndex(block.origins[originIndex]!.captureNode);
-          timeline = this.timelineOf(block.origins[originIndex]!.timeline);
-          if (timeline.captureNode === NONE) timeline.captureNode = node;
-        }
-        slot = this.sourceSlot(block, row, timeline!, time);
-        this.current = slot;
-        meets = this.sources.run[slot] !== timeline!.serial || this.runs.hasSeveral(slot);
+    let row = from;
+    while (row < to) {
+      const kind = sourceKind[row]!;
+      if (kind !== ADDRESS_IPV4 && kind !== ADDRESS_IPV6) {
+        row++;
+        continue;
       }
+      if (timeline === undefined || origin[row] !== originIndex) {
+        originIndex = origin[row]!;
+        node = this.nodeIndex(block.origins[originIndex]!.captureNode);
+        timeline = this.timelineOf(block.origins[originIndex]!.timeline);
+        if (timeline.captureNode === NONE) timeline.captureNode = node;
+      }
+      const slot = this.sourceSlot(block, row, timeline, timestamp[row]!);
+      this.current = slot;
+      row = this.consumeRun(block, row, to, slot, timeline, node);
+    }
+    this.current = NONE;
+  }
+
+  /**
+   * Takes in the packets from row `from` on that share its source and origin. A function of its own, and of little: most
+   * packets are of no kind that a rule asks for and end here.
+   *
+   * @returns the row behind them
+   */
+  private consumeRun(
+    block: PacketBlock,
+    from: number,
+    to: number,
+    slot: number,
+    timeline: Timeline,
+    node: number,
+  ): number {
+    const { sourceKind, sourceAddress, origin, timestamp } = block;
+    const { kinds } = this;
+    const kind = sourceKind[from]!;
+    const address = sourceAddress[from]!;
+    const originIndex = origin[from]!;
+    const lateness = this.limits.allowedLatenessMicros;
+    let clock = this.sources.clock[slot]!;
+    let meets = this.sources.run[slot] !== timeline.serial || this.runs.hasSeveral(slot);
+    let row = from;
+    do {
+      const time = timestamp[row]!;
       if (meets) {
-        if (!this.meet(slot, timeline!, node, time)) {
+        if (!this.meet(slot, timeline, node, time)) {
           if (!this.rebuilding) this.latePackets++;
           continue;
         }
         meets = this.runs.hasSeveral(slot);
+        clock = this.sources.clock[slot]!;
       }
-      const clock = this.sources.clock[slot]!;
       if (time > clock) {
+        clock = time;
         this.sources.clock[slot] = time;
       } else if (time < clock - lateness) {
         if (!this.rebuilding) this.latePackets++;
         continue;
       }
       const packet = packetKind(block, row);
-      if ((packet & this.kinds) === 0) continue;
-      if (this.duplicates?.repeats(block, row, this.sources.founder[slot]!, node)) {
-        if (!this.rebuilding) this.duplicatePackets++;
-        continue;
-      }
-      this.offer(block, row, packet, slot, node, time);
-    }
-    this.current = NONE;
+      if ((packet & kinds) !== 0) this.offer(block, row, packet, slot, node, time);
+    } while (++row < to && sourceAddress[row] === address && sourceKind[row] === kind && origin[row] === originIndex);
+    return row;
   }
 
   /**
@@ -323,13 +346,17 @@ export class DetectionEngine implements Engine {
     this.expire();
     for (;;) {
       const bytes = this.sources.growthBytes;
-      if (bytes === 0 || this.stateBytes + bytes <= this.limits.stateBudgetBytes || !this.evict()) break;
+      if (bytes === 0 || this.mayGrow(bytes) || !this.evict()) break;
     }
     return this.sources.add(timeline.group.index, timeline.serial, kind, w0, w1, w2, w3, clock);
   }
 
-  /** Shows a packet to the rules that asked for its kind. */
+  /** Shows a packet to the rules that asked for its kind, unless another node has shown it before. */
   private offer(block: PacketBlock, row: number, packet: number, slot: number, node: number, time: number): void {
+    if (this.duplicates?.repeats(block, row, this.sources.founder[slot]!, node)) {
+      if (!this.rebuilding) this.duplicatePackets++;
+      return;
+    }
     const { rules } = this;
     for (let index = 0; index < rules.length; index++) {
       const rule = rules[index]!;
@@ -482,7 +509,9 @@ export class DetectionEngine implements Engine {
       const originIndex = block.origin[row]!;
       const origin = block.origins[originIndex]!;
       let newest = Number.NEGATIVE_INFINITY;
-      for (; row < to && block.origin[row] === originIndex; row++) newest = Math.max(newest, block.timestamp[row]!);
+      for (; row < to && block.origin[row] === originIndex; row++) {
+        if (block.timestamp[row]! > newest) newest = block.timestamp[row]!;
+      }
       if (origin.timeline === '') this.timelineOf('').advance(this.nodeIndex(origin.captureNode), newest);
     }
     const live = this.timelines.find('');
@@ -527,8 +556,12 @@ export class DetectionEngine implements Engine {
     return false;
   }
 
+  mayGrow(bytes: number): boolean {
+    return this.stateBytes + bytes <= this.limits.stateBudgetBytes;
+  }
+
   /** Gives up the least recently active source to stay within the budget; false when there is none to give up. */
-  private evict(): boolean {
+  evict(): boolean {
     const slot = this.sources.leastRecent;
     if (slot === NONE || slot === this.current) return false;
     this.evictedEpisodes += this.closeEpisodes(slot, 'evicted');

@@ -112,6 +112,9 @@ export interface Engine {
   /** Alert documents and changelog since the last take. Call it once a transaction. */
   take(): EngineOutput;
 
+  /** The alert documents alone, for whoever keeps no changelog; what would have gone there is forgotten unwritten. */
+  takeAlerts(): readonly AlertDocument[];
+
   /**
    * Puts other rules in force. Episodes of detectors that are gone, switched off or whose key is now excepted close with
    * the reason `disabled`; windows whose threshold or length changed start empty.

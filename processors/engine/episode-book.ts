@@ -93,15 +93,20 @@ export class EpisodeBook {
   /** What has changed, with the snapshots of the episodes that did. */
   takeChangelog(clockOf: (window: number) => number, nodeName: (node: number) => string): ChangelogEntry[] {
     for (const episode of this.dirty) {
-      episode.dirty = false;
       this.log(episodeEntryKey(episode.key), JSON.stringify(episode.snapshot(clockOf(episode.window), nodeName)));
     }
+    const taken = [...this.changelog].map(([key, value]): ChangelogEntry => ({ key, value }));
+    this.forgetChangelog();
+    return taken;
+  }
+
+  /** As `takeChangelog`, without making its entries. */
+  forgetChangelog(): void {
+    for (const episode of this.dirty) episode.dirty = false;
     this.dirty.clear();
+    if (this.changelog.size > 0) this.changelog = new Map();
     this.bytes = 0;
     for (const episode of this.byWindow.values()) this.bytes += episode.bytes;
-    const taken = [...this.changelog].map(([key, value]): ChangelogEntry => ({ key, value }));
-    this.changelog = new Map();
-    return taken;
   }
 }
 

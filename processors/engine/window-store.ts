@@ -9,6 +9,7 @@
  * any window of length W that holds another one also holds a neighbour of it. That leaves a handful a value, of the 2 N
  * most recently seen values.
  */
+import type { AddressPool } from './address-pool.js';
 import { grown, nextCapacity } from './growth.js';
 
 export const NONE = -1;
@@ -90,7 +91,7 @@ export class WindowStore {
 
   constructor(
     private readonly budget: StateBudget,
-    private readonly releaseIpv6: (entry: number) => void,
+    private readonly addresses: AddressPool,
   ) {}
 
   get bytes(): number {
@@ -372,7 +373,7 @@ export class WindowStore {
   }
 
   private release(cell: number): void {
-    if (((this.cellTag[cell]! >>> TARGET_SHIFT) & 3) === TARGET_IPV6) this.releaseIpv6(this.cellTarget[cell]!);
+    if (((this.cellTag[cell]! >>> TARGET_SHIFT) & 3) === TARGET_IPV6) this.addresses.release(this.cellTarget[cell]!);
     this.cellNext[cell] = this.freeCell;
     this.freeCell = cell;
   }

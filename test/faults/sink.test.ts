@@ -1,7 +1,8 @@
 /**
  * Exactly once through any crash: while packets are published, sinks are killed, paused beyond their session (so that another
- * takes their partitions and they come back as zombies) and restarted, and Postgres is killed and restarted, at seeded
- * moments. Rows and statistics must be those of an undisturbed run. `NTA_FAULTS=long` runs 20 rounds.
+ * takes their partitions and they come back as zombies) and restarted, and Postgres and the broker are killed and
+ * restarted, at seeded moments. Rows and statistics must be those of an undisturbed run. `NTA_FAULTS=long` runs 20 rounds,
+ * `NTA_FAULT_ROUNDS` as many as it says; the seed of a round stands in its name.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -23,15 +24,14 @@ import { Random } from '../support/random.js';
 import { SinkProcess } from '../support/sink-process.js';
 import { publishPackets, StoredRows, until } from '../support/sink-rows.js';
 
-const ROUNDS = process.env.NTA_FAULTS === 'long' ? 20 : 2;
-const FAULTS_A_ROUND = 5;
+const ROUNDS = process.env.NTA_FAULTS === 'long' ? Number(process.env.NTA_FAULT_ROUNDS ?? 20) : 2;
 const PARTITIONS = 4;
 const CATCH_UP_MS = 120_000;
 /** Longer than the session of a group member. */
 const PAUSE_MS = 8_000;
 
-type Fault = 'kill' | 'pause' | 'restart' | 'postgres';
-const FAULTS: readonly Fault[] = ['kill', 'pause', 'restart', 'postgres'];
+const FAULTS = ['kill', 'pause', 'restart', 'postgres', 'broker'] as const;
+type Fault = (typeof FAULTS)[number];
 
 describe('postgres sink under faults', () => {
   let stack: PrivateStack;
@@ -64,6 +64,10 @@ describe('postgres sink under faults', () => {
       await stack.postgres!.control.kill9();
       await sleep(500);
       await stack.postgres!.control.start();
+    } else if (fault === 'broker') {
+      await stack.kafka!.control.kill9();
+      // Without a broker every round after this one would fail as well.
+      await stack.kafka!.control.start().catch(() => stack.kafka!.control.start());
     } else if (fault === 'pause') {
       sink.signal('SIGSTOP');
       await sleep(PAUSE_MS);
@@ -95,7 +99,7 @@ describe('postgres sink under faults', () => {
       try {
         let published = 0;
         await until(async () => (await rows.value<number>('SELECT count(*)::int FROM partitions')) > 5);
-        for (let round = 0; round < FAULTS_A_ROUND; round++) {
+        for (let round = 0; round < FAULTS.length; round++) {
           const fault = FAULTS[(seed + round) % FAULTS.length]!;
           const which = random.below(sinks.length);
           const at = random.below(1_000);
@@ -115,7 +119,7 @@ describe('postgres sink under faults', () => {
           });
         });
         await Promise.all(sinks.map((sink) => sink.joined()));
-        expect(await Promise.all(sinks.map((sink) => sink.stop()))).toEqual([0, 0]);
+        for (const sink of sinks) expect(await sink.stop(), `${context}:\n${sink.log.slice(-20).join('\n')}`).toBe(0);
 
         const undisturbed = await createTestDatabase(stack.postgres!);
         await migrate(undisturbed.settings, testLog());

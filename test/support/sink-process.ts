@@ -39,9 +39,9 @@ export class SinkProcess {
   private async supervise(command: readonly string[], env: NodeJS.ProcessEnv): Promise<number | NodeJS.Signals> {
     for (;;) {
       const how = await this.run(command, env);
+      if (!this.ending) await sleep(500);
       if (this.ending) return how;
       this.log.push(`ended (${how}), started again`);
-      await sleep(500);
     }
   }
 

@@ -23,7 +23,11 @@ export async function until(condition: () => Promise<boolean>, timeoutMs = 60_00
 
 /** Sends records to the topic `packets`; returns how many packets they hold. */
 export async function publishPackets(settings: KafkaSettings, records: Iterable<TrafficRecord>): Promise<number> {
-  const producer = createKafka(settings, 'test', testLog()).producer({ idempotent: true, maxInFlightRequests: 1 });
+  // A broker that was killed is away for as long as a busy machine takes to start it.
+  const kafka = createKafka(settings, 'test', testLog(), {
+    retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 60 },
+  });
+  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
   await producer.connect();
   let packets = 0;
   let messages: { key: string; value: Buffer }[] = [];

@@ -59,7 +59,7 @@ function wholeLimit(name: string, value: FigureLookup, cores: number): string {
 }
 
 function queryLimit(): string {
-  return `the segments that the index leads to are unpacked, each for all of its packets although the filter may want one of them.`;
+  return `the newest segments are looked through, or those that the index leads to, and what the page may need of them unpacked, about 0.2 ms each; a page of what is rare but everywhere takes many of them. Median and largest stand in the note of the figure.`;
 }
 
 function rate(packetsPerSecond: number): string {

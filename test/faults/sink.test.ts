@@ -24,7 +24,7 @@ import { Random } from '../support/random.js';
 import { SinkProcess } from '../support/sink-process.js';
 import { publishPackets, StoredRows, until } from '../support/sink-rows.js';
 
-const ROUNDS = process.env.NTA_FAULTS === 'long' ? Number(process.env.NTA_FAULT_ROUNDS ?? 20) : 2;
+const ROUNDS = process.env.NTA_FAULTS === 'long' ? Number(process.env.NTA_FAULT_ROUNDS ?? 20) : 1;
 const PARTITIONS = 4;
 const CATCH_UP_MS = 120_000;
 /** Longer than the session of a group member. */

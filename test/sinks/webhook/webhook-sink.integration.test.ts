@@ -432,7 +432,7 @@ describe('nta sink webhook', () => {
     const documents = story(6, 20);
     server.answering = (request, response, raw) => void setTimeout(() => accept(request, response, raw), 15);
     const publishing = publish(documents);
-    for (const target of [15, 40, 70]) {
+    for (const target of [15, 60]) {
       const command = start();
       await until(async () => new Set(server.accepted).size >= target);
       command.child.kill('SIGKILL');

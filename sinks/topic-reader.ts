@@ -51,6 +51,8 @@ export class TopicReader {
   private readonly consumer: Consumer;
   private readonly states = new Map<number, PartitionState>();
   private assigned: readonly number[] = [];
+  /** How often positions were given up. */
+  private repositions = 0;
   private readonly committable = new Map<number, number>();
   private committedAt = 0;
   private readonly unreadable: UnreadablePartitions;
@@ -140,10 +142,14 @@ export class TopicReader {
   }
 
   private async seekAll(): Promise<void> {
+    const round = ++this.repositions;
     await this.taker.settled();
     for (const partition of this.assigned) {
       if (this.states.has(partition)) continue;
       const position = await this.readPosition(partition);
+      // Its records may have been taken since, and that position given up too: they would be taken again into the unit that
+      // has them. The later round waits until they are stored.
+      if (round !== this.repositions) return;
       if (this.states.has(partition) || !this.assigned.includes(partition)) continue;
       this.states.set(partition, { position, seeks: 1 });
       this.consumer.seek({ topic: this.settings.topic, partition, offset: position.nextOffset.toString() });

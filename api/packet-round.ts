@@ -3,10 +3,10 @@
  * unpacked from its first packet of that time to its last, and only the arrays that the filter asks about; what else a page
  * shows is read of its packets alone.
  */
+import { formatTimestamp } from '../schemas/alert.js';
 import type { PacketCondition } from './packet-condition.js';
 import { arraysForElements, elementsAt, filled, PACKET_COLUMNS, PacketSql, unpacked } from './packet-sql.js';
 import type { FoundSegment, MicrosRange } from './segment-search.js';
-import { isoOfMicros } from './time-range.js';
 
 export interface PacketRound {
   readonly filter: PacketCondition;
@@ -68,8 +68,8 @@ export function packetStatement(round: PacketRound): { text: string; values: unk
     earliest = Math.min(earliest, first);
     latest = Math.max(latest, first);
   }
-  const partitions = `first_at >= ${sql.add(isoOfMicros(earliest), 'timestamptz')}
-          AND first_at <= ${sql.add(isoOfMicros(latest), 'timestamptz')}`;
+  const partitions = `first_at >= ${sql.add(formatTimestamp(earliest), 'timestamptz')}
+          AND first_at <= ${sql.add(formatTimestamp(latest), 'timestamptz')}`;
   const text = `WITH page AS MATERIALIZED (
   SELECT last_at, first_id, place, first_micros + time_offset AS micros FROM (
     SELECT last_at, first_id, first_micros, origin_id, place${sql.lookupNames()}, ${filled(arrays)} FROM (

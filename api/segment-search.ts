@@ -4,10 +4,10 @@
  * the keys of a filter to be spread evenly and to have nothing to do with each other.
  */
 import type pg from 'pg';
+import { formatTimestamp } from '../schemas/alert.js';
 import { SEGMENT_SECONDS } from '../schemas/packet-table.js';
 import { query } from './pool.js';
 import { type Condition, QueryParameters } from './query-parameters.js';
-import { isoOfMicros } from './time-range.js';
 
 /** A row of packet_segments. Times are µs since 1970-01-01 UTC; those of packets are at most 2^53. */
 export interface FoundSegment {
@@ -36,7 +36,7 @@ export interface SegmentLook {
 const SEGMENT_MICROS = SEGMENT_SECONDS * 1e6;
 
 function times({ range, endBefore }: SegmentLook, sql: QueryParameters): string {
-  const add = (micros: number): string => sql.add(isoOfMicros(micros), 'timestamptz');
+  const add = (micros: number): string => sql.add(formatTimestamp(micros), 'timestamptz');
   const conditions: string[] = [];
   // What begins is what partitions go by.
   if (Number.isFinite(range.from)) {
@@ -69,7 +69,7 @@ export function walkStatement(look: SegmentLook, depth: number, limit: number): 
       ? ''
       : `UNION ALL
     SELECT first_id, first_at, last_at, packets FROM packet_segments
-    WHERE (${matches}) AND ${times(look, sql)} AND last_at >= ${sql.add(isoOfMicros(range.to), 'timestamptz')}`;
+    WHERE (${matches}) AND ${times(look, sql)} AND last_at >= ${sql.add(formatTimestamp(range.to), 'timestamptz')}`;
   const text = `WITH ended AS MATERIALIZED (
   SELECT first_id, first_at, last_at, packets, ${matches} AS matches FROM packet_segments
   WHERE ${ended} ORDER BY last_at DESC LIMIT ${count}

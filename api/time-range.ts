@@ -107,13 +107,6 @@ export function microsOf(time: string): number {
   return Date.parse(`${time.slice(0, 19)}Z`) * 1000 + Number(time.slice(20, 26));
 }
 
-/** @param micros since the epoch, exact up to 2^53. */
-export function isoOfMicros(micros: number): string {
-  const milliseconds = Math.floor(micros / 1000);
-  const rest = String(micros - milliseconds * 1000).padStart(3, '0');
-  return `${new Date(milliseconds).toISOString().slice(0, -1)}${rest}Z`;
-}
-
 /** @param milliseconds since the epoch. */
 export function isoMicros(milliseconds: number): string {
   return `${new Date(Math.max(milliseconds, 0)).toISOString().slice(0, -1)}000Z`;

@@ -213,11 +213,7 @@ export class PacketBlock {
 
   /** Forgets every row, address, extra and application; origins keep their index. */
   forgetRows(): void {
-    this.count = 0;
-    this.ipv6Count = 0;
-    this.applicationsLength = 0;
-    // Setting the length of an array, even to what it is, costs as much as a packet.
-    if (this.extras.length > 0) this.extras.length = 0;
+    this.truncate(0, 0, 0, 0);
   }
 
   /** Forgets the rows from `row` on, and what the side arrays hold beyond these lengths; origins keep their index. */
@@ -225,6 +221,7 @@ export class PacketBlock {
     this.count = row;
     this.ipv6Count = ipv6Count;
     this.applicationsLength = applicationsLength;
+    // Setting the length of an array, even to what it is, costs as much as a packet.
     if (this.extras.length > extras) this.extras.length = extras;
   }
 

@@ -44,14 +44,14 @@ export class AddressDictionary {
     if (kind === ADDRESS_IPV4) return this.find(PGSQL_AF_INET, IPV4_BITS, address, 0, 0, 0);
     if (kind !== ADDRESS_IPV6) return 0;
     const at = address * 16;
-    const { ipv6 } = block;
+    const { ipv6View } = block;
     return this.find(
       PGSQL_AF_INET6,
       IPV6_BITS,
-      word(ipv6, at),
-      word(ipv6, at + 4),
-      word(ipv6, at + 8),
-      word(ipv6, at + 12),
+      ipv6View.getInt32(at),
+      ipv6View.getInt32(at + 4),
+      ipv6View.getInt32(at + 8),
+      ipv6View.getInt32(at + 12),
     );
   }
 
@@ -92,9 +92,7 @@ export class AddressDictionary {
 
   private find(family: number, bits: number, w0: number, w1: number, w2: number, w3: number): number {
     const { words } = this;
-    let hash = Math.imul(w0 ^ bits, 0x9e3779b1) ^ Math.imul(w1, 0x85ebca6b) ^ Math.imul(w2, 0xc2b2ae35);
-    hash = Math.imul(hash ^ (hash >>> 15), 0x27d4eb2f) ^ Math.imul(w3, 0x165667b1);
-    for (let slot = (hash ^ (hash >>> 16)) & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
+    for (let slot = hashOfWords(w0 ^ bits, w1, w2, w3) & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
       const number = this.slots[slot]!;
       if (number === 0) return this.add(slot, family, bits, w0, w1, w2, w3);
       const at = (number - 1) * 4;
@@ -143,6 +141,9 @@ function mask(bits: number): number {
   return -1 << (32 - bits);
 }
 
-function word(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+/** For tables of addresses by their four words. */
+export function hashOfWords(w0: number, w1: number, w2: number, w3: number): number {
+  let hash = Math.imul(w0, 0x9e3779b1) ^ Math.imul(w1, 0x85ebca6b) ^ Math.imul(w2, 0xc2b2ae35);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x27d4eb2f) ^ Math.imul(w3, 0x165667b1);
+  return hash ^ (hash >>> 16);
 }

@@ -24,6 +24,7 @@ import { Superseded, storedOffsets, type TopicPosition } from './topic-position.
  */
 const UNIT_PACKETS = 1 << 17;
 const UNIT_AGE_MS = 500;
+
 /** What has to be done before a record can be taken. */
 export interface Obstacle {
   /** Resolves once that is done. */

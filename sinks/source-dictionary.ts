@@ -5,6 +5,7 @@
 import ipaddr from 'ipaddr.js';
 import { ADDRESS_TEXT_MAX, formatAddressBytes, putIpv4Text } from '../schemas/address.js';
 import { ADDRESS_IPV4, ADDRESS_IPV6, ADDRESS_MAC, ADDRESS_NONE, type PacketBlock } from '../schemas/packet-block.js';
+import { hashOfWords } from './address-dictionary.js';
 import { sketchBitOf } from './source-sketch.js';
 
 /** At first. */
@@ -34,13 +35,12 @@ export class SourceDictionary {
     if (kind === ADDRESS_IPV4) return this.find(kind, block.sourceAddress[row]!, 0, 0, 0);
     if (kind === ADDRESS_IPV6) {
       const at = 16 * block.sourceAddress[row]!;
-      const { ipv6 } = block;
-      return this.find(kind, word(ipv6, at), word(ipv6, at + 4), word(ipv6, at + 8), word(ipv6, at + 12));
+      const { ipv6View: view } = block;
+      return this.find(kind, view.getInt32(at), view.getInt32(at + 4), view.getInt32(at + 8), view.getInt32(at + 12));
     }
     if (kind !== ADDRESS_MAC) return this.find(kind, 0, 0, 0, 0);
-    const { macs } = block;
-    const at = 12 * row;
-    return this.find(kind, word(macs, at), (macs[at + 4]! << 8) | macs[at + 5]!, 0, 0);
+    const { macView } = block;
+    return this.find(kind, macView.getInt32(12 * row), macView.getUint16(12 * row + 4), 0, 0);
   }
 
   /** The number of a source that `textOf` has given, now or at another time. */
@@ -85,7 +85,7 @@ export class SourceDictionary {
   private find(kind: number, w0: number, w1: number, w2: number, w3: number): number {
     const { slots, words } = this;
     const mask = slots.length - 1;
-    for (let slot = hash(w0, w1, w2, w3) & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = hashOfWords(w0, w1, w2, w3) & mask; ; slot = (slot + 1) & mask) {
       const number = slots[slot]! - 1;
       if (number < 0) return this.append(slot, kind, w0, w1, w2, w3);
       const at = 4 * number;
@@ -127,22 +127,12 @@ export class SourceDictionary {
     const mask = slots.length - 1;
     for (let number = 0; number < this.size; number++) {
       let slot =
-        hash(words[4 * number]!, words[4 * number + 1]!, words[4 * number + 2]!, words[4 * number + 3]!) & mask;
+        hashOfWords(words[4 * number]!, words[4 * number + 1]!, words[4 * number + 2]!, words[4 * number + 3]!) & mask;
       while (slots[slot] !== 0) slot = (slot + 1) & mask;
       slots[slot] = number + 1;
     }
     this.slots = slots;
   }
-}
-
-function hash(w0: number, w1: number, w2: number, w3: number): number {
-  let mixed = Math.imul(w0, 0x9e3779b1) ^ Math.imul(w1, 0x85ebca6b) ^ Math.imul(w2, 0xc2b2ae35);
-  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x27d4eb2f) ^ Math.imul(w3, 0x165667b1);
-  return mixed ^ (mixed >>> 16);
-}
-
-function word(bytes: Uint8Array, at: number): number {
-  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }
 
 /** What `formatAddressBytes` has made a text of. */

@@ -17,7 +17,6 @@ export interface CommandContext<T extends OptionTable> {
 
 interface CommandDefinition<T extends OptionTable> {
   readonly name: string;
-  readonly summary: string;
   /** More for `--help`, below the options: examples, exit codes. */
   readonly description?: string;
   /** As commander writes them: `<file...>`, `[name]`. */
@@ -36,7 +35,7 @@ export function printRefusal(message: string): void {
 
 /** Builds the commander command; the process's exit code is set when its action ends. */
 export function defineCommand<const T extends OptionTable>(definition: CommandDefinition<T>): Command {
-  const command = new Command(definition.name).summary(definition.summary).description(definition.summary);
+  const command = new Command(definition.name);
   if (definition.arguments) command.argument(definition.arguments);
   else command.allowExcessArguments(false);
   const table = { ...definition.options, ...logOptions };

@@ -1,27 +1,72 @@
 /** The `nta` command: its sub-commands, in the order in which a newcomer meets them. */
 import { inlineHotPaths } from '../../runtime/compiler.js';
+import { provideNavigator } from '../../runtime/navigator.js';
 import { Command, CommanderError } from '../../runtime/options.js';
 import { projectVersion } from '../../runtime/project.js';
 import { EXIT_USAGE } from './command.js';
 
-/** Each loads its own modules alone: all together take half a second and 30 MB more than one. */
-const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
-  run: async () => (await import('./commands/run.js')).runCommand(),
-  capture: async () => (await import('./commands/capture.js')).captureCommand(),
-  process: async () => (await import('./commands/process.js')).processCommand(),
-  sink: async () => (await import('./commands/sink.js')).sinkCommand(),
-  api: async () => (await import('./commands/api.js')).apiCommand(),
-  analyze: async () => (await import('./commands/analyze.js')).analyzeCommand(),
-  decode: async () => (await import('./commands/decode.js')).decodeCommand(),
-  export: async () => (await import('./commands/export.js')).exportCommand(),
-  interfaces: async () => (await import('./commands/interfaces.js')).interfacesCommand(),
-  setup: async () => (await import('./commands/setup.js')).setupCommand(),
-  cleanup: async () => (await import('./commands/cleanup.js')).cleanupCommand(),
-  doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),
+interface CommandEntry {
+  readonly summary: string;
+  /** Each loads its own modules alone: all together take half a second and 30 MB more than one. */
+  readonly load: () => Promise<Command>;
+}
+
+const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  run: {
+    summary: 'run the whole pipeline: Kafka, Postgres, processors, sinks, API with dashboard, capture',
+    load: async () => (await import('./commands/run.js')).runCommand(),
+  },
+  capture: {
+    summary: 'capture packets and publish them to Kafka',
+    load: async () => (await import('./commands/capture.js')).captureCommand(),
+  },
+  process: {
+    summary: 'detect: read packets from Kafka, keep the windows, publish alerts',
+    load: async () => (await import('./commands/process.js')).processCommand(),
+  },
+  sink: {
+    summary: 'store packets, alerts and capture nodes: nta sink postgres; deliver alerts: nta sink webhook',
+    load: async () => (await import('./commands/sink.js')).sinkCommand(),
+  },
+  api: {
+    summary: 'serve the REST API and the dashboard',
+    load: async () => (await import('./commands/api.js')).apiCommand(),
+  },
+  analyze: {
+    summary: 'read captures and print alerts, without Kafka and Postgres',
+    load: async () => (await import('./commands/analyze.js')).analyzeCommand(),
+  },
+  decode: {
+    summary: 'print the packets of captures as JSON lines, or their counts',
+    load: async () => (await import('./commands/decode.js')).decodeCommand(),
+  },
+  export: {
+    summary: 'write stored packets or alerts as CSV, JSON, Parquet or pcap: nta export packets',
+    load: async () => (await import('./commands/export.js')).exportCommand(),
+  },
+  interfaces: {
+    summary: 'list the interfaces: addresses, state, link type, and whether capturing is allowed now',
+    load: async () => (await import('./commands/interfaces.js')).interfacesCommand(),
+  },
+  setup: {
+    summary: 'create topics and tables',
+    load: async () => (await import('./commands/setup.js')).setupCommand(),
+  },
+  cleanup: {
+    summary: 'drop what is older than the retention, now',
+    load: async () => (await import('./commands/cleanup.js')).cleanupCommand(),
+  },
+  doctor: {
+    summary: 'check every prerequisite and say how to mend it',
+    load: async () => (await import('./commands/doctor.js')).doctorCommand(),
+  },
 };
 
+/** The command that this line is for: of `nta help capture` the one that is asked about. */
+const named = process.argv.slice(2).find((word) => Object.hasOwn(COMMANDS, word));
 // `nta analyze` decodes no faster for it and compiles for longer: an eighth more processor time for 2,000,000 packets.
-if (process.argv[2] !== 'analyze') inlineHotPaths();
+if (named !== 'analyze') inlineHotPaths();
+provideNavigator();
 
 const program = new Command('nta')
   .description('Network traffic analyzer: capture, detection on Kafka, storage in Postgres, API and dashboard.')
@@ -29,10 +74,10 @@ const program = new Command('nta')
   .showSuggestionAfterError(true)
   .exitOverride();
 
-const named = process.argv[2] ?? '';
-// Without a known name it is help or a mistake, for which all are needed.
-for (const name of Object.hasOwn(COMMANDS, named) ? [named] : Object.keys(COMMANDS)) {
-  program.addCommand((await COMMANDS[name]!()).exitOverride());
+for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
+  // Of the others help and a suggestion for a mistyped name need no more than this.
+  const command = name === named ? await load() : new Command(name);
+  program.addCommand(command.summary(summary).description(summary).exitOverride());
 }
 
 // A reader that has seen enough (`nta decode … | head`) ends the command, not with a stack trace.

@@ -214,4 +214,16 @@ describe('the command line', () => {
     expect(result.code).toBe(0);
     expect(result.stdout).toMatch(new RegExp(`Usage: nta ${name}`));
   });
+
+  it('nta help NAME is nta NAME --help', async () => {
+    const [asked, own] = await Promise.all([runNta(['help', 'cleanup']), runNta(['cleanup', '--help'])]);
+    expect(asked).toEqual(own);
+    expect(own.stdout).toContain('--dry-run');
+  });
+
+  it('a mistyped command is answered with the one that was meant', async () => {
+    const result = await runNta(['captrue']);
+    expect(result.code).toBe(2);
+    expect(result.stderr).toContain('Did you mean capture?');
+  });
 });

@@ -45,7 +45,6 @@ function detectionSettings(settings: DetectionSettings): DetectionSettings {
 export function analyzeCommand(): Command {
   return defineCommand({
     name: 'analyze',
-    summary: 'read captures and print alerts, without Kafka and Postgres',
     description: [
       'The decoders and detectors are those of the pipeline, and so are the ids of the alerts. Each file is a timeline of',
       'its own. Exit code 0 when every file was read to its end and no detector failed, 1 when not, 3 with --fail-on-alert and an alert.',

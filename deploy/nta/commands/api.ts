@@ -11,7 +11,6 @@ export const apiCommandOptions = { ...apiOptions, ...postgresOptions, ...metrics
 export function apiCommand(): Command {
   return defineCommand({
     name: 'api',
-    summary: 'serve the REST API and the dashboard',
     options: apiCommandOptions,
     run: async ({ settings, log }) => {
       const registry = createRegistry();

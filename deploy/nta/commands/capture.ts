@@ -12,7 +12,6 @@ export const captureCommandOptions = { ...captureOptions, ...kafkaOptions, ...me
 export function captureCommand(): Command {
   return defineCommand({
     name: 'capture',
-    summary: 'capture packets and publish them to Kafka',
     description: [
       'Examples:',
       '  nta capture --interface eth0 --kafka-brokers kafka:9092',

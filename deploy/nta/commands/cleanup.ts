@@ -17,7 +17,6 @@ export const cleanupServiceOptions = { ...retentionOptions, ...retentionServiceO
 export function cleanupCommand(): Command {
   return defineCommand({
     name: 'cleanup',
-    summary: 'drop what is older than the retention, now',
     options: { ...cleanupServiceOptions, ...cleanupOptions, ...dataDirOption },
     run: async ({ settings: given, log }) => {
       const settings = withLocalPostgres(given);

@@ -22,7 +22,6 @@ const decodeOptions = defineOptions({
 export function decodeCommand(): Command {
   return defineCommand({
     name: 'decode',
-    summary: 'print the packets of captures as JSON lines, or their counts',
     description: [
       'Reads pcap and pcapng, also compressed; - is standard input. Exit code 1 when a file could not be read to its end.',
       '',

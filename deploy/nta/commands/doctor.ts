@@ -22,7 +22,6 @@ const doctorOptions = defineOptions({
 export function doctorCommand(): Command {
   return defineCommand({
     name: 'doctor',
-    summary: 'check every prerequisite and say how to mend it',
     description: 'Exit code 0 when everything that `nta run` needs is there, 1 otherwise.',
     options: { ...dataDirOption, ...doctorOptions, ...kafkaOptions, ...postgresOptions },
     run: async ({ settings, log }) => {

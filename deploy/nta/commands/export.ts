@@ -21,7 +21,6 @@ const outputOption = defineOptions({
 export function exportCommand(): Command {
   return defineCommand({
     name: 'export',
-    summary: 'write stored packets or alerts as CSV, JSON, Parquet or pcap: nta export packets',
     arguments: '<what>',
     options: { ...exportOptions, ...outputOption, ...postgresOptions, ...dataDirOption },
     run: async ({ settings, arguments: [what] }) => {

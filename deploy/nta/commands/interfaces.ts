@@ -9,7 +9,6 @@ const jsonOption = defineOptions({ json: { kind: 'boolean', env: null, default: 
 export function interfacesCommand(): Command {
   return defineCommand({
     name: 'interfaces',
-    summary: 'list the interfaces: addresses, state, link type, and whether capturing is allowed now',
     options: jsonOption,
     run: async ({ settings }) => {
       const interfaces = await listInterfaces();

@@ -20,7 +20,6 @@ export const processCommandOptions = { ...processOptions, ...kafkaOptions, ...me
 export function processCommand(): Command {
   return defineCommand({
     name: 'process',
-    summary: 'detect: read packets from Kafka, keep the windows, publish alerts',
     options: { ...processCommandOptions, ...checkOption },
     run: async ({ settings, log }) => {
       if (settings.checkConfig) {

@@ -56,7 +56,6 @@ export type RunSettings = Settings<typeof runOptions>;
 export function runCommand(): Command {
   return defineCommand({
     name: 'run',
-    summary: 'run the whole pipeline: Kafka, Postgres, processors, sinks, API with dashboard, capture',
     description: [
       'Without any --enable-… all parts run, the webhook sink with --webhook-url alone. Without --kafka-brokers or --db-host it brings up its own under --data-dir.',
       '',

@@ -18,7 +18,6 @@ const printOption = defineOptions({
 export function setupCommand(): Command {
   return defineCommand({
     name: 'setup',
-    summary: 'create topics and tables',
     description: 'Topics need --kafka-brokers, tables need --db-host; what is not named is left out.',
     options: { ...kafkaOptions, ...topicOptions, ...postgresOptions, ...printOption },
     run: async ({ settings, log }) => {

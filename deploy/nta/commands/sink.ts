@@ -19,7 +19,6 @@ export const sinkCommandOptions = { ...postgresSinkOptions, ...webhookSinkOption
 export function sinkCommand(): Command {
   return defineCommand({
     name: 'sink',
-    summary: 'store packets, alerts and capture nodes: nta sink postgres; deliver alerts: nta sink webhook',
     arguments: '<name>',
     options: sinkCommandOptions,
     run: async ({ settings, arguments: [name], log }) => {

@@ -58,6 +58,8 @@ export interface DroppedItem {
   readonly bytes: number;
   /** Why: its age, or the size of the database. */
   readonly reason: 'age' | 'size';
+  /** How long Postgres took, its files gone. */
+  readonly seconds: number;
 }
 
 export interface RetentionResult {
@@ -124,11 +126,13 @@ async function clean(
   const dropped: DroppedItem[] = [];
   const postponed: string[] = [];
   const drop = async (partition: Partition, days: number | null): Promise<boolean> => {
+    const startedAt = performance.now();
     const done = dryRun || (await dropPartition(client, partition, days));
+    const seconds = secondsSince(startedAt);
     if (done) {
       const { name, range, bytes } = partition;
-      dropped.push({ name, range, bytes, reason: days === null ? 'size' : 'age' });
-      if (!dryRun) log.info({ partition: name, range, bytes }, 'partition dropped');
+      dropped.push({ name, range, bytes, reason: days === null ? 'size' : 'age', seconds });
+      if (!dryRun) log.info({ partition: name, range, bytes, seconds }, 'partition dropped');
     } else {
       postponed.push(partition.name);
     }
@@ -151,12 +155,17 @@ async function clean(
       );
     }
   }
+  const startedAt = performance.now();
   const alerts = await dropAlerts(client, settings.alertRetentionDays, dryRun);
   if (alerts > 0) {
     const range = `${alerts} closed alerts older than ${settings.alertRetentionDays} days`;
-    dropped.push({ name: 'alerts', range, bytes: 0, reason: 'age' });
+    dropped.push({ name: 'alerts', range, bytes: 0, reason: 'age', seconds: secondsSince(startedAt) });
   }
   return { dropped, postponed, busy: false };
+}
+
+function secondsSince(startedAt: number): number {
+  return Number(((performance.now() - startedAt) / 1000).toFixed(3));
 }
 
 const PARTITION_COLUMNS = `partition_name::text AS name, parent_name::text AS parent, range_start = '-infinity' AS "isDefault",

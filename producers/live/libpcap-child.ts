@@ -42,8 +42,10 @@ function openCapture(pcap: Libpcap, options: EngineOptions): Pointer {
   pcap.setBufferSize(capture, options.kernelBufferBytes);
   const status = pcap.activate(capture);
   if (status < 0) {
+    // As tcpdump says it: what the status means, and in brackets what more there is to say.
     const detail = pcap.errorText(capture);
-    fail(`${name}: ${status === PCAP_ERROR ? detail : `${pcap.statusText(status)} ${detail}`.trim()}`);
+    const meaning = status === PCAP_ERROR ? detail : pcap.statusText(status);
+    fail(`${name}: ${meaning}${detail === '' || detail === meaning ? '' : ` (${detail})`}`);
   }
   if (options.packetFilter !== '') {
     const program = Buffer.alloc(16); // struct bpf_program

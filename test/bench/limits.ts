@@ -39,7 +39,7 @@ const LIMITS: Readonly<Record<string, Limit>> = {
   recovery: () =>
     `3 s of it are --session-timeout, after which the broker calls a silent worker dead; then the group forms anew and the windows are rebuilt from the topic.`,
   'drop-day': () =>
-    `the file system takes about two seconds to remove gigabytes of files, and Node half a second to start; nobody waits for either: how long a reader waited stands in the note of the figure.`,
+    `the file system, which takes most of it to remove a gigabyte of files; nobody waits for it: how long a reader waited stands in the note of the figure.`,
   'query-stats': () =>
     `the rollups of the whole time are read and summed anew at each request; median and largest stand in the note of the figure.`,
 };

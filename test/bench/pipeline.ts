@@ -80,9 +80,12 @@ export class Pipeline {
     return readSettings(kafkaOptions, flags, {}) as KafkaSettings;
   }
 
-  /** A sub-command that ends by itself. */
-  async run(args: readonly string[]): Promise<void> {
-    await timeRun(process.execPath, [NTA, ...args, ...this.addresses(args[0]!)], { env: this.environment() });
+  /** Runs a sub-command that ends by itself, and gives what it printed. */
+  async run(args: readonly string[]): Promise<string> {
+    const { stdout } = await timeRun(process.execPath, [NTA, ...args, ...this.addresses(args[0]!)], {
+      env: this.environment(),
+    });
+    return stdout;
   }
 
   /** Starts a part, such as `['process', '--workers=2']`; resolves when it says that it is ready. */

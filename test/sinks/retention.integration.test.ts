@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { migrate } from '../../sinks/migration.js';
 import { applyRetention, type RetentionSettings } from '../../sinks/retention.js';
 import { createTestDatabase, type TestDatabase, testLog } from '../support/local-stack.js';
+import { runNta } from '../support/nta-command.js';
 import { StoredRows } from '../support/sink-rows.js';
 
 const SETTINGS: RetentionSettings = {
@@ -117,5 +118,27 @@ describe('applyRetention', () => {
     expect(await apply()).toMatchObject({ dropped: [], busy: true });
     await reader.end();
     expect((await apply()).dropped.map(({ name }) => name)).toEqual([used]);
+  });
+});
+
+describe('nta cleanup', () => {
+  it('says what it would drop and drops it, by the age on its command line', async () => {
+    const { host, port, user, password, database: name } = database.connection;
+    const cleanup = (...args: string[]) =>
+      runNta(['cleanup', `--db-host=${host}`, `--db-port=${port}`, `--db-user=${user}`, `--db-name=${name}`, ...args], {
+        env: { DB_PASSWORD: password, NTA_DATA_RETENTION_DAYS: '1' },
+      });
+    const old = await addDay(30, 20);
+    const recent = await addDay(8, 8);
+    const dry = await cleanup('--retention-days=10', '--dry-run');
+    expect(dry.stdout).toMatch(new RegExp(`^would drop ${old}: \\S+ to \\S+, \\d+ bytes\\n$`));
+    expect((await partitions()).length).toBe(2);
+    expect((await cleanup('--retention-days=10')).stdout).toMatch(
+      new RegExp(`^dropped ${old}: \\S+ to \\S+, \\d+ bytes, in [\\d.]+ s\\n$`),
+    );
+    expect(await partitions()).toEqual([{ name: recent }]);
+    expect((await cleanup('--retention-days=10')).stdout).toBe('nothing is older than the retention\n');
+    expect(await cleanup('--retention-days=0')).toMatchObject({ code: 2 });
+    expect((await cleanup()).stdout).toContain(`dropped ${recent}`);
   });
 });

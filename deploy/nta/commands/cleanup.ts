@@ -7,6 +7,16 @@ import { dataDirOption, withLocalPostgres } from '../local-postgres.js';
 import { runPart } from '../part.js';
 
 const cleanupOptions = defineOptions({
+  retentionDays: {
+    kind: 'integer',
+    env: null,
+    default: 0,
+    minimum: 1,
+    maximum: 36_500,
+    unit: 'days',
+    defaultText: '--data-retention-days',
+    help: 'age at which packets are dropped, whatever is configured',
+  },
   dryRun: { kind: 'boolean', env: null, default: false, help: 'say what would go, and drop nothing' },
   everyInterval: { kind: 'boolean', env: null, default: false, help: 'go on, and do it every --cleanup-interval' },
 });
@@ -19,13 +29,16 @@ export function cleanupCommand(): Command {
     name: 'cleanup',
     options: { ...cleanupServiceOptions, ...cleanupOptions, ...dataDirOption },
     run: async ({ settings: given, log }) => {
-      const settings = withLocalPostgres(given);
+      const configured = withLocalPostgres(given);
+      const dataRetentionDays = configured.retentionDays || configured.dataRetentionDays;
+      const settings = { ...configured, dataRetentionDays };
       await checkPostgres(settings);
       if (settings.everyInterval) return runPart([createRetention(settings, log)], log);
       const result = await applyRetention(settings, { dryRun: settings.dryRun }, log);
-      const verb = settings.dryRun ? 'would drop' : 'dropped';
-      for (const item of result.dropped)
-        process.stdout.write(`${verb} ${item.name}: ${item.range}, ${item.bytes} bytes\n`);
+      for (const { name, range, bytes, seconds } of result.dropped) {
+        const what = `${name}: ${range}, ${bytes} bytes`;
+        process.stdout.write(settings.dryRun ? `would drop ${what}\n` : `dropped ${what}, in ${seconds} s\n`);
+      }
       if (result.dropped.length === 0) process.stdout.write('nothing is older than the retention\n');
       return 0;
     },

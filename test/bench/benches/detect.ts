@@ -8,8 +8,10 @@ import { ProcessMeter } from '../process-meter.js';
 import { median, rateOfProgress } from '../statistics.js';
 import { kafkaTool, timeRun } from '../yardsticks.js';
 
-/** At 2,000,000 packets/s so many can be seen coming for some seconds. */
-const PACKETS_WANTED = 8_000_000;
+/** At 2,000,000 packets/s so many take a dozen seconds. */
+const PACKETS_WANTED = 24_000_000;
+/** A worker runs for weeks: what V8 does in its first seconds, until all that is hot is compiled, is a figure of its own. */
+const WARM_UP_PACKETS = 8_000_000;
 const FLOOD_PACKETS = 1_000_000;
 
 export const detect: Bench = {
@@ -21,7 +23,15 @@ export const detect: Bench = {
     const flood = await measure(context, 'spoofed', FLOOD_PACKETS);
     const rate = { unit: 'packets/s', better: 'higher' } as const;
     const figures: Figure[] = [
-      { name: 'detect', ...mix.rate, ...rate, target: 2_000_000, against: mix.consumer, note: mix.note },
+      {
+        name: 'detect',
+        ...mix.rate,
+        ...rate,
+        target: 2_000_000,
+        against: mix.consumer,
+        note: `Of what follows the first ${WARM_UP_PACKETS.toLocaleString('en-US')} packets. ${mix.note}`,
+      },
+      { name: 'detect-first-seconds', ...mix.firstRate, ...rate, note: `Of the first packets alone. ${mix.note}` },
       {
         name: 'detect-cpu',
         ...mix.cpu,
@@ -29,14 +39,17 @@ export const detect: Bench = {
         better: 'lower',
         note: `Processor time of the worker from when it had joined. ${mix.note}`,
       },
-      { name: 'detect-spoofed-flood', ...flood.rate, ...rate, against: flood.consumer, note: flood.note },
+      { name: 'detect-spoofed-flood', ...flood.firstRate, ...rate, against: flood.consumer, note: flood.note },
     ];
     return figures;
   },
 };
 
 interface DetectMeasurement {
+  /** Of what comes after the warm-up; of all where there is no more. */
   readonly rate: Pick<Figure, 'value' | 'runs'>;
+  /** Until the end of the warm-up. */
+  readonly firstRate: Pick<Figure, 'value' | 'runs'>;
   readonly cpu: Pick<Figure, 'value' | 'runs'>;
   readonly consumer: Yardstick;
   readonly note: string;
@@ -47,6 +60,7 @@ async function measure(context: BenchContext, name: InputName, wanted: number): 
   const input = provideInput(context, name, Math.min(scale.packets, wanted));
   const copies = scale.quick ? 2 : Math.max(1, Math.round(wanted / input.packets));
   const rates: number[] = [];
+  const firstRates: number[] = [];
   const cpu: number[] = [];
   const pipeline = await Pipeline.create(context);
   try {
@@ -65,15 +79,19 @@ async function measure(context: BenchContext, name: InputName, wanted: number): 
       if (count !== published || committed !== published) {
         throw new Error(`${count} of ${published} packets processed, ${committed} committed`);
       }
-      rates.push(rateOfProgress(samples) ?? (published * 1000) / (at - startedAt));
+      const whole = rateOfProgress(samples) ?? (published * 1000) / (at - startedAt);
+      const warm = samples.findIndex((sample) => sample.count >= WARM_UP_PACKETS);
+      rates.push((warm > 0 && rateOfProgress(samples.slice(warm - 1))) || whole);
+      firstRates.push((warm > 0 && rateOfProgress(samples.slice(0, warm + 1))) || whole);
       cpu.push((cpuSeconds * 1e6) / published);
       await pipeline.forgetProcessing();
     }
     return {
       rate: { value: median(rates), runs: rates },
+      firstRate: { value: median(firstRates), runs: firstRates },
       cpu: { value: median(cpu), runs: cpu },
       consumer: await consumerPerformance(context, pipeline, ends, published),
-      note: `From the first packets that nta process with one worker has counted in its metrics, asked for ten times a second, to the last of ${published.toLocaleString('en-US')} in 4 partitions, exactly once: commits every second, as by default, and all is found committed afterwards. ${input.summary}.`,
+      note: `Packets that nta process with one worker has counted in its metrics, asked for ten times a second, of ${published.toLocaleString('en-US')} in 4 partitions, exactly once: commits every second, as by default, and all is found committed afterwards. ${input.summary}.`,
     };
   } finally {
     await pipeline.remove();

@@ -275,7 +275,7 @@ function readPackets(
     for (const end = row + count; row < end; row++) {
       row = readPlainPackets(reader, block, row, end, firstTimestamp);
       if (row === end) break;
-      readPacket(reader, block, row, firstTimestamp);
+      if (reader.fault === null) readPacket(reader, block, row, firstTimestamp);
       if (reader.fault !== null) return refuse(reader.fault, `in packet ${row - firstRow + 1}`);
     }
     if (kind === ADDRESS_MAC && !sameMacs(block, blockStart, row, bytes, sourceStart)) {

@@ -112,6 +112,9 @@ export interface PacketOrigin {
 
 export const NO_EXTRA = -1;
 
+/** Whether this machine stores the lowest byte of a word first. */
+export const LITTLE_ENDIAN: boolean = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
 export class PacketBlock {
   readonly capacity: number;
   /** Rows in use; rows `0 … count - 1` are valid. */
@@ -127,8 +130,10 @@ export class PacketBlock {
   readonly capturedLength: Uint32Array;
   /** Twelve bytes a row: source MAC, then destination MAC. */
   readonly macs: Uint8Array;
-  /** The same memory, to write several bytes of at once. */
+  /** The same memory, to read and write several bytes of at once. */
   readonly macView: DataView;
+  /** The same, three words a row in the machine's order of bytes. */
+  readonly macWords: Int32Array;
   /** VLAN ids of the outer and the inner tag; 0 is untagged (a VID of 0 names no VLAN, IEEE 802.1Q). */
   readonly vlan: Uint16Array;
   readonly innerVlan: Uint16Array;
@@ -162,6 +167,8 @@ export class PacketBlock {
   readonly ipv6: Uint8Array;
   /** The same memory, to read and write several bytes of at once. */
   readonly ipv6View: DataView;
+  /** The same, four words an address in the machine's order of bytes. */
+  readonly ipv6Words: Int32Array;
   ipv6Count = 0;
   readonly extras: RareParts[] = [];
   /** Side array of applications, as application.ts writes them; `applicationsLength` bytes of it are in use. */
@@ -178,6 +185,7 @@ export class PacketBlock {
     this.capturedLength = new Uint32Array(capacity);
     this.macs = new Uint8Array(capacity * 12);
     this.macView = new DataView(this.macs.buffer);
+    this.macWords = new Int32Array(this.macs.buffer);
     this.vlan = new Uint16Array(capacity);
     this.innerVlan = new Uint16Array(capacity);
     this.etherType = new Uint16Array(capacity);
@@ -202,6 +210,7 @@ export class PacketBlock {
     this.applicationLength = new Uint16Array(capacity);
     this.ipv6 = new Uint8Array(capacity * 2 * 16);
     this.ipv6View = new DataView(this.ipv6.buffer);
+    this.ipv6Words = new Int32Array(this.ipv6.buffer);
     this.applications = Buffer.allocUnsafeSlow(APPLICATION_BYTES_MAX);
   }
 
@@ -265,12 +274,12 @@ export class PacketBlock {
   /** As `addIpv6`, four bytes at once. */
   addIpv6From(view: DataView, offset: number): number {
     const index = this.ipv6Count++;
-    const to = index * 16;
-    const { ipv6View } = this;
-    ipv6View.setUint32(to, view.getUint32(offset));
-    ipv6View.setUint32(to + 4, view.getUint32(offset + 4));
-    ipv6View.setUint32(to + 8, view.getUint32(offset + 8));
-    ipv6View.setUint32(to + 12, view.getUint32(offset + 12));
+    const to = index * 4;
+    const { ipv6Words } = this;
+    ipv6Words[to] = view.getInt32(offset, LITTLE_ENDIAN);
+    ipv6Words[to + 1] = view.getInt32(offset + 4, LITTLE_ENDIAN);
+    ipv6Words[to + 2] = view.getInt32(offset + 8, LITTLE_ENDIAN);
+    ipv6Words[to + 3] = view.getInt32(offset + 12, LITTLE_ENDIAN);
     return index;
   }
 
@@ -315,9 +324,10 @@ export class PacketBlock {
 
   /** Gives a row a copy of the application `bytes[from … to)`, of at most `APPLICATION_BYTES_MAX`. */
   addApplication(row: number, bytes: Buffer, from: number, to: number): void {
-    const at = this.applicationsLength;
-    bytes.copy(this.reserveApplication(), at, from, to);
-    this.endApplication(row, at + to - from);
+    const applications = this.reserveApplication();
+    let at = this.applicationsLength;
+    for (let byte = from; byte < to; byte++) applications[at++] = bytes[byte]!;
+    this.endApplication(row, at);
   }
 
   /** Gives a row the application that was written up to `end`. */

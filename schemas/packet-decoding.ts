@@ -135,8 +135,8 @@ function readDestination(reader: AvroReader, block: PacketBlock, row: number): v
   }
 }
 
-/** The four unions of the extra and `failure`: nearly always five zero bytes. */
-function readRareParts(reader: AvroReader, block: PacketBlock, row: number): void {
+/** Reads the four unions of the extra and `failure` into a row: nearly always five zero bytes. */
+export function readRareParts(reader: AvroReader, block: PacketBlock, row: number): void {
   const { bytes, at } = reader;
   block.extra[row] = NO_EXTRA;
   block.applicationLength[row] = 0;

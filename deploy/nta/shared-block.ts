@@ -68,10 +68,11 @@ export function readShared(block: PacketBlock, contents: BlockContents): void {
   block.origins.push(...origins);
 }
 
-/** The typed arrays of a block. Its DataViews are for whoever fills it, which the receiver never does. */
+/** Views of the same memory as other columns, for whoever fills a block, which the receiver never does. */
+const VIEWS: ReadonlySet<string> = new Set(['macView', 'macWords', 'ipv6View', 'ipv6Words', 'applications']);
+
 function columnsOf(block: PacketBlock): [string, Column][] {
   return Object.entries(block).filter(
-    (entry): entry is [string, Column] =>
-      ArrayBuffer.isView(entry[1]) && !(entry[1] instanceof DataView) && entry[0] !== 'applications',
+    (entry): entry is [string, Column] => ArrayBuffer.isView(entry[1]) && !VIEWS.has(entry[0]),
   );
 }

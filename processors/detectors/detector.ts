@@ -7,7 +7,7 @@ import type { AlertTechnique, Severity } from '../../schemas/alert.js';
 import type { PacketBlock } from '../../schemas/packet-block.js';
 import type { EpisodeEvidence } from '../engine/evidence.js';
 
-/** Kinds of packets that the engine tells apart before any detector runs, each packet being of exactly one. */
+/** Kinds of packets that the engine tells apart before any detector runs. */
 export const PACKET_KINDS = [
   /** SYN without ACK, FIN or RST: a connection is asked for. */
   'tcp-syn',
@@ -17,7 +17,10 @@ export const PACKET_KINDS = [
    */
   'tcp-stealth',
   'tcp',
+  /** All of UDP, that which opens a conversation included. */
   'udp',
+  /** UDP that opens a conversation: a thirtieth of it, so that whoever needs no more should ask for no more. */
+  'udp-opening',
   'icmp',
   'arp',
   'neighbor-discovery',

@@ -3,9 +3,9 @@
  * and Xmas shapes, first fragments that hide their flags, and UDP that opens a conversation. So neither a server that answers many clients' ephemeral ports
  * nor the transfer of a busy connection looks like a scan.
  */
-import { type PacketBlock, ROLE_OPENING, ROLE_ORIGINATOR, ROLE_RESPONDER } from '../../schemas/packet-block.js';
+import { type PacketBlock, ROLE_ORIGINATOR, ROLE_RESPONDER } from '../../schemas/packet-block.js';
 import type { EpisodeEvidence } from '../engine/evidence.js';
-import { KIND_TCP_SYN, KIND_UDP, packetKind } from '../engine/packet-kind.js';
+import { KIND_TCP_SYN, KIND_UDP_OPENING, packetKind } from '../engine/packet-kind.js';
 import { counted, seconds } from './alert-words.js';
 import { type AlertText, defineDetector, NOT_COUNTED } from './detector.js';
 
@@ -20,7 +20,7 @@ export const portScan = defineDetector({
   severity: 3,
   keyedBy: 'source',
   perDestinationPort: false,
-  packets: ['tcp-syn', 'tcp-stealth', 'udp'],
+  packets: ['tcp-syn', 'tcp-stealth', 'udp-opening'],
   measure: 'distinct',
   values: 'ports',
   durable: false,
@@ -39,9 +39,7 @@ export const portScan = defineDetector({
     (block, row) => {
       const kind = packetKind(block, row);
       if (kind === KIND_TCP_SYN) return block.destinationPort[row]!;
-      if (kind === KIND_UDP) {
-        return udpProbes && block.role[row] === ROLE_OPENING ? block.destinationPort[row]! : NOT_COUNTED;
-      }
+      if (kind === KIND_UDP_OPENING) return udpProbes ? block.destinationPort[row]! : NOT_COUNTED;
       return stealthProbes && !inConversation(block, row) ? block.destinationPort[row]! : NOT_COUNTED;
     },
   describe,

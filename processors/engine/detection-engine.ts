@@ -265,6 +265,7 @@ export class DetectionEngine implements Engine, StateBudget {
     do {
       const time = timestamp[row]!;
       if (meets) {
+        this.sources.clock[slot] = clock;
         if (!this.meet(slot, timeline, node, time)) {
           if (!this.rebuilding) this.latePackets++;
           continue;
@@ -272,16 +273,18 @@ export class DetectionEngine implements Engine, StateBudget {
         meets = this.runs.hasSeveral(slot);
         clock = this.sources.clock[slot]!;
       }
-      if (time > clock) {
-        clock = time;
-        this.sources.clock[slot] = time;
-      } else if (time < clock - lateness) {
+      if (time > clock) clock = time;
+      else if (time < clock - lateness) {
         if (!this.rebuilding) this.latePackets++;
         continue;
       }
       const packet = packetKind(block, row);
-      if ((packet & kinds) !== 0) this.offer(block, row, packet, slot, node, time);
+      if ((packet & kinds) !== 0) {
+        this.sources.clock[slot] = clock;
+        this.offer(block, row, packet, slot, node, time);
+      }
     } while (++row < to && sourceAddress[row] === address && sourceKind[row] === kind && origin[row] === originIndex);
+    this.sources.clock[slot] = clock;
     return row;
   }
 
@@ -504,15 +507,14 @@ export class DetectionEngine implements Engine, StateBudget {
   }
 
   private advanceLiveClocks(block: PacketBlock, from: number, to: number): void {
+    const { origin: column, timestamp } = block;
     let row = from;
     while (row < to) {
-      const originIndex = block.origin[row]!;
-      const origin = block.origins[originIndex]!;
+      const originIndex = column[row]!;
+      const { timeline, captureNode } = block.origins[originIndex]!;
       let newest = Number.NEGATIVE_INFINITY;
-      for (; row < to && block.origin[row] === originIndex; row++) {
-        if (block.timestamp[row]! > newest) newest = block.timestamp[row]!;
-      }
-      if (origin.timeline === '') this.timelineOf('').advance(this.nodeIndex(origin.captureNode), newest);
+      for (; row < to && column[row] === originIndex; row++) if (timestamp[row]! > newest) newest = timestamp[row]!;
+      if (timeline === '') this.timelineOf('').advance(this.nodeIndex(captureNode), newest);
     }
     const live = this.timelines.find('');
     if (live !== undefined && live.progress - live.sweptAt >= SWEEP_INTERVAL_MICROS) this.closeQuiet(live);

@@ -7,6 +7,7 @@ import {
   HAS_TCP,
   NO_EXTRA,
   type PacketBlock,
+  ROLE_OPENING,
   TCP_ACK,
   TCP_FIN,
   TCP_PSH,
@@ -26,14 +27,15 @@ export const KIND_TCP_SYN: number = bit('tcp-syn');
 export const KIND_TCP_STEALTH: number = bit('tcp-stealth');
 export const KIND_TCP: number = bit('tcp');
 export const KIND_UDP: number = bit('udp');
+export const KIND_UDP_OPENING: number = bit('udp-opening');
 export const KIND_ICMP: number = bit('icmp');
 export const KIND_ARP: number = bit('arp');
 export const KIND_NEIGHBOR_DISCOVERY: number = bit('neighbor-discovery');
 export const KIND_OTHER: number = bit('other');
 
-/** One bit a kind. */
+/** The bits of rows that are of these kinds. */
 export function packetKindMask(kinds: readonly PacketKind[]): number {
-  return kinds.reduce((mask, kind) => mask | bit(kind), 0);
+  return kinds.reduce((mask, kind) => mask | bit(kind) | (kind === 'udp' ? KIND_UDP_OPENING : 0), 0);
 }
 
 /**
@@ -48,7 +50,7 @@ function isTinyFragment(block: PacketBlock, row: number): boolean {
   );
 }
 
-/** The kind of a row, as its bit. */
+/** The kind of a row, as its bit; of UDP the one that says more. */
 export function packetKind(block: PacketBlock, row: number): number {
   const present = block.present[row]!;
   if ((present & HAS_TCP) !== 0) {
@@ -58,7 +60,7 @@ export function packetKind(block: PacketBlock, row: number): number {
     return shape === 0 || shape === TCP_FIN || shape === XMAS ? KIND_TCP_STEALTH : KIND_TCP;
   }
   if ((present & HAS_PORTS) !== 0) {
-    if (block.ipProtocol[row] === UDP) return KIND_UDP;
+    if (block.ipProtocol[row] === UDP) return block.role[row] === ROLE_OPENING ? KIND_UDP_OPENING : KIND_UDP;
     if ((present & HAS_FRAGMENT) !== 0 && isTinyFragment(block, row)) return KIND_TCP_STEALTH;
   }
   const extra = block.extra[row]!;

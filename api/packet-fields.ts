@@ -90,14 +90,17 @@ function addressCondition(column: 'source' | 'destination', matches: readonly Ad
   const exact = matches.filter(({ prefix, bits }) => prefix === bits).map(({ text }) => text);
   const networks = matches.filter(({ prefix, bits }) => prefix < bits);
   const keys = matches.map(indexKeys);
+  const [only = ''] = exact;
   return {
     packet: (sql) =>
-      sql.address(column, (address) =>
-        [
-          ...(exact.length === 0 ? [] : [`${address} = ANY(${sql.add(exact, 'inet[]')})`]),
-          ...networks.map(({ text, prefix }) => `${address} <<= ${sql.add(`${text}/${prefix}`, 'inet')}`),
-        ].join(' OR '),
-      ),
+      matches.length === 1 && exact.length === 1
+        ? sql.addressIs(column, only)
+        : sql.address(column, (address) =>
+            [
+              ...(exact.length === 0 ? [] : [`${address} = ANY(${sql.add(exact, 'inet[]')})`]),
+              ...networks.map(({ text, prefix }) => `${address} <<= ${sql.add(`${text}/${prefix}`, 'inet')}`),
+            ].join(' OR '),
+          ),
     content: (parameters) =>
       [
         ...(exact.length === 0 ? [] : [`hosts && ${parameters.add(exact, 'inet[]')}`]),
@@ -131,7 +134,10 @@ function macField(columns: readonly Extract<AddressColumn, `${string}_mac`>[]): 
     return anyOf(
       columns.map(
         (column): PacketCondition => ({
-          packet: (sql) => sql.address(column, (address) => `${address} = ANY(${sql.add(values, 'macaddr[]')})`),
+          packet: (sql) =>
+            values.length === 1
+              ? sql.addressIs(column, values[0]!)
+              : sql.address(column, (address) => `${address} = ANY(${sql.add(values, 'macaddr[]')})`),
           segment: holdsAny('macs', values, 'macaddr'),
         }),
       ),

@@ -7,7 +7,7 @@ import type { PacketCondition } from './packet-condition.js';
 import { packetStatement } from './packet-round.js';
 import { PacketSql } from './packet-sql.js';
 import type { PacketRow } from './packet-view.js';
-import { query } from './pool.js';
+import { queryKept } from './pool.js';
 import { ApiProblem } from './problem.js';
 import { type FoundSegment, type MicrosRange, SegmentSearch } from './segment-search.js';
 import { microsOf, type TimeRange } from './time-range.js';
@@ -142,8 +142,7 @@ export async function findPackets(pool: pg.Pool, wanted: PacketQuery): Promise<P
 
 async function lookAt(pool: pg.Pool, round: Parameters<typeof packetStatement>[0]): Promise<PacketRow[]> {
   if (round.segments.length === 0) return [];
-  const { text, values } = packetStatement(round);
-  return (await query<PacketRow & pg.QueryResultRow>(pool, text, values)).rows;
+  return (await queryKept<PacketRow & pg.QueryResultRow>(pool, packetStatement(round))).rows;
 }
 
 /**

@@ -66,12 +66,12 @@ const COLUMNS = {
 
 export type PacketColumn = keyof typeof COLUMNS;
 
-/** Where a segment has its addresses. */
+/** Where a segment has its addresses, and of what type they are. */
 const ADDRESSES = {
-  source: 'hosts',
-  destination: 'hosts',
-  source_mac: 'macs',
-  destination_mac: 'macs',
+  source: { array: 'hosts', type: 'inet' },
+  destination: { array: 'hosts', type: 'inet' },
+  source_mac: { array: 'macs', type: 'macaddr' },
+  destination_mac: { array: 'macs', type: 'macaddr' },
 } as const;
 
 export type AddressColumn = keyof typeof ADDRESSES;
@@ -79,7 +79,9 @@ export type AddressColumn = keyof typeof ADDRESSES;
 /** A statement about packets: its values, and what it asks of each segment and each packet. */
 export class PacketSql extends QueryParameters {
   readonly #arrays = new Set<PacketArray>(['time_offsets']);
-  readonly #lookups: string[] = [];
+  /** What is looked up once a segment, by its name; and the names of where addresses are. */
+  readonly #lookups = new Map<string, string>();
+  readonly #positions = new Map<string, string>();
 
   readonly #element: Element = (array) => {
     this.#arrays.add(array);
@@ -91,24 +93,43 @@ export class PacketSql extends QueryParameters {
     return COLUMNS[name](this.#element);
   }
 
+  /** Whether an address of a packet is this one, of which a packet has the number. */
+  addressIs(column: AddressColumn, address: string): string {
+    const { array, type } = ADDRESSES[column];
+    // Both sides look among the same addresses.
+    const key = `${array} ${address}`;
+    let position = this.#positions.get(key);
+    if (position === undefined) {
+      position = this.#lookup(`array_position(${array}, ${this.add(address, type)})`);
+      this.#positions.set(key, position);
+    }
+    return `${PLACES[column](this.#element)} = ${position}`;
+  }
+
   /**
    * Whether an address of a packet is such that `test` holds. The addresses of a segment are looked at once, and its packets
-   * look up theirs by number.
+   * look up theirs by number, which takes three times as long as to compare numbers.
    */
   address(column: AddressColumn, test: (address: string) => string): string {
-    const name = `lookup_${this.#lookups.length + 1}`;
-    this.#lookups.push(`ARRAY(SELECT ${test('address')} FROM unnest(${ADDRESSES[column]}) AS address) AS ${name}`);
+    const { array } = ADDRESSES[column];
+    const name = this.#lookup(`ARRAY(SELECT ${test('address')} FROM unnest(${array}) AS address)`);
     return `${name}[${PLACES[column](this.#element)}]`;
+  }
+
+  #lookup(expression: string): string {
+    const name = `lookup_${this.#lookups.size + 1}`;
+    this.#lookups.set(name, expression);
+    return name;
   }
 
   /** What to look up once a segment, each with a comma before it. */
   lookups(): string {
-    return this.#lookups.map((lookup) => `, ${lookup}`).join('');
+    return [...this.#lookups].map(([name, expression]) => `, ${expression} AS ${name}`).join('');
   }
 
   /** The lookups again, by name. */
   lookupNames(): string {
-    return this.#lookups.map((_, index) => `, lookup_${index + 1}`).join('');
+    return [...this.#lookups.keys()].map((name) => `, ${name}`).join('');
   }
 
   /** The arrays that were asked for. */

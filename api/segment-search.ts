@@ -6,7 +6,7 @@
 import type pg from 'pg';
 import { formatTimestamp } from '../schemas/alert.js';
 import { SEGMENT_SECONDS } from '../schemas/packet-table.js';
-import { query } from './pool.js';
+import { query, queryKept, type Statement } from './pool.js';
 import { type Condition, QueryParameters } from './query-parameters.js';
 
 /** A row of packet_segments. Times are µs since 1970-01-01 UTC; those of packets are at most 2^53. */
@@ -54,11 +54,11 @@ const FOUND = `first_id::text AS id, ${MICROS_OF('first_at')} AS first, ${MICROS
 
 /**
  * Looks at segments one by one: at so many that end in the range, those that end last, and at first at all that its end cuts.
- * The row without an id says by `last` when the last of so many ends, null when there are not as many.
+ * A row without an id says when the newest and the oldest of so many end; there is none when there are not as many.
  *
  * @param limit of those that it finds
  */
-export function walkStatement(look: SegmentLook, depth: number, limit: number): { text: string; values: unknown[] } {
+export function walkStatement(look: SegmentLook, depth: number, limit: number): Statement {
   const sql = new QueryParameters();
   const { keys, range, endBefore } = look;
   const matches = keys === null ? 'true' : keys(sql);
@@ -80,7 +80,7 @@ export function walkStatement(look: SegmentLook, depth: number, limit: number): 
     ${cut}
   ) AS walked ORDER BY last_at DESC LIMIT ${sql.add(limit, 'integer')}
 ) AS newest)
-UNION ALL SELECT NULL, NULL, (SELECT ${MICROS_OF('min(last_at)')} FROM ended HAVING count(*) = ${count}), NULL`;
+UNION ALL SELECT NULL, ${MICROS_OF('max(last_at)')}, ${MICROS_OF('min(last_at)')}, NULL FROM ended HAVING count(*) = ${count}`;
   return { text, values: sql.values };
 }
 
@@ -89,7 +89,7 @@ UNION ALL SELECT NULL, NULL, (SELECT ${MICROS_OF('min(last_at)')} FROM ended HAV
  *
  * @param limit of those that it gives
  */
-export function indexStatement(look: SegmentLook, most: number, limit: number): { text: string; values: unknown[] } {
+export function indexStatement(look: SegmentLook, most: number, limit: number): Statement {
   const sql = new QueryParameters();
   const keys = look.keys === null ? 'true' : look.keys(sql);
   // The limits stand outside, so that Postgres plans for all matches and yet stops at the last that is asked for.
@@ -113,11 +113,17 @@ const DEPTH = 160;
 const DEPTH_UNKEYED = 200;
 /** Most segments that a walk gives. */
 const WALKED_MAX = 2_048;
+/** A filter of which a walk found less than one in so many is found by the index at less cost. */
+const RARE = 4;
+/**
+ * Matches that the index is first asked for: as far back as a walk leads to expect so many, and then so many times as far.
+ * Each costs a page of the table.
+ */
+const MATCHES_WANTED = 128;
+const FURTHER = 4;
 /** Matches of the index beyond which it costs less to walk on, and how many of these are given at a time. */
 const MATCHES_MAX = 5_000;
 const MATCHES_GIVEN = 512;
-/** A filter of which a walk found one in so many is found by the index at no less cost. */
-const RARE = 16;
 
 export class SegmentSearch {
   /** Those found that may have packets before `before`, in no order. */
@@ -129,6 +135,8 @@ export class SegmentSearch {
   /** So many times as many are asked for. */
   private scale = 1;
   private indexed: boolean | null = null;
+  /** µs of the next look at the index. */
+  private span = Infinity;
 
   constructor(
     private readonly pool: pg.Pool,
@@ -154,16 +162,18 @@ export class SegmentSearch {
 
   private async walk(): Promise<void> {
     const limit = WALKED_MAX * this.scale;
-    const { rows } = await this.ask<FoundRow>(walkStatement(this.look(), this.depth, limit));
-    const reached = rows.find(({ id }) => id === null)?.last ?? null;
+    const { rows } = await queryKept<FoundRow>(this.pool, walkStatement(this.look(), this.depth, limit));
+    const walked = rows.find(({ id }) => id === null);
+    const found = walked === undefined ? rows.length : rows.length - 1;
     const last = this.take(rows);
     // There may be others that end at the same time.
-    if (rows.length > limit) {
+    if (found >= limit) {
       this.knownFrom = last + 1;
       return;
     }
-    this.knownFrom = reached === null ? Number.NEGATIVE_INFINITY : reached + 1;
-    if (this.keys !== null && this.indexed === null && reached !== null && rows.length * RARE < this.depth) {
+    this.knownFrom = walked === undefined ? Number.NEGATIVE_INFINITY : walked.last! + 1;
+    if (this.keys !== null && this.indexed === null && walked !== undefined && found * RARE < this.depth) {
+      if (found > 0) this.span = Math.ceil(((walked.first! + 1 - walked.last!) * MATCHES_WANTED) / found);
       await this.askIndex();
     }
     this.depth *= 4;
@@ -171,25 +181,23 @@ export class SegmentSearch {
 
   private async askIndex(): Promise<void> {
     const limit = MATCHES_GIVEN * this.scale;
-    const { rows } = await this.ask<FoundRow & { known: number }>(indexStatement(this.look(), MATCHES_MAX, limit));
+    const least = this.knownFrom - this.span;
+    const from = least > Math.max(this.range.from, 0) ? least : this.range.from;
+    const look = { ...this.look(), range: { ...this.range, from } };
+    const { text, values } = indexStatement(look, MATCHES_MAX, limit);
+    // How Postgres finds them best depends on the values.
+    const { rows } = await query<FoundRow & { known: number }>(this.pool, text, values);
     this.indexed = (rows[0]?.known ?? 0) <= MATCHES_MAX;
     if (!this.indexed) return;
     const last = this.take(rows);
-    this.knownFrom = rows.length < limit ? Number.NEGATIVE_INFINITY : last + 1;
+    if (rows.length >= limit) this.knownFrom = last + 1;
+    else this.knownFrom = from > this.range.from ? from : Number.NEGATIVE_INFINITY;
+    // They are not as evenly spread as expected.
+    this.span = rows.length === 0 ? Infinity : this.span * FURTHER;
   }
 
   private look(): SegmentLook {
     return { keys: this.keys, range: this.range, endBefore: this.knownFrom };
-  }
-
-  private ask<Row extends FoundRow>({
-    text,
-    values,
-  }: {
-    text: string;
-    values: unknown[];
-  }): Promise<pg.QueryResult<Row>> {
-    return query<Row>(this.pool, text, values);
   }
 
   /** @returns the least time that one of them ends at */

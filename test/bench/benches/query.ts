@@ -231,7 +231,7 @@ async function planOf(pipeline: Pipeline, question: Question, facts: Facts): Pro
   ];
   const plans: string[] = [];
   for (const { text, values } of statements) {
-    const { rows } = await pipeline.sql<{ 'QUERY PLAN': string }>(`EXPLAIN (COSTS OFF) ${text}`, values);
+    const { rows } = await pipeline.sql<{ 'QUERY PLAN': string }>(`EXPLAIN (COSTS OFF) ${text}`, [...values]);
     const nodes = rows
       .map((row) => row['QUERY PLAN'].replace(/^[\s>-]*/, ''))
       .filter((line) => /Scan|Sort\b(?! Key)|BitmapOr/.test(line) && !/origins|^Subquery|^CTE/.test(line));

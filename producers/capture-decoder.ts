@@ -67,6 +67,8 @@ export async function decodeCapture(
 
 const BLOCK_CAPACITY_DEFAULT = 8192;
 const NOT_IN_BLOCK = -1;
+/** Roles are told of so many rows at once, whose columns are in the processor's first cache still. */
+const ROWS_CLASSIFIED = 64;
 
 class BlockFiller implements CaptureConsumer {
   frames = 0;
@@ -77,6 +79,8 @@ class BlockFiller implements CaptureConsumer {
   private readonly originIndexes: number[] = [];
   private readonly block: PacketBlock;
   private readonly dissection: Dissection;
+  /** Rows whose roles are known. */
+  private classified = 0;
 
   constructor(
     private readonly parser: Pick<CaptureParser, 'pause'>,
@@ -120,19 +124,9 @@ class BlockFiller implements CaptureConsumer {
       this.originIndexes[interfaceIndex] = origin;
     }
     const linkType = this.interfaces[interfaceIndex]!.linkType;
-    const row = decodeFrame(
-      block,
-      linkType,
-      buffer,
-      offset,
-      capturedLength,
-      frameLength,
-      timestamp,
-      origin,
-      this.dissection,
-    );
-    this.options.conversations?.classify(block, row);
+    decodeFrame(block, linkType, buffer, offset, capturedLength, frameLength, timestamp, origin, this.dissection);
     this.frames++;
+    if (block.count - this.classified === ROWS_CLASSIFIED) this.classify();
     if (block.count === block.capacity) this.parser.pause();
   }
 
@@ -140,9 +134,15 @@ class BlockFiller implements CaptureConsumer {
     return this.flush();
   }
 
+  private classify(): void {
+    this.options.conversations?.classify(this.block, this.classified, this.block.count);
+    this.classified = this.block.count;
+  }
+
   /** Hands over what is there; a promise only when the consumer gives one. */
   flush(): void | Promise<void> {
     if (this.block.count === 0) return;
+    this.classify();
     const handed = this.onBlock(this.block, this.frames - this.block.count + 1);
     if (handed instanceof Promise) return handed.then(() => this.restart());
     this.restart();
@@ -150,6 +150,7 @@ class BlockFiller implements CaptureConsumer {
 
   private restart(): void {
     this.block.reset();
+    this.classified = 0;
     this.originIndexes.fill(NOT_IN_BLOCK);
   }
 }

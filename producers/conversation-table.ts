@@ -44,6 +44,12 @@ export const CONVERSATION_IDLE_TIMEOUT_DEFAULT = 600_000_000;
 
 const WAYS = 16;
 /**
+ * Rows whose sets are fetched before the first of them is looked at. The table is larger than the processor's caches of
+ * addresses and of memory, so a set takes as long to come as the rest of the row's work; of many asked for at once most
+ * of that is saved.
+ */
+const LOOKAHEAD = 64;
+/**
  * Words of a set: 16 tags (the hash of an entry, never 0; 0 is a free place), 16 doubles of when an entry was last seen,
  * and 16 entries. A set is filled from the place that an entry's tag names on, round about, and a place that was taken
  * once never becomes free, so nothing lies behind a free place.
@@ -83,9 +89,14 @@ export class ConversationTable {
   private readonly sets: Int32Array;
   /** The same memory as doubles. */
   private readonly times: Float64Array;
-  /** The IPv6 addresses of the packet at hand. */
-  private readonly source = new Int32Array(4);
-  private readonly destination = new Int32Array(4);
+  /** What `prepare` found of the rows at hand. A tag of 0: the row has no conversation. */
+  private readonly tags = new Int32Array(LOOKAHEAD);
+  private readonly orders = new Int32Array(LOOKAHEAD);
+  private readonly ports = new Int32Array(LOOKAHEAD);
+  private readonly firsts = new Int32Array(LOOKAHEAD);
+  private readonly seconds = new Int32Array(LOOKAHEAD);
+  /** Of no meaning: V8 would leave out loads whose value goes nowhere. */
+  touched = 0;
 
   constructor(options: ConversationTableOptions = {}) {
     const wanted = Math.max(WAYS, options.capacity ?? CONVERSATION_CAPACITY_DEFAULT);
@@ -96,17 +107,29 @@ export class ConversationTable {
     this.times = new Float64Array(this.sets.buffer);
   }
 
-  /** Sets the role of a row. Rows come in the order of capture. */
-  classify(block: PacketBlock, row: number): void {
-    if ((block.present[row]! & HAS_PORTS) === 0) return;
-    const { sets, times } = this;
+  /** Sets the roles of these rows. Rows come in the order of capture. */
+  classify(block: PacketBlock, from: number, to: number): void {
+    for (let start = from; start < to; start += LOOKAHEAD) {
+      const end = Math.min(start + LOOKAHEAD, to);
+      for (let row = start; row < end; row++) this.prepare(block, row, row - start);
+      this.fetch(end - start);
+      for (let row = start; row < end; row++) this.classifyPrepared(block, row, row - start);
+    }
+  }
+
+  /** Works out the hash of a row's conversation, and all that takes both its ends. */
+  private prepare(block: PacketBlock, row: number, index: number): void {
+    if ((block.present[row]! & HAS_PORTS) === 0) {
+      this.tags[index] = 0;
+      return;
+    }
     const isIpv4 = block.sourceKind[row] === ADDRESS_IPV4;
     let source = block.sourceAddress[row]! | 0;
     let destination = block.destinationAddress[row]! | 0;
     let kind: number = block.ipProtocol[row]!;
     if (!isIpv4) {
-      source = readIpv6(block, source, this.source);
-      destination = readIpv6(block, destination, this.destination);
+      source = digestIpv6(block, source);
+      destination = digestIpv6(block, destination);
       kind |= KIND_IPV6;
     }
     const sourcePort = block.sourcePort[row]!;
@@ -114,7 +137,7 @@ export class ConversationTable {
     // Which endpoint is the first is a matter of the sign of a difference, but for two differences that have no other.
     const difference = (source - destination) | 0;
     let order = difference >> 31;
-    if (difference << 1 === 0) order = this.exactOrder(isIpv4, source, destination, sourcePort, destinationPort);
+    if (difference << 1 === 0) order = exactOrder(block, row, isIpv4);
     const exchanged = (source ^ destination) & order;
     const first = destination ^ exchanged;
     const second = source ^ exchanged;
@@ -122,6 +145,37 @@ export class ConversationTable {
     const back = (destinationPort << 16) | sourcePort;
     const ports = back ^ ((forth ^ back) & order);
     const tag = hash(kind, ports, first, second);
+    this.tags[index] = tag;
+    this.orders[index] = order;
+    this.ports[index] = ports;
+    this.firsts[index] = first;
+    this.seconds[index] = second;
+  }
+
+  /** Touches the set of each row, in a loop that is short enough for the processor to have many loads under way. */
+  private fetch(rows: number): void {
+    const { sets, tags, setMask } = this;
+    let touched = 0;
+    for (let index = 0; index < rows; index++) {
+      const tag = tags[index]!;
+      const set = (tag & setMask) * SET_WORDS;
+      const way = tag >>> 28;
+      touched ^= sets[set + way]! ^ sets[set + ENTRIES + way * ENTRY_WORDS]!;
+    }
+    this.touched = touched;
+  }
+
+  /** Looks a row's conversation up, adding it when it is new. */
+  private classifyPrepared(block: PacketBlock, row: number, index: number): void {
+    const tag = this.tags[index]!;
+    if (tag === 0) return;
+    const { sets, times } = this;
+    const isIpv4 = block.sourceKind[row] === ADDRESS_IPV4;
+    const kind = isIpv4 ? block.ipProtocol[row]! : block.ipProtocol[row]! | KIND_IPV6;
+    const order = this.orders[index]!;
+    const ports = this.ports[index]!;
+    const first = this.firsts[index]!;
+    const second = this.seconds[index]!;
     const set = (tag & this.setMask) * SET_WORDS;
     const sender = ORIGINATOR_IS_SECOND + order;
     const now = block.timestamp[row]!;
@@ -138,7 +192,7 @@ export class ConversationTable {
         sets[entry + KIND_AND_PROTOCOL] === kind &&
         (isIpv4
           ? sets[entry + ADDRESSES] === first && sets[entry + ADDRESSES + 1] === second
-          : this.isIpv6(entry, order))
+          : this.isIpv6(entry, block, row, order))
       ) {
         const seen = (set + LAST_SEEN) / 2 + way;
         const last = times[seen]!;
@@ -156,7 +210,7 @@ export class ConversationTable {
     }
     sets[set + way] = tag;
     times[(set + LAST_SEEN) / 2 + way] = now;
-    this.putKey(entry, kind, ports, first, second, order);
+    this.putKey(entry, kind, ports, first, second, block, row, order);
     const role = firstRole(flags);
     sets[entry + ORIGINATOR] = role === ROLE_RESPONDER ? otherEnd(sender) : sender;
     if (role === ROLE_UNKNOWN) sets[entry + ORIGINATOR] = ORIGINATOR_UNKNOWN;
@@ -187,45 +241,67 @@ export class ConversationTable {
     return way;
   }
 
-  /** The order of endpoints where the difference of their addresses tells none: any that both directions agree on. */
-  private exactOrder(
-    isIpv4: boolean,
-    source: number,
-    destination: number,
-    sourcePort: number,
-    destinationPort: number,
-  ): number {
-    let lower = source < destination || (source === destination && sourcePort <= destinationPort);
-    if (!isIpv4) {
-      const differing = this.source.findIndex((word, index) => word !== this.destination[index]);
-      lower = differing < 0 ? sourcePort <= destinationPort : this.source[differing]! < this.destination[differing]!;
-    }
-    return lower ? SENDER_IS_FIRST : SENDER_IS_SECOND;
-  }
-
-  private isIpv6(entry: number, order: number): boolean {
-    const { sets, source, destination } = this;
+  private isIpv6(entry: number, block: PacketBlock, row: number, order: number): boolean {
+    const { sets } = this;
+    const { ipv6View } = block;
+    const source = block.sourceAddress[row]! * 16;
+    const destination = block.destinationAddress[row]! * 16;
     for (let i = 0; i < 4; i++) {
-      const exchanged = (source[i]! ^ destination[i]!) & order;
-      if (sets[entry + ADDRESSES + i] !== (destination[i]! ^ exchanged)) return false;
-      if (sets[entry + ADDRESSES + 4 + i] !== (source[i]! ^ exchanged)) return false;
+      const to = ipv6View.getInt32(destination + 4 * i);
+      const from = ipv6View.getInt32(source + 4 * i);
+      const exchanged = (from ^ to) & order;
+      if (sets[entry + ADDRESSES + i] !== (to ^ exchanged)) return false;
+      if (sets[entry + ADDRESSES + 4 + i] !== (from ^ exchanged)) return false;
     }
     return true;
   }
 
-  private putKey(entry: number, kind: number, ports: number, first: number, second: number, order: number): void {
-    const { sets, source, destination } = this;
+  private putKey(
+    entry: number,
+    kind: number,
+    ports: number,
+    first: number,
+    second: number,
+    block: PacketBlock,
+    row: number,
+    order: number,
+  ): void {
+    const { sets } = this;
     sets[entry + KIND_AND_PROTOCOL] = kind;
     sets[entry + PORTS] = ports;
     sets[entry + ADDRESSES] = first;
     sets[entry + ADDRESSES + 1] = second;
     if ((kind & KIND_IPV6) === 0) return;
+    const { ipv6View } = block;
+    const source = block.sourceAddress[row]! * 16;
+    const destination = block.destinationAddress[row]! * 16;
     for (let i = 0; i < 4; i++) {
-      const exchanged = (source[i]! ^ destination[i]!) & order;
-      sets[entry + ADDRESSES + i] = destination[i]! ^ exchanged;
-      sets[entry + ADDRESSES + 4 + i] = source[i]! ^ exchanged;
+      const to = ipv6View.getInt32(destination + 4 * i);
+      const from = ipv6View.getInt32(source + 4 * i);
+      const exchanged = (from ^ to) & order;
+      sets[entry + ADDRESSES + i] = to ^ exchanged;
+      sets[entry + ADDRESSES + 4 + i] = from ^ exchanged;
     }
   }
+}
+
+/** The order of endpoints where the difference of their addresses tells none: any that both directions agree on. */
+function exactOrder(block: PacketBlock, row: number, isIpv4: boolean): number {
+  const sourcePort = block.sourcePort[row]!;
+  const destinationPort = block.destinationPort[row]!;
+  let source = block.sourceAddress[row]! | 0;
+  let destination = block.destinationAddress[row]! | 0;
+  if (!isIpv4) {
+    const { ipv6View } = block;
+    let word = 0;
+    while (word < 3 && ipv6View.getInt32(source * 16 + 4 * word) === ipv6View.getInt32(destination * 16 + 4 * word)) {
+      word++;
+    }
+    source = ipv6View.getInt32(source * 16 + 4 * word);
+    destination = ipv6View.getInt32(destination * 16 + 4 * word);
+  }
+  const isLower = source < destination || (source === destination && sourcePort <= destinationPort);
+  return isLower ? SENDER_IS_FIRST : SENDER_IS_SECOND;
 }
 
 /** Multiply and rotate over the words, then the finalizer of MurmurHash3 (Austin Appleby); never 0. */
@@ -238,14 +314,12 @@ function hash(kind: number, ports: number, first: number, second: number): numbe
   return hashed ^ (hashed >>> 15) || 1;
 }
 
-/** Reads the words of an address; the return value stands for all of them in the order of endpoints and in the hash. */
-function readIpv6(block: PacketBlock, address: number, words: Int32Array): number {
+/** Stands for all words of an address in the order of endpoints and in the hash. */
+function digestIpv6(block: PacketBlock, address: number): number {
   const { ipv6View } = block;
   let digest = 0;
   for (let i = 0; i < 4; i++) {
-    const word = ipv6View.getInt32(address * 16 + 4 * i);
-    words[i] = word;
-    digest = Math.imul(((digest << 13) | (digest >>> 19)) ^ word, 0x85ebca6b);
+    digest = Math.imul(((digest << 13) | (digest >>> 19)) ^ ipv6View.getInt32(address * 16 + 4 * i), 0x85ebca6b);
   }
   return digest;
 }

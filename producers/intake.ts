@@ -1,7 +1,7 @@
 /**
- * From frames to records: every source of a node hands its frames to one intake, which samples, decodes and encodes them
- * one by one, and on `flush` gives what has gathered of each source as a record. Everything is synchronous; whoever feeds
- * it decides when to wait.
+ * From frames to records: every source of a node hands its frames to one intake, which samples and decodes them one by
+ * one, encodes them a few at a time, and on `flush` gives what has gathered of each source as a record. Everything is
+ * synchronous; whoever feeds it decides when to wait.
  */
 import { DECODE_FAILURES } from '../schemas/decode-failure.js';
 import { ADDRESS_NONE, PacketBlock, type PacketOrigin } from '../schemas/packet-block.js';
@@ -10,7 +10,7 @@ import type { CaptureInterface, FrameHandler } from './capture-file/frame-handle
 import { ConversationTable } from './conversation-table.js';
 import { type DecodeOptions, Dissection, decodeFrame } from './decoder.js';
 import type { OutgoingRecord } from './publisher/lane.js';
-import { RecordAccumulator } from './record-accumulator.js';
+import { RecordAccumulator, ROWS_MAX } from './record-accumulator.js';
 import { keepsFlow, keepsPacket } from './sampling.js';
 
 export interface Sampling {
@@ -35,8 +35,8 @@ export interface SourceName {
 }
 
 export class Intake {
-  /** The packet at hand. */
-  private readonly block = new PacketBlock(1);
+  /** Packets that are decoded and not encoded yet: few, so that their columns stay in the processor's first cache. */
+  private readonly block = new PacketBlock(ROWS_MAX);
   private readonly records = new RecordAccumulator(this.block);
   private readonly conversations = new ConversationTable();
   private readonly dissection: Dissection;
@@ -54,7 +54,7 @@ export class Intake {
     return new SourceIntake(this, source, this.balance.of(source.name), this.options);
   }
 
-  /** Decodes and encodes a frame; what has gathered is flushed first when there is no room. */
+  /** Decodes a frame, and encodes it with those before it when there are enough of them. */
   take(
     buffer: Uint8Array,
     offset: number,
@@ -64,8 +64,9 @@ export class Intake {
     origin: PacketOrigin,
     counts: InterfaceCounts,
   ): void {
-    const { block, records } = this;
-    block.forgetRows();
+    const { block } = this;
+    const { ipv6Count, applicationsLength } = block;
+    const extras = block.extras.length;
     const row = decodeFrame(
       block,
       origin.linkType,
@@ -74,11 +75,12 @@ export class Intake {
       capturedLength,
       frameLength,
       timestamp,
-      0,
+      block.originIndex(origin),
       this.dissection,
     );
     if (origin.sampling === 'flow' && !keepsFlow(block, row, origin.samplingRate)) {
       counts.dropped.sampled_out++;
+      block.truncate(row, ipv6Count, extras, applicationsLength);
       return;
     }
     const failure = block.failure[row]!;
@@ -87,15 +89,29 @@ export class Intake {
       // Frames without a source have no key, so they are counted here and go no further.
       counts.dropped.decode_failed++;
       add(counts.decodeFailed, DECODE_FAILURES[failure] || 'no_source', 1);
+      block.truncate(row, ipv6Count, extras, applicationsLength);
       return;
     }
-    this.conversations.classify(block, row);
-    if (records.isFull) this.flush();
-    records.add(row, origin);
+    if (block.count === ROWS_MAX) this.encode();
   }
 
   /** Turns what has gathered into records. */
   flush(): void {
+    this.encode();
+    this.flushRecords();
+  }
+
+  /** Of the packets in the block; what has gathered before is flushed first when there is no room for them. */
+  private encode(): void {
+    const { block, records } = this;
+    const rows = block.count;
+    this.conversations.classify(block, 0, rows);
+    if (records.isFull) this.flushRecords();
+    records.add(0, rows);
+    block.reset();
+  }
+
+  private flushRecords(): void {
     this.records.flush((key, value, packets, origin, memory) =>
       this.emit({ key, value, packets, interfaceName: origin.interface, memory }),
     );

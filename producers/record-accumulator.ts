@@ -1,6 +1,6 @@
 /**
- * Packets on their way into records, one a source and origin. Each packet is encoded as soon as it has been decoded,
- * while its columns are in the processor's cache, behind the others of its source; what a flush then makes of a source
+ * Packets on their way into records, one a source and origin. Packets are encoded soon after they have been decoded,
+ * while their columns are in the processor's cache, each behind the others of its source; what a flush then makes of a source
  * is the head of the record and a copy of a few runs of bytes. Encoding the packets of a source from all over a block of
  * columns instead took twice the time, most of it waiting for memory.
  *
@@ -19,6 +19,8 @@ export const RECORD_BYTES_MAX = 900 * 1024;
 export const PACKETS_MAX = 65_536;
 /** Room for so many packets of the usual 60 bytes, and for what runs leave unused. */
 const ARENA_BYTES = 8 * 1024 * 1024;
+/** Packets that are added at once. */
+export const ROWS_MAX = 64;
 /** Sizes of the runs of a source, bytes: each as long as all before it, within these. */
 const RUN_BYTES_MIN = 256;
 const RUN_BYTES_MAX = 4096;
@@ -73,6 +75,11 @@ export class RecordAccumulator {
   private readonly runEnd = new Uint32Array(PACKETS_MAX);
   private readonly runNext = new Int32Array(PACKETS_MAX);
   private runCount = 0;
+  /** Of the rows being added. */
+  private readonly identities = new Uint32Array(ROWS_MAX);
+  private readonly hashes = new Uint32Array(ROWS_MAX);
+  /** Of no meaning: V8 would leave out loads whose value goes nowhere. */
+  touched = 0;
   private readonly origins: PacketOrigin[] = [];
   private readonly heads: Buffer[] = [];
   /** Most bytes of packets in a record, besides its head. */
@@ -84,16 +91,42 @@ export class RecordAccumulator {
     this.encoder = new PacketEncoder(block, this.arena);
   }
 
-  /** Whether the next packet needs a flush first. */
+  /** Whether the next rows need a flush first. */
   get isFull(): boolean {
-    return this.packets === PACKETS_MAX || this.arenaUsed > ARENA_BYTES - ROOM_MAX;
+    return this.packets > PACKETS_MAX - ROWS_MAX || this.arenaUsed > ARENA_BYTES - ROWS_MAX * ROOM_MAX;
   }
 
-  /** Adds the packet of a row, which has a source; not while `isFull`. */
-  add(row: number, origin: PacketOrigin): void {
+  /** Adds the packets of these rows, at most `ROWS_MAX`, which have a source each; not while `isFull`. */
+  add(from: number, to: number): void {
+    const { block } = this;
+    for (let row = from; row < to; row++) {
+      const kind = block.sourceKind[row]!;
+      const identity = (this.originIndex(block.origins[block.origin[row]!]!) << 8) | kind;
+      this.identities[row - from] = identity;
+      this.hashes[row - from] = hashSource(block, row, kind, identity);
+    }
+    this.fetch(to - from);
+    for (let row = from; row < to; row++) this.addRow(row, this.identities[row - from]!, this.hashes[row - from]!);
+  }
+
+  /**
+   * Touches what the packets will be added to: their sources, and the arena where each goes on. A loop this short keeps
+   * many loads under way at once, where adding one packet after the other waits for each.
+   */
+  private fetch(rows: number): void {
+    const { hashes, slots, sources, arena } = this;
+    let touched = 0;
+    for (let index = 0; index < rows; index++) {
+      const source = slots[hashes[index]! & (SLOTS - 1)]!;
+      if (source !== EMPTY) touched ^= arena[sources[source + NEXT]!]!;
+    }
+    this.touched = touched;
+  }
+
+  private addRow(row: number, identity: number, hash: number): void {
     const { block, sources } = this;
     const room = packetBytesMax(block, row);
-    let source = this.find(row, origin);
+    let source = this.find(row, identity, hash);
     if (sources[source + PACKETS] === MAX_BATCH_PACKETS || sources[source + BYTES]! + room > this.packetBytesMax) {
       source = this.startNextRecord(source, block.timestamp[row]!);
     }
@@ -144,11 +177,9 @@ export class RecordAccumulator {
   }
 
   /** The number of the source's first word, adding the source when it is new. */
-  private find(row: number, origin: PacketOrigin): number {
+  private find(row: number, identity: number, hash: number): number {
     const { block, sources } = this;
-    const kind = block.sourceKind[row]!;
-    const identity = (this.originIndex(origin) << 8) | kind;
-    const hash = hashSource(block, row, kind, identity);
+    const kind = identity & 0xff;
     let slot = hash & (SLOTS - 1);
     for (;;) {
       const source = this.slots[slot]!;

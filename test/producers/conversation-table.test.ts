@@ -35,7 +35,7 @@ class Node {
     block.reset();
     const bytes = rawIp(packet);
     const row = decodeFrame(block, LINK_TYPE.raw, bytes, 0, bytes.length, bytes.length, time, 0, this.dissection);
-    this.table.classify(block, row);
+    this.table.classify(block, row, row + 1);
     return ROLE_NAMES[block.role[row]!]!;
   }
 }
@@ -166,4 +166,35 @@ it('agrees with a table that forgets nothing, on random traffic', () => {
   }
   expect(opened).toBeGreaterThan(1000);
   expect(node.table.evicted).toBe(0);
+});
+
+it('tells of many rows at once what it tells of one after the other, in a table that is too small for them', () => {
+  const random = new Random(4);
+  const rows = 5000;
+  const block = new PacketBlock(rows);
+  const dissection = new Dissection();
+  const hosts = ['10.0.0.1', '10.0.0.2', '138.0.0.2', '2001:db8::1', '2001:db8::2', 'a001:db8::1'];
+  for (let index = 0; index < rows; index++) {
+    const from = { address: random.pick(hosts), port: random.between(1, 20) };
+    const family = hosts.filter((host) => host.includes(':') === from.address.includes(':'));
+    const to = { address: random.pick(family), port: random.between(1, 20) };
+    const flags = random.pick([TCP_SYN, TCP_SYN | TCP_ACK, TCP_ACK, TCP_RST]);
+    const isPing = random.below(10) === 0 && !from.address.includes(':');
+    const ends = { source: from.address, destination: to.address };
+    const built = isPing ? ipv4(ends, icmp({ type: 8 })) : packet(from, to, random.pick([udp, tcp]), flags);
+    const bytes = rawIp(built);
+    const time = START + index * 1000;
+    decodeFrame(block, LINK_TYPE.raw, bytes, 0, bytes.length, bytes.length, time, 0, dissection);
+  }
+  const one = new ConversationTable({ capacity: 256 });
+  for (let row = 0; row < rows; row++) one.classify(block, row, row + 1);
+  const expected = [...block.role.subarray(0, rows)];
+  expect(new Set(expected).size).toBe(ROLE_NAMES.length);
+  block.role.fill(0);
+  const many = new ConversationTable({ capacity: 256 });
+  many.classify(block, 0, 3);
+  many.classify(block, 3, rows);
+  expect([...block.role.subarray(0, rows)]).toEqual(expected);
+  expect(many.evicted).toBe(one.evicted);
+  expect(one.evicted).toBeGreaterThan(0);
 });

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RECORD_BYTES_MAX, RecordAccumulator } from '../../producers/record-accumulator.js';
+import { RECORD_BYTES_MAX, RecordAccumulator, ROWS_MAX } from '../../producers/record-accumulator.js';
 import { formatSource } from '../../schemas/address.js';
 import { decodePacketBatch, encodePacketBatch, MAX_BATCH_PACKETS } from '../../schemas/packet-batch.js';
 import { PacketBlock, type PacketOrigin } from '../../schemas/packet-block.js';
 import { batches, fillBlock } from '../schemas/packet-batch-arbitraries.js';
+import { addRows } from '../support/accumulated-rows.js';
 
 const ORIGINS: readonly PacketOrigin[] = ['eth0', 'eth1'].map((name) => ({
   captureNode: 'node',
@@ -67,12 +68,6 @@ function plainBlock(packets: number, source: (index: number) => number): PacketB
   return block;
 }
 
-function addAll(accumulator: RecordAccumulator, block: PacketBlock): void {
-  for (let row = 0; row < block.count; row++) {
-    accumulator.add(row, block.origins[block.origin[row]!]!);
-  }
-}
-
 describe('RecordAccumulator', () => {
   it('makes of each source and origin the record that encoding all its packets at once makes, flush after flush', () => {
     const block = new PacketBlock(512);
@@ -81,7 +76,7 @@ describe('RecordAccumulator', () => {
       fc.property(traffic, (given) => {
         block.reset();
         for (const batch of given) fillBlock(block, batch);
-        addAll(accumulator, block);
+        addRows(accumulator, block);
         expect(flush(accumulator).map(asText)).toEqual(expected(block).map(asText));
         expect(accumulator.packets).toBe(0);
       }),
@@ -93,9 +88,9 @@ describe('RecordAccumulator', () => {
     const block = plainBlock(65_536, (index) => index * 65_521);
     const accumulator = new RecordAccumulator(block);
     for (let round = 0; round < 2; round++) {
-      for (let row = 0; row < block.count; row++) {
+      for (let row = 0; row < block.count; row += ROWS_MAX) {
         expect(accumulator.isFull).toBe(false);
-        accumulator.add(row, ORIGINS[0]!);
+        accumulator.add(row, row + ROWS_MAX);
       }
       expect(accumulator.isFull).toBe(true);
       const records = flush(accumulator);
@@ -108,7 +103,7 @@ describe('RecordAccumulator', () => {
   it('begins a further record of a source at the most packets and at the most bytes', () => {
     const block = plainBlock(2 * MAX_BATCH_PACKETS + 5, () => 0xc0000201);
     const accumulator = new RecordAccumulator(block);
-    addAll(accumulator, block);
+    addRows(accumulator, block);
     const counts = flush(accumulator).map(({ name }) => name);
     expect(counts).toEqual([10_000, 10_000, 5].map((packets) => `192.0.2.1 ${packets} eth0`));
 
@@ -120,7 +115,7 @@ describe('RecordAccumulator', () => {
       large.setExtra(row, { arp: null, neighborDiscovery: null, application, tunnel: null });
     }
     const second = new RecordAccumulator(large);
-    addAll(second, large);
+    addRows(second, large);
     const records = flush(second);
     expect(records.length).toBe(3);
     const read = new PacketBlock(large.count);
@@ -138,9 +133,11 @@ describe('RecordAccumulator', () => {
     const block = plainBlock(65_536, (index) => index % 1000);
     const accumulator = new RecordAccumulator(block);
     let added = 0;
-    for (; !accumulator.isFull; added++) {
-      block.setExtra(added, { arp: null, neighborDiscovery: null, application, tunnel: null });
-      accumulator.add(added, ORIGINS[0]!);
+    for (; !accumulator.isFull; added += ROWS_MAX) {
+      for (let row = added; row < added + ROWS_MAX; row++) {
+        block.setExtra(row, { arp: null, neighborDiscovery: null, application, tunnel: null });
+      }
+      accumulator.add(added, added + ROWS_MAX);
     }
     expect(added).toBeGreaterThan(1000);
     const rows = Array.from({ length: Math.ceil(added / 1000) }, (_, index) => index * 1000);

@@ -6,6 +6,7 @@ import { PACKETS_MAX, RecordAccumulator } from '../../../producers/record-accumu
 import { decodePacketBatch, decodePacketBatchObjects, MAX_BATCH_PACKETS } from '../../../schemas/packet-batch.js';
 import { publishedSchemas } from '../../../schemas/packet-batch-schemas.js';
 import { ADDRESS_NONE, PacketBlock } from '../../../schemas/packet-block.js';
+import { addRows } from '../../support/accumulated-rows.js';
 import type { Bench } from '../bench.js';
 import type { Figure } from '../figure.js';
 import { provideInput } from '../inputs.js';
@@ -112,9 +113,7 @@ async function measureBlock(block: PacketBlock, summary: string, repeats: number
 
 function encodeAll(block: PacketBlock, accumulator: RecordAccumulator): Buffer[] {
   const records: Buffer[] = [];
-  for (let row = 0; row < block.count; row++) {
-    if (block.sourceKind[row] !== ADDRESS_NONE) accumulator.add(row, block.origins[block.origin[row]!]!);
-  }
+  addRows(accumulator, block);
   accumulator.flush((_key, value) => records.push(value));
   return records;
 }

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeCapture } from '../../../producers/capture-decoder.js';
 import { RecordAccumulator } from '../../../producers/record-accumulator.js';
-import { ADDRESS_NONE } from '../../../schemas/packet-block.js';
+import { addRows } from '../../support/accumulated-rows.js';
 import { normalTraffic } from '../../support/normal-traffic.js';
 import { writeTraffic } from '../../support/traffic.js';
 import type { Bench, BenchContext } from '../bench.js';
@@ -43,9 +43,7 @@ async function countRecords({ path, packets }: Input, size: number): Promise<Fig
   let records = 0;
   await decodeCapture(path, { blockCapacity: size }, (block) => {
     accumulator ??= new RecordAccumulator(block);
-    for (let row = 0; row < block.count; row++) {
-      if (block.sourceKind[row] !== ADDRESS_NONE) accumulator.add(row, block.origins[block.origin[row]!]!);
-    }
+    addRows(accumulator, block);
     accumulator.flush(() => records++);
   });
   return {

@@ -166,23 +166,29 @@ function numberField(columns: readonly PacketColumn[], maximum: number, segment:
       }
       return { low, high };
     });
-    const single = ranges.filter(({ low, high }) => low === high).map(({ low }) => low);
     return anyOf(
       columns.map((column) => ({
-        packet: (sql) =>
-          [
-            ...(single.length === 0 ? [] : [`${sql.column(column)} = ANY(${sql.add(single, 'integer[]')})`]),
-            ...ranges
-              .filter(({ low, high }) => low !== high)
-              .map(
-                ({ low, high }) =>
-                  `${sql.column(column)} BETWEEN ${sql.add(low, 'integer')} AND ${sql.add(high, 'integer')}`,
-              ),
-          ].join(' OR '),
+        packet: (sql) => {
+          const number = ranges.some(({ low }) => low === 0) ? sql.column(column) : sql.columnOrZero(column);
+          return numberTests(ranges, sql)
+            .map((test) => `${number} ${test}`)
+            .join(' OR ');
+        },
         segment: segment(column, ranges),
       })),
     );
   };
+}
+
+/** What a number is then; comparing it with one takes less than with a list. */
+function numberTests(ranges: readonly NumberRange[], sql: QueryParameters): string[] {
+  const single = ranges.filter(({ low, high }) => low === high).map(({ low }) => low);
+  const tests = ranges
+    .filter(({ low, high }) => low !== high)
+    .map(({ low, high }) => `BETWEEN ${sql.add(low, 'integer')} AND ${sql.add(high, 'integer')}`);
+  if (single.length === 1) tests.push(`= ${sql.add(single[0], 'integer')}`);
+  else if (single.length > 1) tests.push(`= ANY(${sql.add(single, 'integer[]')})`);
+  return tests;
 }
 
 /** Most ports that the index is asked for one by one. */
@@ -232,12 +238,13 @@ function protocolField(values: readonly string[]): PacketCondition {
         segment: () => 'details IS NOT NULL',
       };
     }
+    const { column, number } = match;
+    if (column === 'ip_protocol') {
+      return { packet: (sql) => sql.ipProtocolIs(number), segment: holdsAny('ip_protocols', [number], 'smallint') };
+    }
     return {
-      packet: (sql) => `${sql.column(match.column)} = ${sql.add(match.number, 'integer')}`,
-      segment:
-        match.column === 'ip_protocol'
-          ? holdsAny('ip_protocols', [match.number], 'smallint')
-          : (parameters) => `${parameters.add(match.number, 'integer')} = ANY(ether_types)`,
+      packet: (sql) => `${sql.column(column)} = ${sql.add(number, 'integer')}`,
+      segment: (parameters) => `${parameters.add(number, 'integer')} = ANY(ether_types)`,
     };
   });
   return anyOf(conditions);
@@ -270,7 +277,7 @@ function tcpFlagsField(values: readonly string[]): PacketCondition {
     else set |= bit;
   }
   return {
-    packet: (sql) => `${sql.column('tcp_flags')} & ${sql.add(set | clear, 'integer')} = ${sql.add(set, 'integer')}`,
+    packet: (sql) => sql.tcpFlagsAre(set | clear, set),
     segment: null,
   };
 }

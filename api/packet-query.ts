@@ -33,7 +33,7 @@ const PACKETS_MAX = 1 << 18;
  * Packets that the first round looks at for each that the page lacks: what one packet of so many is takes one round. A packet
  * costs little beside its segment.
  */
-const PACKETS_EACH = 160;
+const PACKETS_EACH = 64;
 /** Most by which a round is larger than the one before. */
 const GROWTH = 4;
 

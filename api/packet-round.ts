@@ -50,6 +50,9 @@ function segmentValues({ segments, window }: PacketRound, sql: PacketSql): strin
 /** How many packets of a segment are before an offset: they ascend. */
 const packetsBefore = (offset: string): string => `width_bucket(${offset} - 1, time_offsets)`;
 
+/** Looked up of the packets that the filter takes: few of many, and these are unpacked only for what it asks about. */
+const MICROS = 'first_micros + coalesce(time_offsets[place + 1], time_offsets[1])';
+
 export function packetStatement(round: PacketRound): { text: string; values: unknown[] } {
   const sql = new PacketSql();
   const { filter, after } = round;
@@ -57,7 +60,7 @@ export function packetStatement(round: PacketRound): { text: string; values: unk
   const conditions = [filter.packet(sql)];
   if (after !== null) {
     const position = `(${sql.add(after.micros, 'bigint')}, ${sql.add(after.id, 'bigint')})`;
-    conditions.push(`(first_micros + time_offset, first_id + place) < ${position}`);
+    conditions.push(`(${MICROS}, first_id + place) < ${position}`);
   }
   const arrays = sql.arrays();
   // Keys of segments with many addresses say little.
@@ -71,13 +74,13 @@ export function packetStatement(round: PacketRound): { text: string; values: unk
   const partitions = `first_at >= ${sql.add(formatTimestamp(earliest), 'timestamptz')}
           AND first_at <= ${sql.add(formatTimestamp(latest), 'timestamptz')}`;
   const text = `WITH page AS MATERIALIZED (
-  SELECT last_at, first_id, place, first_micros + time_offset AS micros FROM (
-    SELECT last_at, first_id, first_micros, origin_id, place${sql.lookupNames()}, ${filled(arrays)} FROM (
-      SELECT *, generate_series(packets_after, packets_before - 1) AS place,
+  SELECT last_at, first_id, place, ${MICROS} AS micros FROM (
+    SELECT last_at, first_id, first_micros, origin_id, time_offsets, place${sql.lookupNames()}${filled(arrays)} FROM (
+      SELECT *, generate_series(packets_after, packets_before - 1) AS place
         ${unpacked(arrays, 'packets_after', 'packets_before')}
       FROM (
         SELECT last_at, first_id, first_micros, origin_id, packets, packets_after, packets_before,
-          ${arrays.join(', ')}${sql.lookups()}
+          ${['time_offsets', ...arrays].join(', ')}${sql.lookups()}
         FROM (
           SELECT packet_segments.*, first_micros,
             CASE WHEN low = 0 THEN 0 ELSE ${packetsBefore('low')} END AS packets_after,

@@ -27,6 +27,16 @@ const ELEMENTS = {
 export type PacketArray = keyof typeof ELEMENTS;
 type Element = (array: PacketArray) => string;
 
+/** Bits of a header that say what a packet has; below them are the IP protocol, the TTL and the TCP flags (8, 8 and 12 bits). */
+const HEADER_IP = 1 << 28;
+const HEADER_TCP = 1 << 30;
+
+/** Ports of a packet; 0 when it has none. */
+const PORTS = {
+  source_port: (e: Element) => `(${e('ports')} >> 16) & 65535`,
+  destination_port: (e: Element) => `${e('ports')} & 65535`,
+} as const satisfies Record<string, (element: Element) => string>;
+
 /** Which of the addresses of its segment a packet has, counted from 1; 0 for none. */
 const PLACES = {
   source: (e: Element) => `(${e('endpoints')} >> 12) & 4095`,
@@ -44,8 +54,8 @@ const COLUMNS = {
   frame_length: (e: Element) => e('frame_lengths'),
   captured_length: (e: Element) => `coalesce(${e('captured_lengths')}, least(${e('frame_lengths')}, captured_limit))`,
   ether_type: (e: Element) => `nullif(${e('ether_types')}, 0)`,
-  source_port: (e: Element) => `CASE WHEN ${e('headers')} & (1 << 29) <> 0 THEN (${e('ports')} >> 16) & 65535 END`,
-  destination_port: (e: Element) => `CASE WHEN ${e('headers')} & (1 << 29) <> 0 THEN ${e('ports')} & 65535 END`,
+  source_port: (e: Element) => `CASE WHEN ${e('headers')} & (1 << 29) <> 0 THEN ${PORTS.source_port(e)} END`,
+  destination_port: (e: Element) => `CASE WHEN ${e('headers')} & (1 << 29) <> 0 THEN ${PORTS.destination_port(e)} END`,
   fragment_offset: (e: Element) => `nullif(${e('fragment_offsets')}, -1)`,
   vlan: (e: Element) => `nullif(${e('vlans')} >> 16, 0)`,
   inner_vlan: (e: Element) => `nullif(${e('vlans')} & 65535, 0)`,
@@ -78,7 +88,7 @@ export type AddressColumn = keyof typeof ADDRESSES;
 
 /** A statement about packets: its values, and what it asks of each segment and each packet. */
 export class PacketSql extends QueryParameters {
-  readonly #arrays = new Set<PacketArray>(['time_offsets']);
+  readonly #arrays = new Set<PacketArray>();
   /** What is looked up once a segment, by its name; and the names of where addresses are. */
   readonly #lookups = new Map<string, string>();
   readonly #positions = new Map<string, string>();
@@ -91,6 +101,25 @@ export class PacketSql extends QueryParameters {
   /** A column of a packet. Addresses are asked for by `address`. */
   column(name: PacketColumn): string {
     return COLUMNS[name](this.#element);
+  }
+
+  /** A number of a packet as `column` has it, or 0 instead of null where that costs less: what is 0 must then not match. */
+  columnOrZero(name: PacketColumn): string {
+    return name === 'source_port' || name === 'destination_port' ? PORTS[name](this.#element) : this.column(name);
+  }
+
+  /** Whether a packet is of an IP protocol. */
+  ipProtocolIs(protocol: number): string {
+    return this.#headerIs(HEADER_IP | 255, HEADER_IP | protocol);
+  }
+
+  /** Whether a packet is TCP, and those flags of it that the mask has are these. */
+  tcpFlagsAre(mask: number, flags: number): string {
+    return this.#headerIs(HEADER_TCP | (mask << 16), HEADER_TCP | (flags << 16));
+  }
+
+  #headerIs(mask: number, bits: number): string {
+    return `${this.#element('headers')} & ${this.add(mask, 'integer')} = ${this.add(bits, 'integer')}`;
   }
 
   /** Whether an address of a packet is this one, of which a packet has the number. */
@@ -138,15 +167,15 @@ export class PacketSql extends QueryParameters {
   }
 }
 
-/** The arrays of a segment side by side, from one place to another. */
+/** The arrays of a segment side by side, from one place to another, each behind a comma. */
 export function unpacked(arrays: readonly PacketArray[], after: string, to: string): string {
   return arrays
     .map((array) => {
       // A slice is a copy.
       const whole = `${after} = 0 AND ${to} = packets`;
-      return `unnest(CASE WHEN ${whole} THEN ${array} ELSE ${array}[${after} + 1:${to}] END) AS ${ELEMENTS[array]}`;
+      return `, unnest(CASE WHEN ${whole} THEN ${array} ELSE ${array}[${after} + 1:${to}] END) AS ${ELEMENTS[array]}`;
     })
-    .join(', ');
+    .join('');
 }
 
 /** An array of one element stands for all packets; there are details of few packets, so that they never do. */
@@ -154,9 +183,9 @@ export function filled(arrays: readonly PacketArray[]): string {
   return arrays
     .map((array) => {
       const element = ELEMENTS[array];
-      return array === 'details' ? element : `coalesce(${element}, ${array}[1]) AS ${element}`;
+      return array === 'details' ? `, ${element}` : `, coalesce(${element}, ${array}[1]) AS ${element}`;
     })
-    .join(', ');
+    .join('');
 }
 
 /** The arrays, and those of addresses, brought into memory where `often` holds: looking into each costs as much as that. */

@@ -30,6 +30,8 @@ const HEADERS: Readonly<Record<string, string>> = {
 
 export const responseHeaders: MiddlewareHandler = async (c, next) => {
   await next();
-  for (const [name, value] of Object.entries(HEADERS)) c.header(name, value);
-  if (!c.res.headers.has('cache-control')) c.header('cache-control', 'no-store');
+  // Not by c.header, which makes a finished response anew each time, and a stream of its text.
+  const { headers } = c.res;
+  for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
+  if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
 };

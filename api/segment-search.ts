@@ -120,7 +120,7 @@ const RARE = 4;
  * Each costs a page of the table.
  */
 const MATCHES_WANTED = 128;
-const FURTHER = 4;
+const FURTHER = 16;
 /** Matches of the index beyond which it costs less to walk on, and how many of these are given at a time. */
 const MATCHES_MAX = 5_000;
 const MATCHES_GIVEN = 512;

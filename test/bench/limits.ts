@@ -59,7 +59,7 @@ function wholeLimit(name: string, value: FigureLookup, cores: number): string {
 }
 
 function queryLimit(): string {
-  return `the newest segments are looked through, or those that the index leads to, and what the page may need of them unpacked, about 0.2 ms each; a page of what is rare but everywhere takes many of them. Median and largest stand in the note of the figure.`;
+  return `the newest segments are looked through, or those that the index leads to, and what the page may need of them unpacked and filtered, 0.05 to 0.1 ms each; a page of what is rare but everywhere takes many of them, and each of some three statements a page costs a millisecond besides. Median and largest stand in the note of the figure.`;
 }
 
 function rate(packetsPerSecond: number): string {

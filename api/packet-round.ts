@@ -5,7 +5,7 @@
  */
 import { formatTimestamp } from '../schemas/alert.js';
 import type { PacketCondition } from './packet-condition.js';
-import { arraysForElements, elementsAt, filled, PACKET_COLUMNS, PacketSql, unpacked } from './packet-sql.js';
+import { ARRAYS_IN_MEMORY, elementsAt, filled, PACKET_COLUMNS, PacketSql, unpacked } from './packet-sql.js';
 import type { FoundSegment, MicrosRange } from './segment-search.js';
 
 export interface PacketRound {
@@ -104,7 +104,7 @@ FROM (
     SELECT first_at + coalesce(time_offsets[place + 1], time_offsets[1]) * interval '1 microsecond' AS captured_at,
       first_id + place AS id, origin_id, captured_limit, hosts, macs, ${elementsAt('place + 1')}
     FROM (
-      SELECT first_at, first_id, origin_id, captured_limit, places, ${arraysForElements('cardinality(places) > 2')}
+      SELECT first_at, first_id, origin_id, captured_limit, places, ${ARRAYS_IN_MEMORY}
       FROM (SELECT last_at, first_id, array_agg(place) AS places FROM page GROUP BY last_at, first_id) AS found
       JOIN packet_segments USING (last_at, first_id)
       WHERE ${partitions}

@@ -1,5 +1,4 @@
 /** Alerts as a table for a terminal: one line an episode, in the state of its last event. */
-import Table from 'cli-table3';
 import type { AlertDocument } from '../../schemas/alert.js';
 
 /** The last event of each episode, ordered by the time of crossing, then by rule and source. */
@@ -15,8 +14,10 @@ export function latestEvents(documents: Iterable<AlertDocument>): AlertDocument[
   return [...latest.values()].sort((a, b) => (order(a) < order(b) ? -1 : 1));
 }
 
-export function formatAlertTable(alerts: readonly AlertDocument[]): string {
+/** What draws tables takes 30 ms to load, so it is not loaded for none. */
+export async function formatAlertTable(alerts: readonly AlertDocument[]): Promise<string> {
   if (alerts.length === 0) return 'no alerts';
+  const { default: Table } = await import('cli-table3');
   const table = new Table({
     head: ['first crossed (UTC)', 'severity', 'rule', 'source', 'packets', 'status', 'what'],
     style: { head: [], border: [] },

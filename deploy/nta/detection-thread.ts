@@ -53,7 +53,7 @@ export class DetectionThread {
 
   /** Takes the rows of a block over, of at most `BLOCK_CAPACITY`. A promise only when it has to wait for the thread. */
   process(block: PacketBlock): void | Promise<void> {
-    const slot = this.free.pop() ?? this.addSlot();
+    const slot = this.free.pop() ?? this.addSlot(block);
     if (slot === null) return this.slotFree().then(() => this.process(block));
     this.send({ type: 'block', slot, contents: writeShared(block, this.columns[slot]!) });
   }
@@ -71,9 +71,9 @@ export class DetectionThread {
     await this.worker.terminate();
   }
 
-  private addSlot(): number | null {
+  private addSlot(block: PacketBlock): number | null {
     if (this.columns.length === BLOCKS_MAX) return null;
-    const columns = createSharedColumns(BLOCK_CAPACITY);
+    const columns = createSharedColumns(block);
     this.send({ type: 'columns', columns });
     return this.columns.push(columns) - 1;
   }

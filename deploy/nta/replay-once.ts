@@ -71,7 +71,7 @@ export async function replayOnce({ settings, log, say, launchCapture, interrupte
     const alerts = latestEvents(events);
     const summary = summarize(balance, before, after, alerts);
     if (settings.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
-    else printSummary(summary, say);
+    else await printSummary(summary, say);
     if (!summary.balanced) process.stderr.write('nta: the balance does not close: see the counts above\n');
     return summary.balanced ? exitCode : 1;
   } finally {
@@ -145,7 +145,7 @@ function summarize(
   };
 }
 
-function printSummary(summary: ReplaySummary, say: (line: string) => void): void {
+async function printSummary(summary: ReplaySummary, say: (line: string) => void): Promise<void> {
   say('');
   for (const name of ['captured', 'published', 'processed', 'stored'] as const)
     say(`${name.padEnd(10)} ${formatCount(summary[name]).padStart(15)}`);
@@ -153,5 +153,5 @@ function printSummary(summary: ReplaySummary, say: (line: string) => void): void
     if (count > 0) say(`${'dropped'.padEnd(10)} ${formatCount(count).padStart(15)}  ${reason}`);
   }
   say('');
-  say(formatAlertTable(summary.alerts));
+  say(await formatAlertTable(summary.alerts));
 }

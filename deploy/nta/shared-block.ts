@@ -21,12 +21,34 @@ export interface BlockContents {
   readonly origins: readonly PacketOrigin[];
 }
 
-/** Columns for a block of `capacity` rows, in shared memory. */
-export function createSharedColumns(capacity: number): SharedColumns {
+/** Views of the same memory as other columns, for whoever fills a block, which the receiver never does. */
+const VIEWS: ReadonlySet<string> = new Set(['macView', 'macWords', 'ipv6View', 'ipv6Words', 'applications']);
+
+type ColumnName = {
+  [Name in keyof PacketBlock]: PacketBlock[Name] extends Column ? Name : never;
+}[keyof PacketBlock];
+
+const COLUMN_NAMES = Object.entries(new PacketBlock(0)).flatMap(([name, value]) =>
+  ArrayBuffer.isView(value) && !VIEWS.has(name) ? [name as ColumnName] : [],
+);
+
+/** Each column begins where any kind of number may. */
+const ALIGNMENT = 8;
+
+/** Columns of the size of this block's, in one piece of shared memory. */
+export function createSharedColumns(block: PacketBlock): SharedColumns {
   const shared: Record<string, Column> = {};
-  for (const [name, column] of columnsOf(new PacketBlock(capacity))) {
-    const create = column.constructor as new (memory: SharedArrayBuffer) => Column;
-    shared[name] = new create(new SharedArrayBuffer(column.byteLength));
+  const starts: number[] = [];
+  let bytes = 0;
+  for (const name of COLUMN_NAMES) {
+    starts.push(bytes);
+    bytes += Math.ceil(block[name].byteLength / ALIGNMENT) * ALIGNMENT;
+  }
+  const memory = new SharedArrayBuffer(bytes);
+  for (const [index, name] of COLUMN_NAMES.entries()) {
+    const column = block[name];
+    const create = column.constructor as new (memory: SharedArrayBuffer, start: number, length: number) => Column;
+    shared[name] = new create(memory, starts[index]!, column.length);
   }
   return shared;
 }
@@ -35,7 +57,8 @@ export function createSharedColumns(capacity: number): SharedColumns {
 export function writeShared(block: PacketBlock, columns: SharedColumns): BlockContents {
   const { count, ipv6Count, extras, origins } = block;
   const applications = new Uint8Array(block.applications.subarray(0, block.applicationsLength));
-  for (const [name, column] of columnsOf(block)) {
+  for (const name of COLUMN_NAMES) {
+    const column = block[name];
     const used = name === 'ipv6' ? ipv6Count * 16 : count * (column.length / block.capacity);
     columns[name]!.set(column.subarray(0, used));
   }
@@ -66,13 +89,4 @@ export function readShared(block: PacketBlock, contents: BlockContents): void {
   block.applications = Buffer.from(applications.buffer, applications.byteOffset, applications.length);
   block.applicationsLength = applications.length;
   block.origins.push(...origins);
-}
-
-/** Views of the same memory as other columns, for whoever fills a block, which the receiver never does. */
-const VIEWS: ReadonlySet<string> = new Set(['macView', 'macWords', 'ipv6View', 'ipv6Words', 'applications']);
-
-function columnsOf(block: PacketBlock): [string, Column][] {
-  return Object.entries(block).filter(
-    (entry): entry is [string, Column] => ArrayBuffer.isView(entry[1]) && !VIEWS.has(entry[0]),
-  );
 }

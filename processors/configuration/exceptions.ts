@@ -2,8 +2,9 @@
  * Exceptions of a detector, compiled for the packet path: networks as masks, ports as a bitmap. A packet is excepted
  * when any of the entries matches it; an entry matches when all of its parts do.
  */
-import ipaddr from 'ipaddr.js';
+import type ipaddr from 'ipaddr.js';
 import { ADDRESS_IPV4, ADDRESS_IPV6, HAS_PORTS, type PacketBlock } from '../../schemas/packet-block.js';
+import { ipAddresses } from './ip-addresses.js';
 
 /** What one entry of the configuration says; a part that is absent matches everything. */
 export interface Exception {
@@ -63,8 +64,9 @@ export class NetworkList {
   }
 
   hasText(text: string): boolean {
-    if (!ipaddr.isValid(text)) return false;
-    const bytes = ipaddr.parse(text).toByteArray();
+    const { isValid, parse } = ipAddresses();
+    if (!isValid(text)) return false;
+    const bytes = parse(text).toByteArray();
     return bytes.length === 4
       ? this.hasIpv4(((bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!) >>> 0)
       : this.hasIpv6(Uint8Array.from(bytes), 0);
@@ -77,18 +79,19 @@ export class NetworkList {
  * @throws Error with the reason
  */
 export function parseNetwork(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
+  const { IPv4, IPv6, isValidCIDR, parse, parseCIDR } = ipAddresses();
   if (text.includes('/')) {
-    if (!ipaddr.isValidCIDR(text))
+    if (!isValidCIDR(text))
       throw new Error(`${JSON.stringify(text)} is no network, such as 192.0.2.0/24 or 2001:db8::/32`);
-    return ipaddr.parseCIDR(text);
+    return parseCIDR(text);
   }
   // ipaddr.js reads 1.2 and 0x7f000001 as addresses; in a configuration file they are mistakes
-  if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !ipaddr.IPv6.isValid(text)) {
+  if (!IPv4.isValidFourPartDecimal(text) && !IPv6.isValid(text)) {
     throw new Error(
       `${JSON.stringify(text)} is no address and no network, such as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32`,
     );
   }
-  const address = ipaddr.parse(text);
+  const address = parse(text);
   return [address, address.kind() === 'ipv4' ? 32 : 128];
 }
 

@@ -1,7 +1,7 @@
 /** Sources between their three forms: the columns of a block, four words of the source table, and text. */
-import ipaddr from 'ipaddr.js';
 import { formatIpv4, formatIpv6 } from '../../schemas/address.js';
 import { ADDRESS_IPV4, ADDRESS_IPV6 } from '../../schemas/packet-block.js';
+import { ipAddresses } from '../configuration/ip-addresses.js';
 
 /** The words of an address; reused, because there is one for every run of packets. */
 export class SourceWords {
@@ -36,6 +36,7 @@ export class SourceWords {
 
   /** Reads what `format` wrote; false when the text is no such source. */
   parse(text: string): boolean {
+    const ipaddr = ipAddresses();
     const address = text.split('/')[0]!;
     if (!ipaddr.isValid(address)) return false;
     const bytes = Uint8Array.from(ipaddr.parse(address).toByteArray());

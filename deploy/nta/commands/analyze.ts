@@ -99,7 +99,7 @@ export function analyzeCommand(): Command {
       }
       if (settings.format === 'table') {
         const { formatAlertTable, latestEvents } = await import('../alert-table.js');
-        process.stdout.write(`${formatAlertTable(latestEvents(all))}\n`);
+        process.stdout.write(`${await formatAlertTable(latestEvents(all))}\n`);
         process.stderr.write(`${formatCount(frames)} packets\n`);
       }
       return exitCode === 0 && settings.failOnAlert && all.length > 0 ? EXIT_ALERT : exitCode;

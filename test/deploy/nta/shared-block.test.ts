@@ -92,7 +92,7 @@ function filledBlock(): PacketBlock {
 
 describe('a block that two threads see', () => {
   it('has the same rows on the other side, with all that stands beside the columns, as often as it is used', () => {
-    const columns = createSharedColumns(16);
+    const columns = createSharedColumns(new PacketBlock(16));
     const received = sharedBlock(columns);
     for (let time = 0; time < 2; time++) {
       const block = filledBlock();

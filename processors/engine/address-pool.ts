@@ -7,14 +7,21 @@ import { grown, nextCapacity } from './growth.js';
 const NONE = -1;
 
 export class AddressPool {
-  bytes: Uint8Array = new Uint8Array(256 * 16);
-  private references = new Uint32Array(256);
-  private chain = new Int32Array(256);
-  private buckets = new Int32Array(512).fill(NONE);
-  private capacity = 256;
+  bytes: Uint8Array = new Uint8Array(0);
+  private references = new Uint32Array(0);
+  private chain = new Int32Array(0);
+  private buckets = new Int32Array(256);
+  private capacity = 0;
   private used = 0;
   private size = 0;
   private free = NONE;
+
+  /** Columns begin with nothing and grow at once, for the reason that WindowStore gives. */
+  constructor() {
+    this.growTo(256);
+    this.rehash();
+    this.free = NONE;
+  }
 
   get stateBytes(): number {
     return this.capacity * 24 + this.buckets.length * 4;
@@ -66,7 +73,7 @@ export class AddressPool {
     if (entry !== NONE) {
       this.free = this.chain[entry]!;
     } else {
-      if (this.used === this.capacity) this.grow();
+      if (this.used === this.capacity) this.growTo(nextCapacity(this.capacity));
       entry = this.used++;
     }
     for (let i = 0; i < 16; i++) this.bytes[entry * 16 + i] = from[offset + i]!;
@@ -89,8 +96,8 @@ export class AddressPool {
     }
   }
 
-  private grow(): void {
-    this.capacity = nextCapacity(this.capacity);
+  private growTo(capacity: number): void {
+    this.capacity = capacity;
     this.bytes = grown(this.bytes, this.capacity * 16);
     this.references = grown(this.references, this.capacity);
     this.chain = grown(this.chain, this.capacity);

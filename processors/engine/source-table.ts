@@ -12,46 +12,38 @@ const MANY = 8;
 /** Bytes a source takes in the columns and, at its fullest, in the index. */
 const BYTES_PER_SOURCE = 60;
 
+/** Columns begin with nothing and grow at once, for the reason that WindowStore gives. */
 export class SourceTable {
   /** Sources in the table. */
   size = 0;
   /** Newest capture time of the source, µs. */
-  clock: Float64Array;
+  clock = new Float64Array(0);
   /** Index of its timeline group. */
-  group: Uint16Array;
+  group = new Uint16Array(0);
   /** Serial of the timeline of its last packet that was not late; 0 for a restored source before its first. */
-  run: Uint32Array;
+  run = new Uint32Array(0);
   /** Serial of the timeline that it began with, or started over with; 0 as in `run`. */
-  founder: Uint32Array;
+  founder = new Uint32Array(0);
   /** 4 or 6; 0 marks a free slot. */
-  kind: Uint8Array;
+  kind = new Uint8Array(0);
   /** Four words a slot. */
-  words: Uint32Array;
+  words = new Uint32Array(0);
   /** First window of the source in the window store. */
-  windows: Int32Array;
-  private newer: Int32Array;
-  private older: Int32Array;
+  windows = new Int32Array(0);
+  private newer = new Int32Array(0);
+  private older = new Int32Array(0);
   private newest = NONE;
   private oldest = NONE;
   private free = NONE;
   private used = 0;
-  private capacity: number;
-  private index: Int32Array;
-  private indexMask: number;
+  private capacity = 0;
+  private index = new Int32Array(0);
+  private indexMask = -1;
 
   constructor(capacity = 1024) {
-    this.capacity = capacity;
-    this.clock = new Float64Array(capacity);
-    this.group = new Uint16Array(capacity);
-    this.run = new Uint32Array(capacity);
-    this.founder = new Uint32Array(capacity);
-    this.kind = new Uint8Array(capacity);
-    this.words = new Uint32Array(capacity * 4);
-    this.windows = new Int32Array(capacity);
-    this.newer = new Int32Array(capacity);
-    this.older = new Int32Array(capacity);
-    this.index = new Int32Array(2048).fill(NONE);
-    this.indexMask = 2047;
+    this.growTo(capacity);
+    this.rebuildIndex(2048);
+    this.free = NONE;
   }
 
   get bytes(): number {
@@ -89,7 +81,7 @@ export class SourceTable {
 
   /** Adds a source that is not there, as the most recently active one. */
   add(group: number, run: number, kind: number, w0: number, w1: number, w2: number, w3: number, clock: number): number {
-    if (this.free === NONE && this.used === this.capacity) this.grow();
+    if (this.free === NONE && this.used === this.capacity) this.growTo(nextCapacity(this.capacity));
     let slot = this.free;
     if (slot === NONE) slot = this.used++;
     else this.free = this.older[slot]!;
@@ -213,8 +205,7 @@ export class SourceTable {
     this.index[hole] = NONE;
   }
 
-  private grow(): void {
-    const capacity = nextCapacity(this.capacity);
+  private growTo(capacity: number): void {
     this.clock = grown(this.clock, capacity);
     this.group = grown(this.group, capacity);
     this.run = grown(this.run, capacity);

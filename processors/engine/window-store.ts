@@ -53,35 +53,41 @@ export function windowShape(distinct: boolean, threshold: number, window: number
   return { distinct, threshold, window, lateness, most };
 }
 
+const CAPACITY_AT_FIRST = 1024;
+
+/**
+ * Columns are replaced as the store grows, so they begin with nothing and grow at once, and what is free is set twice as
+ * well: V8 takes a field that was set once for a constant, and compiles all that counts packets anew when it changes.
+ */
 export class WindowStore {
   windowCount = 0;
   /** Rule in the upper 16 bits, part (a destination port, or 0) in the lower. */
-  key = new Uint32Array(1024);
-  source = new Int32Array(1024);
+  key = new Uint32Array(0);
+  source = new Int32Array(0);
   /** Next window of the same source. */
-  next = new Int32Array(1024);
+  next = new Int32Array(0);
   /** 1 while an episode of this window is open. */
-  open = new Uint8Array(1024);
-  private head = new Int32Array(1024);
-  private tail = new Int32Array(1024);
+  open = new Uint8Array(0);
+  private head = new Int32Array(0);
+  private tail = new Int32Array(0);
   /** The oldest cell inside [newest − W, newest]. */
-  private edge = new Int32Array(1024);
+  private edge = new Int32Array(0);
   /** Cells that count, from `edge` on and in all. */
-  private held = new Int32Array(1024);
-  private counting = new Int32Array(1024);
-  private windowCapacity = 1024;
+  private held = new Int32Array(0);
+  private counting = new Int32Array(0);
+  private windowCapacity = 0;
   private windowsUsed = 0;
   private freeWindow = NONE;
 
-  private cellTime = new Float64Array(1024);
-  private cellValue = new Float64Array(1024);
-  private cellTarget = new Uint32Array(1024);
-  private cellTag = new Uint32Array(1024);
+  private cellTime = new Float64Array(0);
+  private cellValue = new Float64Array(0);
+  private cellTarget = new Uint32Array(0);
+  private cellTag = new Uint32Array(0);
   /** Sightings that this cell stands for. */
-  private cellSightings = new Uint32Array(1024);
-  private cellNext = new Int32Array(1024);
-  private cellBefore = new Int32Array(1024);
-  private cellCapacity = 1024;
+  private cellSightings = new Uint32Array(0);
+  private cellNext = new Int32Array(0);
+  private cellBefore = new Int32Array(0);
+  private cellCapacity = 0;
   private cellsUsed = 0;
   private freeCell = NONE;
 
@@ -92,7 +98,12 @@ export class WindowStore {
   constructor(
     private readonly budget: StateBudget,
     private readonly addresses: AddressPool,
-  ) {}
+  ) {
+    this.growWindows(CAPACITY_AT_FIRST);
+    this.growCells(CAPACITY_AT_FIRST);
+    this.freeWindow = NONE;
+    this.freeCell = NONE;
+  }
 
   get bytes(): number {
     return this.windowCapacity * BYTES_PER_WINDOW + this.cellCapacity * BYTES_PER_CELL;

@@ -1,10 +1,10 @@
 /** Alerts: lists by page, one with its history, and what a person decides about it. */
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
+import { allOf, type Condition, QueryParameters, type SqlValues } from '../runtime/sql-values.js';
 import { ALERT_CHANNEL } from '../schemas/alert-channel.js';
 import { ALERT_COLUMNS, type AlertEventRow, type AlertRow } from './alert-view.js';
 import { query } from './pool.js';
-import { allOf, type Condition, QueryParameters } from './query-parameters.js';
 
 export interface AlertPosition {
   readonly lastSeen: string;
@@ -39,10 +39,7 @@ export async function findAlerts(
     ...(resolved === null ? [] : [() => `resolved_at IS ${resolved ? 'NOT ' : ''}NULL`]),
     ...(after === null
       ? []
-      : [
-          (p: QueryParameters) =>
-            `(last_seen, id) < (${p.add(after.lastSeen, 'timestamptz')}, ${p.add(after.id, 'text')})`,
-        ]),
+      : [(p: SqlValues) => `(last_seen, id) < (${p.add(after.lastSeen, 'timestamptz')}, ${p.add(after.id, 'text')})`]),
   ])(list);
   const counted = new QueryParameters();
   const [{ rows }, counts] = await Promise.all([

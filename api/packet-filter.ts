@@ -3,33 +3,27 @@
  * `POST /api/packets/search`, which can also be combined with and, or and not.
  */
 import { z } from '@hono/zod-openapi';
-import { allOf, anyOf, not, type PacketCondition } from './packet-condition.js';
-import { PACKET_FIELDS, Refusal } from './packet-fields.js';
+import { allOf, anyOf, not, type PacketCondition } from '../runtime/packet-filter/packet-condition.js';
+import {
+  fieldValues,
+  PACKET_FIELD_NAMES,
+  PACKET_FIELDS,
+  type PacketFieldName,
+  parsePacketField,
+  Refusal,
+} from '../runtime/packet-filter/packet-fields.js';
 import { strictObject } from './strict-object.js';
 
-/** Most values of one field, characters of one value, and conditions and nesting of one search. */
-const VALUES_MAX = 100;
-const VALUE_LENGTH_MAX = 255;
+/** Conditions and nesting of one search. */
 const SEARCH_NODES_MAX = 200;
 const SEARCH_DEPTH_MAX = 8;
-
-export type PacketFieldName = keyof typeof PACKET_FIELDS;
-export const PACKET_FIELD_NAMES = Object.keys(PACKET_FIELDS) as PacketFieldName[];
 
 /** Parsed fields; a field that was not given is absent. */
 export type PacketFields = { readonly [Name in PacketFieldName]?: PacketCondition | undefined };
 
 function parseField(name: PacketFieldName, values: readonly string[], context: z.RefinementCtx): PacketCondition {
   try {
-    if (values.length === 0 || values.some((value) => value === ''))
-      throw new Refusal('must not be empty; leave it out instead');
-    if (values.length > VALUES_MAX) throw new Refusal(`must be at most ${VALUES_MAX} values`);
-    if (values.some((value) => value.length > VALUE_LENGTH_MAX)) {
-      throw new Refusal(`must have at most ${VALUE_LENGTH_MAX} characters a value`);
-    }
-    // Postgres has no text with a NUL in it.
-    if (values.some((value) => value.includes('\0'))) throw new Refusal('must not contain a NUL character');
-    return PACKET_FIELDS[name].parse(values);
+    return parsePacketField(name, values);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     context.addIssue({ code: 'custom', message: error.message });
@@ -47,13 +41,7 @@ export const packetQueryShape = Object.fromEntries(
     name,
     z
       .string('is given twice; separate values by commas')
-      .transform((text, context) =>
-        parseField(
-          name,
-          text.split(',').map((value) => value.trim()),
-          context,
-        ),
-      )
+      .transform((text, context) => parseField(name, fieldValues(text), context))
       .optional()
       .openapi({
         param: { description: PACKET_FIELDS[name].description },
@@ -73,15 +61,7 @@ const packetBodyShape = Object.fromEntries(
         'must be a text, a number or a list of these',
       )
       .transform((value, context) =>
-        parseField(
-          name,
-          Array.isArray(value)
-            ? value.map(String)
-            : String(value)
-                .split(',')
-                .map((item) => item.trim()),
-          context,
-        ),
+        parseField(name, Array.isArray(value) ? value.map(String) : fieldValues(String(value)), context),
       )
       .optional()
       .openapi({

@@ -3,7 +3,7 @@
  * in all segments that have packets of that time: what a round finds is final, and the next goes on below it.
  */
 import type pg from 'pg';
-import type { PacketCondition } from './packet-condition.js';
+import type { PacketCondition } from '../runtime/packet-filter/packet-condition.js';
 import { packetStatement } from './packet-round.js';
 import { PacketSql } from './packet-sql.js';
 import type { PacketRow } from './packet-view.js';

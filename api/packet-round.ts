@@ -3,8 +3,8 @@
  * unpacked from its first packet of that time to its last, and only the arrays that the filter asks about; what else a page
  * shows is read of its packets alone.
  */
+import type { PacketCondition } from '../runtime/packet-filter/packet-condition.js';
 import { formatTimestamp } from '../schemas/alert.js';
-import type { PacketCondition } from './packet-condition.js';
 import { ARRAYS_IN_MEMORY, elementsAt, filled, PACKET_COLUMNS, PacketSql, unpacked } from './packet-sql.js';
 import type { FoundSegment, MicrosRange } from './segment-search.js';
 

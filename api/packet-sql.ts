@@ -2,7 +2,8 @@
  * The columns of a packet in SQL, as the view unpacked_packets has them (sinks/migrations/0009), over what a statement unpacks:
  * unpacking is what reading packets costs, so each statement unpacks only the arrays that it asks for.
  */
-import { QueryParameters } from './query-parameters.js';
+import type { AddressColumn, PacketColumn, PacketTerms } from '../runtime/packet-filter/packet-terms.js';
+import { QueryParameters } from '../runtime/sql-values.js';
 
 /** The arrays of a segment, and what one element is called. */
 const ELEMENTS = {
@@ -74,8 +75,6 @@ const COLUMNS = {
   destination_mac: (e: Element) => `macs[${PLACES.destination_mac(e)}]`,
 } as const satisfies Record<string, (element: Element) => string>;
 
-export type PacketColumn = keyof typeof COLUMNS;
-
 /** Where a segment has its addresses, and of what type they are. */
 const ADDRESSES = {
   source: { array: 'hosts', type: 'inet' },
@@ -84,10 +83,8 @@ const ADDRESSES = {
   destination_mac: { array: 'macs', type: 'macaddr' },
 } as const;
 
-export type AddressColumn = keyof typeof ADDRESSES;
-
 /** A statement about packets: its values, and what it asks of each segment and each packet. */
-export class PacketSql extends QueryParameters {
+export class PacketSql extends QueryParameters implements PacketTerms {
   readonly #arrays = new Set<PacketArray>();
   /** What is looked up once a segment, by its name; and the names of where addresses are. */
   readonly #lookups = new Map<string, string>();
@@ -99,21 +96,18 @@ export class PacketSql extends QueryParameters {
   };
 
   /** A column of a packet. Addresses are asked for by `address`. */
-  column(name: PacketColumn): string {
+  column(name: keyof typeof COLUMNS): string {
     return COLUMNS[name](this.#element);
   }
 
-  /** A number of a packet as `column` has it, or 0 instead of null where that costs less: what is 0 must then not match. */
   columnOrZero(name: PacketColumn): string {
     return name === 'source_port' || name === 'destination_port' ? PORTS[name](this.#element) : this.column(name);
   }
 
-  /** Whether a packet is of an IP protocol. */
   ipProtocolIs(protocol: number): string {
     return this.#headerIs(HEADER_IP | 255, HEADER_IP | protocol);
   }
 
-  /** Whether a packet is TCP, and those flags of it that the mask has are these. */
   tcpFlagsAre(mask: number, flags: number): string {
     return this.#headerIs(HEADER_TCP | (mask << 16), HEADER_TCP | (flags << 16));
   }
@@ -122,7 +116,7 @@ export class PacketSql extends QueryParameters {
     return `${this.#element('headers')} & ${this.add(mask, 'integer')} = ${this.add(bits, 'integer')}`;
   }
 
-  /** Whether an address of a packet is this one, of which a packet has the number. */
+  /** A packet has the number of its address. */
   addressIs(column: AddressColumn, address: string): string {
     const { array, type } = ADDRESSES[column];
     // Both sides look among the same addresses.

@@ -4,10 +4,10 @@
  * the keys of a filter to be spread evenly and to have nothing to do with each other.
  */
 import type pg from 'pg';
+import { type Condition, QueryParameters } from '../runtime/sql-values.js';
 import { formatTimestamp } from '../schemas/alert.js';
 import { SEGMENT_SECONDS } from '../schemas/packet-table.js';
 import { query, queryKept, type Statement } from './pool.js';
-import { type Condition, QueryParameters } from './query-parameters.js';
 
 /** A row of packet_segments. Times are µs since 1970-01-01 UTC; those of packets are at most 2^53. */
 export interface FoundSegment {

@@ -1,8 +1,8 @@
 /** Statistics of a range from the rollups alone: the cost does not depend on how many packets there are. */
 import type pg from 'pg';
+import { QueryParameters } from '../runtime/sql-values.js';
 import { protocolName } from '../schemas/protocols.js';
 import { query } from './pool.js';
-import { QueryParameters } from './query-parameters.js';
 import { bucketSeconds, type Interval, segmentsOf } from './stats-range.js';
 
 export interface StatsQuery {

@@ -1,6 +1,6 @@
 /** An object schema that refuses unknown keys; the message has a line a key, in their order, that names the nearest known one. */
 import { z } from '@hono/zod-openapi';
-import { nearestName } from './nearest.js';
+import { nearestName } from '../runtime/nearest.js';
 
 export function strictObject<Shape extends z.core.$ZodLooseShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
   const known = Object.keys(shape);

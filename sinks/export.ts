@@ -9,13 +9,15 @@ import { to as copyTo } from 'pg-copy-streams';
 import { Failure, messageOf } from '../runtime/failure.js';
 import { defineOptions, type Settings } from '../runtime/options.js';
 import { describePostgresError, type PostgresSettings, postgresConfig } from '../runtime/postgres.js';
+import { alertQuery } from './alert-selection.js';
+import { fieldTexts } from './export-filter.js';
 import { PCAP_HEADER, type StoredPacket, writePcapRecord } from './packet-headers.js';
 import { packetQuery } from './packet-selection.js';
 import { ParquetFile, type ParquetValue, parquetTypes } from './parquet-file.js';
 
 export const EXPORT_FORMATS = ['csv', 'json', 'pcap', 'parquet'] as const;
 
-/** What is plainly no time or address is refused before anything connects; Postgres has the last word on the rest. */
+/** What is plainly no time is refused before anything connects; Postgres has the last word on the rest. */
 const time = {
   kind: 'string',
   env: null,
@@ -26,37 +28,30 @@ const time = {
     description: 'a time in ISO 8601, such as 2026-01-31T09:30:00Z',
   },
 } as const;
-const address = {
-  kind: 'string',
-  env: null,
-  default: '',
-  placeholder: '<address>',
-  pattern: {
-    test: /^[\da-f.:]+(\/\d{1,3})?$/i,
-    description: 'an address or a network, such as 192.0.2.1 or 192.0.2.0/24',
-  },
-} as const;
+const field = { kind: 'string', env: null, default: '' } as const;
 
 export const exportOptions = defineOptions({
   from: { ...time, help: 'earliest time, ISO 8601' },
   to: { ...time, help: 'time behind the latest, ISO 8601' },
-  source: { ...address, help: 'source address or network' },
-  destination: { ...address, help: 'destination address or network' },
+  source: { ...field, placeholder: '<address>', help: 'source address or network' },
+  destination: { ...field, placeholder: '<address>', help: 'destination address or network' },
   port: {
-    kind: 'integer',
-    env: null,
-    default: -1,
-    minimum: -1,
-    maximum: 65_535,
-    unit: 'port',
-    help: 'source or destination port; -1 is any',
+    ...field,
+    placeholder: '<port>',
+    help: 'source or destination port or range; of alerts the destination port',
   },
   protocol: {
-    kind: 'string',
-    env: null,
-    default: '',
+    ...field,
     placeholder: '<name>',
     help: 'tcp, udp, icmp, arp, dns …, an IP protocol number or an EtherType such as 0x88cc; packets only',
+  },
+  filter: {
+    kind: 'list',
+    verbatim: true,
+    env: null,
+    default: [],
+    placeholder: '<field=value...>',
+    help: 'more conditions, in the fields of GET /api/packets or /api/alerts: tcp_flags=syn,!ack, capture_node=edge-1, min_severity=3 …; repeat the flag for another',
   },
   format: {
     kind: 'string',
@@ -82,14 +77,11 @@ const PACKET_COLUMNS = `captured_at, packets.id, capture_node, interface, frame_
 const PCAP_COLUMNS = `extract(epoch FROM captured_at)::numeric * 1000000 AS micros, frame_length, source_mac, destination_mac, vlan,
   inner_vlan, ether_type, host(source) AS source, host(destination) AS destination, ip_protocol, ttl, ip_id,
   fragment_offset, source_port, destination_port, tcp_flags, tcp_sequence, icmp_type, icmp_code, arp_operation, details`;
-const ALERTS_SQL = `SELECT id, rule_id, rule_name, severity, status, close_reason, source, host(destination_ip) AS destination,
-  destination_port, technique_ids, capture_nodes, message, crossed_at, first_seen, last_seen, packets, resolved_at,
-  resolved_by, note, evidence FROM alerts`;
 
 /**
  * Writes what is asked for; the stream is left open. `onRows` hears of the rows so far, now and then.
  *
- * @throws Failure `EXPORT_FILTER` for a time or address that is none, `EXPORT_FORMAT`, `EXPORT_OUTPUT`, `POSTGRES_…`.
+ * @throws Failure `EXPORT_FILTER` for a condition that cannot be read, `EXPORT_FORMAT`, `EXPORT_OUTPUT`, `POSTGRES_…`.
  */
 export async function exportRows(
   settings: ExportSettings & PostgresSettings,
@@ -100,11 +92,10 @@ export async function exportRows(
   if (settings.format === 'pcap' && what !== 'packets') {
     throw new Failure('EXPORT_FORMAT', 'alerts have no packets to write as pcap: use --format csv, json or parquet');
   }
-  if (settings.protocol !== '' && what !== 'packets') {
-    throw new Failure('EXPORT_FILTER', '--protocol: alerts have no protocol to select by; leave it out');
-  }
+  const { from, to, source, destination, port, protocol } = settings;
+  const fields = fieldTexts(settings.filter, { source, destination, port, protocol });
   const columns = settings.format === 'pcap' ? PCAP_COLUMNS : PACKET_COLUMNS;
-  const query = what === 'packets' ? packetQuery(columns, settings) : alertQuery(settings);
+  const query = what === 'packets' ? packetQuery(columns, from, to, fields) : alertQuery(from, to, fields);
   // Each write hears of its failure; a stream whose event nobody takes would end the process.
   output.on('error', () => undefined);
   const client = new pg.Client(postgresConfig(settings, 'nta-export'));
@@ -132,22 +123,6 @@ export async function exportRows(
   } finally {
     await client.end().catch(() => undefined);
   }
-}
-
-/** COPY takes no parameters, so values are quoted as literals of their type. */
-function alertQuery({ from, to, source, destination, port }: ExportSettings): string {
-  const conditions: string[] = [];
-  const address = (column: string, value: string): void => {
-    if (value === '') return;
-    conditions.push(`${column} ${value.includes('/') ? '<<=' : '='} inet ${pg.escapeLiteral(value)}`);
-  };
-  if (from !== '') conditions.push(`last_seen >= timestamptz ${pg.escapeLiteral(from)}`);
-  if (to !== '') conditions.push(`last_seen < timestamptz ${pg.escapeLiteral(to)}`);
-  address('source_ip', source);
-  address('destination_ip', destination);
-  if (port >= 0) conditions.push(`destination_port = ${port}`);
-  const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
-  return `${ALERTS_SQL}${where} ORDER BY last_seen, id`;
 }
 
 async function copyOut(

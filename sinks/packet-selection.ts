@@ -2,39 +2,52 @@
  * The SQL of an export of packets: a ten seconds at a time, as packet_segments has them, so that neither the first row nor the
  * memory depends on how many there are. COPY takes no parameters, so values are quoted as literals of their type.
  */
-import pg from 'pg';
-import { Failure } from '../runtime/failure.js';
-import { INDEXED_PREFIXES, portRangeKey, SEGMENT_SECONDS } from '../schemas/packet-table.js';
-import { PROTOCOL_FORMS, parseProtocol } from '../schemas/protocols.js';
+import { allOf, type PacketCondition } from '../runtime/packet-filter/packet-condition.js';
+import { PACKET_FIELD_NAMES, parsePacketField } from '../runtime/packet-filter/packet-fields.js';
+import type { AddressColumn, PacketColumn, PacketTerms } from '../runtime/packet-filter/packet-terms.js';
+import { QuotedValues } from '../runtime/sql-values.js';
+import { SEGMENT_SECONDS } from '../schemas/packet-table.js';
+import { type FieldText, parseFields } from './export-filter.js';
 
-/** Empty texts and negative numbers select everything. */
-export interface PacketSelection {
-  readonly from: string;
-  readonly to: string;
-  readonly source: string;
-  readonly destination: string;
-  readonly port: number;
-  readonly protocol: string;
+/** The columns of a packet as the view has them. */
+class ViewTerms extends QuotedValues implements PacketTerms {
+  column(name: PacketColumn): string {
+    return name;
+  }
+
+  columnOrZero(name: PacketColumn): string {
+    return name;
+  }
+
+  ipProtocolIs(protocol: number): string {
+    return `ip_protocol = ${this.add(protocol, 'integer')}`;
+  }
+
+  tcpFlagsAre(mask: number, flags: number): string {
+    return `tcp_flags & ${this.add(mask, 'integer')} = ${this.add(flags, 'integer')}`;
+  }
+
+  addressIs(column: AddressColumn, address: string): string {
+    return `${column} = ${this.add(address, column.endsWith('_mac') ? 'macaddr' : 'inet')}`;
+  }
+
+  address(column: AddressColumn, test: (address: string) => string): string {
+    return test(column);
+  }
 }
 
 const SPAN = `interval '${SEGMENT_SECONDS} seconds'`;
 const binOf = (time: string): string => `date_bin(${SPAN}, ${time}, '2000-01-01Z'::timestamptz)`;
 
-/** What a packet meets, and what its segment then does: in time, and in what the index of keys has. */
-interface Conditions {
-  readonly packet: string[];
-  readonly times: string[];
-  readonly keys: string[];
-}
-
 /**
- * Packets joined with their origins, in the order of capture time and id.
+ * Packets of a time joined with their origins, in the order of capture time and id. Empty texts select everything.
  *
  * @param columns of unpacked_packets and origins.
- * @throws Failure `EXPORT_FILTER` for a protocol that is none.
+ * @throws Failure `EXPORT_FILTER`
  */
-export function packetQuery(columns: string, selection: PacketSelection): string {
-  const { packet, times, keys } = conditions(selection);
+export function packetQuery(columns: string, from: string, to: string, fields: readonly FieldText[]): string {
+  const filter = allOf(parseFields(fields, PACKET_FIELD_NAMES, 'packets', parsePacketField));
+  const { packet, times, keys } = conditions(from, to, filter);
   const inBin = ['last_at >= bin', `last_at < bin + ${SPAN}`, 'first_at >= bin', `first_at < bin + ${SPAN}`];
   // The bins come in their order, those of a bin sorted: a nested loop, all that a LATERAL with an order can be, keeps both.
   return `WITH RECURSIVE bins AS ${keys.length === 0 ? stepwiseBins(times) : selectedBins([...times, ...keys])}
@@ -64,54 +77,28 @@ function where(conditions: readonly string[]): string {
   return conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
 }
 
-function conditions({ from, to, source, destination, port, protocol }: PacketSelection): Conditions {
-  const packet: string[] = [];
+interface Conditions {
+  /** What a packet meets. */
+  readonly packet: string[];
+  /** What its segment does then: in time, and in what the index of keys has. */
+  readonly times: string[];
+  readonly keys: string[];
+}
+
+function conditions(from: string, to: string, filter: PacketCondition): Conditions {
+  const terms = new ViewTerms();
+  const packet = [`(${filter.packet(terms)})`];
   const times: string[] = [];
-  const keys: string[] = [];
+  const keys = filter.keys ? [`(${filter.keys(terms)})`] : [];
   if (from !== '') {
-    const earliest = `timestamptz ${pg.escapeLiteral(from)}`;
+    const earliest = terms.add(from, 'timestamptz');
     packet.push(`captured_at >= ${earliest}`);
     times.push(`last_at >= ${earliest}`, `first_at > ${earliest} - ${SPAN}`);
   }
   if (to !== '') {
-    const behind = `timestamptz ${pg.escapeLiteral(to)}`;
+    const behind = terms.add(to, 'timestamptz');
     packet.push(`captured_at < ${behind}`);
     times.push(`first_at < ${behind}`, `last_at < ${behind} + ${SPAN}`);
   }
-  for (const [column, address] of Object.entries({ source, destination })) {
-    if (address === '') continue;
-    packet.push(`${column} ${address.includes('/') ? '<<=' : '='} inet ${pg.escapeLiteral(address)}`);
-    const found = addressKeys(address);
-    if (found !== null) keys.push(`${column}s && ${found}`);
-  }
-  if (port >= 0) {
-    packet.push(`(source_port = ${port} OR destination_port = ${port})`);
-    const found = `ARRAY[${port}, ${portRangeKey(port)}]`;
-    keys.push(`(source_ports && ${found} OR destination_ports && ${found})`);
-  }
-  if (protocol !== '') {
-    const match = parseProtocol(protocol);
-    if (match === null) {
-      throw new Failure('EXPORT_FILTER', `--protocol: "${protocol}" is no protocol known here; give ${PROTOCOL_FORMS}`);
-    }
-    packet.push('application' in match ? `details ? '${match.application}'` : `${match.column} = ${match.number}`);
-    if ('column' in match && match.column === 'ip_protocol')
-      keys.push(`ip_protocols @> ARRAY[${match.number}::smallint]`);
-  }
   return { packet, times, keys };
-}
-
-/**
- * What segments have for an address, or for the indexed network around a network: one of an array; null where that is too
- * wide. The last is what those have that hold too many addresses.
- */
-function addressKeys(address: string): string | null {
-  const literal = `inet ${pg.escapeLiteral(address)}`;
-  const [, prefix] = address.split('/');
-  const indexed = address.includes(':') ? INDEXED_PREFIXES.ipv6 : INDEXED_PREFIXES.ipv4;
-  const around = indexed.findLast((bits) => bits <= Number(prefix));
-  if (prefix !== undefined && around === undefined) return null;
-  const known = around === undefined ? literal : `network(set_masklen(${literal}, ${around}))::inet`;
-  const widest = `set_masklen(${literal}, ${indexed[0]})`;
-  return `ARRAY[${known}, set_masklen(broadcast(${widest}), ${indexed[0]})]`;
 }

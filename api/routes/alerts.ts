@@ -1,11 +1,11 @@
 /** `GET /api/alerts`, one alert with its history, and the decisions of people about it. */
 import { createRoute, z } from '@hono/zod-openapi';
 import ipaddr from 'ipaddr.js';
+import type { Condition } from '../../runtime/sql-values.js';
 import { COUNT_MAX, decideAlert, findAlert, findAlerts } from '../alert-query.js';
 import { alertDetailSchema, alertSchema, viewAlert, viewAlertEvent } from '../alert-view.js';
 import { decodeCursor, encodeCursor, limitSchema } from '../cursor.js';
 import { ApiProblem } from '../problem.js';
-import type { Condition } from '../query-parameters.js';
 import { strictObject } from '../strict-object.js';
 import { refineTimeRange, resolveTimeRange, timeRangeShape } from '../time-range.js';
 import {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PACKET_FIELD_NAMES } from '../../api/packet-filter.js';
+import { PACKET_FIELD_NAMES } from '../../runtime/packet-filter/packet-fields.js';
 import { decodeFailureCode } from '../../schemas/decode-failure.js';
 import { type ApiFixture, createApiFixture } from './api-fixture.js';
 import { insertPackets, type SamplePacket } from './sample-data.js';

@@ -1,7 +1,7 @@
 /** Which segments are found for a filter, however common it is, over more of them than one look takes. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Condition } from '../../api/query-parameters.js';
 import { SegmentSearch } from '../../api/segment-search.js';
+import type { Condition } from '../../runtime/sql-values.js';
 import { type ApiFixture, createApiFixture } from './api-fixture.js';
 
 const SEGMENTS = 12_000;

@@ -1,12 +1,14 @@
 /** What a filter asks of packets, and what then holds for the segments that have such packets (sinks/migrations/0009). */
-import type { PacketSql } from './packet-sql.js';
-import type { Condition } from './query-parameters.js';
+import type { Condition } from '../sql-values.js';
+import type { PacketTerms } from './packet-terms.js';
 
 export interface PacketCondition {
   /** What a packet must meet; true, false or null. */
-  readonly packet: (sql: PacketSql) => string;
+  readonly packet: (sql: PacketTerms) => string;
   /** What a segment meets that has such a packet, in what is known of it without unpacking; null when nothing is. */
   readonly segment: Condition | null;
+  /** The part of it that the index of keys can be asked for; absent or null when there is none. */
+  readonly keys?: Condition | null;
   /** The same in what no index has, but each segment once for all its packets; absent or null when nothing is known. */
   readonly content?: Condition | null;
 }
@@ -45,6 +47,7 @@ function combined(
         none,
       ),
     segment: ofSegments(conditions.map(({ segment }) => segment)),
+    keys: ofSegments(conditions.map(({ keys }) => keys)),
     content: ofSegments(conditions.map(({ content }) => content)),
   };
 }

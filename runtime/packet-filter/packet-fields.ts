@@ -3,13 +3,13 @@
  * packets. One table serves query strings and bodies.
  */
 import ipaddr from 'ipaddr.js';
-import { DECODE_FAILURES } from '../schemas/decode-failure.js';
-import { INDEXED_PREFIXES, portRangeKey } from '../schemas/packet-table.js';
-import { PROTOCOL_FORMS, PROTOCOL_NAMES, parseProtocol } from '../schemas/protocols.js';
-import { nearestName } from './nearest.js';
+import { DECODE_FAILURES } from '../../schemas/decode-failure.js';
+import { INDEXED_PREFIXES, portRangeKey } from '../../schemas/packet-table.js';
+import { PROTOCOL_FORMS, PROTOCOL_NAMES, parseProtocol } from '../../schemas/protocols.js';
+import { nearestName } from '../nearest.js';
+import type { Condition, SqlValues } from '../sql-values.js';
 import { anyOf, type PacketCondition } from './packet-condition.js';
-import type { AddressColumn, PacketColumn } from './packet-sql.js';
-import type { QueryParameters } from './query-parameters.js';
+import type { AddressColumn, PacketColumn } from './packet-terms.js';
 
 /** A value that a field does not take; the message completes "source: …". */
 export class Refusal extends Error {}
@@ -106,13 +106,20 @@ function addressCondition(column: 'source' | 'destination', matches: readonly Ad
         ...(exact.length === 0 ? [] : [`hosts && ${parameters.add(exact, 'inet[]')}`]),
         ...networks.map(({ text, prefix }) => `${parameters.add(`${text}/${prefix}`, 'inet')} >>= ANY(hosts)`),
       ].join(' OR '),
-    segment: keys.some(({ length }) => length === 0) ? null : holdsAny(`${column}s`, keys.flat(), 'inet'),
+    ...indexed(keys.some(({ length }) => length === 0) ? null : holdsAny(`${column}s`, keys.flat(), 'inet')),
   };
 }
 
 /** Whether an array of a segment has any of some values. */
-function holdsAny(array: string, values: readonly unknown[], type: string) {
-  return (parameters: QueryParameters): string => `${array} && ${parameters.add(values, `${type}[]`)}`;
+function holdsAny(array: string, values: readonly unknown[], type: string): Condition {
+  return (parameters) => `${array} && ${parameters.add(values, `${type}[]`)}`;
+}
+
+type OfSegment = Pick<PacketCondition, 'segment' | 'keys'>;
+
+/** What is known of a segment is in the index of keys. */
+function indexed(condition: Condition | null): OfSegment {
+  return { segment: condition, keys: condition };
 }
 
 function addressField(columns: readonly ('source' | 'destination')[]): Field['parse'] {
@@ -152,7 +159,7 @@ interface NumberRange {
   readonly high: number;
 }
 
-type SegmentOfNumbers = (column: PacketColumn, ranges: readonly NumberRange[]) => PacketCondition['segment'];
+type SegmentOfNumbers = (column: PacketColumn, ranges: readonly NumberRange[]) => OfSegment;
 
 /** Whole numbers and ranges: "443", "1000-2000". */
 function numberField(columns: readonly PacketColumn[], maximum: number, segment: SegmentOfNumbers): Field['parse'] {
@@ -174,14 +181,14 @@ function numberField(columns: readonly PacketColumn[], maximum: number, segment:
             .map((test) => `${number} ${test}`)
             .join(' OR ');
         },
-        segment: segment(column, ranges),
+        ...segment(column, ranges),
       })),
     );
   };
 }
 
 /** What a number is then; comparing it with one takes less than with a list. */
-function numberTests(ranges: readonly NumberRange[], sql: QueryParameters): string[] {
+function numberTests(ranges: readonly NumberRange[], sql: SqlValues): string[] {
   const single = ranges.filter(({ low, high }) => low === high).map(({ low }) => low);
   const tests = ranges
     .filter(({ low, high }) => low !== high)
@@ -196,17 +203,15 @@ const PORTS_MAX = 256;
 
 const portSegment: SegmentOfNumbers = (column, ranges) => {
   const count = ranges.reduce((sum, { low, high }) => sum + high - low + 1, 0);
-  if (count > PORTS_MAX) return null;
+  if (count > PORTS_MAX) return indexed(null);
   const ports = ranges.flatMap(({ low, high }) => Array.from({ length: high - low + 1 }, (_, index) => low + index));
-  return holdsAny(`${column}s`, [...new Set([...ports, ...ports.map(portRangeKey)])], 'integer');
+  return indexed(holdsAny(`${column}s`, [...new Set([...ports, ...ports.map(portRangeKey)])], 'integer'));
 };
 
 /** An array that is there only where packets have what it says. */
 const hasArray =
   (array: string): SegmentOfNumbers =>
-  () =>
-  () =>
-    `${array} IS NOT NULL`;
+  () => ({ segment: () => `${array} IS NOT NULL` });
 
 function boundField(operator: '>=' | '<='): Field['parse'] {
   return (values) => {
@@ -240,7 +245,7 @@ function protocolField(values: readonly string[]): PacketCondition {
     }
     const { column, number } = match;
     if (column === 'ip_protocol') {
-      return { packet: (sql) => sql.ipProtocolIs(number), segment: holdsAny('ip_protocols', [number], 'smallint') };
+      return { packet: (sql) => sql.ipProtocolIs(number), ...indexed(holdsAny('ip_protocols', [number], 'smallint')) };
     }
     return {
       packet: (sql) => `${sql.column(column)} = ${sql.add(number, 'integer')}`,
@@ -284,7 +289,7 @@ function tcpFlagsField(values: readonly string[]): PacketCondition {
 
 function originField(column: 'capture_node' | 'interface' | 'timeline'): Field['parse'] {
   return (values) => {
-    const condition = (parameters: QueryParameters): string =>
+    const condition = (parameters: SqlValues): string =>
       `origin_id = ANY(ARRAY(SELECT id FROM origins WHERE ${column} = ANY(${parameters.add(values, 'text[]')})))`;
     return { packet: condition, segment: condition };
   };
@@ -412,3 +417,32 @@ export const PACKET_FIELDS = {
     parse: failureField,
   },
 } as const satisfies Record<string, Field>;
+
+export type PacketFieldName = keyof typeof PACKET_FIELDS;
+export const PACKET_FIELD_NAMES = Object.keys(PACKET_FIELDS) as PacketFieldName[];
+
+/** Most values of one field, and characters of one value. */
+const VALUES_MAX = 100;
+const VALUE_LENGTH_MAX = 255;
+
+/**
+ * What a field asks for.
+ *
+ * @throws Refusal
+ */
+export function parsePacketField(name: PacketFieldName, values: readonly string[]): PacketCondition {
+  if (values.length === 0 || values.some((value) => value === ''))
+    throw new Refusal('must not be empty; leave it out instead');
+  if (values.length > VALUES_MAX) throw new Refusal(`must be at most ${VALUES_MAX} values`);
+  if (values.some((value) => value.length > VALUE_LENGTH_MAX)) {
+    throw new Refusal(`must have at most ${VALUE_LENGTH_MAX} characters a value`);
+  }
+  // Postgres has no text with a NUL in it.
+  if (values.some((value) => value.includes('\0'))) throw new Refusal('must not contain a NUL character');
+  return PACKET_FIELDS[name].parse(values);
+}
+
+/** The values of a text: separated by commas. */
+export function fieldValues(text: string): string[] {
+  return text.split(',').map((value) => value.trim());
+}

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { nearestName } from '../../api/nearest.js';
-import { PACKET_FIELD_NAMES } from '../../api/packet-filter.js';
+import { nearestName } from '../../runtime/nearest.js';
+import { PACKET_FIELD_NAMES } from '../../runtime/packet-filter/packet-fields.js';
 
 test.each([
   ['sorce', 'source'],

@@ -65,7 +65,11 @@ export interface Processor extends Service {
 }
 
 /** A processor for these settings; nothing happens before `start`. */
-export function createProcessor(settings: ProcessSettings & KafkaSettings, log: Logger, registry: Registry): Processor {
+export function createProcessor(
+  settings: ProcessSettings & KafkaSettings & { readonly logFile?: string },
+  log: Logger,
+  registry: Registry,
+): Processor {
   return settings.workers > 1 ? new WorkerFleet(settings, log, registry) : createMember(settings, log, registry);
 }
 

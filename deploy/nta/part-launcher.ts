@@ -1,5 +1,5 @@
 /** Starts the parts of a run with the settings that each knows, and stops them in reverse order. */
-import type { Logger } from '../../runtime/log.js';
+import { type Logger, logOptions } from '../../runtime/log.js';
 import { type OptionTable, toArguments } from '../../runtime/options.js';
 import { Part } from './supervisor.js';
 
@@ -30,11 +30,13 @@ export class PartLauncher {
   ): Promise<Part> {
     const metricsPort = settings.metricsPort === 0 ? 0 : settings.metricsPort + (METRICS_PORT_OFFSETS[name] ?? 0);
     if (metricsPort !== 0 && 'metricsPort' in table) this.metricsPorts.set(name, metricsPort);
+    const known = { ...table, ...logOptions };
+    const own = { ...settings, metricsPort };
     const part = new Part(
       {
         name,
-        arguments: [command, ...extra, ...toArguments(table, { ...settings, metricsPort })],
-        environment: secrets(table, settings),
+        arguments: [command, ...extra, ...toArguments(known, own)],
+        environment: partEnvironment(known, own),
         finite,
       },
       this.log,
@@ -52,13 +54,16 @@ export class PartLauncher {
   }
 }
 
-/** Secrets travel by environment, which other users cannot see. */
-function secrets(table: OptionTable, settings: object): Record<string, string> {
-  const environment: Record<string, string> = {};
+/**
+ * Secrets travel by environment, which other users cannot see. Of the other variables none may speak for a setting that is
+ * decided already: a flag that gives the default is not repeated on the part's command line.
+ */
+export function partEnvironment(table: OptionTable, settings: object): Record<string, string | undefined> {
+  const environment: Record<string, string | undefined> = {};
   for (const [key, definition] of Object.entries(table)) {
     const value = (settings as Record<string, unknown>)[key];
-    if (definition.secret && definition.env !== null && typeof value === 'string' && value !== '')
-      environment[definition.env] = value;
+    if (definition.env === null || value === undefined) continue;
+    environment[definition.env] = definition.secret && value !== '' ? String(value) : undefined;
   }
   return environment;
 }

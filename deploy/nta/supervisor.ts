@@ -16,7 +16,8 @@ export interface PartDefinition {
   readonly name: string;
   /** As `nta` knows it, with its arguments: `['process', '--workers=2']`. */
   readonly arguments: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
+  /** Over this process's own; undefined takes a variable away. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** A finite part ends by itself; the others are started again when they do. */
   readonly finite: boolean;
 }

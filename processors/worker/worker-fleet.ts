@@ -21,6 +21,8 @@ import { evictMember } from './member-eviction.js';
 export interface WorkerOrder {
   readonly settings: ProcessSettings & KafkaSettings;
   readonly logLevel: LogLevel;
+  /** As `LogSettings.file`. */
+  readonly logFile: string;
 }
 
 /** What a worker tells. */
@@ -49,12 +51,16 @@ export class WorkerFleet implements Service {
   };
 
   constructor(
-    private readonly settings: ProcessSettings & KafkaSettings,
+    private readonly settings: ProcessSettings & KafkaSettings & { readonly logFile?: string },
     private readonly log: Logger,
     registry: Registry,
   ) {
     this.metrics = new FleetMetrics(registry);
-    const order: WorkerOrder = { settings: { ...settings, workers: 1 }, logLevel: log.level as LogLevel };
+    const order: WorkerOrder = {
+      settings: { ...settings, workers: 1 },
+      logLevel: log.level as LogLevel,
+      logFile: settings.logFile ?? '',
+    };
     this.workers = Array.from({ length: settings.workers }, (_, index) => {
       const child = log.child({ worker: index });
       return new WorkerChild(order, child, {

@@ -4,21 +4,20 @@
  * that no worker outlives its parent.
  */
 import { Failure } from '../../runtime/failure.js';
-import type { KafkaSettings } from '../../runtime/kafka.js';
-import { createLog, type LogLevel } from '../../runtime/log.js';
+import { createLog } from '../../runtime/log.js';
 import { Registry } from '../../runtime/metrics.js';
 import { logFailure, runServices } from '../../runtime/service.js';
-import { createMember, type ProcessSettings } from '../processor.js';
+import { createMember } from '../processor.js';
 import type { WorkerMessage, WorkerOrder } from './worker-fleet.js';
 
 const REPORT_MS = 1_000;
 
 process.once('message', (order: WorkerOrder) => {
-  run(order.settings, order.logLevel).then((exitCode) => process.exit(exitCode));
+  run(order).then((exitCode) => process.exit(exitCode));
 });
 
-async function run(settings: ProcessSettings & KafkaSettings, level: LogLevel): Promise<number> {
-  const log = createLog({ level, file: '', part: 'process' });
+async function run({ settings, logLevel, logFile }: WorkerOrder): Promise<number> {
+  const log = createLog({ level: logLevel, file: logFile, part: 'process' });
   const registry = new Registry();
   const processor = createMember(settings, log, registry, (memberId) => tell({ type: 'joined', memberId }));
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));

@@ -50,7 +50,7 @@ export class ProcessorProcess {
       );
     });
     this.ready.catch(() => undefined);
-    child.send({ settings, logLevel } satisfies WorkerOrder, () => undefined);
+    child.send({ settings, logLevel, logFile: '' } satisfies WorkerOrder, () => undefined);
   }
 
   get pid(): number {

@@ -34,17 +34,11 @@ export function decodeFrame(
   dissection: Dissection,
 ): number {
   if (linkType === LINKTYPE_ETHERNET) {
-    const row = decodeUsualFrame(
-      block,
-      buffer,
-      offset,
-      capturedLength,
-      frameLength,
-      timestamp,
-      originIndex,
-      dissection,
-    );
-    if (row !== NOT_USUAL) return row;
+    const row = decodeUsualFrame(block, buffer, offset, capturedLength, frameLength, originIndex, dissection);
+    if (row !== NOT_USUAL) {
+      block.timestamp[row] = timestamp;
+      return row;
+    }
   }
   return decodeFrameByLayer(
     block,

@@ -132,7 +132,8 @@ export class RecordAccumulator {
     }
     let at = sources[source + NEXT]!;
     if (sources[source + END]! - at < room) at = this.makeRoom(source, room);
-    const end = this.encoder.put(at, row, this.firstTimestamps[(source + FIRST_TIMESTAMP) >>> 1]!);
+    const offset = safeTimestamp(block.timestamp[row]!) - this.firstTimestamps[(source + FIRST_TIMESTAMP) >>> 1]!;
+    const end = this.encoder.put(at, row, offset);
     sources[source + NEXT] = end;
     sources[source + BYTES]! += end - at;
     if (sources[source + PACKETS]!++ === 0) {

@@ -64,14 +64,16 @@ const NETWORK_LENGTH_MIN = Math.min(IPV4_LENGTH + UDP_HEADER_LENGTH, IPV6_LENGTH
 /** In place of a row: the frame is left to the decoders of its protocols, and nothing has been written. */
 export const NOT_USUAL = -1;
 
-/** As `decodeFrame`, of a frame of Ethernet: adds its row and returns the index, or does nothing and returns `NOT_USUAL`. */
+/**
+ * As `decodeFrame`, of a frame of Ethernet: adds its row and returns the index, or does nothing and returns `NOT_USUAL`.
+ * The timestamp is left to the caller, for V8 would make an object of it on the way here.
+ */
 export function decodeUsualFrame(
   block: PacketBlock,
   buffer: Uint8Array,
   offset: number,
   capturedLength: number,
   frameLength: number,
-  timestamp: number,
   originIndex: number,
   dissection: Dissection,
 ): number {
@@ -117,7 +119,6 @@ export function decodeUsualFrame(
   if (!isTcp && (destinationPort === VXLAN_PORT || destinationPort === VXLAN_PORT_LINUX)) return NOT_USUAL;
 
   const row = block.count++;
-  block.timestamp[row] = timestamp;
   block.origin[row] = originIndex;
   block.frameLength[row] = frameLength;
   block.capturedLength[row] = capturedLength;

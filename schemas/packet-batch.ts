@@ -111,7 +111,10 @@ export function encodePacketBatch(block: PacketBlock, rows: ArrayLike<number>, f
   const source = sourceBytes(block, first);
   const firstTimestamp = safeTimestamp(block.timestamp[first]!);
   let at = putBatchStart(bytes, head.copy(bytes), source, 0, source.length, firstTimestamp, to - from);
-  for (let index = from; index < to; index++) at = encoder.put(at, rows[index]!, firstTimestamp);
+  for (let index = from; index < to; index++) {
+    const row = rows[index]!;
+    at = encoder.put(at, row, safeTimestamp(block.timestamp[row]!) - firstTimestamp);
+  }
   bytes[at++] = 0; // no further block of packets
   return Buffer.from(bytes.subarray(0, at));
 }

@@ -60,11 +60,15 @@ export class PacketEncoder {
     this.ipv6 = viewOf(block.ipv6);
   }
 
-  /** Writes the packet of a row at `start`, where there are `packetBytesMax` of it, and returns where it ends. */
-  put(start: number, row: number, firstTimestamp: number): number {
+  /**
+   * Writes the packet of a row at `start`, where there are `packetBytesMax` of it, and returns where it ends.
+   *
+   * @param offset µs since the first packet of the record: as a small number, for which V8 needs no object
+   */
+  put(start: number, row: number, offset: number): number {
     const { block, view, macs } = this;
     const present = block.present[row]!;
-    let at = this.putOffset(start, block.timestamp[row]!, firstTimestamp);
+    let at = this.putOffset(start, offset);
     at = this.putLength(at, block.frameLength[row]!);
     at = this.putLength(at, block.capturedLength[row]!);
     if ((present & HAS_MACS) !== 0) {
@@ -91,10 +95,9 @@ export class PacketEncoder {
     return at + 5;
   }
 
-  private putOffset(at: number, timestamp: number, firstTimestamp: number): number {
-    const offset = timestamp - firstTimestamp;
+  private putOffset(at: number, offset: number): number {
     if (offset >= 0 && offset < 0x10000) return put16(this.view, at, offset);
-    if (offset < 0 || offset >= 0x100000) return putLong(this.bytes, at, safeTimestamp(timestamp) - firstTimestamp);
+    if (offset < 0 || offset >= 0x100000) return putLong(this.bytes, at, offset);
     this.view.setUint32(at, 0x8080 | sevenBitGroups(offset), true);
     return at + 3;
   }

@@ -279,11 +279,11 @@ export class Publisher {
 }
 
 /**
- * kafkajs sorts messages by partition with `reduce`, and copies those it has for every further one; all of these are of
- * one partition.
+ * The records as kafkajs takes messages. It sorts these by partition with `reduce`, and copies those it has for every
+ * further one; all of these are of one partition.
  */
 function messagesOf(records: readonly OutgoingRecord[], partition: number): Message[] {
-  const messages: Message[] = records.map(({ key, value }) => ({ key, value, partition }));
+  const messages: Message[] = [...records];
   return Object.defineProperty(messages, 'reduce', { value: () => ({ [partition]: messages }) });
 }
 

@@ -11,6 +11,13 @@ import { pmacctdToKafka } from '../pmacctd.js';
 import { median } from '../statistics.js';
 import { kafkaTool, timeRun } from '../yardsticks.js';
 
+/**
+ * Packets of a run, times `--packets`: what is published a second is meant to go on, and connecting, the first requests
+ * and the last acknowledgment take a tenth of a second of each run, which was a twentieth of one of 2,000,000 packets.
+ */
+const RUN_LENGTH = 4;
+/** And at most, where each packet is a record of its own. */
+const DISTINCT_PACKETS_MAX = 1_000_000;
 const SINGLE_RECORDS = 100_000;
 const SINGLE_REQUEST_RECORDS = 1_000;
 const PERF_TEST_RECORDS = 500_000;
@@ -20,7 +27,8 @@ export const publish: Bench = {
   summary: 'a capture to Kafka, acks from all, beside one record a packet and kafka-producer-perf-test',
   needsServers: true,
   async run(context) {
-    const mix = provideInput(context, 'mix');
+    const packets = context.scale.quick ? context.scale.packets : RUN_LENGTH * context.scale.packets;
+    const mix = provideInput(context, 'mix', packets);
     const [first, ...others] = await measure(context, 'publish', mix);
     const single = await oneRecordEach(context, mix);
     const figures: Figure[] = [
@@ -30,7 +38,11 @@ export const publish: Bench = {
       ...others,
     ];
     for (const name of ['distinct', 'one-source'] as const satisfies readonly InputName[]) {
-      const input = provideInput(context, name, Math.min(mix.packets, name === 'distinct' ? 300_000 : 2_000_000));
+      const input = provideInput(
+        context,
+        name,
+        name === 'distinct' ? Math.min(packets, DISTINCT_PACKETS_MAX) : packets,
+      );
       figures.push((await measure(context, `publish-${name}`, input))[0]!);
     }
     return figures;
@@ -53,7 +65,8 @@ async function measure(context: BenchContext, name: string, input: Input): Promi
       await pipeline.remove();
     }
   }
-  const note = `From the file to the last acknowledgment, 4 partitions, idempotent, all in one process. ${input.summary}.`;
+  const length = input.packets.toLocaleString('en-US');
+  const note = `From the file to the last acknowledgment of ${length} packets, 4 partitions, idempotent, all in one process. ${input.summary}.`;
   return [
     { name, value: median(rates), runs: rates, unit: 'packets/s', better: 'higher', note },
     {

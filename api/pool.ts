@@ -66,7 +66,7 @@ const WAITING_MAX = 100;
  * Statements that a connection keeps, so that Postgres parses each once, and plans it once if that plan is as good for any
  * values. Further ones are sent anew each time: a plan takes 0.3 MB of its server process, more with many partitions.
  */
-const KEPT_MAX = 24;
+export const KEPT_MAX = 32;
 const keptNames = new WeakMap<pg.Pool, Map<string, string>>();
 
 function keptName(pool: pg.Pool, text: string): string | undefined {

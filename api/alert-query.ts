@@ -1,6 +1,7 @@
 /** Alerts: lists by page, one with its history, and what a person decides about it. */
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
+import { ALERT_CONDITIONS } from '../runtime/alert-conditions.js';
 import { allOf, type Condition, QueryParameters, type SqlValues } from '../runtime/sql-values.js';
 import { ALERT_CHANNEL } from '../schemas/alert-channel.js';
 import { ALERT_COLUMNS, type AlertEventRow, type AlertRow } from './alert-view.js';
@@ -36,7 +37,7 @@ export async function findAlerts(
   const list = new QueryParameters();
   const where = allOf([
     ...conditions,
-    ...(resolved === null ? [] : [() => `resolved_at IS ${resolved ? 'NOT ' : ''}NULL`]),
+    ...(resolved === null ? [] : [ALERT_CONDITIONS.resolved([String(resolved)])]),
     ...(after === null
       ? []
       : [(p: SqlValues) => `(last_seen, id) < (${p.add(after.lastSeen, 'timestamptz')}, ${p.add(after.id, 'text')})`]),

@@ -18,7 +18,7 @@ import { DetectorFailures } from './worker/detector-failures.js';
 import { GroupMember } from './worker/group-member.js';
 import { ProcessMetrics } from './worker/process-metrics.js';
 import { RuleSource } from './worker/rule-source.js';
-import { WorkerFleet } from './worker/worker-fleet.js';
+import { type FleetSettings, WorkerFleet } from './worker/worker-fleet.js';
 
 export const processOptions = defineOptions({
   ...detectionOptions,
@@ -65,11 +65,7 @@ export interface Processor extends Service {
 }
 
 /** A processor for these settings; nothing happens before `start`. */
-export function createProcessor(
-  settings: ProcessSettings & KafkaSettings & { readonly logFile?: string },
-  log: Logger,
-  registry: Registry,
-): Processor {
+export function createProcessor(settings: FleetSettings, log: Logger, registry: Registry): Processor {
   return settings.workers > 1 ? new WorkerFleet(settings, log, registry) : createMember(settings, log, registry);
 }
 

@@ -1,6 +1,7 @@
 /** `GET /api/alerts`, one alert with its history, and the decisions of people about it. */
 import { createRoute, z } from '@hono/zod-openapi';
 import ipaddr from 'ipaddr.js';
+import { ALERT_CONDITIONS } from '../../runtime/alert-conditions.js';
 import type { Condition } from '../../runtime/sql-values.js';
 import { COUNT_MAX, decideAlert, findAlert, findAlerts } from '../alert-query.js';
 import { alertDetailSchema, alertSchema, viewAlert, viewAlertEvent } from '../alert-view.js';
@@ -175,20 +176,12 @@ function alertConditions(filter: AlertFilter, now: number): Condition[] {
   if (from !== null) conditions.push((p) => `last_seen >= ${p.add(from, 'timestamptz')}`);
   if (to !== null) conditions.push((p) => `first_seen < ${p.add(to, 'timestamptz')}`);
   const { status, rule, severity, min_severity: minSeverity, source, capture_node: captureNode } = filter;
-  if (status !== undefined) conditions.push((p) => `status = ${p.add(status, 'text')}`);
-  if (rule !== undefined) {
-    const rules = rule.split(',').map((name) => name.trim());
-    conditions.push((p) => `rule_id = ANY(${p.add(rules, 'text[]')})`);
-  }
-  if (severity !== undefined) conditions.push((p) => `severity = ${p.add(severity, 'smallint')}`);
-  if (minSeverity !== undefined) conditions.push((p) => `severity >= ${p.add(minSeverity, 'smallint')}`);
-  if (source !== undefined) {
-    const isMac = /^[0-9a-f]{2}:/i.test(source) && !source.includes('::') && source.length === 17;
-    conditions.push((p) =>
-      isMac ? `source_mac = ${p.add(source, 'macaddr')}` : `source_ip <<= ${p.add(source, 'inet')}`,
-    );
-  }
-  if (captureNode !== undefined) conditions.push((p) => `${p.add(captureNode, 'text')} = ANY(capture_nodes)`);
+  if (status !== undefined) conditions.push(ALERT_CONDITIONS.status([status]));
+  if (rule !== undefined) conditions.push(ALERT_CONDITIONS.rule(rule.split(',').map((name) => name.trim())));
+  if (severity !== undefined) conditions.push(ALERT_CONDITIONS.severity([String(severity)]));
+  if (minSeverity !== undefined) conditions.push(ALERT_CONDITIONS.min_severity([String(minSeverity)]));
+  if (source !== undefined) conditions.push(ALERT_CONDITIONS.source([source]));
+  if (captureNode !== undefined) conditions.push(ALERT_CONDITIONS.capture_node([captureNode]));
   return conditions;
 }
 

@@ -25,6 +25,9 @@ export interface WorkerOrder {
   readonly logFile: string;
 }
 
+/** With where the workers log, as `LogSettings.file`. */
+export type FleetSettings = ProcessSettings & KafkaSettings & { readonly logFile?: string };
+
 /** What a worker tells. */
 export type WorkerMessage =
   | { readonly type: 'ready' }
@@ -51,7 +54,7 @@ export class WorkerFleet implements Service {
   };
 
   constructor(
-    private readonly settings: ProcessSettings & KafkaSettings & { readonly logFile?: string },
+    private readonly settings: FleetSettings,
     private readonly log: Logger,
     registry: Registry,
   ) {

@@ -12,14 +12,14 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { messageOf } from '../runtime/failure.js';
-import { GrowingDelay } from '../runtime/growing-delay.js';
-import type { Logger } from '../runtime/log.js';
-import type { Gauge } from '../runtime/metrics.js';
-import { ALERT_CHANNEL, alertIdsOf } from '../schemas/alert-channel.js';
-import { findAlertsById } from './alert-query.js';
-import { viewAlert } from './alert-view.js';
-import { ApiProblem } from './problem.js';
+import { messageOf } from '../runtime/process/failure.js';
+import { GrowingDelay } from '../runtime/process/growing-delay.js';
+import type { Logger } from '../runtime/process/log.js';
+import type { Gauge } from '../runtime/process/metrics.js';
+import { ALERT_CHANNEL, alertIdsOf } from '../schemas/alerts/alert-channel.js';
+import { ApiProblem } from './http/problem.js';
+import { findAlertsById } from './queries/alert-query.js';
+import { viewAlert } from './views/alert-view.js';
 
 export const FEED_CLIENTS_MAX = 100;
 /** Events kept for clients that come back. */

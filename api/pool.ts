@@ -1,7 +1,7 @@
 /** The API's connections: bounded in number, in time per statement, and with values in the form that answers carry. */
 import pg from 'pg';
-import { type PostgresSettings, postgresConfig } from '../runtime/postgres.js';
-import { ApiProblem } from './problem.js';
+import { type PostgresSettings, postgresConfig } from '../runtime/postgres/client.js';
+import { ApiProblem } from './http/problem.js';
 
 const INT8 = 20;
 const TIMESTAMPTZ = 1184;

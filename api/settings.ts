@@ -1,8 +1,8 @@
 /** Settings of the API, and the token they name. */
-import { Failure } from '../runtime/failure.js';
-import { isLoopbackHost } from '../runtime/loopback.js';
-import { defineOptions, type Settings } from '../runtime/options.js';
-import { readSecretFile } from '../runtime/setting-file.js';
+import { Failure } from '../runtime/process/failure.js';
+import { isLoopbackHost } from '../runtime/process/loopback.js';
+import { defineOptions, type Settings } from '../runtime/process/options.js';
+import { readSecretFile } from '../runtime/process/setting-file.js';
 
 export const apiOptions = defineOptions({
   apiHost: {

@@ -2,11 +2,11 @@
  * Detection over whole captures in one process, without Kafka: what `nta analyze` puts behind the decoder. The alerts
  * are those that workers make of the same captures.
  */
-import type { AlertDocument } from '../schemas/alert.js';
-import type { PacketBlock } from '../schemas/packet-block.js';
-import { type DetectionRules, defaultRules } from './configuration/rules.js';
+import type { AlertDocument } from '../schemas/alerts/alert.js';
+import type { PacketBlock } from '../schemas/packets/packet-block.js';
 import { DetectionEngine } from './engine/detection-engine.js';
 import { DEFAULT_ENGINE_LIMITS, type EngineLimits, type EngineStatistics } from './engine/engine.js';
+import { type DetectionRules, defaultRules } from './rules/rules.js';
 
 export class Analysis {
   private readonly engine: DetectionEngine;

@@ -2,18 +2,18 @@
  * The processor: reads `packets` as a member of the group, detects, publishes alerts, exactly once. With `--workers N`
  * it is N members in N child processes, because one worker uses one core.
  */
-import { checkKafka, createKafka, type KafkaSettings } from '../runtime/kafka.js';
-import type { Logger } from '../runtime/log.js';
-import type { Registry } from '../runtime/metrics.js';
-import { defineOptions, type Settings } from '../runtime/options.js';
-import { prepareSchemas } from '../runtime/schemas.js';
-import type { Service } from '../runtime/service.js';
+import { checkKafka, createKafka, type KafkaSettings } from '../runtime/kafka/client.js';
+import { prepareSchemas } from '../runtime/kafka/schemas.js';
+import type { Logger } from '../runtime/process/log.js';
+import type { Registry } from '../runtime/process/metrics.js';
+import { defineOptions, type Settings } from '../runtime/process/options.js';
+import type { Service } from '../runtime/process/service.js';
 import { groupName, topicName } from '../schemas/topics.js';
-import type { DetectionRules } from './configuration/rules.js';
-import { detectionOptions } from './detection-options.js';
-import { loadRules, toEngineLimits } from './detection-settings.js';
 import { DetectionEngine } from './engine/detection-engine.js';
 import type { EngineLimits } from './engine/engine.js';
+import { detectionOptions } from './rules/detection-options.js';
+import { loadRules, toEngineLimits } from './rules/detection-settings.js';
+import type { DetectionRules } from './rules/rules.js';
 import { DetectorFailures } from './worker/detector-failures.js';
 import { GroupMember } from './worker/group-member.js';
 import { ProcessMetrics } from './worker/process-metrics.js';

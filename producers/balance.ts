@@ -6,7 +6,7 @@
  *
  * holds once nothing is in memory any more (`pending` is 0).
  */
-import { Counter, Gauge, type Registry } from '../runtime/metrics.js';
+import { Counter, Gauge, type Registry } from '../runtime/process/metrics.js';
 
 /** Why a packet that was seen is not on the topic. */
 export const DROP_REASONS = [

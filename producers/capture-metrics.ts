@@ -1,7 +1,7 @@
 /** Metrics of a capture node beside the balance: delivery to Kafka, the spool, and the live engines. */
-import { Counter, Gauge, type Registry } from '../runtime/metrics.js';
-import type { Delivery } from './delivery.js';
+import { Counter, Gauge, type Registry } from '../runtime/process/metrics.js';
 import type { LiveSource } from './live/live-source.js';
+import type { Delivery } from './publisher/delivery.js';
 
 export function registerDeliveryMetrics(registry: Registry, delivery: Delivery): void {
   const registers = [registry];

@@ -1,6 +1,6 @@
 /** The settings of a capture node. */
 import { hostname } from 'node:os';
-import { defineOptions, type Settings } from '../runtime/options.js';
+import { defineOptions, type Settings } from '../runtime/process/options.js';
 
 const SAMPLING_PATTERN = { test: /^1\/[1-9]\d{0,6}$/, description: 'one of how many, such as 1/10' };
 

@@ -4,26 +4,26 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Failure } from '../runtime/failure.js';
-import { checkKafka, createKafka, type KafkaSettings } from '../runtime/kafka.js';
-import type { Logger } from '../runtime/log.js';
-import type { Registry } from '../runtime/metrics.js';
-import { projectVersion } from '../runtime/project.js';
-import { keepPreparingSchemas, prepareSchemas } from '../runtime/schemas.js';
-import type { Service } from '../runtime/service.js';
-import { encodeTick } from '../schemas/packet-batch.js';
+import { checkKafka, createKafka, type KafkaSettings } from '../runtime/kafka/client.js';
+import { keepPreparingSchemas, prepareSchemas } from '../runtime/kafka/schemas.js';
+import { Failure } from '../runtime/process/failure.js';
+import type { Logger } from '../runtime/process/log.js';
+import type { Registry } from '../runtime/process/metrics.js';
+import { projectVersion } from '../runtime/process/project.js';
+import type { Service } from '../runtime/process/service.js';
+import { encodeTick } from '../schemas/packets/packet-batch.js';
 import { topicName } from '../schemas/topics.js';
 import { Balance, type CaptureBalance, DROP_REASONS } from './balance.js';
 import { registerDeliveryMetrics, registerLiveMetrics } from './capture-metrics.js';
 import type { CaptureSettings } from './capture-options.js';
-import { Delivery } from './delivery.js';
-import { FLUSH_INTERVAL_MIN_MS, nextFlushInterval } from './flush-pace.js';
+import { Intake, type Sampling, type SourceIntake } from './decoding/intake.js';
 import { Heartbeat } from './heartbeat.js';
-import { Intake, type Sampling, type SourceIntake } from './intake.js';
 import { chooseEngine } from './live/engine-choice.js';
 import { defaultRouteInterface } from './live/interfaces.js';
 import { LiveSource } from './live/live-source.js';
 import { checkPacketFilter } from './live/tcpdump-engine.js';
+import { Delivery } from './publisher/delivery.js';
+import { FLUSH_INTERVAL_MIN_MS, nextFlushInterval } from './publisher/flush-pace.js';
 import { checkFiles, Replay } from './replay.js';
 import { parseSamplingRate } from './sampling.js';
 import { Spool } from './spool/spool.js';

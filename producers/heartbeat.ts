@@ -1,8 +1,8 @@
 /** The heartbeat of a capture node on the topic `capture-nodes`: the latest record of a node is its state. */
 import type { Kafka, Producer } from 'kafkajs';
-import { messageOf } from '../runtime/failure.js';
-import type { Logger } from '../runtime/log.js';
-import type { CaptureNodeStatus } from '../schemas/capture-node.js';
+import { messageOf } from '../runtime/process/failure.js';
+import type { Logger } from '../runtime/process/log.js';
+import type { CaptureNodeStatus } from '../schemas/nodes/capture-node.js';
 
 /** Counters that rates are made of. */
 export interface Totals {

@@ -4,14 +4,14 @@
  */
 import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { Failure } from '../runtime/failure.js';
-import type { Logger } from '../runtime/log.js';
-import { encodeTick } from '../schemas/packet-batch.js';
+import { Failure } from '../runtime/process/failure.js';
+import type { Logger } from '../runtime/process/log.js';
+import { encodeTick } from '../schemas/packets/packet-batch.js';
 import type { CaptureFailure } from './capture-file/failure.js';
 import { type CaptureConsumer, readCapture, STANDARD_INPUT } from './capture-file/reader.js';
-import type { Delivery } from './delivery.js';
-import type { Intake, SourceIntake } from './intake.js';
+import type { Intake, SourceIntake } from './decoding/intake.js';
 import { filterCapture } from './live/tcpdump-engine.js';
+import type { Delivery } from './publisher/delivery.js';
 
 export interface ReplayOptions {
   readonly files: readonly string[];

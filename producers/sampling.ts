@@ -2,7 +2,7 @@
  * Sampling at the edge: one packet of N at random, or all packets of one flow of N. What was kept is recorded in the
  * origin of each batch, so that statistics scale back and detectors know.
  */
-import { ADDRESS_IPV6, HAS_FRAGMENT, HAS_IP, HAS_PORTS, type PacketBlock } from '../schemas/packet-block.js';
+import { ADDRESS_IPV6, HAS_FRAGMENT, HAS_IP, HAS_PORTS, type PacketBlock } from '../schemas/packets/packet-block.js';
 
 /** The N of "1/N"; null when the text is not that. */
 export function parseSamplingRate(text: string): number | null {

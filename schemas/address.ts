@@ -2,7 +2,7 @@
  * Text forms of addresses: IPv4 dotted quad, IPv6 by RFC 5952, MACs in lower-case hexadecimal with colons. Parsing and
  * prefix arithmetic belong to ipaddr.js; these are here because record keys, alerts and rows need them by the million.
  */
-import { ADDRESS_IPV4, ADDRESS_IPV6, ADDRESS_MAC, type PacketBlock } from './packet-block.js';
+import { ADDRESS_IPV4, ADDRESS_IPV6, ADDRESS_MAC, type PacketBlock } from './packets/packet-block.js';
 
 const HEX_BYTES = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 

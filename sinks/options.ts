@@ -1,5 +1,5 @@
 /** Settings of the sink that stores into Postgres. */
-import { defineOptions, type Settings } from '../runtime/options.js';
+import { defineOptions, type Settings } from '../runtime/process/options.js';
 
 export const sinkOptions = defineOptions({
   store: {

@@ -1,20 +1,20 @@
 /** The Postgres sink: packets, alerts and heartbeats into the tables, as one service. */
 import type pg from 'pg';
-import { checkKafka, createKafka, type KafkaSettings } from '../runtime/kafka.js';
-import type { Logger } from '../runtime/log.js';
-import type { Registry } from '../runtime/metrics.js';
-import { checkPostgres, createPool, type PostgresSettings } from '../runtime/postgres.js';
-import { prepareSchemas } from '../runtime/schemas.js';
-import type { Service } from '../runtime/service.js';
+import { checkKafka, createKafka, type KafkaSettings } from '../runtime/kafka/client.js';
+import { prepareSchemas } from '../runtime/kafka/schemas.js';
+import { checkPostgres, createPool, type PostgresSettings } from '../runtime/postgres/client.js';
+import type { Logger } from '../runtime/process/log.js';
+import type { Registry } from '../runtime/process/metrics.js';
+import type { Service } from '../runtime/process/service.js';
 import { groupName, topicName } from '../schemas/topics.js';
-import { storeAlerts } from './alert-sink.js';
-import { Availability } from './availability.js';
-import { storeHeartbeats } from './capture-node-sink.js';
+import { storeAlerts } from './alerts/alert-sink.js';
+import { storeHeartbeats } from './nodes/capture-node-sink.js';
 import type { SinkSettings } from './options.js';
-import { PacketSink } from './packet-sink.js';
-import { sqlState } from './postgres-errors.js';
-import { RecordSink } from './record-sink.js';
-import { SinkMetrics } from './sink-metrics.js';
+import { PacketSink } from './packets/packet-sink.js';
+import { Availability } from './stream/availability.js';
+import { sqlState } from './stream/postgres-errors.js';
+import { RecordSink } from './stream/record-sink.js';
+import { SinkMetrics } from './stream/sink-metrics.js';
 
 export { type SinkSettings, sinkOptions } from './options.js';
 

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { projectRoot } from '../runtime/project.js';
+import { projectRoot } from '../runtime/process/project.js';
 
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   schemas: [],

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { projectRoot } from '../runtime/project.js';
+import { projectRoot } from '../runtime/process/project.js';
 
 interface LockedPackage {
   readonly optionalDependencies?: Readonly<Record<string, string>>;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fillSections } from '../deploy/reference/reference.js';
 import { referenceSections } from '../deploy/reference/sections.js';
-import { projectRoot } from '../runtime/project.js';
+import { projectRoot } from '../runtime/process/project.js';
 
 const readme = readFileSync(join(projectRoot, 'README.md'), 'utf8');
 

@@ -1,7 +1,7 @@
 /** `GET /api/alerts/stream`: alerts as they are stored, as Server-Sent Events. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { streamSSE } from 'hono/streaming';
-import { strictObject } from '../strict-object.js';
+import { strictObject } from '../http/strict-object.js';
 import { createRouter, type RouteDependencies, readSecurity, sharedErrors } from './route.js';
 
 const streamRoute = createRoute({

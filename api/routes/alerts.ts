@@ -1,14 +1,14 @@
 /** `GET /api/alerts`, one alert with its history, and the decisions of people about it. */
 import { createRoute, z } from '@hono/zod-openapi';
 import ipaddr from 'ipaddr.js';
-import { ALERT_CONDITIONS } from '../../runtime/alert-conditions.js';
-import type { Condition } from '../../runtime/sql-values.js';
-import { COUNT_MAX, decideAlert, findAlert, findAlerts } from '../alert-query.js';
-import { alertDetailSchema, alertSchema, viewAlert, viewAlertEvent } from '../alert-view.js';
-import { decodeCursor, encodeCursor, limitSchema } from '../cursor.js';
-import { ApiProblem } from '../problem.js';
-import { strictObject } from '../strict-object.js';
-import { refineTimeRange, resolveTimeRange, timeRangeShape } from '../time-range.js';
+import { ALERT_CONDITIONS } from '../../schemas/tables/alert-conditions.js';
+import type { Condition } from '../../schemas/tables/sql-values.js';
+import { ApiProblem } from '../http/problem.js';
+import { strictObject } from '../http/strict-object.js';
+import { COUNT_MAX, decideAlert, findAlert, findAlerts } from '../queries/alert-query.js';
+import { decodeCursor, encodeCursor, limitSchema } from '../queries/cursor.js';
+import { refineTimeRange, resolveTimeRange, timeRangeShape } from '../queries/time-range.js';
+import { alertDetailSchema, alertSchema, viewAlert, viewAlertEvent } from '../views/alert-view.js';
 import {
   bodyErrors,
   createRouter,

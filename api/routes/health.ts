@@ -1,11 +1,11 @@
 /** `GET /api/health`: every dependency with the reason when it does not work. */
 import { createRoute, z } from '@hono/zod-openapi';
-import { messageOf } from '../../runtime/failure.js';
-import { projectVersion } from '../../runtime/project.js';
+import { messageOf } from '../../runtime/process/failure.js';
+import { projectVersion } from '../../runtime/process/project.js';
+import { ApiProblem, databaseProblem } from '../http/problem.js';
+import { strictObject } from '../http/strict-object.js';
 import { query } from '../pool.js';
-import { ApiProblem, databaseProblem } from '../problem.js';
-import { strictObject } from '../strict-object.js';
-import { timestampSchema } from '../time-range.js';
+import { timestampSchema } from '../queries/time-range.js';
 import { findNodes } from './nodes.js';
 import { createRouter, jsonContent, type RouteDependencies, readSecurity, sharedErrors } from './route.js';
 

@@ -1,10 +1,10 @@
 /** `GET /api/nodes`: the capture nodes and how they are. */
 import { createRoute, z } from '@hono/zod-openapi';
 import type pg from 'pg';
-import { type CaptureNodeStatus, captureNodeState } from '../../schemas/capture-node.js';
+import { type CaptureNodeStatus, captureNodeState } from '../../schemas/nodes/capture-node.js';
+import { strictObject } from '../http/strict-object.js';
 import { query } from '../pool.js';
-import { strictObject } from '../strict-object.js';
-import { timestampSchema } from '../time-range.js';
+import { timestampSchema } from '../queries/time-range.js';
 import { createRouter, jsonContent, type RouteDependencies, readSecurity, sharedErrors } from './route.js';
 
 export const NODES_MAX = 1000;

@@ -1,16 +1,15 @@
 /** `GET /api/packets` and `POST /api/packets/search`. */
 import { createRoute, z } from '@hono/zod-openapi';
-import { decodeCursor, encodeCursor, limitSchema } from '../cursor.js';
+import { strictObject } from '../http/strict-object.js';
+import { decodeCursor, encodeCursor, limitSchema } from '../queries/cursor.js';
 import {
   expressionExcess,
   type PacketExpression,
   packetCondition,
   packetExpressionSchema,
   packetQueryShape,
-} from '../packet-filter.js';
-import { findPackets, type PacketPosition } from '../packet-query.js';
-import { packetSchema, viewPacket } from '../packet-view.js';
-import { strictObject } from '../strict-object.js';
+} from '../queries/packet-filter.js';
+import { findPackets, type PacketPosition } from '../queries/packet-query.js';
 import {
   hoursSchema,
   normaliseTime,
@@ -19,7 +18,8 @@ import {
   type TimeRangeInput,
   timeRangeShape,
   timeSchema,
-} from '../time-range.js';
+} from '../queries/time-range.js';
+import { packetSchema, viewPacket } from '../views/packet-view.js';
 import {
   bodyErrors,
   createRouter,

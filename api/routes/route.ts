@@ -1,9 +1,9 @@
 /** What every route shares: its dependencies, its documented errors, and validation errors as problem details. */
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type pg from 'pg';
-import type { ApiBindings } from '../access.js';
 import type { AlertFeed } from '../alert-feed.js';
-import { type InputError, invalidInput, PROBLEM_MEDIA_TYPE, problemSchema } from '../problem.js';
+import type { ApiBindings } from '../http/access.js';
+import { type InputError, invalidInput, PROBLEM_MEDIA_TYPE, problemSchema } from '../http/problem.js';
 
 export interface RouteDependencies {
   readonly pool: pg.Pool;

@@ -1,5 +1,6 @@
 /** `GET /api/stats`: what the dashboard shows, from the rollups alone. */
 import { createRoute, z } from '@hono/zod-openapi';
+import { strictObject } from '../http/strict-object.js';
 import {
   findExtent,
   findNodeTraffic,
@@ -9,10 +10,15 @@ import {
   findTopSources,
   findTotals,
   type StatsQuery,
-} from '../stats-query.js';
-import { type Interval, wholeMinutes } from '../stats-range.js';
-import { strictObject } from '../strict-object.js';
-import { isoMicros, refineTimeRange, resolveTimeRange, timeRangeShape, timestampSchema } from '../time-range.js';
+} from '../queries/stats-query.js';
+import { type Interval, wholeMinutes } from '../queries/stats-range.js';
+import {
+  isoMicros,
+  refineTimeRange,
+  resolveTimeRange,
+  timeRangeShape,
+  timestampSchema,
+} from '../queries/time-range.js';
 import { createRouter, jsonContent, type RouteDependencies, readSecurity, sharedErrors } from './route.js';
 
 const volume = {

@@ -1,7 +1,7 @@
 /** One run at a time on a data directory: a lock file naming the process that holds it. */
 import { closeSync, linkSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure } from '../../runtime/failure.js';
+import { Failure } from '../../runtime/process/failure.js';
 import { identifyProcess, isRunning, type ProcessIdentity } from './process-identity.js';
 
 /** A takeover lasts milliseconds; one this old was cut short by a crash. */

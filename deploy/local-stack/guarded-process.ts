@@ -4,8 +4,8 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { Failure } from '../../runtime/failure.js';
-import { projectRoot } from '../../runtime/project.js';
+import { Failure } from '../../runtime/process/failure.js';
+import { projectRoot } from '../../runtime/process/project.js';
 import { identifyProcess, isRunning, type ProcessIdentity } from './process-identity.js';
 
 /** The user that a process runs as. */

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure } from '../../runtime/failure.js';
+import { Failure } from '../../runtime/process/failure.js';
 
 /** Apache Kafka 4 brokers need Java 17. */
 const LOWEST_JAVA = 17;

@@ -13,9 +13,9 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure } from '../../runtime/failure.js';
-import type { Logger } from '../../runtime/log.js';
-import { projectRoot } from '../../runtime/project.js';
+import { Failure } from '../../runtime/process/failure.js';
+import type { Logger } from '../../runtime/process/log.js';
+import { projectRoot } from '../../runtime/process/project.js';
 import { draftOf, removeAbandonedDrafts } from './draft.js';
 import { type GuardedProcessOptions, runGuarded } from './guarded-process.js';
 import { renderKafkaConfiguration } from './kafka-configuration.js';

@@ -10,8 +10,8 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Failure } from '../../runtime/failure.js';
-import { projectRoot } from '../../runtime/project.js';
+import { Failure } from '../../runtime/process/failure.js';
+import { projectRoot } from '../../runtime/process/project.js';
 import { draftOf, removeAbandonedDrafts } from './draft.js';
 import { type ProcessExit, runGuarded } from './guarded-process.js';
 import { findJava, isOnPath, type Java, mavenMissing } from './java.js';

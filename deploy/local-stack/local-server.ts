@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure, messageOf } from '../../runtime/failure.js';
-import type { Logger } from '../../runtime/log.js';
+import { Failure, messageOf } from '../../runtime/process/failure.js';
+import type { Logger } from '../../runtime/process/log.js';
 import { awaitLeftovers, GuardedProcess, type GuardedProcessOptions, type ProcessExit } from './guarded-process.js';
 import { choosePort } from './local-ports.js';
 import { logSize, reasonIn, rotateLog, tailLog } from './log-tail.js';

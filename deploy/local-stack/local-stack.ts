@@ -1,8 +1,8 @@
 /** The local Apache Kafka and PostgreSQL that `nta run`, the tests and CI use when they are given no others. */
 import { chmodSync, existsSync, mkdirSync, rmSync, statfsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { Failure, messageOf } from '../../runtime/failure.js';
-import type { Logger } from '../../runtime/log.js';
+import { Failure, messageOf } from '../../runtime/process/failure.js';
+import type { Logger } from '../../runtime/process/log.js';
 import { type DataDirectoryLock, lockDataDirectory } from './data-directory-lock.js';
 import { KafkaBroker } from './kafka-broker.js';
 import { provideKafkaDistribution } from './kafka-distribution.js';

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure } from '../../runtime/failure.js';
+import { Failure } from '../../runtime/process/failure.js';
 import type { Account } from './guarded-process.js';
 
 /** In this order: the one that packages of PostgreSQL make, and the one that every system has. */

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
-import { Failure, messageOf } from '../../runtime/failure.js';
-import { projectRoot } from '../../runtime/project.js';
+import { Failure, messageOf } from '../../runtime/process/failure.js';
+import { projectRoot } from '../../runtime/process/project.js';
 import type { Account } from './guarded-process.js';
 import { canEnter, systemFolderForPrograms } from './postgres-account.js';
 

@@ -1,8 +1,8 @@
 /** Reads the alert documents that a run added to the topic `alerts`, as a SIEM would: committed ones only. */
 import { randomUUID } from 'node:crypto';
 import type { Admin, Batch, Kafka } from 'kafkajs';
-import { Failure } from '../../runtime/failure.js';
-import type { AlertDocument } from '../../schemas/alert.js';
+import { Failure } from '../../runtime/process/failure.js';
+import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import { topicName } from '../../schemas/topics.js';
 
 /** How long all records of a run may take to become readable, milliseconds. */

@@ -1,5 +1,5 @@
 /** Alerts as a table for a terminal: one line an episode, in the state of its last event. */
-import type { AlertDocument } from '../../schemas/alert.js';
+import type { AlertDocument } from '../../schemas/alerts/alert.js';
 
 /** The last event of each episode, ordered by the time of crossing, then by rule and source. */
 export function latestEvents(documents: Iterable<AlertDocument>): AlertDocument[] {

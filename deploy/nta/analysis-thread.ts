@@ -4,12 +4,12 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Analysis } from '../../processors/analysis.js';
-import type { DetectionSettings } from '../../processors/detection-options.js';
-import { loadRules, toEngineLimits } from '../../processors/detection-settings.js';
 import type { DetectorStatistics } from '../../processors/engine/engine.js';
-import { Failure } from '../../runtime/failure.js';
-import type { AlertDocument } from '../../schemas/alert.js';
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import type { DetectionSettings } from '../../processors/rules/detection-options.js';
+import { loadRules, toEngineLimits } from '../../processors/rules/detection-settings.js';
+import { Failure } from '../../runtime/process/failure.js';
+import type { AlertDocument } from '../../schemas/alerts/alert.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { type BlockContents, readShared, type SharedColumns, sharedBlock } from './shared-block.js';
 
 export interface AnalysisOrder {

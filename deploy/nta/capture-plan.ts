@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { listInterfaces } from '../../producers/live/interfaces.js';
 import { checkPacketFilter } from '../../producers/live/tcpdump-engine.js';
 import { checkFiles } from '../../producers/replay.js';
-import { Failure, messageOf } from '../../runtime/failure.js';
-import { projectRoot } from '../../runtime/project.js';
+import { Failure, messageOf } from '../../runtime/process/failure.js';
+import { projectRoot } from '../../runtime/process/project.js';
 import type { RunSettings } from './commands/run.js';
 
 /** A bundled capture: ordinary traffic and one attack of each kind. */

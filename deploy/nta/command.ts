@@ -2,10 +2,10 @@
  * How a sub-command of `nta` is described and run: its table of options, its arguments, and an action that gets the
  * settings, a log and resolves with the exit code.
  */
-import { Failure } from '../../runtime/failure.js';
-import { createLog, type Logger, type LogLevel, logOptions } from '../../runtime/log.js';
-import { addOptions, Command, type OptionTable, readSettings, type Settings } from '../../runtime/options.js';
-import { logFailure } from '../../runtime/service.js';
+import { Failure } from '../../runtime/process/failure.js';
+import { createLog, type Logger, type LogLevel, logOptions } from '../../runtime/process/log.js';
+import { addOptions, Command, type OptionTable, readSettings, type Settings } from '../../runtime/process/options.js';
+import { logFailure } from '../../runtime/process/service.js';
 
 export interface CommandContext<T extends OptionTable> {
   readonly settings: Settings<T>;

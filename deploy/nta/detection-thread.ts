@@ -1,12 +1,12 @@
 /** Detection over captures in a thread of its own: blocks in, alerts out, in order. */
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { DetectionSettings } from '../../processors/detection-options.js';
 import type { DetectorStatistics } from '../../processors/engine/engine.js';
-import { Failure } from '../../runtime/failure.js';
-import { projectRoot } from '../../runtime/project.js';
-import type { AlertDocument } from '../../schemas/alert.js';
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import type { DetectionSettings } from '../../processors/rules/detection-options.js';
+import { Failure } from '../../runtime/process/failure.js';
+import { projectRoot } from '../../runtime/process/project.js';
+import type { AlertDocument } from '../../schemas/alerts/alert.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { AnalysisAnswer, AnalysisMessage, AnalysisOrder } from './analysis-thread.js';
 import { createSharedColumns, type SharedColumns, writeShared } from './shared-block.js';
 

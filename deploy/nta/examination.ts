@@ -6,10 +6,10 @@ import { createServer } from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { listInterfaces } from '../../producers/live/interfaces.js';
-import { messageOf } from '../../runtime/failure.js';
-import { checkKafka, type KafkaSettings } from '../../runtime/kafka.js';
-import type { Logger } from '../../runtime/log.js';
-import { checkPostgres, type PostgresSettings } from '../../runtime/postgres.js';
+import { checkKafka, type KafkaSettings } from '../../runtime/kafka/client.js';
+import { checkPostgres, type PostgresSettings } from '../../runtime/postgres/client.js';
+import { messageOf } from '../../runtime/process/failure.js';
+import type { Logger } from '../../runtime/process/log.js';
 import { checkJava, checkMaven } from '../local-stack/java.js';
 
 export interface Finding {

@@ -1,8 +1,8 @@
 /** How commands that need only Postgres find the one that `nta run` keeps under `--data-dir`. */
 import { join, resolve } from 'node:path';
-import { Failure } from '../../runtime/failure.js';
-import { defineOptions } from '../../runtime/options.js';
-import type { PostgresSettings } from '../../runtime/postgres.js';
+import type { PostgresSettings } from '../../runtime/postgres/client.js';
+import { Failure } from '../../runtime/process/failure.js';
+import { defineOptions } from '../../runtime/process/options.js';
 import { localPostgresConnection } from '../local-stack/postgres-server.js';
 
 export const dataDirOption = defineOptions({

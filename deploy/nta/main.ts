@@ -1,8 +1,8 @@
 /** The `nta` command: its sub-commands, in the order in which a newcomer meets them. */
-import { inlineHotPaths } from '../../runtime/compiler.js';
-import { provideNavigator } from '../../runtime/navigator.js';
-import { Command, CommanderError } from '../../runtime/options.js';
-import { projectVersion } from '../../runtime/project.js';
+import { inlineHotPaths } from '../../runtime/process/compiler.js';
+import { provideNavigator } from '../../runtime/process/navigator.js';
+import { Command, CommanderError } from '../../runtime/process/options.js';
+import { projectVersion } from '../../runtime/process/project.js';
 import { EXIT_USAGE } from './command.js';
 
 interface CommandEntry {

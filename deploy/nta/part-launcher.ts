@@ -1,6 +1,6 @@
 /** Starts the parts of a run with the settings that each knows, and stops them in reverse order. */
-import { type Logger, logOptions } from '../../runtime/log.js';
-import { type OptionTable, toArguments } from '../../runtime/options.js';
+import { type Logger, logOptions } from '../../runtime/process/log.js';
+import { type OptionTable, toArguments } from '../../runtime/process/options.js';
 import { Part } from './supervisor.js';
 
 /** Each part serves its metrics on a port of its own: `--metrics-port`, and so many above it. */

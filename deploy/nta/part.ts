@@ -3,9 +3,9 @@
  * supervisor holds an IPC channel to it: the part reports over it, and stops when it closes, so that no part outlives
  * its supervisor, however that ended.
  */
-import { Failure } from '../../runtime/failure.js';
-import type { Logger } from '../../runtime/log.js';
-import { logFailure, runServices, type Service } from '../../runtime/service.js';
+import { Failure } from '../../runtime/process/failure.js';
+import type { Logger } from '../../runtime/process/log.js';
+import { logFailure, runServices, type Service } from '../../runtime/process/service.js';
 import { printRefusal } from './command.js';
 
 /** What a part tells its supervisor. `result` is the part's own summary: the balance of a finite capture. */

@@ -2,9 +2,9 @@
  * `nta run`: brings up the local servers that no flag replaces, creates topics and tables, starts the parts as child
  * processes and keeps them running; with `--once` it ends when a replay is processed and stored.
  */
-import { Failure } from '../../runtime/failure.js';
-import type { Logger } from '../../runtime/log.js';
-import { awaitSignal } from '../../runtime/service.js';
+import { Failure } from '../../runtime/process/failure.js';
+import type { Logger } from '../../runtime/process/log.js';
+import { awaitSignal } from '../../runtime/process/service.js';
 import { watchLauncher } from '../local-stack/launcher.js';
 import type { LocalStack } from '../local-stack/local-stack.js';
 import { apiToken } from './api-token.js';

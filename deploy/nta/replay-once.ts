@@ -1,11 +1,11 @@
 /** `nta run --read … --once`: replay, wait until every packet is processed and stored, and close the balance. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CaptureBalance } from '../../producers/balance.js';
-import { Failure } from '../../runtime/failure.js';
-import { createKafka } from '../../runtime/kafka.js';
-import type { Logger } from '../../runtime/log.js';
-import { createPool } from '../../runtime/postgres.js';
-import type { AlertDocument } from '../../schemas/alert.js';
+import { createKafka } from '../../runtime/kafka/client.js';
+import { createPool } from '../../runtime/postgres/client.js';
+import { Failure } from '../../runtime/process/failure.js';
+import type { Logger } from '../../runtime/process/log.js';
+import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import { alertPositions, readAlerts } from './alert-reader.js';
 import { formatAlertTable, latestEvents } from './alert-table.js';
 import { formatCount } from './balance.js';

@@ -1,11 +1,11 @@
 /** The servers of `nta run`: its own Kafka and Postgres where no flag names others, with topics and tables in them. */
 import { join, resolve } from 'node:path';
-import { Failure } from '../../runtime/failure.js';
-import { checkKafka, createKafka } from '../../runtime/kafka.js';
-import type { Logger } from '../../runtime/log.js';
-import { checkPostgres } from '../../runtime/postgres.js';
-import { ensureTopics } from '../../runtime/topic-setup.js';
-import { migrate } from '../../sinks/migration.js';
+import { checkKafka, createKafka } from '../../runtime/kafka/client.js';
+import { ensureTopics } from '../../runtime/kafka/topic-setup.js';
+import { checkPostgres } from '../../runtime/postgres/client.js';
+import { Failure } from '../../runtime/process/failure.js';
+import type { Logger } from '../../runtime/process/log.js';
+import { migrate } from '../../sinks/migrations/migration.js';
 import { type LocalStack, startLocalStack } from '../local-stack/local-stack.js';
 import type { RunSettings } from './commands/run.js';
 

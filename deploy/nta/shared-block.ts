@@ -3,9 +3,9 @@
  * the rows in use and no more. What is not in columns (origins, extras, applications) travels in the message, extras as
  * bytes: each has up to four small arrays, and to clone one of those costs more than a packet.
  */
-import { AvroReader } from '../../schemas/avro-bytes.js';
-import { PacketBlock, type PacketOrigin, type RareParts } from '../../schemas/packet-block.js';
-import { putRareParts, RARE_PARTS_BYTES_MAX, readRareParts } from '../../schemas/packet-extra-codec.js';
+import { AvroReader } from '../../schemas/packets/avro-bytes.js';
+import { PacketBlock, type PacketOrigin, type RareParts } from '../../schemas/packets/packet-block.js';
+import { putRareParts, RARE_PARTS_BYTES_MAX, readRareParts } from '../../schemas/packets/packet-extra-codec.js';
 
 type Column = Float64Array | Uint32Array | Int32Array | Uint16Array | Uint8Array;
 export type SharedColumns = Readonly<Record<string, Column>>;

@@ -5,10 +5,10 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
-import { Failure, messageOf } from '../../runtime/failure.js';
-import type { Logger } from '../../runtime/log.js';
-import { projectRoot } from '../../runtime/project.js';
-import { withTimeout } from '../../runtime/service.js';
+import { Failure, messageOf } from '../../runtime/process/failure.js';
+import type { Logger } from '../../runtime/process/log.js';
+import { projectRoot } from '../../runtime/process/project.js';
+import { withTimeout } from '../../runtime/process/service.js';
 import type { PartMessage } from './part.js';
 
 export interface PartDefinition {

@@ -1,7 +1,7 @@
 /** Writes the tables of README.md anew: `npm run reference`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../../runtime/project.js';
+import { projectRoot } from '../../runtime/process/project.js';
 import { fillSections } from './reference.js';
 import { referenceSections } from './sections.js';
 

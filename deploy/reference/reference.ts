@@ -2,8 +2,8 @@
  * The README's tables, made from the code: settings of each part, topics, metrics, detectors. A test compares them with
  * what stands in the README; `npm run reference` writes them there.
  */
-import type { Registry } from '../../runtime/metrics.js';
-import { flagOf, formatDefault, type OptionTable } from '../../runtime/options.js';
+import type { Registry } from '../../runtime/process/metrics.js';
+import { flagOf, formatDefault, type OptionTable } from '../../runtime/process/options.js';
 import { TOPICS } from '../../schemas/topics.js';
 
 function row(cells: readonly string[]): string {

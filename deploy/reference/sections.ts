@@ -1,21 +1,21 @@
 /** What the README says of the code, section by section. */
 import { createApi } from '../../api/server.js';
 import { apiOptions } from '../../api/settings.js';
-import { detectorSettings } from '../../processors/configuration/settings-table.js';
 import { builtInDetectors } from '../../processors/detectors/built-in.js';
 import { createProcessor, processOptions } from '../../processors/processor.js';
+import { detectorSettings } from '../../processors/rules/settings-table.js';
 import { captureOptions, createCapture } from '../../producers/capture.js';
-import { kafkaOptions } from '../../runtime/kafka.js';
-import { createLog, logOptions } from '../../runtime/log.js';
-import { metricsOptions, Registry } from '../../runtime/metrics.js';
-import { type OptionTable, readSettings, type Settings } from '../../runtime/options.js';
-import { postgresOptions } from '../../runtime/postgres.js';
-import { topicOptions } from '../../runtime/topic-setup.js';
-import { SEVERITY_NAMES } from '../../schemas/alert.js';
+import { kafkaOptions } from '../../runtime/kafka/client.js';
+import { topicOptions } from '../../runtime/kafka/topic-setup.js';
+import { postgresOptions } from '../../runtime/postgres/client.js';
+import { createLog, logOptions } from '../../runtime/process/log.js';
+import { metricsOptions, Registry } from '../../runtime/process/metrics.js';
+import { type OptionTable, readSettings, type Settings } from '../../runtime/process/options.js';
+import { SEVERITY_NAMES } from '../../schemas/alerts/alert.js';
+import { createWebhookSink, webhookOptions } from '../../sinks/deliveries/webhook/webhook-sink.js';
 import { sinkOptions } from '../../sinks/options.js';
 import { createPostgresSink } from '../../sinks/postgres-sink.js';
-import { retentionServiceOptions } from '../../sinks/retention-service.js';
-import { createWebhookSink, webhookOptions } from '../../sinks/webhook/webhook-sink.js';
+import { retentionServiceOptions } from '../../sinks/retention/retention-service.js';
 import { runOwnOptions } from '../nta/commands/run.js';
 import { markdownTable, metricsTable, settingsTable, topicsTable } from './reference.js';
 

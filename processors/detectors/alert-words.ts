@@ -1,5 +1,5 @@
 /** Turns of phrase that the alerts' messages share. */
-import { type EpisodeEvidence, TARGETS_MAX } from '../engine/evidence.js';
+import { type EpisodeEvidence, TARGETS_MAX } from '../contract/evidence.js';
 
 /** "1 host", "17 hosts", "at least 1024 hosts". */
 export function counted(targets: EpisodeEvidence['targets'], noun: string): string {

@@ -5,10 +5,10 @@
  * (DHCP, replaced hardware), so the window is how long a claim stands. A router that answers for others (proxy ARP)
  * claims one MAC for many addresses, which is no conflict unless the hosts are on the same link; name its MAC then.
  */
-import type { PacketBlock } from '../../schemas/packet-block.js';
-import { NetworkList } from '../configuration/exceptions.js';
-import type { EpisodeEvidence } from '../engine/evidence.js';
-import { type AlertText, defineDetector, NOT_COUNTED } from './detector.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
+import { type AlertText, defineDetector, NOT_COUNTED } from '../contract/detector.js';
+import type { EpisodeEvidence } from '../contract/evidence.js';
+import { NetworkList } from '../rules/exceptions.js';
 
 export const arpSpoofing = defineDetector({
   id: 'arp-spoofing',

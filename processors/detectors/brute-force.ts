@@ -2,9 +2,10 @@
  * A source that keeps connecting to a login service: every guess or two is a connection of its own. Told by connection
  * attempts alone, so a service on another port has to be named in `ports`.
  */
-import { portSet } from '../configuration/exceptions.js';
+
+import { defineDetector, NOT_COUNTED } from '../contract/detector.js';
+import { portSet } from '../rules/exceptions.js';
 import { seconds, toTargets } from './alert-words.js';
-import { defineDetector, NOT_COUNTED } from './detector.js';
 
 const SERVICES: ReadonlyMap<number, string> = new Map([
   [21, 'FTP'],

@@ -1,7 +1,8 @@
 /** The detectors that come with the product, in the order of the README. A new one is a file here and a line below. */
+
+import type { Detector } from '../contract/detector.js';
 import { arpSpoofing } from './arp-spoofing.js';
 import { bruteForce } from './brute-force.js';
-import type { Detector } from './detector.js';
 import { portScan } from './port-scan.js';
 import { synFlood } from './syn-flood.js';
 

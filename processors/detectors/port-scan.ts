@@ -3,11 +3,11 @@
  * and Xmas shapes, first fragments that hide their flags, and UDP that opens a conversation. So neither a server that answers many clients' ephemeral ports
  * nor the transfer of a busy connection looks like a scan.
  */
-import { type PacketBlock, ROLE_ORIGINATOR, ROLE_RESPONDER } from '../../schemas/packet-block.js';
-import type { EpisodeEvidence } from '../engine/evidence.js';
-import { KIND_TCP_SYN, KIND_UDP_OPENING, packetKind } from '../engine/packet-kind.js';
+import { type PacketBlock, ROLE_ORIGINATOR, ROLE_RESPONDER } from '../../schemas/packets/packet-block.js';
+import { type AlertText, defineDetector, NOT_COUNTED } from '../contract/detector.js';
+import type { EpisodeEvidence } from '../contract/evidence.js';
+import { KIND_TCP_SYN, KIND_UDP_OPENING, packetKind } from '../contract/packet-kind.js';
 import { counted, seconds } from './alert-words.js';
-import { type AlertText, defineDetector, NOT_COUNTED } from './detector.js';
 
 export const portScan = defineDetector({
   id: 'port-scan',

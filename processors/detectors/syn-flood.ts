@@ -2,8 +2,9 @@
  * A source that asks for connections faster than clients do, whoever it asks: a flood from an address of its own. Where
  * the flood's sources are spoofed no single source gets this far; that is for a detection keyed by target.
  */
+
+import { defineDetector } from '../contract/detector.js';
 import { counted, seconds, toTargets } from './alert-words.js';
-import { defineDetector } from './detector.js';
 
 export const synFlood = defineDetector({
   id: 'syn-flood',

@@ -6,9 +6,9 @@ import {
   type AlertEvidence,
   formatTimestamp,
   SEVERITY_NAMES,
-} from '../../schemas/alert.js';
+} from '../../schemas/alerts/alert.js';
+import type { EpisodeEvidence } from '../contract/evidence.js';
 import type { Episode } from './episode.js';
-import type { EpisodeEvidence } from './evidence.js';
 
 const ECS_VERSION = '8.17.0';
 const CATEGORIES = ['network', 'intrusion_detection'];

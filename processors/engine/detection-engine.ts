@@ -1,18 +1,18 @@
 /** The engine: sources, windows and episodes behind the interface of engine.ts, which says what it promises. */
 
-import type { AlertDocument } from '../../schemas/alert.js';
-import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock } from '../../schemas/packet-block.js';
-import type { DetectionRules } from '../configuration/rules.js';
+import type { AlertDocument } from '../../schemas/alerts/alert.js';
+import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock } from '../../schemas/packets/packet-block.js';
+import { packetKind } from '../contract/packet-kind.js';
+import { CompiledRule } from '../rules/compiled-rule.js';
+import type { DetectionRules } from '../rules/rules.js';
 import { AddressPool } from './address-pool.js';
 import type { CloseReason } from './alert-document.js';
 import { windowEntryKey } from './changelog.js';
 import type { ChangelogReading, DurableWindow, EpisodeSnapshot } from './changelog-reader.js';
-import { CompiledRule } from './compiled-rule.js';
 import { DuplicateFilter } from './duplicate-filter.js';
 import type { Engine, EngineLimits, EngineOutput, EngineStatistics } from './engine.js';
 import { Episode, type EpisodeKey } from './episode.js';
 import { EpisodeBook } from './episode-book.js';
-import { packetKind } from './packet-kind.js';
 import { addIpv4Target, addIpv6Target, holdTarget, targetText } from './sighting-target.js';
 import { SourceWords } from './source-address.js';
 import { SourceRuns } from './source-runs.js';

@@ -1,13 +1,13 @@
 /**
  * Leaves out a packet that another capture node has already shown: two taps on one path see everything twice. What makes
- * two packets the same, schemas/packet-identity.ts says; what cannot be told from the next one of its conversation
+ * two packets the same, schemas/packets/packet-identity.ts says; what cannot be told from the next one of its conversation
  * counts each time, and so does what the same node shows again, which is a retransmission.
  *
  * The memory is fixed: sets of four entries, the oldest of a set giving way. Where that happens within the window, a
  * repeat is counted twice rather than a packet left out.
  */
-import type { PacketBlock } from '../../schemas/packet-block.js';
-import { hasIdentity, packetIdentity } from '../../schemas/packet-identity.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
+import { hasIdentity, packetIdentity } from '../../schemas/packets/packet-identity.js';
 
 const WAYS = 4;
 const SETS = 65_536;

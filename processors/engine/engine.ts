@@ -21,9 +21,9 @@
  * cannot be. Where a capture node samples, thresholds mean sampled packets.
  */
 
-import type { AlertDocument } from '../../schemas/alert.js';
-import type { PacketBlock } from '../../schemas/packet-block.js';
-import type { DetectionRules } from '../configuration/rules.js';
+import type { AlertDocument } from '../../schemas/alerts/alert.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
+import type { DetectionRules } from '../rules/rules.js';
 import type { ChangelogReading } from './changelog-reader.js';
 
 export interface EngineLimits {

@@ -1,5 +1,5 @@
 /** The open episodes of an engine, and what has come of them since it was last taken: alerts and changelog. */
-import type { AlertAction, AlertDocument } from '../../schemas/alert.js';
+import type { AlertAction, AlertDocument } from '../../schemas/alerts/alert.js';
 import { alertDocument, type CloseReason } from './alert-document.js';
 import { episodeEntryKey } from './changelog.js';
 import type { ChangelogEntry } from './engine.js';

@@ -2,11 +2,12 @@
  * An open episode: what it is known by, how far it has come and the evidence so far. It outlives a restart as a snapshot
  * in the changelog; what a snapshot leaves out is what re-reading the last window brings back.
  */
-import type { DetectionRule } from '../configuration/rules.js';
+
+import type { EpisodeEvidence } from '../contract/evidence.js';
+import { NODES_MAX, SAMPLE_MAX, TARGETS_MAX, VALUES_MAX } from '../contract/evidence.js';
+import type { CompiledRule } from '../rules/compiled-rule.js';
+import type { DetectionRule } from '../rules/rules.js';
 import type { EpisodeSnapshot } from './changelog-reader.js';
-import type { CompiledRule } from './compiled-rule.js';
-import type { EpisodeEvidence } from './evidence.js';
-import { NODES_MAX, SAMPLE_MAX, TARGETS_MAX, VALUES_MAX } from './evidence.js';
 import { PacketMeter, ValueMeter } from './peak-meter.js';
 
 export interface EpisodeKey {

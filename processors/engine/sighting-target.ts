@@ -1,6 +1,6 @@
 /** Targets of sightings between their forms: a number and its kind in a window's cell, a key in an episode, and text. */
 import { formatIpv4, formatIpv6 } from '../../schemas/address.js';
-import { ADDRESS_IPV4 } from '../../schemas/packet-block.js';
+import { ADDRESS_IPV4 } from '../../schemas/packets/packet-block.js';
 import type { AddressPool } from './address-pool.js';
 import type { Episode } from './episode.js';
 import { SourceWords } from './source-address.js';

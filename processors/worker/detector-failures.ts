@@ -2,7 +2,7 @@
  * Detectors whose own code fails, as a plug-in's may. The packet is lost for that detector alone and everything else goes
  * on, so it has to be said elsewhere: in a counter, in the log once for each time that it goes on, and in readiness.
  */
-import type { Logger } from '../../runtime/log.js';
+import type { Logger } from '../../runtime/process/log.js';
 import type { ProcessMetrics } from './process-metrics.js';
 
 /** Without failures for so long, a detector counts as well again, ms. */

@@ -1,6 +1,6 @@
 /** The metrics of the workers of a fleet in the registry of their parent, each value with the label `worker`. */
 import type { Metric, MetricObjectWithValues, MetricValue } from 'prom-client';
-import type { Registry } from '../../runtime/metrics.js';
+import type { Registry } from '../../runtime/process/metrics.js';
 
 export type MetricSnapshot = MetricObjectWithValues<MetricValue<string>>;
 

@@ -4,10 +4,10 @@
  * everything as it was committed.
  */
 import { setTimeout } from 'node:timers/promises';
-import { Failure, messageOf } from '../../runtime/failure.js';
-import { isKafkaError } from '../../runtime/kafka.js';
-import type { Logger } from '../../runtime/log.js';
-import type { Service } from '../../runtime/service.js';
+import { isKafkaError } from '../../runtime/kafka/client.js';
+import { Failure, messageOf } from '../../runtime/process/failure.js';
+import type { Logger } from '../../runtime/process/log.js';
+import type { Service } from '../../runtime/process/service.js';
 import { GroupSession, type SessionOptions } from './group-session.js';
 import type { ProcessMetrics } from './process-metrics.js';
 import type { RuleSource } from './rule-source.js';

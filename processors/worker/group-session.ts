@@ -7,14 +7,14 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
-import { Failure, messageOf } from '../../runtime/failure.js';
-import { isKafkaError } from '../../runtime/kafka.js';
-import { withKnownCoordinators } from '../../runtime/kafka-coordinators.js';
-import type { Logger } from '../../runtime/log.js';
-import { createRecordConsumer, recordsOf } from '../../runtime/record-consumer.js';
-import { isUnreadable, UnreadablePartitions } from '../../runtime/unreadable-partitions.js';
-import type { DetectionRules } from '../configuration/rules.js';
+import { isKafkaError } from '../../runtime/kafka/client.js';
+import { withKnownCoordinators } from '../../runtime/kafka/kafka-coordinators.js';
+import { createRecordConsumer, recordsOf } from '../../runtime/kafka/record-consumer.js';
+import { isUnreadable, UnreadablePartitions } from '../../runtime/kafka/unreadable-partitions.js';
+import { Failure, messageOf } from '../../runtime/process/failure.js';
+import type { Logger } from '../../runtime/process/log.js';
 import type { Engine } from '../engine/engine.js';
+import type { DetectionRules } from '../rules/rules.js';
 import type { DetectorFailures } from './detector-failures.js';
 import { stickyAssigner } from './partition-assignment.js';
 import type { CommitPacing } from './partition-commits.js';

@@ -3,8 +3,8 @@
  * Processing goes on while one is under way; the next begins when it is through: at once when there are alerts and the
  * last ones are not too recent, otherwise after the commit interval.
  */
-import { Failure } from '../../runtime/failure.js';
-import type { AlertDocument } from '../../schemas/alert.js';
+import { Failure } from '../../runtime/process/failure.js';
+import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import type { Engine } from '../engine/engine.js';
 import type { Changelog } from './changelog.js';
 import type { PartitionInput } from './partition-input.js';

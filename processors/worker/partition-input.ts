@@ -3,9 +3,9 @@
  * set aside with the reason and does not hold up those behind it.
  */
 import type { Message } from 'kafkajs';
-import type { FetchedRecords } from '../../runtime/fetched-records.js';
-import { decodePacketBatch, MAX_BATCH_PACKETS, type PacketBatchResult } from '../../schemas/packet-batch.js';
-import { PacketBlock } from '../../schemas/packet-block.js';
+import type { FetchedRecords } from '../../runtime/kafka/fetched-records.js';
+import { decodePacketBatch, MAX_BATCH_PACKETS, type PacketBatchResult } from '../../schemas/packets/packet-batch.js';
+import { PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { Engine } from '../engine/engine.js';
 import { LiveClocks, type NodeClocks } from './live-clocks.js';
 import type { ProcessMetrics } from './process-metrics.js';

@@ -5,7 +5,7 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import { type Kafka, type Message, Partitioners, type Producer, type TopicMessages } from 'kafkajs';
-import { Failure, messageOf } from '../../runtime/failure.js';
+import { Failure, messageOf } from '../../runtime/process/failure.js';
 import type { NodeClocks } from './live-clocks.js';
 
 export interface PublisherSettings {

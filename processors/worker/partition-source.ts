@@ -1,7 +1,7 @@
 /** Where the records of one partition come from: what stands committed, how far the topics go, and when batches come. */
 import { setTimeout } from 'node:timers/promises';
 import type { Admin, Consumer } from 'kafkajs';
-import { Failure } from '../../runtime/failure.js';
+import { Failure } from '../../runtime/process/failure.js';
 
 /** What a partition needs of the consumer and the cluster. Offsets are of the next record. */
 export interface PartitionSource {

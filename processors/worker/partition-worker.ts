@@ -8,8 +8,8 @@
  *     closed      lost, given up or stopped
  */
 import type { KafkaMessage } from 'kafkajs';
-import type { FetchedRecords } from '../../runtime/fetched-records.js';
-import type { Logger } from '../../runtime/log.js';
+import type { FetchedRecords } from '../../runtime/kafka/fetched-records.js';
+import type { Logger } from '../../runtime/process/log.js';
 import { readChangelog } from '../engine/changelog-reader.js';
 import type { DetectorStatistics, Engine } from '../engine/engine.js';
 import { Changelog } from './changelog.js';

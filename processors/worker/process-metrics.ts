@@ -1,5 +1,5 @@
 /** Metrics of a processor worker. The label `partition` is bounded by the topic; no label carries an address. */
-import { Counter, Gauge, Histogram, type Registry } from '../../runtime/metrics.js';
+import { Counter, Gauge, Histogram, type Registry } from '../../runtime/process/metrics.js';
 
 export class ProcessMetrics {
   readonly packets: Counter;

@@ -3,9 +3,9 @@
  * A file that is wrong changes nothing: the rules in force stay, the log says what is wrong, a counter counts it.
  */
 import { watch } from 'chokidar';
-import { messageOf } from '../../runtime/failure.js';
-import type { Logger } from '../../runtime/log.js';
-import type { DetectionRules } from '../configuration/rules.js';
+import { messageOf } from '../../runtime/process/failure.js';
+import type { Logger } from '../../runtime/process/log.js';
+import type { DetectionRules } from '../rules/rules.js';
 import type { ProcessMetrics } from './process-metrics.js';
 
 export interface RuleSourceOptions {

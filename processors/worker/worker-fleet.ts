@@ -6,16 +6,16 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { Failure, messageOf } from '../../runtime/failure.js';
-import { checkKafka, createKafka, type KafkaSettings } from '../../runtime/kafka.js';
-import { LOG_LEVELS, type Logger, type LogLevel } from '../../runtime/log.js';
-import type { Registry } from '../../runtime/metrics.js';
-import { projectRoot } from '../../runtime/project.js';
-import { type Service, withTimeout } from '../../runtime/service.js';
+import { checkKafka, createKafka, type KafkaSettings } from '../../runtime/kafka/client.js';
+import { evictMember } from '../../runtime/kafka/member-eviction.js';
+import { Failure, messageOf } from '../../runtime/process/failure.js';
+import { LOG_LEVELS, type Logger, type LogLevel } from '../../runtime/process/log.js';
+import type { Registry } from '../../runtime/process/metrics.js';
+import { projectRoot } from '../../runtime/process/project.js';
+import { type Service, withTimeout } from '../../runtime/process/service.js';
 import { groupName } from '../../schemas/topics.js';
 import type { ProcessSettings } from '../processor.js';
 import { FleetMetrics, type MetricSnapshot } from './fleet-metrics.js';
-import { evictMember } from './member-eviction.js';
 
 /** What a worker is told, once. */
 export interface WorkerOrder {

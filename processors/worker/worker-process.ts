@@ -3,10 +3,10 @@
  * (a password must not stand on a command line), reports readiness and metrics over it, and stops when it closes, so
  * that no worker outlives its parent.
  */
-import { Failure } from '../../runtime/failure.js';
-import { createLog } from '../../runtime/log.js';
-import { Registry } from '../../runtime/metrics.js';
-import { logFailure, runServices } from '../../runtime/service.js';
+import { Failure } from '../../runtime/process/failure.js';
+import { createLog } from '../../runtime/process/log.js';
+import { Registry } from '../../runtime/process/metrics.js';
+import { logFailure, runServices } from '../../runtime/process/service.js';
 import { createMember } from '../processor.js';
 import type { WorkerMessage, WorkerOrder } from './worker-fleet.js';
 

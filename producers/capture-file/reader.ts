@@ -6,7 +6,7 @@ import { readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { messageOf } from '../../runtime/failure.js';
+import { messageOf } from '../../runtime/process/failure.js';
 import { COMPRESSION_MAGIC_LENGTH, type Compression, compressionOf, decompressor } from './decompression.js';
 import type { CaptureFailure, CaptureFailureCode } from './failure.js';
 import type { FrameHandler } from './frame-handler.js';

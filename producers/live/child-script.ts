@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { projectRoot } from '../../runtime/project.js';
+import { projectRoot } from '../../runtime/process/project.js';
 
 /** The compiled script `name` of this folder; sources (tests) run it, too, for it is a process of its own. */
 export function childScript(name: string): string {

@@ -1,5 +1,5 @@
 /** Which engine captures: the one asked for, or the best that is there and may. */
-import { Failure } from '../../runtime/failure.js';
+import { Failure } from '../../runtime/process/failure.js';
 import { capEngine, capUnavailable } from './cap-engine.js';
 import type { EngineDefinition } from './engine.js';
 import { mayOpenPacketSockets } from './interfaces.js';

@@ -2,7 +2,7 @@
  * The engine libpcap: the system's libpcap, called from a child of our own. Kernel timestamps and drop counters, and
  * packets that the kernel hands over in blocks, at most 50 ms after they came.
  */
-import { messageOf } from '../../runtime/failure.js';
+import { messageOf } from '../../runtime/process/failure.js';
 import { childScript } from './child-script.js';
 import { type EngineDefinition, readDropCount } from './engine.js';
 import { type Libpcap, loadLibpcap } from './libpcap.js';

@@ -3,10 +3,10 @@
  * dies or the interface goes away. The time without a capture is logged and counted.
  */
 import { readFileSync } from 'node:fs';
-import { Failure } from '../../runtime/failure.js';
-import type { Logger } from '../../runtime/log.js';
+import { Failure } from '../../runtime/process/failure.js';
+import type { Logger } from '../../runtime/process/log.js';
 import { CaptureParser } from '../capture-file/parser.js';
-import type { SourceIntake } from '../intake.js';
+import type { SourceIntake } from '../decoding/intake.js';
 import { type Engine, type EngineDefinition, type EngineExit, type EngineOptions, startEngine } from './engine.js';
 
 const PAUSE_MIN_MS = 250;

@@ -1,7 +1,7 @@
 /** The engine tcpdump: kernel timestamps, kernel drop counters, and nothing of ours to install. */
 import { execFile, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { Failure } from '../../runtime/failure.js';
+import { Failure } from '../../runtime/process/failure.js';
 import { type EngineDefinition, readDropCount } from './engine.js';
 import { filterRefusal } from './libpcap-engine.js';
 

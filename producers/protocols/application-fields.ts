@@ -3,9 +3,9 @@
  * object on the way: making those took a quarter of decoding. They come from strangers: length and characters are held to
  * what is safe.
  */
-import { APPLICATION_PROTOCOLS, APPLICATION_STRING_MAX } from '../../schemas/application.js';
-import { putInt } from '../../schemas/avro-bytes.js';
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import { APPLICATION_PROTOCOLS, APPLICATION_STRING_MAX } from '../../schemas/packets/application.js';
+import { putInt } from '../../schemas/packets/avro-bytes.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 
 const ABSENT = 0;
 const PRESENT = 2;

@@ -2,7 +2,7 @@
  * Which application a payload belongs to, told by port or first bytes. These looks never fail: a payload that is not
  * what it seemed, or that was cut, gives the fields that could be read, or nothing at all.
  */
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT, peekDhcp } from './dhcp.js';
 import { DNS_PORT, LLMNR_PORT, MDNS_PORT, peekDns, peekDnsOverTcp } from './dns.js';
 import { peekHttp } from './http.js';

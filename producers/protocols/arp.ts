@@ -1,6 +1,6 @@
 /** Address Resolution Protocol for IPv4 over links with 6-byte addresses, RFC 826. */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import { ADDRESS_IPV4, type PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import { ADDRESS_IPV4, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { copyBytes, uint16, uint32 } from './bytes.js';
 import { addRarePart, type Dissection, truncated } from './dissection.js';
 import { ETHERTYPE_IPV4 } from './ethertype.js';

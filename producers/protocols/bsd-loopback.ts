@@ -2,8 +2,8 @@
  * BSD loopback: four bytes of protocol family before the packet. LINKTYPE_NULL has them in the byte order of whoever
  * captured, LINKTYPE_LOOP in network order (https://www.tcpdump.org/linktypes/LINKTYPE_NULL.html).
  */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint32 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEtherType, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from './ethertype.js';

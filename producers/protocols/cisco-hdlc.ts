@@ -1,6 +1,6 @@
 /** Cisco's HDLC for serial lines (RFC 1547 section 4.3.1): address, control, EtherType. */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEtherType, ETHERTYPE_MIN } from './ethertype.js';

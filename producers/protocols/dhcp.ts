@@ -1,6 +1,6 @@
 /** Dynamic Host Configuration Protocol: message of RFC 2131 section 2, options of RFC 2132. */
-import { putOptionalInt } from '../../schemas/avro-bytes.js';
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import { putOptionalInt } from '../../schemas/packets/avro-bytes.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { putAbsent, putPrintableText, putProtocol } from './application-fields.js';
 import { uint32 } from './bytes.js';
 

@@ -4,8 +4,8 @@
  * the end of what was captured of its layer), fills columns of the row and returns 0 or a code of `DECODE_FAILURES`.
  * What was read before a failure stays in the row. No decoder throws, whatever the bytes.
  */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import { NO_EXTRA, PacketBlock, type RareParts } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import { NO_EXTRA, PacketBlock, type RareParts } from '../../schemas/packets/packet-block.js';
 
 /** Tunnels in tunnels beyond this are not followed. */
 export const TUNNEL_DEPTH_MAX = 4;

@@ -1,6 +1,6 @@
 /** The first question of a DNS message, RFC 1035 section 4.1; multicast DNS (RFC 6762) and LLMNR (RFC 4795) alike. */
-import { putOptionalInt } from '../../schemas/avro-bytes.js';
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import { putOptionalInt } from '../../schemas/packets/avro-bytes.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import {
   endText,
   isPrintable,

@@ -1,6 +1,6 @@
 /** Ethernet II and IEEE 802.3 frames, IEEE Std 802.3 clause 3, as captures hold them: without preamble. */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import { HAS_MACS, type PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import { HAS_MACS, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEtherType } from './ethertype.js';

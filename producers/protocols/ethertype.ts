@@ -2,8 +2,8 @@
  * EtherTypes (IEEE 802.3 clause 3.2.6, https://www.iana.org/assignments/ieee-802-numbers) and what decodes each. Links
  * of every kind end here. Types that no decoder knows are no failure: the frame is known by its MAC and its type.
  */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { decodeArp } from './arp.js';
 import type { Dissection } from './dissection.js';
 import { decodeIpv4 } from './ipv4.js';

@@ -2,8 +2,8 @@
  * Generic Routing Encapsulation: version 0 (RFC 2784, key and sequence number of RFC 2890), version 1 (PPTP, RFC 2637)
  * and the mirrored frames of ERSPAN in it (draft-foschiano-erspan-03).
  */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16, uint32 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import {

@@ -1,5 +1,5 @@
 /** The Host field of an HTTP/1 request, RFC 9112 sections 3 and 5 and RFC 9110 section 7.2. */
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { putAbsent, putPrintableText, putProtocol } from './application-fields.js';
 
 const METHODS = ['GET ', 'POST ', 'HEAD ', 'PUT ', 'DELETE ', 'OPTIONS ', 'PATCH ', 'CONNECT ', 'TRACE '].map(

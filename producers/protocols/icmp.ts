@@ -1,6 +1,6 @@
 /** Internet Control Message Protocol, RFC 792. */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import { HAS_ICMP, type PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import { HAS_ICMP, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { type Dissection, truncated } from './dissection.js';
 
 const TYPE = 0;

@@ -1,6 +1,6 @@
 /** ICMPv6, RFC 4443, and the neighbour solicitations and advertisements in it, RFC 4861. */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import { HAS_ICMP, type PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import { HAS_ICMP, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { copyBytes } from './bytes.js';
 import { addRarePart, type Dissection, truncated } from './dissection.js';
 

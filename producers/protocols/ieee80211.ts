@@ -2,8 +2,8 @@
  * Wireless LAN frames, IEEE Std 802.11 clause 9: data frames that are not encrypted lead to LLC, all others are known by
  * the MAC of their sender.
  */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import { HAS_MACS, type PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import { HAS_MACS, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEtherType } from './ethertype.js';
 

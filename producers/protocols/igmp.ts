@@ -1,5 +1,5 @@
 /** Internet Group Management Protocol, RFC 2236 and RFC 3376: only its length is looked at. */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
 import { type Dissection, truncated } from './dissection.js';
 
 const LENGTH_MIN = 8;

@@ -1,5 +1,5 @@
 /** What IPv4 and IPv6 carry, by protocol number (https://www.iana.org/assignments/protocol-numbers). */
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { Dissection } from './dissection.js';
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from './ethertype.js';
 import { decodeGre } from './gre.js';

@@ -1,6 +1,6 @@
 /** Internet Protocol version 4, RFC 791. */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import { ADDRESS_IPV4, HAS_FRAGMENT, HAS_IP, HAS_IP_ID, type PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import { ADDRESS_IPV4, HAS_FRAGMENT, HAS_IP, HAS_IP_ID, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16, uint32 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeIpPayload, PROTOCOL_TCP, PROTOCOL_UDP } from './ip-protocol.js';

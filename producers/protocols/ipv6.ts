@@ -2,8 +2,8 @@
  * Internet Protocol version 6 and its extension headers, RFC 8200; authentication header, RFC 4302. The column
  * `ipProtocol` holds what follows the extension headers.
  */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import { ADDRESS_IPV6, HAS_FRAGMENT, HAS_IP, HAS_IP_ID, type PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import { ADDRESS_IPV6, HAS_FRAGMENT, HAS_IP, HAS_IP_ID, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16, uint32 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import {

@@ -3,8 +3,8 @@
  * InfiniBand, Frame Relay, Solaris IPNET, and the headers of OpenBSD's `enc` and `pflog` devices. Layouts:
  * https://www.tcpdump.org/linktypes.html
  */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import { HAS_MACS, type PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import { HAS_MACS, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEtherType, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_MIN } from './ethertype.js';

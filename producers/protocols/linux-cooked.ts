@@ -3,8 +3,8 @@
  * (https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL.html) and v2 (…/LINKTYPE_LINUX_SLL2.html). It names the
  * sender's link-layer address only: the destination's MAC of such rows is all zeros.
  */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import { HAS_MACS, type PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import { HAS_MACS, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEtherType, ETHERTYPE_MIN } from './ethertype.js';

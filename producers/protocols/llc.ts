@@ -2,8 +2,8 @@
  * IEEE 802.2 logical link control and the Subnetwork Access Protocol (RFC 1042), which lead back to EtherTypes. What is
  * neither (spanning tree, IS-IS, IPX, NetBIOS) is known by its MAC and no failure.
  */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16, uint24 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEtherType, ETHERTYPE_IPV4, ETHERTYPE_MIN } from './ethertype.js';

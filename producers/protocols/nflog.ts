@@ -2,8 +2,8 @@
  * Packets that the Linux firewall logged (https://www.tcpdump.org/linktypes/LINKTYPE_NFLOG.html): a family, then
  * attributes of length, type and value, one of which is the packet. They are in the byte order of the capturing host.
  */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEtherType, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from './ethertype.js';
 

@@ -1,6 +1,6 @@
 /** Network Service Header, RFC 8300 section 2: it carries its own length and what follows. */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEthernet } from './ethernet.js';
 import { decodeEtherType, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_MPLS } from './ethertype.js';

@@ -1,6 +1,6 @@
 /** Point-to-Point Protocol, RFC 1661, with or without the HDLC framing of RFC 1662. */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16 } from './bytes.js';
 import { decodeCiscoHdlc } from './cisco-hdlc.js';
 import { type Dissection, truncated } from './dissection.js';

@@ -3,8 +3,8 @@
  * "MAC in MAC"), Cisco's FabricPath and VN-Tag (802.1BR's forerunner), Arista's timestamps and the SecTAG of MACsec
  * (IEEE Std 802.1AE clause 9).
  */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEthernet } from './ethernet.js';

@@ -1,6 +1,6 @@
 /** Packets without a link header (LINKTYPE_RAW): the version in the first four bits tells IPv4 from IPv6. */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEtherType, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from './ethertype.js';
 

@@ -1,6 +1,6 @@
 /** Stream Control Transmission Protocol, RFC 9260 section 3.1: the common header. */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import { HAS_PORTS, type PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import { HAS_PORTS, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 

@@ -2,8 +2,8 @@
  * Tags of switch chips between a switch's processor and its ports (https://www.tcpdump.org/linktypes.html): Marvell's
  * DSA and EtherType DSA, Broadcom's after the addresses and in front of the frame.
  */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import { HAS_MACS, type PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import { HAS_MACS, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEthernet } from './ethernet.js';

@@ -1,6 +1,6 @@
 /** Transmission Control Protocol, RFC 9293 section 3.1. Options are not read, so they may be cut off. */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import { HAS_PORTS, HAS_TCP, type PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import { HAS_PORTS, HAS_TCP, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { decodeTcpApplication } from './application.js';
 import { uint16, uint32 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';

@@ -1,5 +1,5 @@
 /** The server name in a TLS ClientHello: RFC 8446 section 4.1.2, RFC 6066 section 3. */
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { putAbsent, putPrintableText, putProtocol } from './application-fields.js';
 import { uint16 } from './bytes.js';
 

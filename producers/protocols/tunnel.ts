@@ -3,7 +3,7 @@
  * innermost of them share the row of the frame: one in the columns, the other as `extra.tunnel`. With several tunnels
  * in each other, type and id are those of the outermost.
  */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
 import {
   ADDRESS_IPV4,
   ADDRESS_IPV6,
@@ -13,7 +13,7 @@ import {
   HAS_PORTS,
   type PacketBlock,
   type Tunnel,
-} from '../../schemas/packet-block.js';
+} from '../../schemas/packets/packet-block.js';
 import { copyBytes } from './bytes.js';
 import { addRarePart, type Dissection, TUNNEL_DEPTH_MAX } from './dissection.js';
 import { decodeEthernet } from './ethernet.js';

@@ -1,6 +1,6 @@
 /** User Datagram Protocol, RFC 768. */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import { HAS_PORTS, type PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import { HAS_PORTS, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { decodeUdpApplication } from './application.js';
 import { uint16 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';

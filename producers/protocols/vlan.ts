@@ -3,8 +3,8 @@
  * the two outermost tags; further ones are passed over. Tags that other headers part from those before (the I-TAG of a
  * backbone) are a customer's, as the addresses are, and take their place.
  */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import {

@@ -1,6 +1,6 @@
 /** Virtual eXtensible Local Area Network, RFC 7348 section 5. */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint24 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { ETHERTYPE_TRANSPARENT_BRIDGING } from './ethertype.js';

@@ -2,8 +2,8 @@
  * What drivers put before wireless frames to tell of the reception: radiotap (https://www.radiotap.org), PPI (CACE
  * Technologies), AVS and Prism. Only their length matters here, and the padding that radiotap announces.
  */
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packet-block.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint32 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEthernet } from './ethernet.js';

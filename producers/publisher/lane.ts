@@ -5,7 +5,7 @@
  * everything when one of them fails for long, and what the others had written would be there twice.
  */
 
-import type { FlushMemory } from '../flush-memory.js';
+import type { FlushMemory } from './flush-memory.js';
 
 /** A record ready for Kafka. */
 export interface OutgoingRecord {

@@ -5,11 +5,11 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka, Message, Producer } from 'kafkajs';
-import { Failure, messageOf } from '../../runtime/failure.js';
-import type { Logger } from '../../runtime/log.js';
+import { partitionOf } from '../../runtime/kafka/partition.js';
+import { withProduceRequests } from '../../runtime/kafka/produce-connection.js';
+import { Failure, messageOf } from '../../runtime/process/failure.js';
+import type { Logger } from '../../runtime/process/log.js';
 import { Lane, type OutgoingRecord, type SendOutcome } from './lane.js';
-import { partitionOf } from './partition.js';
-import { withProduceRequests } from './produce-connection.js';
 
 /** Kafka's error codes that concern one record or the producer's session, https://kafka.apache.org/protocol#protocol_error_codes */
 const MESSAGE_TOO_LARGE = 'MESSAGE_TOO_LARGE';

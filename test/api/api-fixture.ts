@@ -1,11 +1,11 @@
 /** The API over a database of its own, without a listener: tests call `request`. */
 import type pg from 'pg';
 import { AlertFeed } from '../../api/alert-feed.js';
+import { RequestMetrics } from '../../api/http/request-metrics.js';
 import { createApiPool, createFeedClient } from '../../api/pool.js';
-import { RequestMetrics } from '../../api/request-metrics.js';
 import { createApp } from '../../api/server.js';
-import { createRegistry } from '../../runtime/metrics.js';
-import { migrate } from '../../sinks/migration.js';
+import { createRegistry } from '../../runtime/process/metrics.js';
+import { migrate } from '../../sinks/migrations/migration.js';
 import { createTestDatabase, type TestDatabase, testLog } from '../support/local-stack.js';
 
 export const TOKEN = 'a-token-of-the-tests-0123456789';

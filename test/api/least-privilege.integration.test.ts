@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createApi } from '../../api/server.js';
-import { createRegistry } from '../../runtime/metrics.js';
+import { createRegistry } from '../../runtime/process/metrics.js';
 import { testLog } from '../support/local-stack.js';
 import { type ApiFixture, createApiFixture, TOKEN } from './api-fixture.js';
 import { insertAlerts } from './sample-data.js';

@@ -1,8 +1,8 @@
 /** Pages of random filters over many segments that overlap in time, held to plain SQL over the view with a row a packet. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PACKET_FIELD_NAMES } from '../../runtime/packet-filter/packet-fields.js';
-import { DECODE_FAILURES } from '../../schemas/decode-failure.js';
+import { DECODE_FAILURES } from '../../schemas/packets/decode-failure.js';
+import { PACKET_FIELD_NAMES } from '../../schemas/tables/packet-fields.js';
 import { type ApiFixture, createApiFixture } from './api-fixture.js';
 import { insertPackets, type SamplePacket } from './sample-data.js';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PACKET_FIELD_NAMES } from '../../runtime/packet-filter/packet-fields.js';
-import { decodeFailureCode } from '../../schemas/decode-failure.js';
+import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
+import { PACKET_FIELD_NAMES } from '../../schemas/tables/packet-fields.js';
 import { type ApiFixture, createApiFixture } from './api-fixture.js';
 import { insertPackets, type SamplePacket } from './sample-data.js';
 

@@ -8,7 +8,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { type ApiSettings, createApi } from '../../api/server.js';
-import { createRegistry } from '../../runtime/metrics.js';
+import { createRegistry } from '../../runtime/process/metrics.js';
 import { testLog } from '../support/local-stack.js';
 import { type ApiFixture, createApiFixture, TOKEN } from './api-fixture.js';
 import { insertCaptureNode } from './sample-data.js';

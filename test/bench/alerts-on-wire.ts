@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CaptureBalance } from '../../producers/balance.js';
-import type { AlertDocument } from '../../schemas/alert.js';
+import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import { topicName } from '../../schemas/topics.js';
 import { type CaptureWire, createCaptureWire } from '../support/capture-wire.js';
 import type { BenchContext } from './bench.js';

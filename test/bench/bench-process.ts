@@ -1,6 +1,6 @@
 /** One bench in this process, for `main.ts`: gets its order by IPC and answers with figures. */
-import { inlineHotPaths } from '../../runtime/compiler.js';
-import { messageOf } from '../../runtime/failure.js';
+import { inlineHotPaths } from '../../runtime/process/compiler.js';
+import { messageOf } from '../../runtime/process/failure.js';
 import { type BenchScale, type BenchServers, NotHere } from './bench.js';
 import { BENCHES } from './catalogue.js';
 import type { Figure } from './figure.js';

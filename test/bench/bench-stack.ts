@@ -1,8 +1,8 @@
 /** The Kafka and the Postgres of a run: fresh, of their own, started when the first bench needs them. */
 import { join } from 'node:path';
 import { type LocalStack, removeLocalStackData, startLocalStack } from '../../deploy/local-stack/local-stack.js';
-import { createLog } from '../../runtime/log.js';
-import { projectRoot } from '../../runtime/project.js';
+import { createLog } from '../../runtime/process/log.js';
+import { projectRoot } from '../../runtime/process/project.js';
 import type { BenchServers } from './bench.js';
 
 export class BenchStack {

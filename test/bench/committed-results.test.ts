@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fillSections } from '../../deploy/reference/reference.js';
-import { projectRoot } from '../../runtime/project.js';
+import { projectRoot } from '../../runtime/process/project.js';
 import { COMMITTED_RESULTS, documentedSections, readCommittedReport } from './committed-results.js';
 import { limitOf } from './limits.js';
 import { describeRun } from './report.js';

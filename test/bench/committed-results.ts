@@ -2,8 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fillSections, markdownTable } from '../../deploy/reference/reference.js';
-import { Failure } from '../../runtime/failure.js';
-import { projectRoot } from '../../runtime/project.js';
+import { Failure } from '../../runtime/process/failure.js';
+import { projectRoot } from '../../runtime/process/project.js';
 import { isReached } from './figure.js';
 import { formatValue } from './figure-table.js';
 import { limitOf } from './limits.js';

@@ -5,9 +5,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
-import { formatTimestamp } from '../../schemas/alert.js';
-import { decodePacketBatch, MAX_BATCH_PACKETS } from '../../schemas/packet-batch.js';
-import { PacketBlock } from '../../schemas/packet-block.js';
+import { formatTimestamp } from '../../schemas/alerts/alert.js';
+import { decodePacketBatch, MAX_BATCH_PACKETS } from '../../schemas/packets/packet-batch.js';
+import { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { quantile } from './statistics.js';
 
 /** An alert's `open`, in ms since the epoch but for `crossed`, which is as it stands in the alert. */

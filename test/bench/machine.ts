@@ -1,7 +1,7 @@
 /** What a run was measured on: commit, machine and versions, without which a figure says little. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpus, loadavg, release, totalmem } from 'node:os';
-import { projectRoot, projectVersion } from '../../runtime/project.js';
+import { projectRoot, projectVersion } from '../../runtime/process/project.js';
 
 export interface MachineDescription {
   /** The commit, with `+` when the tree differs from it; null outside of a clone. */

@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Failure } from '../../runtime/failure.js';
+import { Failure } from '../../runtime/process/failure.js';
 import { nodeArguments } from './bench.js';
 import type { BenchMessage, BenchOrder } from './bench-process.js';
 import { BenchStack } from './bench-stack.js';

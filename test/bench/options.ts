@@ -1,7 +1,7 @@
 /** The command line of the bench: `npm run bench -- [name…] [flags]`. */
 import { resolve } from 'node:path';
-import { Failure } from '../../runtime/failure.js';
-import { addOptions, Command, defineOptions, readSettings, type Settings } from '../../runtime/options.js';
+import { Failure } from '../../runtime/process/failure.js';
+import { addOptions, Command, defineOptions, readSettings, type Settings } from '../../runtime/process/options.js';
 import type { BenchScale } from './bench.js';
 import { BENCHES } from './catalogue.js';
 

@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf } from '../../runtime/failure.js';
+import { messageOf } from '../../runtime/process/failure.js';
 import type { BenchContext } from './bench.js';
 import type { Yardstick } from './figure.js';
 import { provideInput } from './inputs.js';

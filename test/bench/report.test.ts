@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { projectRoot } from '../../runtime/project.js';
+import { projectRoot } from '../../runtime/process/project.js';
 import { renderChart } from './chart.js';
 import { type Figure, isReached, ratioOf, toRecord } from './figure.js';
 import { formatTable, formatValue } from './figure-table.js';

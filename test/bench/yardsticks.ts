@@ -2,8 +2,8 @@
 import { type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { provideKafkaDistribution } from '../../deploy/local-stack/kafka-distribution.js';
-import { Failure } from '../../runtime/failure.js';
-import { projectRoot } from '../../runtime/project.js';
+import { Failure } from '../../runtime/process/failure.js';
+import { projectRoot } from '../../runtime/process/project.js';
 
 export { findTool } from '../support/requirement.js';
 

@@ -2,9 +2,9 @@
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type ApiService, createApi } from '../../api/server.js';
-import { createRegistry } from '../../runtime/metrics.js';
-import type { Severity } from '../../schemas/alert.js';
-import { storeAlerts } from '../../sinks/alert-sink.js';
+import { createRegistry } from '../../runtime/process/metrics.js';
+import type { Severity } from '../../schemas/alerts/alert.js';
+import { storeAlerts } from '../../sinks/alerts/alert-sink.js';
 import { type ApiFixture, createApiFixture, TOKEN } from '../api/api-fixture.js';
 import { insertAlerts, insertCaptureNode, insertPackets, rebuildRollups } from '../api/sample-data.js';
 import { alertEvent } from '../support/alert-events.js';

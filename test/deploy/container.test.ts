@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { projectRoot } from '../../runtime/project.js';
+import { projectRoot } from '../../runtime/process/project.js';
 
 const text = readFileSync(join(projectRoot, 'deploy', 'container', 'Dockerfile'), 'utf8').replace(/\\\n/g, ' ');
 const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));

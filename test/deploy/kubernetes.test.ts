@@ -7,9 +7,9 @@ import { apiCommandOptions } from '../../deploy/nta/commands/api.js';
 import { captureCommandOptions } from '../../deploy/nta/commands/capture.js';
 import { processCommandOptions } from '../../deploy/nta/commands/process.js';
 import { sinkCommandOptions } from '../../deploy/nta/commands/sink.js';
-import { flagOf, type OptionTable } from '../../runtime/options.js';
-import { projectRoot } from '../../runtime/project.js';
-import { topicOptions } from '../../runtime/topic-setup.js';
+import { topicOptions } from '../../runtime/kafka/topic-setup.js';
+import { flagOf, type OptionTable } from '../../runtime/process/options.js';
+import { projectRoot } from '../../runtime/process/project.js';
 
 interface Container {
   readonly args: readonly string[];

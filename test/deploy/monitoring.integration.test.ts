@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import getPort, { portNumbers } from 'get-port';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEMONSTRATION } from '../../deploy/nta/capture-plan.js';
-import { projectRoot } from '../../runtime/project.js';
+import { projectRoot } from '../../runtime/process/project.js';
 import { createTestDatabase, createTestTopics, stackEnvironment, type TestDatabase } from '../support/local-stack.js';
 import {
   dashboardExpressions,

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { removeLocalStackData } from '../../deploy/local-stack/local-stack.js';
-import { projectRoot } from '../../runtime/project.js';
+import { projectRoot } from '../../runtime/process/project.js';
 import { createDataDirectory } from '../support/local-stack.js';
 import {
   canUseNamespaces,

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vi
 import { DEMONSTRATION } from '../../deploy/nta/capture-plan.js';
 import type { ReplaySummary } from '../../deploy/nta/replay-once.js';
 import { libpcapUnavailable } from '../../producers/live/libpcap-engine.js';
-import { projectRoot } from '../../runtime/project.js';
+import { projectRoot } from '../../runtime/process/project.js';
 import { createTestDatabase, createTestTopics, type TestDatabase, type TestTopics } from '../support/local-stack.js';
 import { type CommandResult, runNta } from '../support/nta-command.js';
 import { requireCondition, requireTool } from '../support/requirement.js';

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeLocalStackData, startLocalStack } from '../../deploy/local-stack/local-stack.js';
 import { DEMONSTRATION } from '../../deploy/nta/capture-plan.js';
 import type { ReplaySummary } from '../../deploy/nta/replay-once.js';
-import { createLog } from '../../runtime/log.js';
-import { projectRoot } from '../../runtime/project.js';
+import { createLog } from '../../runtime/process/log.js';
+import { projectRoot } from '../../runtime/process/project.js';
 import { createDataDirectory } from '../support/local-stack.js';
 import { type CommandResult, runNta } from '../support/nta-command.js';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DEMONSTRATION } from '../../deploy/nta/capture-plan.js';
 import type { ReplaySummary } from '../../deploy/nta/replay-once.js';
-import { projectRoot } from '../../runtime/project.js';
+import { projectRoot } from '../../runtime/process/project.js';
 import { createTestDatabase, stackEnvironment, type TestDatabase } from '../support/local-stack.js';
 import { type CommandResult, type RunningCommand, runNta, startNta } from '../support/nta-command.js';
 import { findTool, requireTool } from '../support/requirement.js';

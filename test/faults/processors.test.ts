@@ -6,7 +6,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Admin } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AlertDocument } from '../../schemas/alert.js';
+import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import { groupName, topicName } from '../../schemas/topics.js';
 import { progress, readAlerts, readTopic, undisturbedAlerts } from '../support/alert-log.js';
 import { attackStream, steadyTraffic } from '../support/attack-stream.js';

@@ -6,10 +6,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { messageOf } from '../../runtime/failure.js';
-import { createKafka } from '../../runtime/kafka.js';
-import { ensureTopics } from '../../runtime/topic-setup.js';
-import { migrate } from '../../sinks/migration.js';
+import { createKafka } from '../../runtime/kafka/client.js';
+import { ensureTopics } from '../../runtime/kafka/topic-setup.js';
+import { messageOf } from '../../runtime/process/failure.js';
+import { migrate } from '../../sinks/migrations/migration.js';
 import {
   createTestDatabase,
   createTestTopics,

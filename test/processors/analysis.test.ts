@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Analysis } from '../../processors/analysis.js';
-import { decodeCapture } from '../../producers/capture-decoder.js';
-import { ConversationTable } from '../../producers/conversation-table.js';
-import type { AlertDocument } from '../../schemas/alert.js';
+import { ConversationTable } from '../../producers/conversations/conversation-table.js';
+import { decodeCapture } from '../../producers/decoding/capture-decoder.js';
+import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import { requireSharedCaptures, sharedCaptureFolder } from '../support/shared-captures.js';
 
 interface Truth {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { keepsFlow, keepsPacket, parseSamplingRate } from '../../producers/sampling.js';
-import { HAS_FRAGMENT, HAS_IP, HAS_PORTS, PacketBlock } from '../../schemas/packet-block.js';
+import { HAS_FRAGMENT, HAS_IP, HAS_PORTS, PacketBlock } from '../../schemas/packets/packet-block.js';
 
 function addPacket(block: PacketBlock, source: number, destination: number, ports: readonly [number, number]): number {
   const row = block.addRow();

@@ -1,7 +1,7 @@
 /** The decoder says what tshark says, on every committed capture and on all public ones that lie beside the project. */
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { projectRoot } from '../../runtime/project.js';
+import { projectRoot } from '../../runtime/process/project.js';
 import { committedCaptures } from '../fixtures/expected-detections.js';
 import { KNOWN_DIFFERENCES } from '../support/known-differences.js';
 import { requireTool } from '../support/requirement.js';

@@ -1,12 +1,12 @@
 import type { KafkaMessage } from 'kafkajs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createKafka } from '../../runtime/kafka.js';
-import { fetchTopicIds } from '../../runtime/kafka-topic-ids.js';
-import { createRegistry } from '../../runtime/metrics.js';
-import { ensureTopics } from '../../runtime/topic-setup.js';
-import { decodePacketBatchObjects } from '../../schemas/packet-batch.js';
+import { createKafka } from '../../runtime/kafka/client.js';
+import { fetchTopicIds } from '../../runtime/kafka/kafka-topic-ids.js';
+import { ensureTopics } from '../../runtime/kafka/topic-setup.js';
+import { createRegistry } from '../../runtime/process/metrics.js';
+import { decodePacketBatchObjects } from '../../schemas/packets/packet-batch.js';
 import { topicName } from '../../schemas/topics.js';
-import { migrate } from '../../sinks/migration.js';
+import { migrate } from '../../sinks/migrations/migration.js';
 import { createPostgresSink, type PostgresSink } from '../../sinks/postgres-sink.js';
 import {
   createTestDatabase,

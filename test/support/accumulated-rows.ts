@@ -1,6 +1,6 @@
 /** All rows of a block into an accumulator, as the intake gives them: some at a time. */
-import { type RecordAccumulator, ROWS_MAX } from '../../producers/record-accumulator.js';
-import { ADDRESS_NONE, type PacketBlock } from '../../schemas/packet-block.js';
+import { type RecordAccumulator, ROWS_MAX } from '../../producers/publisher/record-accumulator.js';
+import { ADDRESS_NONE, type PacketBlock } from '../../schemas/packets/packet-block.js';
 
 /** Adds the rows that have a source. The accumulator has room for them. */
 export function addRows(accumulator: RecordAccumulator, block: PacketBlock): void {

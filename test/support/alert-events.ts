@@ -1,5 +1,5 @@
 /** Alert documents as the processors publish them, for tests of what reads the topic `alerts`. */
-import type { AlertDocument, Severity } from '../../schemas/alert.js';
+import type { AlertDocument, Severity } from '../../schemas/alerts/alert.js';
 
 export interface AlertEventChanges {
   /** Of the episode. */

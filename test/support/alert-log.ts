@@ -1,12 +1,12 @@
 /** What the alerts topic holds, what it ought to hold, and how far the processors have come. */
 import { setTimeout } from 'node:timers/promises';
 import type { Admin, Kafka, KafkaMessage } from 'kafkajs';
-import { defaultRules } from '../../processors/configuration/rules.js';
 import { DetectionEngine } from '../../processors/engine/detection-engine.js';
 import { DEFAULT_ENGINE_LIMITS } from '../../processors/engine/engine.js';
-import type { AlertDocument } from '../../schemas/alert.js';
-import { decodePacketBatch, MAX_BATCH_PACKETS } from '../../schemas/packet-batch.js';
-import { PacketBlock } from '../../schemas/packet-block.js';
+import { defaultRules } from '../../processors/rules/rules.js';
+import type { AlertDocument } from '../../schemas/alerts/alert.js';
+import { decodePacketBatch, MAX_BATCH_PACKETS } from '../../schemas/packets/packet-batch.js';
+import { PacketBlock } from '../../schemas/packets/packet-block.js';
 
 const READABLE_WITHIN_MS = 60_000;
 

@@ -4,7 +4,7 @@
  */
 
 import { formatIpv4 } from '../../schemas/address.js';
-import { encodePacketBatch, encodeTick } from '../../schemas/packet-batch.js';
+import { encodePacketBatch, encodeTick } from '../../schemas/packets/packet-batch.js';
 import {
   ADDRESS_IPV4,
   HAS_IP,
@@ -16,7 +16,7 @@ import {
   ROLE_OPENING,
   TCP_ACK,
   TCP_SYN,
-} from '../../schemas/packet-block.js';
+} from '../../schemas/packets/packet-block.js';
 import { Random } from './random.js';
 import { SECOND, TRAFFIC_START } from './traffic.js';
 

@@ -1,5 +1,5 @@
 /** Attacks as traffic scripts: the packets of the attacker and the answers a real victim gives. */
-import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TCP_URG } from '../../schemas/packet-block.js';
+import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TCP_URG } from '../../schemas/packets/packet-block.js';
 import { ipv4, ipv6 } from './ip-packets.js';
 import { type IpVersion, type TrafficPayload, trafficPayload } from './packet-writer.js';
 import { Random } from './random.js';

@@ -1,5 +1,5 @@
 /** Traffic that looks like an attack to a careless detector and is none. */
-import { TCP_ACK, TCP_RST, TCP_SYN } from '../../schemas/packet-block.js';
+import { TCP_ACK, TCP_RST, TCP_SYN } from '../../schemas/packets/packet-block.js';
 import { ipv4Bytes } from './address-bytes.js';
 import { DHCP_MESSAGE_TYPE, dhcp, dnsQuery, dnsResponse } from './application-messages.js';
 import { BROADCAST_MAC, ethernet } from './frames.js';

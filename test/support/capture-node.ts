@@ -1,9 +1,9 @@
 /** Capture services for tests: the real ones, with the defaults of their options. */
 import { type CaptureService, type CaptureSettings, captureOptions, createCapture } from '../../producers/capture.js';
-import { createKafka, type KafkaSettings } from '../../runtime/kafka.js';
-import { Registry } from '../../runtime/metrics.js';
-import type { OptionTable, Settings } from '../../runtime/options.js';
-import { ensureTopics, topicOptions } from '../../runtime/topic-setup.js';
+import { createKafka, type KafkaSettings } from '../../runtime/kafka/client.js';
+import { ensureTopics, topicOptions } from '../../runtime/kafka/topic-setup.js';
+import { Registry } from '../../runtime/process/metrics.js';
+import type { OptionTable, Settings } from '../../runtime/process/options.js';
 import { topicName } from '../../schemas/topics.js';
 import { type TestTopics, testLog } from './local-stack.js';
 

@@ -14,7 +14,7 @@ import {
   HAS_PORTS,
   HAS_TCP,
   type PacketBlock,
-} from '../../schemas/packet-block.js';
+} from '../../schemas/packets/packet-block.js';
 import { outermostPacket, outermostVlans } from './outermost-packet.js';
 import type { TsharkFrame } from './tshark.js';
 

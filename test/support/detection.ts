@@ -1,9 +1,9 @@
 /** Built packets through the real engine, for tests of detectors and of the engine. */
 
-import { type DetectionRules, defaultRules } from '../../processors/configuration/rules.js';
 import { DetectionEngine } from '../../processors/engine/detection-engine.js';
 import { DEFAULT_ENGINE_LIMITS, type EngineLimits } from '../../processors/engine/engine.js';
-import type { AlertDocument } from '../../schemas/alert.js';
+import { type DetectionRules, defaultRules } from '../../processors/rules/rules.js';
+import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import {
   ADDRESS_IPV4,
   ADDRESS_IPV6,
@@ -15,7 +15,7 @@ import {
   type PacketOrigin,
   ROLE_OPENING,
   ROLE_UNKNOWN,
-} from '../../schemas/packet-block.js';
+} from '../../schemas/packets/packet-block.js';
 import { ipv4Bytes, ipv4Number, ipv6Bytes, macBytes } from './address-bytes.js';
 import type { ReferencePacket } from './reference-detection.js';
 

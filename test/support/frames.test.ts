@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { TCP_ACK, TCP_PSH } from '../../schemas/packet-block.js';
+import { TCP_ACK, TCP_PSH } from '../../schemas/packets/packet-block.js';
 import { ipv4Bytes } from './address-bytes.js';
 import {
   DHCP_MESSAGE_TYPE,

@@ -10,7 +10,7 @@ import pino from 'pino';
 import type { TestProject } from 'vitest/node';
 import { lockDataDirectory } from '../../deploy/local-stack/data-directory-lock.js';
 import { removeLocalStackData, startLocalStack } from '../../deploy/local-stack/local-stack.js';
-import { projectRoot } from '../../runtime/project.js';
+import { projectRoot } from '../../runtime/process/project.js';
 
 const DATA_PREFIX = 'nta-test-';
 const ABANDONED_AFTER_MS = 3_600_000;

@@ -17,8 +17,8 @@ import {
   startLocalStack,
 } from '../../deploy/local-stack/local-stack.js';
 import type { PostgresConnection } from '../../deploy/local-stack/postgres-server.js';
-import type { KafkaSettings } from '../../runtime/kafka.js';
-import type { PostgresSettings } from '../../runtime/postgres.js';
+import type { KafkaSettings } from '../../runtime/kafka/client.js';
+import type { PostgresSettings } from '../../runtime/postgres/client.js';
 
 declare module 'vitest' {
   /** What the global setup of the integration tests hands over. */

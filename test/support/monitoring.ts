@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { projectRoot } from '../../runtime/project.js';
+import { projectRoot } from '../../runtime/process/project.js';
 
 export const RULES_FILE = join(projectRoot, 'deploy', 'prometheus', 'nta.rules.yaml');
 export const PROMETHEUS_FILE = join(projectRoot, 'deploy', 'prometheus', 'prometheus.yaml');

@@ -6,7 +6,7 @@
  * Packets are timed by one clock at the wanted rate; each goes to a random conversation among a fixed number of open
  * ones, which gives every conversation a plausible round-trip time at any rate and needs no queue of events.
  */
-import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_SYN } from '../../schemas/packet-block.js';
+import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_SYN } from '../../schemas/packets/packet-block.js';
 import {
   DNS_TYPE,
   dnsQuery,

@@ -1,7 +1,7 @@
 /** Seeded packets as columns and as records of the topic `packets`: every kind of address, and every column set and unset. */
 
 import { formatSource } from '../../schemas/address.js';
-import { encodePacketBatch } from '../../schemas/packet-batch.js';
+import { encodePacketBatch } from '../../schemas/packets/packet-batch.js';
 import {
   ADDRESS_IPV4,
   ADDRESS_IPV6,
@@ -16,7 +16,7 @@ import {
   HAS_TCP,
   PacketBlock,
   type PacketOrigin,
-} from '../../schemas/packet-block.js';
+} from '../../schemas/packets/packet-block.js';
 import { Random } from './random.js';
 
 export const TEST_ORIGIN: PacketOrigin = {

@@ -1,7 +1,7 @@
 /** Topics of a test and records on them. */
 import { setTimeout } from 'node:timers/promises';
 import { Partitioners } from 'kafkajs';
-import { ensureTopics } from '../../runtime/topic-setup.js';
+import { ensureTopics } from '../../runtime/kafka/topic-setup.js';
 import { topicName } from '../../schemas/topics.js';
 import type { StreamRecord } from './attack-stream.js';
 import { quietKafka, type TestTopics } from './local-stack.js';

@@ -3,7 +3,7 @@
  * much faster than composing frames.ts, for which it is no substitute where a test needs odd frames.
  * Frames are padded to the 60 bytes that an Ethernet wire carries; checksums are right.
  */
-import { TCP_SYN } from '../../schemas/packet-block.js';
+import { TCP_SYN } from '../../schemas/packets/packet-block.js';
 import { pcapHeader } from './capture-file.js';
 import { internetSum } from './checksum.js';
 import type { TrafficHost } from './traffic-host.js';

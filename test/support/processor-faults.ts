@@ -6,8 +6,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { KafkaJSError, Partitioners, type Producer } from 'kafkajs';
 import type { ProcessSettings } from '../../processors/processor.js';
-import { createKafka, type KafkaSettings } from '../../runtime/kafka.js';
-import type { AlertDocument } from '../../schemas/alert.js';
+import { createKafka, type KafkaSettings } from '../../runtime/kafka/client.js';
+import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import { groupName, topicName } from '../../schemas/topics.js';
 import { countPackets, progress, readAlerts, readTopic, undisturbedAlerts } from './alert-log.js';
 import type { StreamRecord } from './attack-stream.js';

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import type { ProcessSettings } from '../../processors/processor.js';
 import { processOptions } from '../../processors/processor.js';
 import type { WorkerMessage, WorkerOrder } from '../../processors/worker/worker-fleet.js';
-import type { KafkaSettings } from '../../runtime/kafka.js';
-import type { LogLevel } from '../../runtime/log.js';
-import { readSettings } from '../../runtime/options.js';
-import { projectRoot } from '../../runtime/project.js';
+import type { KafkaSettings } from '../../runtime/kafka/client.js';
+import type { LogLevel } from '../../runtime/process/log.js';
+import { readSettings } from '../../runtime/process/options.js';
+import { projectRoot } from '../../runtime/process/project.js';
 
 const ENTRY = join(projectRoot, 'dist', 'processors', 'worker', 'worker-process.js');
 

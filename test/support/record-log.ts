@@ -1,6 +1,6 @@
 /** Record batches (magic 2) written byte by byte, as a broker keeps and sends them: kafkajs writes no control records and no gaps. */
 import { gzipSync } from 'node:zlib';
-import { crc32c } from '../../runtime/crc32c.js';
+import { crc32c } from '../../runtime/kafka/crc32c.js';
 
 export interface LogRecord {
   readonly offsetDelta: number;

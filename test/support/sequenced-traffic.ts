@@ -2,8 +2,8 @@
  * Traffic that shows whether anything of it was lost, repeated or reordered: each source counts its packets in the TCP
  * sequence number, from 0 to `length - 1` and, when the capture is played in a loop, from 0 again.
  */
-import { decodePacketBatch, MAX_BATCH_PACKETS } from '../../schemas/packet-batch.js';
-import { PacketBlock } from '../../schemas/packet-block.js';
+import { decodePacketBatch, MAX_BATCH_PACKETS } from '../../schemas/packets/packet-batch.js';
+import { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { pcapFile } from './capture-file.js';
 import { ethernet } from './frames.js';
 import { ipv4 } from './ip-packets.js';

@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { projectRoot } from '../../runtime/project.js';
+import { projectRoot } from '../../runtime/process/project.js';
 import type { SkippableTest } from './requirement.js';
 
 export const sharedCaptureFolder: string = join(projectRoot, '..', 'shared', 'data');

@@ -5,9 +5,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KafkaSettings } from '../../runtime/kafka.js';
-import type { PostgresSettings } from '../../runtime/postgres.js';
-import { projectRoot } from '../../runtime/project.js';
+import type { KafkaSettings } from '../../runtime/kafka/client.js';
+import type { PostgresSettings } from '../../runtime/postgres/client.js';
+import { projectRoot } from '../../runtime/process/project.js';
 import { until } from './sink-rows.js';
 
 const ENTRY = join(projectRoot, 'dist', 'deploy', 'nta', 'main.js');

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { PostgresConnection } from '../../deploy/local-stack/postgres-server.js';
-import { createKafka, type KafkaSettings } from '../../runtime/kafka.js';
+import { createKafka, type KafkaSettings } from '../../runtime/kafka/client.js';
 import { topicName } from '../../schemas/topics.js';
 import { testLog } from './local-stack.js';
 import type { TrafficRecord } from './packet-blocks.js';

@@ -4,7 +4,7 @@
  * otherwise.
  */
 
-import { TCP_SYN } from '../../schemas/packet-block.js';
+import { TCP_SYN } from '../../schemas/packets/packet-block.js';
 import { ipv6Bytes, macBytes } from './address-bytes.js';
 import { crc32c, internetChecksum } from './checksum.js';
 

@@ -2,8 +2,8 @@
  * Holds the decoder to tshark, frame by frame and field by field. Where both differ for a known reason, the reason
  * stands in `KNOWN_DIFFERENCES`; everything else is a difference to look into.
  */
-import { decodeCapture } from '../../producers/capture-decoder.js';
-import { DECODE_FAILURES } from '../../schemas/decode-failure.js';
+import { decodeCapture } from '../../producers/decoding/capture-decoder.js';
+import { DECODE_FAILURES } from '../../schemas/packets/decode-failure.js';
 import {
   type ComparableField,
   type ComparableFrame,

@@ -1,5 +1,5 @@
 /** Traffic that is hardest for the pipeline, for the benchmarks; endless, at a given rate. */
-import { TCP_ACK } from '../../schemas/packet-block.js';
+import { TCP_ACK } from '../../schemas/packets/packet-block.js';
 import { synFlood } from './attack-traffic.js';
 import { NO_PAYLOAD, trafficPayload } from './packet-writer.js';
 import { SECOND, TRAFFIC_START, type TrafficScript } from './traffic.js';

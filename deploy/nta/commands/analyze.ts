@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
-import { type DetectionSettings, detectionOptions } from '../../../processors/detection-options.js';
 import type { DetectorStatistics } from '../../../processors/engine/engine.js';
-import { type Command, defineOptions } from '../../../runtime/options.js';
-import type { AlertDocument } from '../../../schemas/alert.js';
+import { type DetectionSettings, detectionOptions } from '../../../processors/rules/detection-options.js';
+import { type Command, defineOptions } from '../../../runtime/process/options.js';
+import type { AlertDocument } from '../../../schemas/alerts/alert.js';
 import { formatCount } from '../balance.js';
 import { defineCommand, describeFile, printRefusal } from '../command.js';
 import { BLOCK_CAPACITY, DetectionThread } from '../detection-thread.js';
@@ -65,8 +65,8 @@ export function analyzeCommand(): Command {
         }
       });
       // The decoders are loaded while the thread starts.
-      const { decodeCapture } = await import('../../../producers/capture-decoder.js');
-      const { ConversationTable } = await import('../../../producers/conversation-table.js');
+      const { decodeCapture } = await import('../../../producers/decoding/capture-decoder.js');
+      const { ConversationTable } = await import('../../../producers/conversations/conversation-table.js');
       let frames = 0;
       let exitCode = 0;
       let detectors: readonly DetectorStatistics[] = [];

@@ -1,7 +1,7 @@
 import { apiOptions, createApi } from '../../../api/server.js';
-import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/metrics.js';
-import type { Command } from '../../../runtime/options.js';
-import { postgresOptions } from '../../../runtime/postgres.js';
+import { postgresOptions } from '../../../runtime/postgres/client.js';
+import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/process/metrics.js';
+import type { Command } from '../../../runtime/process/options.js';
 import { defineCommand } from '../command.js';
 import { runPart } from '../part.js';
 

@@ -1,7 +1,7 @@
 import { captureOptions, createCapture } from '../../../producers/capture.js';
-import { kafkaOptions } from '../../../runtime/kafka.js';
-import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/metrics.js';
-import type { Command } from '../../../runtime/options.js';
+import { kafkaOptions } from '../../../runtime/kafka/client.js';
+import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/process/metrics.js';
+import type { Command } from '../../../runtime/process/options.js';
 import { formatBalance } from '../balance.js';
 import { defineCommand } from '../command.js';
 import { runPart, tellSupervisor } from '../part.js';

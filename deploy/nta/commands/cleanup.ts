@@ -1,7 +1,7 @@
-import { type Command, defineOptions } from '../../../runtime/options.js';
-import { checkPostgres, postgresOptions } from '../../../runtime/postgres.js';
-import { applyRetention, retentionOptions } from '../../../sinks/retention.js';
-import { createRetention, retentionServiceOptions } from '../../../sinks/retention-service.js';
+import { checkPostgres, postgresOptions } from '../../../runtime/postgres/client.js';
+import { type Command, defineOptions } from '../../../runtime/process/options.js';
+import { applyRetention, retentionOptions } from '../../../sinks/retention/retention.js';
+import { createRetention, retentionServiceOptions } from '../../../sinks/retention/retention-service.js';
 import { defineCommand } from '../command.js';
 import { dataDirOption, withLocalPostgres } from '../local-postgres.js';
 import { runPart } from '../part.js';

@@ -1,9 +1,14 @@
 import { once } from 'node:events';
-import { decodeCapture } from '../../../producers/capture-decoder.js';
-import { ConversationTable } from '../../../producers/conversation-table.js';
-import { emptySummary, formatPacket, formatSummary, summarizeBlock } from '../../../producers/decode-report.js';
-import { type Command, defineOptions } from '../../../runtime/options.js';
-import type { PacketBlock } from '../../../schemas/packet-block.js';
+import { ConversationTable } from '../../../producers/conversations/conversation-table.js';
+import { decodeCapture } from '../../../producers/decoding/capture-decoder.js';
+import {
+  emptySummary,
+  formatPacket,
+  formatSummary,
+  summarizeBlock,
+} from '../../../producers/decoding/decode-report.js';
+import { type Command, defineOptions } from '../../../runtime/process/options.js';
+import type { PacketBlock } from '../../../schemas/packets/packet-block.js';
 import { defineCommand, describeFile, printRefusal } from '../command.js';
 
 const decodeOptions = defineOptions({

@@ -1,6 +1,6 @@
-import { kafkaOptions } from '../../../runtime/kafka.js';
-import { type Command, defineOptions } from '../../../runtime/options.js';
-import { postgresOptions } from '../../../runtime/postgres.js';
+import { kafkaOptions } from '../../../runtime/kafka/client.js';
+import { postgresOptions } from '../../../runtime/postgres/client.js';
+import { type Command, defineOptions } from '../../../runtime/process/options.js';
 import { defineCommand } from '../command.js';
 import { examine } from '../examination.js';
 import { dataDirOption } from '../local-postgres.js';

@@ -1,9 +1,9 @@
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
-import { Failure } from '../../../runtime/failure.js';
-import { type Command, defineOptions } from '../../../runtime/options.js';
-import { postgresOptions } from '../../../runtime/postgres.js';
-import { exportOptions, exportRows } from '../../../sinks/export.js';
+import { exportOptions, exportRows } from '../../../api/export/export.js';
+import { postgresOptions } from '../../../runtime/postgres/client.js';
+import { Failure } from '../../../runtime/process/failure.js';
+import { type Command, defineOptions } from '../../../runtime/process/options.js';
 import { defineCommand } from '../command.js';
 import { dataDirOption, withLocalPostgres } from '../local-postgres.js';
 

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import { listInterfaces } from '../../../producers/live/interfaces.js';
-import { type Command, defineOptions } from '../../../runtime/options.js';
+import { type Command, defineOptions } from '../../../runtime/process/options.js';
 import { defineCommand } from '../command.js';
 
 const jsonOption = defineOptions({ json: { kind: 'boolean', env: null, default: false, help: 'print a JSON array' } });

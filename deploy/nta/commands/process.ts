@@ -1,7 +1,7 @@
 import { checkDetectionConfig, createProcessor, processOptions } from '../../../processors/processor.js';
-import { kafkaOptions } from '../../../runtime/kafka.js';
-import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/metrics.js';
-import { type Command, defineOptions } from '../../../runtime/options.js';
+import { kafkaOptions } from '../../../runtime/kafka/client.js';
+import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/process/metrics.js';
+import { type Command, defineOptions } from '../../../runtime/process/options.js';
 import { defineCommand } from '../command.js';
 import { runPart } from '../part.js';
 

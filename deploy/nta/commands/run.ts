@@ -1,6 +1,6 @@
-import { type Command, defineOptions, type Settings } from '../../../runtime/options.js';
-import { topicOptions } from '../../../runtime/topic-setup.js';
-import { retentionServiceOptions } from '../../../sinks/retention-service.js';
+import { topicOptions } from '../../../runtime/kafka/topic-setup.js';
+import { type Command, defineOptions, type Settings } from '../../../runtime/process/options.js';
+import { retentionServiceOptions } from '../../../sinks/retention/retention-service.js';
 import { defineCommand } from '../command.js';
 import { dataDirOption } from '../local-postgres.js';
 import { runPipeline } from '../pipeline.js';

@@ -1,8 +1,8 @@
-import { checkKafka, createKafka, kafkaOptions } from '../../../runtime/kafka.js';
-import { type Command, defineOptions } from '../../../runtime/options.js';
-import { checkPostgres, postgresOptions } from '../../../runtime/postgres.js';
-import { ensureTopics, topicOptions } from '../../../runtime/topic-setup.js';
-import { migrate, migrationSql } from '../../../sinks/migration.js';
+import { checkKafka, createKafka, kafkaOptions } from '../../../runtime/kafka/client.js';
+import { ensureTopics, topicOptions } from '../../../runtime/kafka/topic-setup.js';
+import { checkPostgres, postgresOptions } from '../../../runtime/postgres/client.js';
+import { type Command, defineOptions } from '../../../runtime/process/options.js';
+import { migrate, migrationSql } from '../../../sinks/migrations/migration.js';
 import { defineCommand } from '../command.js';
 
 const printOption = defineOptions({

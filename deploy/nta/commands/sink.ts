@@ -1,11 +1,11 @@
-import { Failure } from '../../../runtime/failure.js';
-import { kafkaOptions } from '../../../runtime/kafka.js';
-import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/metrics.js';
-import type { Command } from '../../../runtime/options.js';
-import { postgresOptions } from '../../../runtime/postgres.js';
+import { kafkaOptions } from '../../../runtime/kafka/client.js';
+import { postgresOptions } from '../../../runtime/postgres/client.js';
+import { Failure } from '../../../runtime/process/failure.js';
+import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/process/metrics.js';
+import type { Command } from '../../../runtime/process/options.js';
+import { createWebhookSink, webhookOptions } from '../../../sinks/deliveries/webhook/webhook-sink.js';
 import { sinkOptions } from '../../../sinks/options.js';
 import { createPostgresSink } from '../../../sinks/postgres-sink.js';
-import { createWebhookSink, webhookOptions } from '../../../sinks/webhook/webhook-sink.js';
 import { defineCommand } from '../command.js';
 import { runPart } from '../part.js';
 

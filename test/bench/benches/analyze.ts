@@ -1,7 +1,7 @@
 /** `nta analyze` of a capture file, from the start of the process to its end. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../../../runtime/project.js';
+import { projectRoot } from '../../../runtime/process/project.js';
 import type { Bench, BenchContext } from '../bench.js';
 import type { Yardstick } from '../figure.js';
 import { type Input, provideInput } from '../inputs.js';

@@ -1,11 +1,15 @@
 /** The codec of records beside avsc, on as many packets as a capture node gathers at most. */
 
-import { decodeCapture } from '../../../producers/capture-decoder.js';
-import { ConversationTable } from '../../../producers/conversation-table.js';
-import { PACKETS_MAX, RecordAccumulator } from '../../../producers/record-accumulator.js';
-import { decodePacketBatch, decodePacketBatchObjects, MAX_BATCH_PACKETS } from '../../../schemas/packet-batch.js';
-import { publishedSchemas } from '../../../schemas/packet-batch-schemas.js';
-import { ADDRESS_NONE, PacketBlock } from '../../../schemas/packet-block.js';
+import { ConversationTable } from '../../../producers/conversations/conversation-table.js';
+import { decodeCapture } from '../../../producers/decoding/capture-decoder.js';
+import { PACKETS_MAX, RecordAccumulator } from '../../../producers/publisher/record-accumulator.js';
+import {
+  decodePacketBatch,
+  decodePacketBatchObjects,
+  MAX_BATCH_PACKETS,
+} from '../../../schemas/packets/packet-batch.js';
+import { publishedSchemas } from '../../../schemas/packets/packet-batch-schemas.js';
+import { ADDRESS_NONE, PacketBlock } from '../../../schemas/packets/packet-block.js';
 import { addRows } from '../../support/accumulated-rows.js';
 import type { Bench } from '../bench.js';
 import type { Figure } from '../figure.js';

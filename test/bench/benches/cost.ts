@@ -4,8 +4,8 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { decodeCapture } from '../../../producers/capture-decoder.js';
-import { RecordAccumulator } from '../../../producers/record-accumulator.js';
+import { decodeCapture } from '../../../producers/decoding/capture-decoder.js';
+import { RecordAccumulator } from '../../../producers/publisher/record-accumulator.js';
 import { addRows } from '../../support/accumulated-rows.js';
 import { normalTraffic } from '../../support/normal-traffic.js';
 import { writeTraffic } from '../../support/traffic.js';

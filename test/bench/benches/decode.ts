@@ -1,6 +1,7 @@
 /** A capture file to columns: the parser of captures and the decoders, without anything behind them. */
-import { decodeCapture } from '../../../producers/capture-decoder.js';
-import { ConversationTable } from '../../../producers/conversation-table.js';
+
+import { ConversationTable } from '../../../producers/conversations/conversation-table.js';
+import { decodeCapture } from '../../../producers/decoding/capture-decoder.js';
 import type { Bench, BenchContext } from '../bench.js';
 import type { Figure, Yardstick } from '../figure.js';
 import { type Input, type InputName, provideInput } from '../inputs.js';

@@ -1,5 +1,5 @@
 /** From the packet on the wire to its alert in the hands of the receiver of a webhook. */
-import type { AlertDocument } from '../../../schemas/alert.js';
+import type { AlertDocument } from '../../../schemas/alerts/alert.js';
 import { accept, type ReceivedRequest, WebhookServer } from '../../support/webhook-server.js';
 import {
   atEachRate,

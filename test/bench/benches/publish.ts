@@ -1,8 +1,8 @@
 /** A capture file to Kafka, acknowledged by all in-sync replicas: decoding, grouping, encoding and publishing in one process. */
-import { decodeCapture } from '../../../producers/capture-decoder.js';
+import { decodeCapture } from '../../../producers/decoding/capture-decoder.js';
 import { formatSource } from '../../../schemas/address.js';
-import { encodePacketBatch } from '../../../schemas/packet-batch.js';
-import { ADDRESS_NONE } from '../../../schemas/packet-block.js';
+import { encodePacketBatch } from '../../../schemas/packets/packet-batch.js';
+import { ADDRESS_NONE } from '../../../schemas/packets/packet-block.js';
 import type { Bench, BenchContext, BenchServers } from '../bench.js';
 import type { Figure, Yardstick } from '../figure.js';
 import { type Input, type InputName, provideInput } from '../inputs.js';

@@ -2,12 +2,13 @@
  * A large table: what the sink needs to fill it, questions to the API each with the plan that Postgres has for it, and how
  * long dropping it takes.
  */
-import { type PacketExpression, packetCondition, packetQueryShape } from '../../../api/packet-filter.js';
-import { packetStatement } from '../../../api/packet-round.js';
+
+import { strictObject } from '../../../api/http/strict-object.js';
 import { SESSION_SETTINGS } from '../../../api/pool.js';
-import { indexStatement, walkStatement } from '../../../api/segment-search.js';
-import { strictObject } from '../../../api/strict-object.js';
-import { isoMicros, microsOf } from '../../../api/time-range.js';
+import { type PacketExpression, packetCondition, packetQueryShape } from '../../../api/queries/packet-filter.js';
+import { packetStatement } from '../../../api/queries/packet-round.js';
+import { indexStatement, walkStatement } from '../../../api/queries/segment-search.js';
+import { isoMicros, microsOf } from '../../../api/queries/time-range.js';
 import type { Bench } from '../bench.js';
 import type { Figure } from '../figure.js';
 import { provideInput } from '../inputs.js';

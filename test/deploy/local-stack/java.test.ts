@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkJava, checkMaven, findJava } from '../../../deploy/local-stack/java.js';
 import { provideKafkaDistribution } from '../../../deploy/local-stack/kafka-distribution.js';
-import { Failure } from '../../../runtime/failure.js';
+import { Failure } from '../../../runtime/process/failure.js';
 
 let folder: string;
 

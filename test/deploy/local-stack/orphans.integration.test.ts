@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { removeLocalStackData } from '../../../deploy/local-stack/local-stack.js';
-import { projectRoot } from '../../../runtime/project.js';
+import { projectRoot } from '../../../runtime/process/project.js';
 import { createDataDirectory, startPrivateStack } from '../../support/local-stack.js';
 
 const PARENT = join(projectRoot, 'dist/test/support/local-stack-parent.js');

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { partEnvironment } from '../../../deploy/nta/part-launcher.js';
-import { defineOptions, readSettings, toArguments } from '../../../runtime/options.js';
+import { defineOptions, readSettings, toArguments } from '../../../runtime/process/options.js';
 
 const TABLE = defineOptions({
   port: { kind: 'integer', env: 'T_PORT', default: 5000, minimum: 1, maximum: 65_535, help: '' },

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { createSharedColumns, readShared, sharedBlock, writeShared } from '../../../deploy/nta/shared-block.js';
-import type { Application } from '../../../schemas/application.js';
+import type { Application } from '../../../schemas/packets/application.js';
 import {
   ADDRESS_IPV4,
   ADDRESS_IPV6,
   PacketBlock,
   type PacketOrigin,
   type RareParts,
-} from '../../../schemas/packet-block.js';
+} from '../../../schemas/packets/packet-block.js';
 
 const ORIGIN: PacketOrigin = {
   captureNode: 'edge-1',

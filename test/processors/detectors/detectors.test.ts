@@ -1,8 +1,8 @@
 /** What each built-in detector counts and what it says. */
 import { describe, expect, test } from 'vitest';
-import { parseDetectionConfiguration } from '../../../processors/configuration/detection-configuration.js';
-import type { DetectionRules } from '../../../processors/configuration/rules.js';
-import { ROLE_OPENING, ROLE_ORIGINATOR, ROLE_RESPONDER } from '../../../schemas/packet-block.js';
+import { parseDetectionConfiguration } from '../../../processors/rules/detection-configuration.js';
+import type { DetectionRules } from '../../../processors/rules/rules.js';
+import { ROLE_OPENING, ROLE_ORIGINATOR, ROLE_RESPONDER } from '../../../schemas/packets/packet-block.js';
 import { type BuiltPacket, detect } from '../../support/detection.js';
 
 const SECOND = 1_000_000;

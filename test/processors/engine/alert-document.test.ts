@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
-import { projectRoot } from '../../../runtime/project.js';
+import { projectRoot } from '../../../runtime/process/project.js';
 import { type BuiltPacket, detect } from '../../support/detection.js';
 
 const START = 1_767_225_600_000_000;
 
-const schema = JSON.parse(readFileSync(join(projectRoot, 'schemas/alert.schema.json'), 'utf8')) as object;
+const schema = JSON.parse(readFileSync(join(projectRoot, 'schemas/alerts/alert.schema.json'), 'utf8')) as object;
 const validate = new Ajv2020({ allErrors: true, allowUnionTypes: true }).compile(schema);
 
 const common = { destination: '198.51.100.1', ipProtocol: 6, tcpFlags: 2, sourcePort: 4000 };

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { parseDetectionConfiguration } from '../../../processors/configuration/detection-configuration.js';
-import type { DetectionRules } from '../../../processors/configuration/rules.js';
 import { readChangelog } from '../../../processors/engine/changelog-reader.js';
-import type { AlertDocument } from '../../../schemas/alert.js';
+import { parseDetectionConfiguration } from '../../../processors/rules/detection-configuration.js';
+import type { DetectionRules } from '../../../processors/rules/rules.js';
+import type { AlertDocument } from '../../../schemas/alerts/alert.js';
 import { type BuiltPacket, detect, detectionEngine, packetBlock } from '../../support/detection.js';
 
 const SECOND = 1_000_000;

@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { defaultRules } from '../../../processors/configuration/rules.js';
 import { DetectionEngine } from '../../../processors/engine/detection-engine.js';
 import { DEFAULT_ENGINE_LIMITS } from '../../../processors/engine/engine.js';
+import { defaultRules } from '../../../processors/rules/rules.js';
 import { Changelog } from '../../../processors/worker/changelog.js';
 import { PartitionCommits } from '../../../processors/worker/partition-commits.js';
 import { PartitionInput } from '../../../processors/worker/partition-input.js';
 import type { Commit, PartitionPublisher } from '../../../processors/worker/partition-publisher.js';
 import { ProcessMetrics } from '../../../processors/worker/process-metrics.js';
 import { ReplayPosition } from '../../../processors/worker/replay-position.js';
-import { Registry } from '../../../runtime/metrics.js';
+import { Registry } from '../../../runtime/process/metrics.js';
 import { spreadScan } from '../../support/attack-stream.js';
 import { inputRecord } from '../../support/input-record.js';
 

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { defaultRules } from '../../../processors/configuration/rules.js';
 import { readChangelog } from '../../../processors/engine/changelog-reader.js';
 import { DetectionEngine } from '../../../processors/engine/detection-engine.js';
 import { type ChangelogEntry, DEFAULT_ENGINE_LIMITS } from '../../../processors/engine/engine.js';
+import { defaultRules } from '../../../processors/rules/rules.js';
 import { type InputRecord, PartitionInput } from '../../../processors/worker/partition-input.js';
 import { ProcessMetrics } from '../../../processors/worker/process-metrics.js';
 import { CAPTURE_NODE_IDLE_MS, ReplayPosition } from '../../../processors/worker/replay-position.js';
-import { Registry } from '../../../runtime/metrics.js';
-import type { AlertDocument } from '../../../schemas/alert.js';
-import { encodePacketBatch, encodeTick } from '../../../schemas/packet-batch.js';
+import { Registry } from '../../../runtime/process/metrics.js';
+import type { AlertDocument } from '../../../schemas/alerts/alert.js';
+import { encodePacketBatch, encodeTick } from '../../../schemas/packets/packet-batch.js';
 import {
   ADDRESS_IPV4,
   HAS_IP,
@@ -18,7 +18,7 @@ import {
   type PacketOrigin,
   ROLE_OPENING,
   TCP_SYN,
-} from '../../../schemas/packet-block.js';
+} from '../../../schemas/packets/packet-block.js';
 import { ipv4Number } from '../../support/address-bytes.js';
 import { attackStream, type StreamRecord, spreadScan } from '../../support/attack-stream.js';
 import { inputRecord } from '../../support/input-record.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createProcessor, type Processor } from '../../../processors/processor.js';
-import { Registry } from '../../../runtime/metrics.js';
+import { Registry } from '../../../runtime/process/metrics.js';
 import { groupName, topicName } from '../../../schemas/topics.js';
 import { progress } from '../../support/alert-log.js';
 import { attackStream } from '../../support/attack-stream.js';

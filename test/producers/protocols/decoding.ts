@@ -1,8 +1,8 @@
 /** Decoding one frame for a test, between bytes that it must not look at. */
 
-import { type PacketDocument, packetDocument } from '../../../producers/decode-report.js';
-import { type DecodeOptions, Dissection, decodeFrame } from '../../../producers/decoder.js';
-import { PacketBlock } from '../../../schemas/packet-block.js';
+import { type PacketDocument, packetDocument } from '../../../producers/decoding/decode-report.js';
+import { type DecodeOptions, Dissection, decodeFrame } from '../../../producers/decoding/decoder.js';
+import { PacketBlock } from '../../../schemas/packets/packet-block.js';
 
 const MARGIN = 64;
 const TIMESTAMP = 1_700_000_000_000_000;

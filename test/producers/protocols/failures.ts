@@ -1,5 +1,5 @@
 /** Frames that were sent too short or with impossible fields: one for each failure. */
-import type { DecodeFailureName } from '../../../schemas/decode-failure.js';
+import type { DecodeFailureName } from '../../../schemas/packets/decode-failure.js';
 import { ethernet, LINK_TYPE, linuxCooked, llc, mpls, ppp, vlan } from '../../support/frames.js';
 import {
   ETHER_TYPE,

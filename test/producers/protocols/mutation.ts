@@ -1,5 +1,5 @@
 /** Structured mutation: frames that look right until a decoder looks closer. Seeded, so that a finding can be repeated. */
-import { LINK_NAMES } from '../../../producers/link.js';
+import { LINK_NAMES } from '../../../producers/decoding/link.js';
 import type { Random } from '../../support/random.js';
 
 export interface MutatedFrame {

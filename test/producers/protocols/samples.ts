@@ -3,8 +3,8 @@
  * what it must decode to. The completeness of the list is itself tested.
  */
 
-import type { PacketDocument } from '../../../producers/decode-report.js';
-import { TCP_ACK, TCP_PSH, TCP_SYN } from '../../../schemas/packet-block.js';
+import type { PacketDocument } from '../../../producers/decoding/decode-report.js';
+import { TCP_ACK, TCP_PSH, TCP_SYN } from '../../../schemas/packets/packet-block.js';
 import {
   DHCP_MESSAGE_TYPE,
   dhcp,

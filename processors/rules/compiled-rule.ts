@@ -1,0 +1,84 @@
+/** A rule as the packet path wants it, with its counters. */
+
+import { messageOf } from '../../runtime/process/failure.js';
+import type { AlertText, PacketObserver } from '../contract/detector.js';
+import type { EpisodeEvidence } from '../contract/evidence.js';
+import { packetKindMask } from '../contract/packet-kind.js';
+import type { DetectorStatistics } from '../engine/engine.js';
+import { type WindowShape, windowShape } from '../engine/window-store.js';
+import type { DetectionRule } from './rules.js';
+
+export class CompiledRule {
+  readonly kinds: number;
+  readonly observe: PacketObserver;
+  readonly shape: WindowShape;
+  readonly durable: boolean;
+  readonly perPort: boolean;
+  countedPackets = 0;
+  exceptedPackets = 0;
+  opened = 0;
+  updated = 0;
+  closed = 0;
+  open = 0;
+  private failures = 0;
+  private latestFailure: string | null = null;
+
+  constructor(
+    readonly rule: DetectionRule,
+    latenessMicros: number,
+  ) {
+    const { detector, threshold, windowMicros } = rule;
+    this.kinds = packetKindMask(detector.packets);
+    this.observe = detector.createObserver(rule.options);
+    this.shape = windowShape(detector.measure === 'distinct', threshold, windowMicros, latenessMicros);
+    this.durable = detector.durable;
+    this.perPort = detector.perDestinationPort;
+  }
+
+  get id(): string {
+    return this.rule.detector.id;
+  }
+
+  /** The alert in the detector's words; in few of ours when its code fails, since the alert itself stands. */
+  describe(evidence: EpisodeEvidence): AlertText {
+    const { detector, options } = this.rule;
+    try {
+      return detector.describe(evidence, options);
+    } catch (error) {
+      this.noteFailure(error);
+      return { message: `${detector.name}: ${evidence.source}, ${evidence.packets} packets`, details: {} };
+    }
+  }
+
+  noteFailure(error: unknown): void {
+    this.failures++;
+    this.latestFailure = messageOf(error);
+  }
+
+  /** Whether windows filled under the other rule serve this one. */
+  sharesWindows(other: CompiledRule): boolean {
+    return (
+      this.id === other.id &&
+      this.rule.detector.version === other.rule.detector.version &&
+      this.rule.threshold === other.rule.threshold &&
+      this.rule.windowMicros === other.rule.windowMicros &&
+      JSON.stringify(this.rule.options) === JSON.stringify(other.rule.options)
+    );
+  }
+
+  takeCounters(other: CompiledRule): void {
+    this.countedPackets = other.countedPackets;
+    this.exceptedPackets = other.exceptedPackets;
+    this.opened = other.opened;
+    this.updated = other.updated;
+    this.closed = other.closed;
+    this.open = other.open;
+    this.failures = other.failures;
+    this.latestFailure = other.latestFailure;
+  }
+
+  get statistics(): DetectorStatistics {
+    const { id, countedPackets, exceptedPackets, opened, updated, closed, open, failures, latestFailure } = this;
+    return { detector: id, countedPackets, exceptedPackets, opened, updated, closed, open, failures, latestFailure };
+  }
+}

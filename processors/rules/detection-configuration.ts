@@ -1,0 +1,272 @@
+/**
+ * The file of `--detection-config`, YAML 1.2:
+ *
+ *     exceptions:                      # for every detector
+ *       - sources: [10.0.0.5]
+ *         comment: vulnerability scanner
+ *     detectors:
+ *       port-scan:
+ *         threshold: 15
+ *         window: 90s
+ *         severity: high               # or 4
+ *         exceptions:
+ *           - sources: [10.2.0.0/16]
+ *             targets: [10.9.0.0/24]
+ *             ports: [443, 8000-8100]
+ *             captureNodes: [dmz-1]
+ *       arp-spoofing: { enabled: false }
+ *
+ * A packet is excepted when it matches every part that an entry names. What a detector's own options are called follows
+ * from its definition. Everything wrong with a file is told at once, each with its line and field.
+ */
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { formatDuration, parseDuration } from '../../runtime/process/options.js';
+import { SEVERITY_NAMES, type Severity } from '../../schemas/alerts/alert.js';
+import type { Detector, DetectorOption, DetectorOptions } from '../contract/detector.js';
+import { builtInDetectors } from '../detectors/built-in.js';
+import { type Exception, ExceptionList, parseNetwork } from './exceptions.js';
+import type { DetectionRule, DetectionRules } from './rules.js';
+
+export type DetectionConfigurationResult =
+  | { readonly ok: true; readonly rules: DetectionRules }
+  /** One line each: "rules.yaml:12: detectors.port-scan.threshold: must be …". */
+  | { readonly ok: false; readonly errors: readonly string[] };
+
+const severitySchema = z.union(
+  [z.literal([1, 2, 3, 4, 5]), z.literal(['informational', 'low', 'medium', 'high', 'critical'])],
+  { error: 'must be 1 to 5, or informational, low, medium, high or critical' },
+);
+
+const networkSchema = z.string({ error: 'must be an address or a network' }).superRefine((text, context) => {
+  try {
+    parseNetwork(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+  }
+});
+
+const PORT_ERROR = 'must be a port from 0 to 65535, or a range such as 8000-8100';
+const portsSchema = z
+  .array(
+    z.union(
+      [
+        z.number().int({ error: PORT_ERROR }).min(0, { error: PORT_ERROR }).max(65_535, { error: PORT_ERROR }),
+        z.string().refine((text) => {
+          const range = /^(\d{1,5})-(\d{1,5})$/.exec(text);
+          return range !== null && Number(range[1]) <= Number(range[2]) && Number(range[2]) <= 65_535;
+        }, PORT_ERROR),
+      ],
+      { error: PORT_ERROR },
+    ),
+  )
+  .min(1);
+
+const exceptionSchema = z
+  .strictObject({
+    sources: z.array(networkSchema).min(1).optional(),
+    targets: z.array(networkSchema).min(1).optional(),
+    ports: portsSchema.optional(),
+    captureNodes: z.array(z.string()).min(1).optional(),
+    comment: z.string().optional(),
+  })
+  .refine((entry) => entry.sources || entry.targets || entry.ports || entry.captureNodes, {
+    error: 'must name at least one of sources, targets, ports and captureNodes; without any it would except everything',
+  });
+
+/** What the file may say about one detector. */
+function detectorSchema(detector: Detector): z.ZodType<DetectorSection> {
+  const { threshold, windowSeconds, options } = detector;
+  return z.strictObject({
+    enabled: z.boolean().optional(),
+    threshold: integer(threshold.minimum, threshold.maximum).optional().describe(threshold.help),
+    window: windowSchema(windowSeconds.minimum, windowSeconds.maximum).optional().describe(windowSeconds.help),
+    severity: severitySchema.optional(),
+    exceptions: z.array(exceptionSchema).optional(),
+    ...Object.fromEntries(
+      Object.entries(options).map(([name, option]) => [name, optionSchema(option).optional().describe(option.help)]),
+    ),
+  }) as unknown as z.ZodType<DetectorSection>;
+}
+
+interface DetectorSection {
+  readonly enabled?: boolean;
+  readonly threshold?: number;
+  readonly window?: string | number;
+  readonly severity?: z.infer<typeof severitySchema>;
+  readonly exceptions?: readonly z.infer<typeof exceptionSchema>[];
+  readonly [option: string]: unknown;
+}
+
+function integer(minimum: number, maximum: number): z.ZodNumber {
+  const error = `must be a whole number from ${minimum} to ${maximum}`;
+  return z.number({ error }).int({ error }).min(minimum, { error }).max(maximum, { error });
+}
+
+function windowSchema(minimum: number, maximum: number): z.ZodType<string | number> {
+  const limits = `from ${formatDuration(minimum * 1000)} to ${formatDuration(maximum * 1000)}`;
+  return z
+    .union([z.string(), z.number()], { error: `must be a duration ${limits}, such as 90s or 5m` })
+    .refine((value) => {
+      const milliseconds = windowMilliseconds(value);
+      return milliseconds !== null && milliseconds >= minimum * 1000 && milliseconds <= maximum * 1000;
+    }, `must be a duration ${limits}, such as 90s or 5m`);
+}
+
+/** A bare number is seconds. */
+function windowMilliseconds(value: string | number): number | null {
+  return typeof value === 'number' ? value * 1000 : parseDuration(value);
+}
+
+function optionSchema(option: DetectorOption): z.ZodType {
+  switch (option.kind) {
+    case 'integer':
+      return integer(option.minimum, option.maximum);
+    case 'boolean':
+      return z.boolean({ error: 'must be true or false' });
+    case 'ports':
+      return portsSchema;
+    case 'networks':
+      return z.array(networkSchema);
+    case 'macs':
+      return z.array(
+        z
+          .string()
+          .regex(/^(?:[0-9a-f]{2}:){0,5}[0-9a-f]{1,2}$/i, 'must be a MAC or how one begins, such as 00:00:5e:00:01'),
+      );
+  }
+}
+
+function fileSchema(detectors: readonly Detector[]) {
+  return z.strictObject({
+    exceptions: z.array(exceptionSchema).nullish(),
+    detectors: z
+      .strictObject(
+        Object.fromEntries(detectors.map((detector) => [detector.id, detectorSchema(detector).nullable().optional()])),
+      )
+      .nullish(),
+  });
+}
+
+/** The contract of the file as JSON Schema, for editors and for whoever generates it. */
+export function detectionConfigurationSchema(detectors: readonly Detector[] = builtInDetectors): object {
+  return z.toJSONSchema(fileSchema(detectors), { unrepresentable: 'any' });
+}
+
+/**
+ * Rules from the text of a configuration file. An empty file means the defaults.
+ *
+ * @param fileName stands in front of every error
+ */
+export function parseDetectionConfiguration(
+  text: string,
+  fileName: string,
+  detectors: readonly Detector[] = builtInDetectors,
+): DetectionConfigurationResult {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const at = (offset: number): string => `${fileName}:${lines.linePos(offset).line}`;
+  const faults = [...document.errors, ...document.warnings];
+  if (faults.length > 0) {
+    return { ok: false, errors: faults.map((fault) => `${at(fault.pos[0])}: ${fault.message}`) };
+  }
+  let value: unknown;
+  try {
+    value = document.toJS() ?? {};
+  } catch (error) {
+    return { ok: false, errors: [`${fileName}: ${(error as Error).message}`] }; // an alias bomb, for one
+  }
+  const result = fileSchema(detectors).safeParse(value);
+  if (!result.success) {
+    const errors = result.error.issues.flatMap((issue) => {
+      if (issue.code !== 'unrecognized_keys') return [message(issue.path, issue.message)];
+      return issue.keys.map((key) =>
+        message([...issue.path, key], `is unknown; known here: ${knownKeys(issue.path, detectors)}`),
+      );
+    });
+    return { ok: false, errors };
+  }
+  return { ok: true, rules: compile(result.data.detectors ?? {}, result.data.exceptions ?? [], detectors) };
+
+  function message(path: readonly PropertyKey[], reason: string): string {
+    const field = path.map(String).join('.');
+    return `${at(offsetOf(path))}: ${field === '' ? reason : `${field}: ${reason}`}`;
+  }
+
+  /** Where the key of a path stands, or of the nearest one above it that is there. */
+  function offsetOf(path: readonly PropertyKey[]): number {
+    for (let length = path.length; length > 0; length--) {
+      const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
+      if (isMap(parent)) {
+        const pair = parent.items.find(({ key }) => isScalar(key) && String(key.value) === String(path[length - 1]));
+        if (pair && isScalar(pair.key) && pair.key.range) return pair.key.range[0];
+      }
+      const node = document.getIn(path.slice(0, length), true) as { range?: [number, number, number] } | undefined;
+      if (node?.range) return node.range[0];
+    }
+    return 0;
+  }
+}
+
+function knownKeys(path: readonly PropertyKey[], detectors: readonly Detector[]): string {
+  if (path.length === 0) return 'detectors, exceptions';
+  if (path.includes('exceptions')) return 'sources, targets, ports, captureNodes, comment';
+  if (path.length === 1) return detectors.map((detector) => detector.id).join(', ');
+  const detector = detectors.find(({ id }) => id === path[1]);
+  return ['enabled', 'threshold', 'window', 'severity', 'exceptions', ...Object.keys(detector?.options ?? {})].join(
+    ', ',
+  );
+}
+
+type ExceptionSection = z.infer<typeof exceptionSchema>;
+
+function compile(
+  sections: Readonly<Record<string, DetectorSection | null | undefined>>,
+  common: readonly ExceptionSection[],
+  detectors: readonly Detector[],
+): DetectionRules {
+  const rules = detectors.flatMap((detector): DetectionRule[] => {
+    const section = sections[detector.id] ?? {};
+    if (section.enabled === false) return [];
+    const exceptions = [...common, ...(section.exceptions ?? [])].map(readException);
+    return [
+      {
+        detector,
+        threshold: section.threshold ?? detector.threshold.default,
+        windowMicros: windowMilliseconds(section.window ?? detector.windowSeconds.default)! * 1000,
+        severity: readSeverity(section.severity) ?? detector.severity,
+        options: readOptions(detector, section),
+        exceptions: exceptions.length > 0 ? new ExceptionList(exceptions) : null,
+      },
+    ];
+  });
+  return { rules };
+}
+
+function readException(entry: ExceptionSection): Exception {
+  const { sources, targets, ports, captureNodes } = entry;
+  return { sources, targets, ports: ports && readPorts(ports), captureNodes };
+}
+
+function readSeverity(severity: DetectorSection['severity']): Severity | undefined {
+  if (typeof severity !== 'string') return severity;
+  return SEVERITY_NAMES.indexOf(severity) as Severity;
+}
+
+function readOptions(detector: Detector, section: DetectorSection): DetectorOptions {
+  return Object.fromEntries(
+    Object.entries(detector.options).map(([name, option]) => {
+      const value = section[name];
+      if (value === undefined) return [name, option.default];
+      return [name, option.kind === 'ports' ? readPorts(value as readonly (string | number)[]) : value];
+    }),
+  ) as DetectorOptions;
+}
+
+function readPorts(ports: readonly (string | number)[]): number[] {
+  return ports.flatMap((port) => {
+    if (typeof port === 'number') return [port];
+    const [first, last] = port.split('-').map(Number) as [number, number];
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
+}

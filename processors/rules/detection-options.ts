@@ -1,0 +1,54 @@
+/** Settings of detection that `nta process` and `nta analyze` share. */
+import { defineOptions, type Settings } from '../../runtime/process/options.js';
+
+export const detectionOptions = defineOptions({
+  allowedLateness: {
+    kind: 'duration',
+    env: 'NTA_ALLOWED_LATENESS',
+    default: 5_000,
+    minimum: 0,
+    maximum: 600_000,
+    help: 'how much older than the newest packet of its source a packet may be and still count',
+  },
+  stateBudget: {
+    kind: 'size',
+    env: 'NTA_STATE_BUDGET',
+    default: 320 * 1024 * 1024,
+    minimum: 8 * 1024 * 1024,
+    maximum: 64 * 1024 ** 3,
+    help: 'memory for the windows of one worker; beyond it the least recently active sources go, counted',
+  },
+  detectionConfig: {
+    kind: 'string',
+    env: 'NTA_DETECTION_CONFIG',
+    default: '',
+    placeholder: '<file>',
+    help: 'YAML file of thresholds, windows, severities and exceptions; read again on change and SIGHUP',
+  },
+  detector: {
+    kind: 'list',
+    env: 'NTA_DETECTOR',
+    default: [],
+    verbatim: true,
+    placeholder: '<module>',
+    help: 'a detector of your own: a JavaScript module',
+  },
+  ipv6Prefix: {
+    kind: 'integer',
+    env: 'NTA_IPV6_PREFIX',
+    default: 128,
+    minimum: 32,
+    maximum: 128,
+    unit: 'bits',
+    help: 'leading bits that make IPv6 sources one; 64 because an attacker owns a whole /64',
+  },
+  dedupeWindow: {
+    kind: 'duration',
+    env: 'NTA_DEDUPE_WINDOW',
+    default: 0,
+    minimum: 0,
+    maximum: 60_000,
+    help: 'the same packet seen by several capture nodes within this time counts once; 0 counts each',
+  },
+});
+export type DetectionSettings = Settings<typeof detectionOptions>;

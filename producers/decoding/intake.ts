@@ -1,0 +1,191 @@
+/**
+ * From frames to records: every source of a node hands its frames to one intake, which samples and decodes them one by
+ * one, encodes them a few at a time, and on `flush` gives what has gathered of each source as a record. Everything is
+ * synchronous; whoever feeds it decides when to wait.
+ */
+import { DECODE_FAILURES } from '../../schemas/packets/decode-failure.js';
+import { ADDRESS_NONE, PacketBlock, type PacketOrigin } from '../../schemas/packets/packet-block.js';
+import { add, type Balance, type InterfaceCounts } from '../balance.js';
+import type { CaptureInterface, FrameHandler } from '../capture-file/frame-handler.js';
+import { ConversationTable } from '../conversations/conversation-table.js';
+import type { OutgoingRecord } from '../publisher/lane.js';
+import { RecordAccumulator, ROWS_MAX } from '../publisher/record-accumulator.js';
+import { keepsFlow, keepsPacket } from '../sampling.js';
+import { type DecodeOptions, Dissection, decodeFrame } from './decoder.js';
+
+export interface Sampling {
+  readonly kind: PacketOrigin['sampling'];
+  /** One of how many is kept. */
+  readonly rate: number;
+}
+
+export interface IntakeOptions extends DecodeOptions {
+  readonly captureNode: string;
+  readonly sampling: Sampling;
+}
+
+/** What a source says of its frames. */
+export interface SourceName {
+  /** The interface, or the file as it was named. */
+  readonly name: string;
+  /** `PacketOrigin.timeline`. */
+  readonly timeline: string;
+  /** Added to every timestamp, µs. A function, because it may be known from the first frame only. */
+  readonly shift?: (timestamp: number) => number;
+}
+
+export class Intake {
+  /** Packets that are decoded and not encoded yet: few, so that their columns stay in the processor's first cache. */
+  private readonly block = new PacketBlock(ROWS_MAX);
+  private readonly records = new RecordAccumulator(this.block);
+  private readonly conversations = new ConversationTable();
+  private readonly dissection: Dissection;
+
+  constructor(
+    private readonly options: IntakeOptions,
+    private readonly balance: Balance,
+    private readonly emit: (record: OutgoingRecord) => void,
+  ) {
+    this.dissection = new Dissection(options);
+  }
+
+  /** A handler for the frames of one source. */
+  source(source: SourceName): SourceIntake {
+    return new SourceIntake(this, source, this.balance.of(source.name), this.options);
+  }
+
+  /** Decodes a frame, and encodes it with those before it when there are enough of them. */
+  take(
+    buffer: Uint8Array,
+    offset: number,
+    capturedLength: number,
+    frameLength: number,
+    timestamp: number,
+    origin: PacketOrigin,
+    counts: InterfaceCounts,
+  ): void {
+    const { block } = this;
+    const { ipv6Count, applicationsLength } = block;
+    const extras = block.extras.length;
+    const row = decodeFrame(
+      block,
+      origin.linkType,
+      buffer,
+      offset,
+      capturedLength,
+      frameLength,
+      timestamp,
+      block.originIndex(origin),
+      this.dissection,
+    );
+    if (origin.sampling === 'flow' && !keepsFlow(block, row, origin.samplingRate)) {
+      counts.dropped.sampled_out++;
+      block.truncate(row, ipv6Count, extras, applicationsLength);
+      return;
+    }
+    const failure = block.failure[row]!;
+    if (failure !== 0) add(counts.decodeFailures, DECODE_FAILURES[failure]!, 1);
+    if (block.sourceKind[row] === ADDRESS_NONE) {
+      // Frames without a source have no key, so they are counted here and go no further.
+      counts.dropped.decode_failed++;
+      add(counts.decodeFailed, DECODE_FAILURES[failure] || 'no_source', 1);
+      block.truncate(row, ipv6Count, extras, applicationsLength);
+      return;
+    }
+    if (block.count === ROWS_MAX) this.encode();
+  }
+
+  /** Turns what has gathered into records. */
+  flush(): void {
+    this.encode();
+    this.flushRecords();
+  }
+
+  /** Of the packets in the block; what has gathered before is flushed first when there is no room for them. */
+  private encode(): void {
+    const { block, records } = this;
+    const rows = block.count;
+    this.conversations.classify(block, 0, rows);
+    if (records.isFull) this.flushRecords();
+    records.add(0, rows);
+    block.reset();
+  }
+
+  private flushRecords(): void {
+    this.records.flush((key, value, packets, origin, memory) =>
+      this.emit({ key, value, packets, interfaceName: origin.interface, memory }),
+    );
+  }
+}
+
+/** The frames of one interface or file on their way into the intake. */
+export class SourceIntake implements FrameHandler {
+  private readonly origins: PacketOrigin[] = [];
+  private readonly packetRate: number;
+  /** The latest timestamp handed on, µs. A number always: V8 makes an object of each one in a field that can be null. */
+  private latest = Number.NEGATIVE_INFINITY;
+  /** An origin of the source, for its ticks; null before its link type is known. */
+  origin: PacketOrigin | null = null;
+  private clockTimestamp: number | null = null;
+  private clockReadAt = 0;
+
+  constructor(
+    private readonly intake: Intake,
+    private readonly name: SourceName,
+    readonly counts: InterfaceCounts,
+    private readonly options: IntakeOptions,
+  ) {
+    this.packetRate = options.sampling.kind === 'packet' ? options.sampling.rate : 1;
+  }
+
+  /** The latest timestamp handed on, µs; null before the first. */
+  get lastTimestamp(): number | null {
+    return this.latest === Number.NEGATIVE_INFINITY ? null : this.latest;
+  }
+
+  /** The source's clock now when it runs at the speed of ours, µs: the latest timestamp and the time since it came. */
+  now(): number | null {
+    const { lastTimestamp } = this;
+    if (lastTimestamp !== this.clockTimestamp) {
+      this.clockTimestamp = lastTimestamp;
+      this.clockReadAt = performance.now();
+    }
+    return this.clockTimestamp === null
+      ? null
+      : this.clockTimestamp + Math.floor((performance.now() - this.clockReadAt) * 1000);
+  }
+
+  onInterface(captureInterface: CaptureInterface): void {
+    const { linkType, index } = captureInterface;
+    const known = this.origins.find((origin) => origin.linkType === linkType);
+    this.origin = known ?? {
+      captureNode: this.options.captureNode,
+      interface: this.name.name,
+      linkType,
+      timeline: this.name.timeline,
+      sampling: this.options.sampling.kind,
+      samplingRate: this.options.sampling.rate,
+    };
+    this.origins[index] = this.origin;
+  }
+
+  onFrame(
+    buffer: Uint8Array,
+    offset: number,
+    capturedLength: number,
+    frameLength: number,
+    timestamp: number,
+    interfaceIndex: number,
+  ): void {
+    const { counts } = this;
+    counts.seen++;
+    counts.bytes += frameLength;
+    const shifted = this.name.shift === undefined ? timestamp : timestamp + this.name.shift(timestamp);
+    if (shifted > this.latest) this.latest = shifted;
+    if (!keepsPacket(this.packetRate)) {
+      counts.dropped.sampled_out++;
+      return;
+    }
+    this.intake.take(buffer, offset, capturedLength, frameLength, shifted, this.origins[interfaceIndex]!, counts);
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * Records on their way out: to Kafka, or to the spool while Kafka is away or slow. For each source the order of its
+ * records is that in which they were given, whichever way they go:
+ * a record goes straight to Kafka only while nothing older waits in the spool, and the spool is sent in rounds, with new
+ * records queuing behind it until it is empty and its last round is acknowledged. Records get their partition on the way
+ * from the spool to Kafka, so that the spool takes them before any broker has said how many partitions there are.
+ *
+ * Nothing that reached the spool is lost, and of what Kafka has acknowledged nothing is sent again. Yet a record can be on
+ * the topic twice: one whose request Kafka wrote but did not answer before the node was killed, was stopped, or lost its
+ * producer session. That is at most one request a partition (`Lane`), and only transactions would exclude it: the next
+ * session has another producer id, by which Kafka cannot recognise what the last one sent.
+ */
+
+import type { Kafka } from 'kafkajs';
+import type { Failure } from '../../runtime/process/failure.js';
+import type { Logger } from '../../runtime/process/log.js';
+import type { Balance } from '../balance.js';
+import type { SpoolPosition } from '../spool/read-position.js';
+import type { Spool } from '../spool/spool.js';
+import type { OutgoingRecord } from './lane.js';
+import { Publisher } from './publisher.js';
+
+/** Bytes in memory for Kafka at which live records take the spool. */
+const PENDING_BYTES_MAX = 64 * 1024 * 1024;
+/** And at which files wait: several requests for every partition, in memory that stays in the processor's cache. */
+const FILE_PENDING_BYTES_MAX = 16 * 1024 * 1024;
+/** Bytes of the spool sent at once. */
+const ROUND_BYTES = 4 * 1024 * 1024;
+const SYNC_INTERVAL_MS = 1_000;
+const COMPLAINT_INTERVAL_MS = 10_000;
+
+export interface DeliveryOptions {
+  readonly kafka: Kafka;
+  readonly topic: string;
+  readonly spool: Spool | null;
+  readonly onStuck: (failure: Failure) => void;
+}
+
+export class Delivery {
+  readonly publisher: Publisher;
+  private readonly spool: Spool | null;
+  /** The records of the round under way, and where they stand in the spool. */
+  private round: ReadonlyMap<OutgoingRecord, SpoolPosition> | null = null;
+  private draining: Promise<void> | null = null;
+  private syncTimer: NodeJS.Timeout | undefined;
+  private stopped = false;
+  private complainedAt = Number.NEGATIVE_INFINITY;
+  /** Bytes cut from the spool of an earlier run because they were torn or damaged. */
+  tornBytes = 0;
+
+  constructor(
+    options: DeliveryOptions,
+    private readonly balance: Balance,
+    private readonly log: Logger,
+  ) {
+    this.spool = options.spool;
+    this.publisher = new Publisher(
+      options.kafka,
+      options.topic,
+      {
+        onSettled: (records) => this.acknowledge(records),
+        onPublished: (interfaceName, packets) => {
+          this.balance.of(interfaceName).published += packets;
+        },
+        onRefused: (interfaceName, packets, reason) => {
+          this.balance.of(interfaceName).dropped.refused += packets;
+          this.log.error(
+            { interface: interfaceName, packets, reason },
+            'Kafka refuses a record for good; it is dropped',
+          );
+        },
+        onStuck: options.onStuck,
+      },
+      log,
+    );
+  }
+
+  /**
+   * Connects to Kafka. Where it does not answer and there is a spool, pass false: then everything goes to the spool, and
+   * from there to Kafka as soon as it answers.
+   */
+  async start(kafkaAnswers = true): Promise<void> {
+    if (kafkaAnswers) await this.publisher.start();
+    if (this.spool === null) return;
+    this.recover(this.spool);
+    this.syncTimer = setInterval(() => this.spool?.sync(), SYNC_INTERVAL_MS);
+    if (kafkaAnswers) this.drain();
+    else void this.publisher.startWhenReachable().then((started) => this.onConnected(started));
+  }
+
+  private onConnected(started: boolean): void {
+    if (!started) return;
+    this.log.info('Kafka answers; what is in the spool is sent');
+    this.drain();
+  }
+
+  get spoolBytes(): number {
+    return this.spool?.bytes ?? 0;
+  }
+
+  /** Live traffic: never waits. */
+  put(record: OutgoingRecord): void {
+    const { publisher, spool } = this;
+    if (!this.isSpooling && publisher.pendingBytes < PENDING_BYTES_MAX && (spool === null || !publisher.isAway)) {
+      publisher.publish(record);
+      return;
+    }
+    if (spool === null) {
+      this.balance.of(record.interfaceName).dropped.spool_dropped += record.packets;
+      record.memory?.release();
+      this.complain('Kafka is away and there is no spool (--spool-dir)');
+      return;
+    }
+    // What waits in memory is older, and safer on the disk: only the requests under way stay.
+    if (!this.isSpooling) for (const waiting of publisher.withdraw()) this.spoolRecord(spool, waiting);
+    this.spoolRecord(spool, record);
+    this.drain();
+  }
+
+  private spoolRecord(spool: Spool, { key, value, packets, interfaceName, memory }: OutgoingRecord): void {
+    this.balance.of(interfaceName).spooled += packets;
+    const refusal = spool.append({ key: key.toString(), value, packets, interfaceName });
+    memory?.release();
+    if (refusal !== null) this.complain(`the spool cannot be written: ${refusal.message}`);
+  }
+
+  private complain(reason: string): void {
+    if (performance.now() - this.complainedAt <= COMPLAINT_INTERVAL_MS) return;
+    this.complainedAt = performance.now();
+    this.log.error({ reason }, 'packets are dropped');
+  }
+
+  /** Files: straight to Kafka, whoever reads them waits for `hasRoom`. */
+  publish(record: OutgoingRecord): void {
+    this.publisher.publish(record);
+  }
+
+  get hasRoom(): boolean {
+    return this.publisher.pendingBytes < FILE_PENDING_BYTES_MAX;
+  }
+
+  /** Resolves when files may go on. */
+  async room(): Promise<void> {
+    await this.publisher.settled(FILE_PENDING_BYTES_MAX / 2);
+  }
+
+  /** A record without packets to every partition; left out while older records wait, for it must not overtake them. */
+  tick(key: Buffer, value: Buffer): void {
+    if (!this.isSpooling && !this.publisher.isAway) this.publisher.broadcast(key, value);
+  }
+
+  /** Resolves when everything given so far, and what the spool holds, has been acknowledged. */
+  async settled(): Promise<void> {
+    for (;;) {
+      await this.publisher.settled();
+      if (this.draining === null || !this.isSpooling || this.stopped) return;
+      await this.draining;
+    }
+  }
+
+  /** Ends without waiting; what is not acknowledged goes to the spool in front of what is there, for the next run. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearInterval(this.syncTimer);
+    const left = await this.publisher.stop();
+    await this.draining;
+    const { spool, round } = this;
+    if (spool === null) return;
+    const packets = left.filter((record) => record.packets > 0);
+    for (const { interfaceName, packets: count } of packets) this.balance.of(interfaceName).spooled += count;
+    // The records of a round are in the spool still, where those that Kafka took before it went away are marked.
+    if (round === null) {
+      const refusal = spool.prepend(packets.map((record) => ({ ...record, key: record.key.toString() })));
+      if (refusal !== null)
+        this.log.error({ reason: refusal.message }, 'the spool cannot be written; packets are lost');
+    }
+    spool.close();
+    const { spooled } = this.balance.total();
+    if (spooled > 0) this.log.warn({ packets: spooled }, 'packets stay in the spool; the next run sends them');
+  }
+
+  private get isSpooling(): boolean {
+    return this.round !== null || (this.spool !== null && !this.spool.isEmpty);
+  }
+
+  private recover(spool: Spool): void {
+    const { records, packets, tornBytes } = spool.open();
+    this.tornBytes = tornBytes;
+    for (const [interfaceName, count] of packets) {
+      const counts = this.balance.of(interfaceName);
+      counts.seen += count;
+      counts.recovered += count;
+      counts.spooled += count;
+    }
+    if (tornBytes > 0)
+      this.log.warn({ bytes: tornBytes }, 'the end of the spool was torn by a kill and has been cut off');
+    if (records > 0) this.log.info({ records }, 'the spool of the last run is sent first');
+  }
+
+  private drain(): void {
+    if (this.draining !== null || this.stopped || !this.publisher.isStarted) return;
+    this.draining = this.sendRounds().finally(() => {
+      this.draining = null;
+    });
+  }
+
+  private async sendRounds(): Promise<void> {
+    const spool = this.spool!;
+    while (!spool.isEmpty && !this.stopped) {
+      // What went to Kafka directly is older than everything in the spool.
+      await this.publisher.settled();
+      if (this.stopped) return;
+      const round = new Map<OutgoingRecord, SpoolPosition>();
+      for (const { position, key, ...record } of spool.read(ROUND_BYTES)) {
+        round.set({ ...record, key: Buffer.from(key), memory: null }, position);
+      }
+      this.round = round;
+      for (const record of round.keys()) {
+        this.balance.of(record.interfaceName).spooled -= record.packets;
+        this.publisher.publish(record);
+      }
+      await this.publisher.settled();
+      if (this.stopped) return;
+      spool.acknowledge();
+      this.round = null;
+    }
+  }
+
+  private acknowledge(records: readonly OutgoingRecord[]): void {
+    const { round } = this;
+    if (round === null) return;
+    // Nothing but the round is on its way while there is one, except ticks that were sent before it began.
+    this.spool!.acknowledgeSome(records.flatMap((record) => round.get(record) ?? []));
+  }
+}

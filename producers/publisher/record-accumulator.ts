@@ -1,0 +1,358 @@
+/**
+ * Packets on their way into records, one a source and origin. Packets are encoded soon after they have been decoded,
+ * while their columns are in the processor's cache, each behind the others of its source; what a flush then makes of a source
+ * is the head of the record and a copy of a few runs of bytes. Encoding the packets of a source from all over a block of
+ * columns instead took twice the time, most of it waiting for memory.
+ *
+ * Everything lies in typed arrays that are used again after a flush; their size bounds what may wait for one.
+ */
+import { ADDRESS_TEXT_MAX, formatIpv6, formatMac, putIpv4Text } from '../../schemas/address.js';
+import {
+  BATCH_START_BYTES_MAX,
+  batchHead,
+  MAX_BATCH_PACKETS,
+  putBatchStart,
+} from '../../schemas/packets/packet-batch.js';
+import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock, type PacketOrigin } from '../../schemas/packets/packet-block.js';
+import {
+  PACKET_BYTES_MAX,
+  PacketEncoder,
+  packetBytesMax,
+  safeTimestamp,
+} from '../../schemas/packets/packet-encoding.js';
+import { EXTRA_BYTES_MAX } from '../../schemas/packets/packet-extra-codec.js';
+import { type FlushMemory, FlushMemoryPool } from './flush-memory.js';
+
+/** A record stays below what brokers take by default (1 MiB a request), bytes. */
+export const RECORD_BYTES_MAX = 900 * 1024;
+/** More packets a record make fewer records, which cost more than packets. */
+export const PACKETS_MAX = 65_536;
+/** Room for so many packets of the usual 60 bytes, and for what runs leave unused. */
+const ARENA_BYTES = 8 * 1024 * 1024;
+/** Packets that are added at once. */
+export const ROWS_MAX = 64;
+/** Sizes of the runs of a source, bytes: each as long as all before it, within these. */
+const RUN_BYTES_MIN = 256;
+const RUN_BYTES_MAX = 4096;
+/** The most that one packet takes of the arena. */
+const ROOM_MAX = Math.max(PACKET_BYTES_MAX + EXTRA_BYTES_MAX, RUN_BYTES_MAX);
+/** Runs up to this length are copied faster by a loop than by a call, bytes. */
+const SHORT_RUN_BYTES = 96;
+
+/** One source of one origin: 16 words, so that a packet finds its source in one cache line. */
+const WORDS = 16;
+const HASH = 0;
+/** Kind of the address, and above 8 bits the number of the origin. */
+const IDENTITY = 1;
+/** Four words: an IPv4 address as a number, or the bytes of an IPv6 address or a MAC. */
+const ADDRESS = 2;
+/** Where in the arena its next packet goes, and where the room for it ends. */
+const NEXT = 6;
+const END = 7;
+/** Timestamp of its first packet: a double, over two words. */
+const FIRST_TIMESTAMP = 8;
+const PACKETS = 10;
+const BYTES = 11;
+const FIRST_RUN = 12;
+const LAST_RUN = 13;
+const SLOT = 14;
+
+const EMPTY = -1;
+const SLOTS = 2 * PACKETS_MAX;
+
+/** @param memory where key and value lie, with the other records of the flush: each record is to release it once */
+export type RecordTaker = (
+  key: Buffer,
+  value: Buffer,
+  packets: number,
+  origin: PacketOrigin,
+  memory: FlushMemory,
+) => void;
+
+export class RecordAccumulator {
+  /** Packets added since the last flush. */
+  packets = 0;
+  private readonly arena = Buffer.allocUnsafeSlow(ARENA_BYTES);
+  private readonly encoder: PacketEncoder;
+  private arenaUsed = 0;
+  private readonly sources = new Uint32Array(PACKETS_MAX * WORDS);
+  private readonly sourceBytes = new Uint8Array(this.sources.buffer);
+  private readonly firstTimestamps = new Float64Array(this.sources.buffer);
+  private sourceCount = 0;
+  /** First words of sources, by hash: open addressing. */
+  private readonly slots = new Int32Array(SLOTS).fill(EMPTY);
+  private readonly runStart = new Uint32Array(PACKETS_MAX);
+  private readonly runEnd = new Uint32Array(PACKETS_MAX);
+  private readonly runNext = new Int32Array(PACKETS_MAX);
+  private runCount = 0;
+  /** Of the rows being added. */
+  private readonly identities = new Uint32Array(ROWS_MAX);
+  private readonly hashes = new Uint32Array(ROWS_MAX);
+  /** Of no meaning: V8 would leave out loads whose value goes nowhere. */
+  touched = 0;
+  private readonly origins: PacketOrigin[] = [];
+  private readonly heads: Buffer[] = [];
+  /** Most bytes of packets in a record, besides its head. */
+  private packetBytesMax = RECORD_BYTES_MAX;
+  private readonly memory = new FlushMemoryPool();
+
+  /** @param block of which rows are added */
+  constructor(private readonly block: PacketBlock) {
+    this.encoder = new PacketEncoder(block, this.arena);
+  }
+
+  /** Whether the next rows need a flush first. */
+  get isFull(): boolean {
+    return this.packets > PACKETS_MAX - ROWS_MAX || this.arenaUsed > ARENA_BYTES - ROWS_MAX * ROOM_MAX;
+  }
+
+  /** Adds the packets of these rows, at most `ROWS_MAX`, which have a source each; not while `isFull`. */
+  add(from: number, to: number): void {
+    const { block } = this;
+    for (let row = from; row < to; row++) {
+      const kind = block.sourceKind[row]!;
+      const identity = (this.originIndex(block.origins[block.origin[row]!]!) << 8) | kind;
+      this.identities[row - from] = identity;
+      this.hashes[row - from] = hashSource(block, row, kind, identity);
+    }
+    this.fetch(to - from);
+    for (let row = from; row < to; row++) this.addRow(row, this.identities[row - from]!, this.hashes[row - from]!);
+  }
+
+  /**
+   * Touches what the packets will be added to: their sources, and the arena where each goes on. A loop this short keeps
+   * many loads under way at once, where adding one packet after the other waits for each.
+   */
+  private fetch(rows: number): void {
+    const { hashes, slots, sources, arena } = this;
+    let touched = 0;
+    for (let index = 0; index < rows; index++) {
+      const source = slots[hashes[index]! & (SLOTS - 1)]!;
+      if (source !== EMPTY) touched ^= arena[sources[source + NEXT]!]!;
+    }
+    this.touched = touched;
+  }
+
+  private addRow(row: number, identity: number, hash: number): void {
+    const { block, sources } = this;
+    const room = packetBytesMax(block, row);
+    let source = this.find(row, identity, hash);
+    if (sources[source + PACKETS] === MAX_BATCH_PACKETS || sources[source + BYTES]! + room > this.packetBytesMax) {
+      source = this.startNextRecord(source, block.timestamp[row]!);
+    }
+    let at = sources[source + NEXT]!;
+    if (sources[source + END]! - at < room) at = this.makeRoom(source, room);
+    const offset = safeTimestamp(block.timestamp[row]!) - this.firstTimestamps[(source + FIRST_TIMESTAMP) >>> 1]!;
+    const end = this.encoder.put(at, row, offset);
+    sources[source + NEXT] = end;
+    sources[source + BYTES]! += end - at;
+    if (sources[source + PACKETS]!++ === 0) {
+      // A source of a single packet takes no more room than that; the next one finds it may go on, or takes a new run.
+      sources[source + END] = end;
+      this.arenaUsed = end;
+    }
+    this.packets++;
+  }
+
+  /** Hands over the records of what was added, in the order in which their sources first appeared, and forgets it. */
+  flush(take: RecordTaker): void {
+    if (this.packets === 0) return;
+    const { sources } = this;
+    const memory = this.memory.take(this.recordBytesMax());
+    const { bytes } = memory;
+    let at = 0;
+    for (let source = 0; source < this.sourceCount * WORDS; source += WORDS) {
+      const origin = sources[source + IDENTITY]! >>> 8;
+      const keyEnd = this.putKey(bytes, at, source);
+      const valueEnd = this.putValue(bytes, keyEnd, source, this.heads[origin]!);
+      const packets = sources[source + PACKETS]!;
+      memory.share();
+      take(bytes.subarray(at, keyEnd), bytes.subarray(keyEnd, valueEnd), packets, this.origins[origin]!, memory);
+      at = valueEnd;
+    }
+    memory.release();
+    this.clear();
+  }
+
+  private clear(): void {
+    for (let source = 0; source < this.sourceCount * WORDS; source += WORDS) {
+      this.slots[this.sources[source + SLOT]!] = EMPTY;
+    }
+    this.packets = 0;
+    this.arenaUsed = 0;
+    this.sourceCount = 0;
+    this.runCount = 0;
+    this.origins.length = 0;
+    this.heads.length = 0;
+    this.packetBytesMax = RECORD_BYTES_MAX;
+  }
+
+  /** The number of the source's first word, adding the source when it is new. */
+  private find(row: number, identity: number, hash: number): number {
+    const { block, sources } = this;
+    const kind = identity & 0xff;
+    let slot = hash & (SLOTS - 1);
+    for (;;) {
+      const source = this.slots[slot]!;
+      if (source === EMPTY) break;
+      if (
+        sources[source + HASH] === hash &&
+        sources[source + IDENTITY] === identity &&
+        this.hasAddress(source, block, row, kind)
+      ) {
+        return source;
+      }
+      slot = (slot + 1) & (SLOTS - 1);
+    }
+    const source = this.startRecord(slot, block.timestamp[row]!);
+    sources[source + HASH] = hash;
+    sources[source + IDENTITY] = identity;
+    if (kind === ADDRESS_IPV4) sources[source + ADDRESS] = block.sourceAddress[row]!;
+    else {
+      const bytes = addressBytes(block, kind);
+      const from = addressStart(block, row, kind);
+      const to = (source + ADDRESS) * 4;
+      const length = addressLength(kind);
+      for (let i = 0; i < length; i++) this.sourceBytes[to + i] = bytes[from + i]!;
+    }
+    return source;
+  }
+
+  private hasAddress(source: number, block: PacketBlock, row: number, kind: number): boolean {
+    if (kind === ADDRESS_IPV4) return this.sources[source + ADDRESS] === block.sourceAddress[row];
+    const own = (source + ADDRESS) * 4;
+    const bytes = addressBytes(block, kind);
+    const from = addressStart(block, row, kind);
+    const length = addressLength(kind);
+    for (let i = 0; i < length; i++) if (this.sourceBytes[own + i] !== bytes[from + i]) return false;
+    return true;
+  }
+
+  private originIndex(origin: PacketOrigin): number {
+    const last = this.origins.length - 1;
+    if (last >= 0 && this.origins[last] === origin) return last;
+    const known = this.origins.indexOf(origin);
+    if (known >= 0) return known;
+    const head = batchHead(origin);
+    this.packetBytesMax = Math.min(this.packetBytesMax, RECORD_BYTES_MAX - head.length - BATCH_START_BYTES_MAX);
+    this.heads.push(head);
+    return this.origins.push(origin) - 1;
+  }
+
+  /** A record without packets, found by `slot`, whose first run begins where the arena is free. */
+  private startRecord(slot: number, timestamp: number): number {
+    const { sources } = this;
+    const source = this.sourceCount++ * WORDS;
+    this.slots[slot] = source;
+    sources[source + SLOT] = slot;
+    sources[source + NEXT] = sources[source + END] = this.arenaUsed;
+    sources[source + PACKETS] = sources[source + BYTES] = 0;
+    sources[source + FIRST_RUN] = sources[source + LAST_RUN] = this.runCount;
+    this.runStart[this.runCount++] = this.arenaUsed;
+    this.firstTimestamps[(source + FIRST_TIMESTAMP) >>> 1] = safeTimestamp(timestamp);
+    return source;
+  }
+
+  /** A further record of a source whose last one is full. */
+  private startNextRecord(full: number, timestamp: number): number {
+    const source = this.startRecord(this.sources[full + SLOT]!, timestamp);
+    this.sources.copyWithin(source, full, full + NEXT);
+    return source;
+  }
+
+  /** Where the next packet of a source goes when its run has too little room. */
+  private makeRoom(source: number, room: number): number {
+    const { sources } = this;
+    const size = Math.max(room, Math.min(Math.max(sources[source + BYTES]!, RUN_BYTES_MIN), RUN_BYTES_MAX));
+    let next = sources[source + NEXT]!;
+    if (sources[source + END] !== this.arenaUsed) {
+      const run = this.runCount++;
+      this.runEnd[sources[source + LAST_RUN]!] = next;
+      this.runNext[sources[source + LAST_RUN]!] = run;
+      sources[source + LAST_RUN] = run;
+      next = this.arenaUsed;
+      this.runStart[run] = next;
+    }
+    sources[source + END] = this.arenaUsed = next + size;
+    return next;
+  }
+
+  /** Enough for the keys and values of all records. */
+  private recordBytesMax(): number {
+    const headBytes = this.heads.reduce((most, { length }) => Math.max(most, length), 0);
+    return this.arenaUsed + this.sourceCount * (ADDRESS_TEXT_MAX + headBytes + BATCH_START_BYTES_MAX);
+  }
+
+  private putKey(bytes: Buffer, at: number, source: number): number {
+    const kind = this.sources[source + IDENTITY]! & 0xff;
+    if (kind === ADDRESS_IPV4) return putIpv4Text(bytes, at, this.sources[source + ADDRESS]!);
+    const from = (source + ADDRESS) * 4;
+    const text = kind === ADDRESS_IPV6 ? formatIpv6(this.sourceBytes, from) : formatMac(this.sourceBytes, from);
+    return at + bytes.write(text, at, 'latin1');
+  }
+
+  private putValue(bytes: Buffer, start: number, source: number, head: Buffer): number {
+    const { sources, sourceBytes } = this;
+    const kind = sources[source + IDENTITY]! & 0xff;
+    const address = (source + ADDRESS) * 4;
+    if (kind === ADDRESS_IPV4) {
+      const value = sources[source + ADDRESS]!;
+      for (let i = 0; i < 4; i++) sourceBytes[address + i] = value >>> (24 - 8 * i);
+    }
+    const length = addressLength(kind);
+    let at = copyRun(head, 0, head.length, bytes, start);
+    at = putBatchStart(
+      bytes,
+      at,
+      sourceBytes,
+      address,
+      length,
+      this.firstTimestamps[(source + FIRST_TIMESTAMP) >>> 1]!,
+      sources[source + PACKETS]!,
+    );
+    const last = sources[source + LAST_RUN]!;
+    this.runEnd[last] = sources[source + NEXT]!;
+    for (let run = sources[source + FIRST_RUN]!; ; run = this.runNext[run]!) {
+      at = copyRun(this.arena, this.runStart[run]!, this.runEnd[run]!, bytes, at);
+      if (run === last) break;
+    }
+    bytes[at] = 0; // no further block of packets
+    return at + 1;
+  }
+}
+
+function copyRun(from: Buffer, start: number, end: number, to: Buffer, at: number): number {
+  const length = end - start;
+  if (length > SHORT_RUN_BYTES) from.copy(to, at, start, end);
+  else for (let i = 0; i < length; i++) to[at + i] = from[start + i]!;
+  return at + length;
+}
+
+/** Where the bytes of an IPv6 address or a MAC lie, of a row's source: in this array, from `addressStart` on. */
+function addressBytes(block: PacketBlock, kind: number): Uint8Array {
+  return kind === ADDRESS_IPV6 ? block.ipv6 : block.macs;
+}
+
+function addressStart(block: PacketBlock, row: number, kind: number): number {
+  return kind === ADDRESS_IPV6 ? block.sourceAddress[row]! * 16 : row * 12;
+}
+
+function addressLength(kind: number): number {
+  if (kind === ADDRESS_IPV4) return 4;
+  return kind === ADDRESS_IPV6 ? 16 : 6;
+}
+
+function hashSource(block: PacketBlock, row: number, kind: number, identity: number): number {
+  let hash = Math.imul(identity, 0x9e3779b1);
+  if (kind === ADDRESS_IPV4) hash = Math.imul(hash ^ block.sourceAddress[row]!, 0x85ebca6b);
+  else hash = hashBytes(hash, addressBytes(block, kind), addressStart(block, row, kind), addressLength(kind));
+  // The finish of MurmurHash3: neighbouring addresses must not fall into neighbouring slots.
+  hash = Math.imul(hash ^ (hash >>> 16), 0xc2b2ae35);
+  return (hash ^ (hash >>> 13)) >>> 0;
+}
+
+function hashBytes(seed: number, bytes: Uint8Array, from: number, length: number): number {
+  let hash = seed;
+  for (let i = from; i < from + length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  return hash;
+}

@@ -1,0 +1,69 @@
+/** TLS and SASL of a process's Kafka clients, from its settings. */
+import { createSecureContext } from 'node:tls';
+import type { KafkaConfig, SASLOptions } from 'kafkajs';
+import { Failure, messageOf } from '../process/failure.js';
+import { readCertificates, readPemFile } from '../process/setting-file.js';
+import type { KafkaSettings } from './client.js';
+
+/**
+ * @throws Failure `CONFIGURATION` where settings contradict each other or a file cannot be used: what is given and not
+ * used would leave a connection less safe than its owner believes.
+ */
+export function kafkaSecurity(settings: KafkaSettings): Pick<KafkaConfig, 'ssl' | 'sasl'> {
+  return { ...tlsOf(settings), ...loginOf(settings) };
+}
+
+function tlsOf(settings: KafkaSettings): Pick<KafkaConfig, 'ssl'> {
+  const { kafkaSsl, kafkaSslCa, kafkaSslCert, kafkaSslKey } = settings;
+  if (!kafkaSsl) {
+    const flags = { '--kafka-ssl-ca': kafkaSslCa, '--kafka-ssl-cert': kafkaSslCert, '--kafka-ssl-key': kafkaSslKey };
+    const given = Object.entries(flags).find(([, file]) => file !== '')?.[0];
+    if (given !== undefined) {
+      throw contradiction(`${given} is of no use without TLS: add --kafka-ssl (KAFKA_SSL=true), or leave it out`);
+    }
+    return {};
+  }
+  if ((kafkaSslCert === '') !== (kafkaSslKey === '')) {
+    const [given, missing] =
+      kafkaSslKey === '' ? ['--kafka-ssl-cert', '--kafka-ssl-key'] : ['--kafka-ssl-key', '--kafka-ssl-cert'];
+    throw contradiction(`${given} is of no use without ${missing}: give both, or neither`);
+  }
+  const ca = kafkaSslCa === '' ? {} : { ca: readCertificates('--kafka-ssl-ca', kafkaSslCa) };
+  return { ssl: { ...ca, ...clientCertificate(kafkaSslCert, kafkaSslKey) } };
+}
+
+function clientCertificate(certFile: string, keyFile: string): { readonly cert?: string; readonly key?: string } {
+  if (certFile === '') return {};
+  const cert = readCertificates('--kafka-ssl-cert', certFile);
+  const key = readPemFile('--kafka-ssl-key', keyFile);
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    throw new Failure(
+      'CONFIGURATION',
+      `--kafka-ssl-key: ${keyFile} does not serve with ${certFile}: ${messageOf(error)}; give the PEM key of that certificate, without a passphrase`,
+      { cause: error },
+    );
+  }
+  return { cert, key };
+}
+
+function loginOf(settings: KafkaSettings): Pick<KafkaConfig, 'sasl'> {
+  const { kafkaSaslMechanism: mechanism, kafkaSaslUsername: username, kafkaSaslPassword: password } = settings;
+  if (mechanism === 'none') {
+    if (username === '' && password === '') return {};
+    throw contradiction(
+      `${username === '' ? 'KAFKA_SASL_PASSWORD' : '--kafka-sasl-username'} is of no use without a mechanism: add --kafka-sasl-mechanism (KAFKA_SASL_MECHANISM), or leave it out`,
+    );
+  }
+  if (username === '' || password === '') {
+    throw contradiction(
+      `--kafka-sasl-mechanism ${mechanism} needs ${username === '' ? 'a user: add --kafka-sasl-username (KAFKA_SASL_USERNAME)' : 'a password: set KAFKA_SASL_PASSWORD'}`,
+    );
+  }
+  return { sasl: { mechanism, username, password } as SASLOptions };
+}
+
+function contradiction(message: string): Failure {
+  return new Failure('CONFIGURATION', message);
+}

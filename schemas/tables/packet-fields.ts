@@ -1,0 +1,448 @@
+/**
+ * The fields that packets can be filtered by: what each means, and its SQL, of the packet and of the segments that have such
+ * packets. One table serves query strings and bodies.
+ */
+import ipaddr from 'ipaddr.js';
+import { DECODE_FAILURES } from '../packets/decode-failure.js';
+import { PROTOCOL_FORMS, PROTOCOL_NAMES, parseProtocol } from '../packets/protocols.js';
+import { nearestName } from './nearest.js';
+import { anyOf, type PacketCondition } from './packet-condition.js';
+import { INDEXED_PREFIXES, portRangeKey } from './packet-table.js';
+import type { AddressColumn, PacketColumn } from './packet-terms.js';
+import type { Condition, SqlValues } from './sql-values.js';
+
+/** A value that a field does not take; the message completes "source: …". */
+export class Refusal extends Error {}
+
+interface Field {
+  readonly description: string;
+  readonly example: string;
+  /** @throws Refusal */
+  readonly parse: (values: readonly string[]) => PacketCondition;
+}
+
+// --- Addresses
+
+interface AddressMatch {
+  readonly text: string;
+  readonly bits: 32 | 128;
+  /** Bits of the network; all of them for one address. */
+  readonly prefix: number;
+}
+
+function parseAddress(text: string): AddressMatch {
+  const [address = '', prefix] = text.split('/');
+  const isIpv4 = ipaddr.IPv4.isValidFourPartDecimal(address);
+  if (!isIpv4 && !(ipaddr.IPv6.isValid(address) && !address.includes('%'))) {
+    throw new Refusal(
+      isMac(text)
+        ? `"${text}" is a MAC address; use mac, source_mac or destination_mac`
+        : `"${text}" is no IP address or network; give one such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32`,
+    );
+  }
+  const bits = isIpv4 ? 32 : 128;
+  if (prefix === undefined) return { text: address, bits, prefix: bits };
+  if (!/^\d{1,3}$/.test(prefix) || Number(prefix) > bits) {
+    throw new Refusal(`"${text}" has no valid prefix length; it is a number from 0 to ${bits}`);
+  }
+  return { text: address, bits, prefix: Number(prefix) };
+}
+
+/** Most networks of an indexed length that stand for a wider one. */
+const NETWORKS_MAX = 16;
+
+/**
+ * What an index has for an address or a network: the address itself, the indexed network around it, or all those in it;
+ * and the widest networks as they stand for segments with too many addresses. None when these are too many.
+ */
+function indexKeys(match: AddressMatch): string[] {
+  const indexed = match.bits === 32 ? INDEXED_PREFIXES.ipv4 : INDEXED_PREFIXES.ipv6;
+  const widest = networksOf({ ...match, prefix: Math.min(match.prefix, indexed[0]) }, indexed);
+  return [...networksOf(match, indexed), ...widest.map(lastAddressOf)];
+}
+
+function networksOf({ text, bits, prefix }: AddressMatch, indexed: readonly [number, number, number]): string[] {
+  if (prefix === bits) return [text];
+  const around = indexed.findLast((length) => length <= prefix);
+  if (around !== undefined) return [`${networkAddress(text, bits, around)}/${around}`];
+  const free = indexed[0] - prefix;
+  if (2 ** free > NETWORKS_MAX) return [];
+  const first = networkAddress(text, bits, prefix).toByteArray();
+  return Array.from({ length: 2 ** free }, (_, index) => {
+    const bytes = [...first];
+    const last = indexed[0] / 8 - 1;
+    bytes[last] = bytes[last]! | index;
+    return `${ipaddr.fromByteArray(bytes)}/${indexed[0]}`;
+  });
+}
+
+function networkAddress(text: string, bits: AddressMatch['bits'], prefix: number): ipaddr.IPv4 | ipaddr.IPv6 {
+  return (bits === 32 ? ipaddr.IPv4 : ipaddr.IPv6).networkAddressFromCIDR(`${text}/${prefix}`);
+}
+
+/** "10.0.0.0/8" → "10.255.255.255/8". */
+function lastAddressOf(network: string): string {
+  const family = network.includes(':') ? ipaddr.IPv6 : ipaddr.IPv4;
+  return `${family.broadcastAddressFromCIDR(network)}/${network.split('/')[1]}`;
+}
+
+function addressCondition(column: 'source' | 'destination', matches: readonly AddressMatch[]): PacketCondition {
+  const exact = matches.filter(({ prefix, bits }) => prefix === bits).map(({ text }) => text);
+  const networks = matches.filter(({ prefix, bits }) => prefix < bits);
+  const keys = matches.map(indexKeys);
+  const [only = ''] = exact;
+  return {
+    packet: (sql) =>
+      matches.length === 1 && exact.length === 1
+        ? sql.addressIs(column, only)
+        : sql.address(column, (address) =>
+            [
+              ...(exact.length === 0 ? [] : [`${address} = ANY(${sql.add(exact, 'inet[]')})`]),
+              ...networks.map(({ text, prefix }) => `${address} <<= ${sql.add(`${text}/${prefix}`, 'inet')}`),
+            ].join(' OR '),
+          ),
+    content: (parameters) =>
+      [
+        ...(exact.length === 0 ? [] : [`hosts && ${parameters.add(exact, 'inet[]')}`]),
+        ...networks.map(({ text, prefix }) => `${parameters.add(`${text}/${prefix}`, 'inet')} >>= ANY(hosts)`),
+      ].join(' OR '),
+    ...indexed(keys.some(({ length }) => length === 0) ? null : holdsAny(`${column}s`, keys.flat(), 'inet')),
+  };
+}
+
+/** Whether an array of a segment has any of some values. */
+function holdsAny(array: string, values: readonly unknown[], type: string): Condition {
+  return (parameters) => `${array} && ${parameters.add(values, `${type}[]`)}`;
+}
+
+type OfSegment = Pick<PacketCondition, 'segment' | 'keys'>;
+
+/** What is known of a segment is in the index of keys. */
+function indexed(condition: Condition | null): OfSegment {
+  return { segment: condition, keys: condition };
+}
+
+function addressField(columns: readonly ('source' | 'destination')[]): Field['parse'] {
+  return (values) => {
+    const matches = values.map(parseAddress);
+    return anyOf(columns.map((column) => addressCondition(column, matches)));
+  };
+}
+
+function isMac(text: string): boolean {
+  return /^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(text);
+}
+
+function macField(columns: readonly Extract<AddressColumn, `${string}_mac`>[]): Field['parse'] {
+  return (values) => {
+    for (const value of values) {
+      if (!isMac(value)) throw new Refusal(`"${value}" is no MAC address; give one such as 02:00:5e:10:00:01`);
+    }
+    return anyOf(
+      columns.map(
+        (column): PacketCondition => ({
+          packet: (sql) =>
+            values.length === 1
+              ? sql.addressIs(column, values[0]!)
+              : sql.address(column, (address) => `${address} = ANY(${sql.add(values, 'macaddr[]')})`),
+          segment: holdsAny('macs', values, 'macaddr'),
+        }),
+      ),
+    );
+  };
+}
+
+// --- Numbers
+
+interface NumberRange {
+  readonly low: number;
+  readonly high: number;
+}
+
+type SegmentOfNumbers = (column: PacketColumn, ranges: readonly NumberRange[]) => OfSegment;
+
+/** Whole numbers and ranges: "443", "1000-2000". */
+function numberField(columns: readonly PacketColumn[], maximum: number, segment: SegmentOfNumbers): Field['parse'] {
+  return (values) => {
+    const ranges = values.map((value): NumberRange => {
+      const match = /^(\d{1,10})(?:-(\d{1,10}))?$/.exec(value);
+      const low = Number(match?.[1]);
+      const high = Number(match?.[2] ?? match?.[1]);
+      if (!match || low > high || high > maximum) {
+        throw new Refusal(`"${value}" is no number from 0 to ${maximum}, and no range of them such as 1-10`);
+      }
+      return { low, high };
+    });
+    return anyOf(
+      columns.map((column) => ({
+        packet: (sql) => {
+          const number = ranges.some(({ low }) => low === 0) ? sql.column(column) : sql.columnOrZero(column);
+          return numberTests(ranges, sql)
+            .map((test) => `${number} ${test}`)
+            .join(' OR ');
+        },
+        ...segment(column, ranges),
+      })),
+    );
+  };
+}
+
+/** What a number is then; comparing it with one takes less than with a list. */
+function numberTests(ranges: readonly NumberRange[], sql: SqlValues): string[] {
+  const single = ranges.filter(({ low, high }) => low === high).map(({ low }) => low);
+  const tests = ranges
+    .filter(({ low, high }) => low !== high)
+    .map(({ low, high }) => `BETWEEN ${sql.add(low, 'integer')} AND ${sql.add(high, 'integer')}`);
+  if (single.length === 1) tests.push(`= ${sql.add(single[0], 'integer')}`);
+  else if (single.length > 1) tests.push(`= ANY(${sql.add(single, 'integer[]')})`);
+  return tests;
+}
+
+/** Most ports that the index is asked for one by one. */
+const PORTS_MAX = 256;
+
+const portSegment: SegmentOfNumbers = (column, ranges) => {
+  const count = ranges.reduce((sum, { low, high }) => sum + high - low + 1, 0);
+  if (count > PORTS_MAX) return indexed(null);
+  const ports = ranges.flatMap(({ low, high }) => Array.from({ length: high - low + 1 }, (_, index) => low + index));
+  return indexed(holdsAny(`${column}s`, [...new Set([...ports, ...ports.map(portRangeKey)])], 'integer'));
+};
+
+/** An array that is there only where packets have what it says. */
+const hasArray =
+  (array: string): SegmentOfNumbers =>
+  () => ({ segment: () => `${array} IS NOT NULL` });
+
+function boundField(operator: '>=' | '<='): Field['parse'] {
+  return (values) => {
+    const [value = ''] = values;
+    if (values.length !== 1 || !/^\d{1,9}$/.test(value)) throw new Refusal('must be one whole number of bytes');
+    const length = Number(value);
+    return {
+      packet: (sql) => `${sql.column('frame_length')} ${operator} ${sql.add(length, 'integer')}`,
+      segment: (parameters) =>
+        `${parameters.add(length, 'integer')} ${operator === '>=' ? '<=' : '>='} ANY(frame_lengths)`,
+    };
+  };
+}
+
+// --- Names
+
+function protocolField(values: readonly string[]): PacketCondition {
+  const conditions = values.map((value): PacketCondition => {
+    const match = parseProtocol(value);
+    if (!match) {
+      const nearest = nearestName(value, PROTOCOL_NAMES);
+      throw new Refusal(
+        `"${value}" is no protocol known here${nearest ? `; did you mean ${nearest}?` : `; give ${PROTOCOL_FORMS}`}`,
+      );
+    }
+    if ('application' in match) {
+      return {
+        packet: (sql) => `${sql.column('details')} ? ${sql.add(match.application, 'text')}`,
+        segment: () => 'details IS NOT NULL',
+      };
+    }
+    const { column, number } = match;
+    if (column === 'ip_protocol') {
+      return { packet: (sql) => sql.ipProtocolIs(number), ...indexed(holdsAny('ip_protocols', [number], 'smallint')) };
+    }
+    return {
+      packet: (sql) => `${sql.column(column)} = ${sql.add(number, 'integer')}`,
+      segment: (parameters) => `${parameters.add(number, 'integer')} = ANY(ether_types)`,
+    };
+  });
+  return anyOf(conditions);
+}
+
+const FLAG_BITS: Readonly<Record<string, number>> = {
+  fin: 1,
+  syn: 2,
+  rst: 4,
+  psh: 8,
+  ack: 16,
+  urg: 32,
+  ece: 64,
+  cwr: 128,
+};
+const ALL_FLAGS = 255;
+
+function tcpFlagsField(values: readonly string[]): PacketCondition {
+  let set = 0;
+  let clear = 0;
+  for (const value of values) {
+    const name = value.toLowerCase().replace(/^!/, '');
+    const bit = name === 'none' ? ALL_FLAGS : FLAG_BITS[name];
+    if (bit === undefined) {
+      throw new Refusal(
+        `"${value}" is no TCP flag; give fin, syn, rst, psh, ack, urg, ece or cwr, !ack for a flag that is not set, or none`,
+      );
+    }
+    if (value.startsWith('!') || name === 'none') clear |= bit;
+    else set |= bit;
+  }
+  return {
+    packet: (sql) => sql.tcpFlagsAre(set | clear, set),
+    segment: null,
+  };
+}
+
+function originField(column: 'capture_node' | 'interface' | 'timeline'): Field['parse'] {
+  return (values) => {
+    const condition = (parameters: SqlValues): string =>
+      `origin_id = ANY(ARRAY(SELECT id FROM origins WHERE ${column} = ANY(${parameters.add(values, 'text[]')})))`;
+    return { packet: condition, segment: condition };
+  };
+}
+
+function failureField(values: readonly string[]): PacketCondition {
+  const segment = (): string => 'failures IS NOT NULL';
+  if (values.length === 1 && values[0] === 'any') {
+    return { packet: (sql) => `${sql.column('failure')} IS NOT NULL`, segment };
+  }
+  const known: readonly string[] = DECODE_FAILURES;
+  const codes = values.map((value) => {
+    const code = value === '' ? -1 : known.indexOf(value);
+    if (code < 0) {
+      const nearest = nearestName(value, known);
+      throw new Refusal(
+        `"${value}" is no decode failure${nearest ? `; did you mean ${nearest}?` : '; give "any" for all'}`,
+      );
+    }
+    return code;
+  });
+  return { packet: (sql) => `${sql.column('failure')} = ANY(${sql.add(codes, 'integer[]')})`, segment };
+}
+
+// --- The fields
+
+const LIST = 'Several values are separated by commas; any of them matches.';
+
+export const PACKET_FIELDS = {
+  host: {
+    description: `Source or destination: address or CIDR. ${LIST}`,
+    example: '192.0.2.7',
+    parse: addressField(['source', 'destination']),
+  },
+  source: {
+    description: `Source address or CIDR; of ARP the sender protocol address. ${LIST}`,
+    example: '10.0.0.0/8',
+    parse: addressField(['source']),
+  },
+  destination: {
+    description: `Destination address or CIDR; of ARP the target protocol address. ${LIST}`,
+    example: '2001:db8::/32',
+    parse: addressField(['destination']),
+  },
+  port: {
+    description: `Source or destination port, or a range of them. ${LIST}`,
+    example: '53,8000-8999',
+    parse: numberField(['source_port', 'destination_port'], 65_535, portSegment),
+  },
+  source_port: {
+    description: `Source port or range. ${LIST}`,
+    example: '53',
+    parse: numberField(['source_port'], 65_535, portSegment),
+  },
+  destination_port: {
+    description: `Destination port or range. ${LIST}`,
+    example: '22',
+    parse: numberField(['destination_port'], 65_535, portSegment),
+  },
+  protocol: {
+    description: `Protocol: ${PROTOCOL_NAMES.join(', ')}, an IP protocol number, or an EtherType such as 0x88cc. ${LIST}`,
+    example: 'tcp',
+    parse: protocolField,
+  },
+  tcp_flags: {
+    description:
+      'TCP flags that are all set (fin, syn, rst, psh, ack, urg, ece, cwr) or, with ! in front, not set; "none" for no flag at all. Separated by commas.',
+    example: 'syn,!ack',
+    parse: tcpFlagsField,
+  },
+  icmp_type: {
+    description: `ICMP or ICMPv6 type. ${LIST}`,
+    example: '8',
+    parse: numberField(['icmp_type'], 255, hasArray('icmp')),
+  },
+  icmp_code: {
+    description: `ICMP or ICMPv6 code. ${LIST}`,
+    example: '0',
+    parse: numberField(['icmp_code'], 255, hasArray('icmp')),
+  },
+  mac: {
+    description: `Source or destination MAC address. ${LIST}`,
+    example: '02:00:5e:10:00:01',
+    parse: macField(['source_mac', 'destination_mac']),
+  },
+  source_mac: {
+    description: `Source MAC address. ${LIST}`,
+    example: '02:00:5e:10:00:01',
+    parse: macField(['source_mac']),
+  },
+  destination_mac: {
+    description: `Destination MAC address. ${LIST}`,
+    example: 'ff:ff:ff:ff:ff:ff',
+    parse: macField(['destination_mac']),
+  },
+  vlan: {
+    description: `VLAN id of the outer or the inner tag. ${LIST}`,
+    example: '42',
+    parse: numberField(['vlan', 'inner_vlan'], 4095, hasArray('vlans')),
+  },
+  capture_node: { description: `Capture node. ${LIST}`, example: 'edge-1', parse: originField('capture_node') },
+  interface: {
+    description: `Interface, or the file that a replay read. ${LIST}`,
+    example: 'eth0',
+    parse: originField('interface'),
+  },
+  timeline: {
+    description: `Timeline: the name of one replay of a capture. ${LIST}`,
+    example: 'office-2026-01-02',
+    parse: originField('timeline'),
+  },
+  min_length: {
+    description: 'Least length on the wire, bytes.',
+    example: '64',
+    parse: boundField('>='),
+  },
+  max_length: {
+    description: 'Greatest length on the wire, bytes.',
+    example: '1518',
+    parse: boundField('<='),
+  },
+  failure: {
+    description: `Packets that could not be decoded whole: "any", or reasons such as tcp_truncated. ${LIST}`,
+    example: 'any',
+    parse: failureField,
+  },
+} as const satisfies Record<string, Field>;
+
+export type PacketFieldName = keyof typeof PACKET_FIELDS;
+export const PACKET_FIELD_NAMES = Object.keys(PACKET_FIELDS) as PacketFieldName[];
+
+/** Most values of one field, and characters of one value. */
+const VALUES_MAX = 100;
+const VALUE_LENGTH_MAX = 255;
+
+/**
+ * What a field asks for.
+ *
+ * @throws Refusal
+ */
+export function parsePacketField(name: PacketFieldName, values: readonly string[]): PacketCondition {
+  if (values.length === 0 || values.some((value) => value === ''))
+    throw new Refusal('must not be empty; leave it out instead');
+  if (values.length > VALUES_MAX) throw new Refusal(`must be at most ${VALUES_MAX} values`);
+  if (values.some((value) => value.length > VALUE_LENGTH_MAX)) {
+    throw new Refusal(`must have at most ${VALUE_LENGTH_MAX} characters a value`);
+  }
+  // Postgres has no text with a NUL in it.
+  if (values.some((value) => value.includes('\0'))) throw new Refusal('must not contain a NUL character');
+  return PACKET_FIELDS[name].parse(values);
+}
+
+/** The values of a text: separated by commas. */
+export function fieldValues(text: string): string[] {
+  return text.split(',').map((value) => value.trim());
+}

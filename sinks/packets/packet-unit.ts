@@ -1,0 +1,217 @@
+/** What one transaction stores: segments, rollups and the new positions of the partitions they come from. */
+import { formatSource } from '../../schemas/address.js';
+import { type DecodedPacketBatch, encodePacketBatch, MAX_BATCH_PACKETS } from '../../schemas/packets/packet-batch.js';
+import { PacketBlock } from '../../schemas/packets/packet-block.js';
+import type { TopicPosition } from '../stream/topic-position.js';
+import { SourceDictionary } from '../traffic/source-dictionary.js';
+import { TrafficRollup } from '../traffic/traffic-rollup.js';
+import { SegmentRows } from './segment-rows.js';
+
+/** Past these a unit takes no more records, and reading waits. */
+const PACKETS_MAX = 1 << 18;
+const RECORDS_MAX = 1 << 17;
+/** Minutes by nodes: each is rows to write, and an old capture may hold a minute a packet. */
+const MINUTES_MAX = 2_048;
+/** A fleet has a few, a replay one a file. */
+const ORIGINS_MAX = 4_096;
+
+/** Ids of a unit are its number × 2^20 + the place of the packet in it. */
+const UNIT_ID_SPAN = 2 ** 20;
+
+export interface UnitPartition {
+  /** As the transaction expects to find it. */
+  readonly position: TopicPosition;
+  /** Offset behind the last record of the unit. */
+  nextOffset: number;
+  packets: number;
+  storedRows: number;
+  readonly refusedRows: 0;
+}
+
+/** A packet of a unit, and where it came from. */
+export interface UnitPacket {
+  /** As the record key. */
+  readonly source: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** Of the packet in its record. */
+  readonly index: number;
+  /** The packet as a record of its own. */
+  readonly value: Buffer;
+}
+
+/**
+ * Packets are kept as columns, decoded once; of a record with packets to store there is a row here in each of the arrays that
+ * say what these are. What is not to be stored is counted and forgotten.
+ */
+export class PacketUnit {
+  readonly block = new PacketBlock(PACKETS_MAX + MAX_BATCH_PACKETS);
+  readonly sources = new SourceDictionary();
+  readonly rows = new SegmentRows(this.block);
+  readonly rollup = new TrafficRollup(this.sources);
+  readonly partitions = new Map<number, UnitPartition>();
+  /** Packets so far, whether they are stored or not. */
+  packets = 0;
+  /** Likewise. */
+  records = 0;
+  /** When its first record came, milliseconds of the monotonic clock. */
+  startedAt = 0;
+
+  /** Records with packets to store. */
+  private storedRecords = 0;
+  /** Where the packets of a record begin in the block, and how many they are. */
+  private readonly firstRows = new Uint32Array(RECORDS_MAX);
+  private readonly rowCounts = new Uint32Array(RECORDS_MAX);
+  /** One of so many packets is stored, from this one of the record on. */
+  private readonly every = new Float64Array(RECORDS_MAX);
+  private readonly skipped = new Float64Array(RECORDS_MAX);
+  private readonly sourceNumbers = new Uint32Array(RECORDS_MAX);
+  private readonly partitionNumbers = new Uint32Array(RECORDS_MAX);
+  private readonly offsets = new Float64Array(RECORDS_MAX);
+  /** Ids by the number of the origin in the block. */
+  private readonly originIds: number[] = [];
+
+  get empty(): boolean {
+    return this.partitions.size === 0;
+  }
+
+  /** Whether any packet is to be stored. */
+  get hasRows(): boolean {
+    return this.storedRecords > 0;
+  }
+
+  get hasRoom(): boolean {
+    return (
+      this.packets < PACKETS_MAX &&
+      this.records < RECORDS_MAX &&
+      this.rollup.size < MINUTES_MAX &&
+      this.block.origins.length < ORIGINS_MAX
+    );
+  }
+
+  reset(): void {
+    this.block.reset();
+    this.rows.reset();
+    this.sources.reset();
+    this.rollup.reset();
+    this.partitions.clear();
+    this.originIds.length = 0;
+    this.packets = 0;
+    this.records = 0;
+    this.storedRecords = 0;
+  }
+
+  /**
+   * Takes a record whose packets have been decoded into the block.
+   *
+   * @param every one of so many packets is stored, counted from the first of the partition; 0 is none.
+   * @returns how many of its packets are to be stored; when there is none their rows are not needed any more
+   */
+  add(position: TopicPosition, offset: number, batch: DecodedPacketBatch, originId: number, every: number): number {
+    const { firstRow, packets } = batch;
+    const source = this.sources.numberOf(this.block, firstRow);
+    this.rollup.add(this.block, firstRow, firstRow + packets, source);
+    this.packets += packets;
+    this.records++;
+    if (every === 0) return 0;
+    const ordinal = position.packets;
+    const skipped = every * multiples(ordinal, every) - ordinal;
+    if (skipped >= packets) return 0;
+    const record = this.storedRecords++;
+    this.firstRows[record] = firstRow;
+    this.rowCounts[record] = packets;
+    this.every[record] = every;
+    this.skipped[record] = skipped;
+    this.sourceNumbers[record] = source;
+    this.partitionNumbers[record] = position.partition;
+    this.offsets[record] = offset;
+    this.originIds[this.block.origin[firstRow]!] = originId;
+    return multiples(ordinal + packets, every) - multiples(ordinal, every);
+  }
+
+  /** Makes the rows, with ids of the unit's number (of the sequence packet_units). */
+  pack(unitNumber: number): void {
+    const { rows, block, originIds, firstRows, rowCounts, every, skipped } = this;
+    rows.begin(unitNumber * UNIT_ID_SPAN);
+    for (const key of this.recordKeys()) {
+      const record = key % RECORDS_MAX;
+      const first = firstRows[record]!;
+      const originId = originIds[block.origin[first]!]!;
+      rows.append(first + skipped[record]!, first + rowCounts[record]!, every[record]!, originId);
+    }
+    rows.finish();
+  }
+
+  /**
+   * A number a record, in the order in which they are stored; modulo RECORDS_MAX it is the record's. They are ordered by
+   * origin, then by address, then as they came: a segment then has few sources, a source few segments, and where most sources
+   * have a packet or two, as in a flood from forged addresses, segments have few networks, which they are found by.
+   */
+  private recordKeys(): Float64Array {
+    const { sources, block, firstRows, sourceNumbers } = this;
+    const byAddress = new Float64Array(sources.size);
+    for (let number = 0; number < byAddress.length; number++) {
+      byAddress[number] = sources.firstWordOf(number) * RECORDS_MAX + number;
+    }
+    byAddress.sort();
+    const places = new Uint32Array(byAddress.length);
+    for (let place = 0; place < places.length; place++) places[byAddress[place]! % RECORDS_MAX] = place;
+    const keys = new Float64Array(this.storedRecords);
+    for (let record = 0; record < keys.length; record++) {
+      const origin = block.origin[firstRows[record]!]!;
+      keys[record] = (origin * RECORDS_MAX + places[sourceNumbers[record]!]!) * RECORDS_MAX + record;
+    }
+    return keys.sort();
+  }
+
+  /** The packets of a row that Postgres refused, a row each. */
+  packOneByOne(row: number): SegmentRows {
+    const single = new SegmentRows(this.block, 1);
+    single.begin(this.rows.firstIdOf(row));
+    for (const blockRow of this.rows.blockRowsOf(row)) {
+      single.append(blockRow, blockRow + 1, 1, this.originIds[this.block.origin[blockRow]!]!);
+    }
+    return single;
+  }
+
+  /** The partition's part of the unit, begun at `position` when it has none yet. */
+  partition(position: TopicPosition): UnitPartition {
+    let part = this.partitions.get(position.partition);
+    if (part === undefined) {
+      if (this.partitions.size === 0) this.startedAt = performance.now();
+      part = {
+        position: { ...position },
+        nextOffset: position.nextOffset,
+        packets: 0,
+        storedRows: 0,
+        refusedRows: 0,
+      };
+      this.partitions.set(position.partition, part);
+    }
+    return part;
+  }
+
+  /** A packet that is to be stored, by its row of the block. */
+  packetOf(blockRow: number): UnitPacket {
+    const { firstRows } = this;
+    let low = 0;
+    let high = this.storedRecords - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (firstRows[middle]! <= blockRow) low = middle;
+      else high = middle - 1;
+    }
+    return {
+      source: formatSource(this.block, blockRow),
+      partition: this.partitionNumbers[low]!,
+      offset: this.offsets[low]!,
+      index: blockRow - firstRows[low]!,
+      value: encodePacketBatch(this.block, [blockRow], 0, 1),
+    };
+  }
+}
+
+/** How many multiples of `every` are below `end`. */
+function multiples(end: number, every: number): number {
+  return Math.ceil(end / every);
+}

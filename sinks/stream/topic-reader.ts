@@ -1,0 +1,267 @@
+/**
+ * Reads a topic from where the tables say, not from where Kafka says: on assignment, and whenever the position in memory is
+ * worth nothing, the position of a partition is read from sink_offsets and the consumer sent there. Kafka's commit is advisory:
+ * it shows lag to Kafka's own tools.
+ */
+import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+import type pg from 'pg';
+import { isKafkaError } from '../../runtime/kafka/client.js';
+import type { FetchedRecords } from '../../runtime/kafka/fetched-records.js';
+import { fetchTopicIds } from '../../runtime/kafka/kafka-topic-ids.js';
+import { createRecordConsumer, recordsOf } from '../../runtime/kafka/record-consumer.js';
+import { isUnreadable, UnreadablePartitions } from '../../runtime/kafka/unreadable-partitions.js';
+import { Failure, messageOf } from '../../runtime/process/failure.js';
+import type { Logger } from '../../runtime/process/log.js';
+import { type Availability, Stopped } from './availability.js';
+import { COMMIT_INTERVAL_MS, GROUP_READER, readingStopped, withHeartbeats } from './group-reader.js';
+import type { SinkMetrics } from './sink-metrics.js';
+import { readPosition, type TopicPosition } from './topic-position.js';
+
+export interface TopicReaderSettings {
+  readonly topic: string;
+  readonly groupId: string;
+  /** Records of transactions that were not committed are left out. */
+  readonly readCommitted: boolean;
+  /** Most bytes of one answer of Kafka; what a batch may hold in memory. */
+  readonly maxBytes: number;
+  /** Partitions whose records are taken at the same time. */
+  readonly partitionsAtOnce: number;
+}
+
+/**
+ * What is done with the records; `position` is that of the next record, and `take` advances it. Records that come before it
+ * are passed over, and none is there any more once `take` has resolved: a later answer of Kafka overwrites their bytes.
+ */
+export interface RecordTaker {
+  take(position: TopicPosition, records: FetchedRecords, highWatermark: number): Promise<void>;
+  /** Resolves when all that was taken is stored, or thrown away. */
+  settled(): Promise<void>;
+}
+
+/** After this many tries to seek, the answer is taken as it is: the records before it are gone. */
+const SEEKS_MAX = 3;
+
+interface PartitionState {
+  readonly position: TopicPosition;
+  /** How often the consumer was sent to the position without arriving there. */
+  seeks: number;
+}
+
+export class TopicReader {
+  private readonly consumer: Consumer;
+  private readonly states = new Map<number, PartitionState>();
+  private assigned: readonly number[] = [];
+  /** How often positions were given up. */
+  private repositions = 0;
+  private readonly committable = new Map<number, number>();
+  private committedAt = 0;
+  private readonly unreadable: UnreadablePartitions;
+  private readonly failed: Promise<never>;
+  private reject: (error: unknown) => void = () => undefined;
+
+  constructor(
+    private readonly kafka: Kafka,
+    private readonly pool: pg.Pool,
+    private readonly settings: TopicReaderSettings,
+    private readonly taker: RecordTaker,
+    private readonly availability: Availability,
+    private readonly metrics: SinkMetrics,
+    private readonly log: Logger,
+  ) {
+    this.consumer = createRecordConsumer(kafka, {
+      ...GROUP_READER,
+      keepsRecords: false,
+      groupId: settings.groupId,
+      readUncommitted: !settings.readCommitted,
+      maxBytes: settings.maxBytes,
+      maxBytesPerPartition: settings.maxBytes >> 1,
+    });
+    const { topic } = settings;
+    this.unreadable = new UnreadablePartitions((count) => metrics.unreadablePartitions.set({ topic }, count), log);
+    this.failed = new Promise((_, reject) => {
+      this.reject = reject;
+    });
+    this.failed.catch(() => undefined);
+  }
+
+  /** Rejects when the consumer has stopped for good. */
+  get done(): Promise<void> {
+    return this.failed;
+  }
+
+  /** Why records of a partition cannot be read, or null when all can. */
+  get obstacle(): string | null {
+    return this.unreadable.reason;
+  }
+
+  async start(): Promise<void> {
+    const { GROUP_JOIN, CRASH } = this.consumer.events;
+    this.consumer.on(GROUP_JOIN, ({ payload }) => {
+      this.assigned = payload.memberAssignment[this.settings.topic] ?? [];
+      this.states.clear(); // another member may have stored records meanwhile
+      this.unreadable.forget();
+      this.log.debug({ topic: this.settings.topic, partitions: this.assigned }, 'partitions assigned');
+      // Kafka may say that a partition is at its end where the tables have less (a database restored, or made anew): no batch
+      // would come then.
+      this.reposition();
+    });
+    this.consumer.on(CRASH, ({ payload }) => {
+      if (payload.restart) return;
+      this.fail(readingStopped(this.settings.topic, payload.error));
+    });
+    await this.consumer.connect();
+    await this.consumer.subscribe({ topic: this.settings.topic, fromBeginning: true });
+    await this.consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: true,
+      partitionsConsumedConcurrently: this.settings.partitionsAtOnce,
+      eachBatch: (payload) => this.eachBatch(payload),
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.consumer.stop();
+    this.unreadable.forget();
+    await this.taker.settled();
+    await this.commit(true);
+    await this.consumer.disconnect();
+  }
+
+  /** Whether `position` is still that of a partition this sink reads. */
+  isCurrent(position: TopicPosition): boolean {
+    return this.states.get(position.partition)?.position === position;
+  }
+
+  /** Reads the positions from the tables again and sends the consumer there, for quiet partitions too. */
+  reposition(): void {
+    this.states.clear();
+    this.seekAll().catch((error: unknown) => {
+      // With Kafka away the group is joined again once it is back, and all this done anew.
+      if (!(error instanceof Stopped) && !isKafkaError(error)) this.fail(error);
+    });
+  }
+
+  private async seekAll(): Promise<void> {
+    const round = ++this.repositions;
+    await this.taker.settled();
+    for (const partition of this.assigned) {
+      if (this.states.has(partition)) continue;
+      const position = await this.readPosition(partition);
+      // Its records may have been taken since, and that position given up too: they would be taken again into the unit that
+      // has them. The later round waits until they are stored.
+      if (round !== this.repositions) return;
+      if (this.states.has(partition) || !this.assigned.includes(partition)) continue;
+      this.states.set(partition, { position, seeks: 1 });
+      this.consumer.seek({ topic: this.settings.topic, partition, offset: position.nextOffset.toString() });
+    }
+  }
+
+  /** Ends the sink: something broke that waiting does not mend. */
+  fail(error: unknown): void {
+    this.reject(error);
+  }
+
+  /** Notes offsets that are stored and tells Kafka now and then. */
+  stored(offsets: ReadonlyMap<number, number>): void {
+    for (const [partition, offset] of offsets) this.committable.set(partition, offset);
+    void this.commit(false);
+  }
+
+  private async commit(now: boolean): Promise<void> {
+    if (this.committable.size === 0 || (!now && performance.now() - this.committedAt < COMMIT_INTERVAL_MS)) return;
+    this.committedAt = performance.now();
+    const offsets = [...this.committable].map(([partition, offset]) => ({
+      topic: this.settings.topic,
+      partition,
+      offset: offset.toString(),
+    }));
+    this.committable.clear();
+    try {
+      await this.consumer.commitOffsets(offsets);
+    } catch (error) {
+      this.log.debug({ topic: this.settings.topic, cause: messageOf(error) }, 'offsets not committed to Kafka');
+    }
+  }
+
+  private async eachBatch(payload: EachBatchPayload): Promise<void> {
+    const { batch, heartbeat } = payload;
+    try {
+      await withHeartbeats(heartbeat, async () => {
+        let state = this.states.get(batch.partition);
+        if (state === undefined) {
+          await this.taker.settled();
+          state = { position: await this.readPosition(batch.partition), seeks: 0 };
+          this.states.set(batch.partition, state);
+        }
+        if (!this.inPlace(state, fetchedOffset(batch), batch.highWatermark)) return;
+        const { position } = state;
+        await this.taker.take(position, recordsOf(batch), Number(batch.highWatermark));
+        this.unreadable.read(batch.topic, batch.partition);
+      });
+      await heartbeat();
+    } catch (error) {
+      if (error instanceof Stopped) return;
+      if (isUnreadable(error)) return this.hold(batch.partition, error);
+      if (isKafkaError(error)) throw error; // kafkajs mends it, or says so with CRASH
+      // Anything else would be tried again by kafkajs for ever, in silence.
+      this.fail(error);
+      throw error;
+    }
+  }
+
+  /** Leaves the partition alone for a while, at the record that cannot be read. */
+  private hold(partition: number, failure: Failure): void {
+    const { topic } = this.settings;
+    const position = this.states.get(partition)?.position;
+    // Assigned anew meanwhile: it is read from its position again.
+    if (position === undefined) return;
+    const where = [{ topic, partitions: [partition] }];
+    this.consumer.pause(where);
+    this.consumer.seek({ topic, partition, offset: position.nextOffset.toString() });
+    this.unreadable.hold(topic, partition, failure, () => this.consumer.resume(where));
+  }
+
+  /** Whether the batch starts where the next record is expected; if not, the consumer is sent there. */
+  private inPlace(state: PartitionState, fetched: number, highWatermark: string): boolean {
+    const { position } = state;
+    const { topic, readCommitted } = this.settings;
+    if (fetched === position.nextOffset) return true;
+    // The control records of transactions are passed over, which leaves gaps once it was sent to the right place.
+    if (readCommitted && fetched > position.nextOffset && state.seeks > 0) return true;
+    if (fetched > position.nextOffset && state.seeks >= SEEKS_MAX) {
+      const lost = fetched - position.nextOffset;
+      state.seeks = 0;
+      this.metrics.lostRecords.inc({ topic }, lost);
+      this.log.error(
+        { topic, partition: position.partition, from: String(position.nextOffset), to: String(fetched) },
+        `Kafka no longer has ${lost} records of ${topic} that were not stored yet; raise its retention`,
+      );
+      return true;
+    }
+    if (position.nextOffset > Number(highWatermark)) {
+      throw new Failure(
+        'SINK_POSITION',
+        `partition ${position.partition} of ${topic} ends at ${highWatermark}, but the tables hold it up to ${position.nextOffset}: the topic was made anew, or Kafka lost records; delete its row from sink_offsets to start over`,
+      );
+    }
+    state.seeks++;
+    this.consumer.seek({ topic, partition: position.partition, offset: position.nextOffset.toString() });
+    return false;
+  }
+
+  private async readPosition(partition: number): Promise<TopicPosition> {
+    const { topic } = this.settings;
+    const ids = await fetchTopicIds(this.kafka, [topic]);
+    const position = await this.availability.persist(() =>
+      readPosition(this.pool, topic, partition, ids.get(topic) ?? ''),
+    );
+    if (position.recreated) this.log.warn({ topic, partition }, `${topic} was made anew; it is stored from its start`);
+    this.log.debug({ topic, partition, offset: String(position.nextOffset) }, 'position read');
+    return position;
+  }
+}
+
+/** The offset that was asked for; kafkajs has it on every batch, its types have not. */
+function fetchedOffset(batch: EachBatchPayload['batch']): number {
+  return Number((batch as unknown as { readonly fetchedOffset: string }).fetchedOffset);
+}

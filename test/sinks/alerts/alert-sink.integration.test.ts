@@ -1,0 +1,92 @@
+import pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { readAlert, storeAlert } from '../../../sinks/alerts/alert-sink.js';
+import { migrate } from '../../../sinks/migrations/migration.js';
+import { alertEvent } from '../../support/alert-events.js';
+import { createTestDatabase, type TestDatabase, testLog } from '../../support/local-stack.js';
+
+describe('storeAlert', () => {
+  let database: TestDatabase;
+  let client: pg.Client;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    await migrate(database.settings, testLog());
+    client = new pg.Client({ ...database.connection });
+    await client.connect();
+  });
+
+  afterAll(async () => {
+    await client?.end();
+    await database?.remove();
+  });
+
+  beforeEach(async () => {
+    await client.query('TRUNCATE alerts CASCADE');
+  });
+
+  const everything = async () => ({
+    alerts: (await client.query('SELECT * FROM alerts ORDER BY id')).rows,
+    events: (await client.query('SELECT * FROM alert_events ORDER BY id')).rows,
+  });
+
+  it('keeps the state of the latest event and the history of all', async () => {
+    for (const event of [alertEvent(1), alertEvent(2), alertEvent(3, { status: 'closed' })]) {
+      await storeAlert(client, event);
+    }
+    const { alerts, events } = await everything();
+    expect(alerts).toMatchObject([
+      {
+        id: 'episode-1',
+        sequence: 3,
+        status: 'closed',
+        close_reason: 'quiet',
+        packets: '30',
+        capture_nodes: ['node-1', 'node-2'],
+        source_ip: '192.0.2.1',
+      },
+    ]);
+    expect(events.map(({ sequence, action }) => [sequence, action])).toEqual([
+      [1, 'open'],
+      [2, 'update'],
+      [3, 'close'],
+    ]);
+  });
+
+  it('changes nothing when events come again, and leaves alone what people have done', async () => {
+    const events = [alertEvent(1), alertEvent(2), alertEvent(3, { status: 'closed' })];
+    for (const event of events) await storeAlert(client, event);
+    await client.query(`UPDATE alerts SET resolved_at = '2026-01-02', resolved_by = 'ann', note = 'a test'`);
+    const before = await everything();
+    for (const event of events) await storeAlert(client, event);
+    expect(await everything()).toEqual(before);
+    await storeAlert(client, alertEvent(4));
+    expect((await everything()).alerts).toMatchObject([{ sequence: 4, resolved_by: 'ann', note: 'a test' }]);
+  });
+
+  it('takes an event that comes late into the history, not into the state', async () => {
+    await storeAlert(client, alertEvent(2));
+    await storeAlert(client, alertEvent(1));
+    const { alerts, events } = await everything();
+    expect(alerts).toMatchObject([{ sequence: 2, message: 'event 2' }]);
+    expect(events.length).toBe(2);
+  });
+});
+
+describe('readAlert', () => {
+  it('names what is wrong', () => {
+    expect(readAlert(null)).toMatchObject({ ok: false, reason: 'not_json' });
+    expect(readAlert(Buffer.from('{'))).toMatchObject({ ok: false, reason: 'not_json' });
+    expect(readAlert(Buffer.from('null'))).toMatchObject({
+      ok: false,
+      detail: expect.stringContaining('nta.alert.id'),
+    });
+    const { message: _message, ...rest } = alertEvent(1);
+    expect(readAlert(Buffer.from(JSON.stringify(rest)))).toMatchObject({
+      ok: false,
+      reason: 'invalid_alert',
+      detail: expect.stringContaining('message'),
+    });
+    expect(readAlert(Buffer.from(JSON.stringify(alertEvent(1))))).toMatchObject({ ok: true });
+  });
+});

@@ -73,6 +73,9 @@ export function decodeFrameByLayer(
   dissection.wireEnd = offset + Math.max(frameLength, capturedLength);
   dissection.tunnelDepth = 0;
   dissection.linkHeaders = 0;
+  dissection.payloadStart = 0;
+  dissection.payloadEnd = 0;
+  dissection.payloadLength = 0;
   const end = offset + capturedLength;
   block.failure[row] = decodeLink(dissection, block, row, buffer, offset, end, linkType);
   if (block.sourceKind[row] === ADDRESS_NONE && (block.present[row]! & HAS_MACS) !== 0) {

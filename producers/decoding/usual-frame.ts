@@ -98,7 +98,7 @@ export function decodeUsualFrame(
   } else return NOT_USUAL;
 
   // Where the packet ends on the wire, and what was captured of it.
-  const wireEnd = Math.min(packetEnd, offset + Math.max(frameLength, capturedLength));
+  let wireEnd = Math.min(packetEnd, offset + Math.max(frameLength, capturedLength));
   let end = Math.min(packetEnd, offset + capturedLength);
   let payload: number;
   if (protocol === PROTOCOL_TCP) {
@@ -112,6 +112,7 @@ export function decodeUsualFrame(
     if (length < UDP_HEADER_LENGTH) return NOT_USUAL;
     payload = transport + UDP_HEADER_LENGTH;
     end = Math.min(end, transport + length);
+    wireEnd = Math.min(wireEnd, transport + length);
   } else return NOT_USUAL;
   const ports = view.getUint32(transport + PORTS);
   const destinationPort = ports & 0xffff;
@@ -159,6 +160,10 @@ export function decodeUsualFrame(
   block.failure[row] = 0;
   block.extra[row] = NO_EXTRA;
   block.applicationLength[row] = 0;
+  dissection.payloadBuffer = buffer;
+  dissection.payloadStart = Math.min(payload, end);
+  dissection.payloadEnd = end;
+  dissection.payloadLength = wireEnd - payload;
   if (payload < end && dissection.application) {
     if (isTcp) decodeTcpApplication(block, row, buffer, payload, end);
     else decodeUdpApplication(block, row, buffer, payload, end);

@@ -7,6 +7,8 @@
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
 import { NO_EXTRA, PacketBlock, type RareParts } from '../../schemas/packets/packet-block.js';
 
+const NOTHING = new Uint8Array(0);
+
 /** Tunnels in tunnels beyond this are not followed. */
 export const TUNNEL_DEPTH_MAX = 4;
 
@@ -32,6 +34,14 @@ export class Dissection {
   tunnelDepth = 0;
   /** Headers below the network layer passed so far. */
   linkHeaders = 0;
+  /**
+   * What the packet in the columns carries above TCP or UDP: bytes `payloadStart … payloadEnd - 1` of `payloadBuffer` were
+   * captured, as of now the buffer of the frame; on the wire it was `payloadLength` bytes. All 0 when there is none.
+   */
+  payloadBuffer: Uint8Array = NOTHING;
+  payloadStart = 0;
+  payloadEnd = 0;
+  payloadLength = 0;
   /** A row for each packet in tunnels, by depth. */
   readonly nested = new PacketBlock(TUNNEL_DEPTH_MAX);
   private viewed: Uint8Array = NOTHING;
@@ -52,7 +62,14 @@ export class Dissection {
   }
 }
 
-const NOTHING = new Uint8Array(0);
+/** Notes the payload of a transport header for whoever looks into conversations, unless the row shows another packet. */
+export function notePayload(dissection: Dissection, buffer: Uint8Array, payload: number, end: number): void {
+  if (dissection.tunnelDepth !== 0 && !dissection.showInner) return;
+  dissection.payloadBuffer = buffer;
+  dissection.payloadStart = Math.min(payload, end);
+  dissection.payloadEnd = end;
+  dissection.payloadLength = dissection.wireEnd - payload;
+}
 
 const FRAME_TRUNCATED = decodeFailureCode('frame_truncated');
 

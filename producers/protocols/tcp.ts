@@ -3,7 +3,7 @@ import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
 import { HAS_PORTS, HAS_TCP, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { decodeTcpApplication } from './application.js';
 import { uint16, uint32 } from './bytes.js';
-import { type Dissection, truncated } from './dissection.js';
+import { type Dissection, notePayload, truncated } from './dissection.js';
 
 const SOURCE_PORT = 0;
 const DESTINATION_PORT = 2;
@@ -38,6 +38,7 @@ export function decodeTcp(
   if (end - offset < HEADER_LENGTH_MIN) return truncated(dissection, offset + HEADER_LENGTH_MIN, TRUNCATED);
   const payload = offset + ((dataOffsetAndFlags >> 12) << 2);
   if (payload < offset + HEADER_LENGTH_MIN || payload > dissection.wireEnd) return WRONG_DATA_OFFSET;
+  notePayload(dissection, buffer, payload, end);
   if (payload < end && dissection.application) decodeTcpApplication(block, row, buffer, payload, end);
   return 0;
 }

@@ -3,7 +3,7 @@ import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
 import { HAS_PORTS, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { decodeUdpApplication } from './application.js';
 import { uint16 } from './bytes.js';
-import { type Dissection, truncated } from './dissection.js';
+import { type Dissection, notePayload, truncated } from './dissection.js';
 import { decodeVxlan, VXLAN_PORT, VXLAN_PORT_LINUX } from './vxlan.js';
 
 const SOURCE_PORT = 0;
@@ -39,6 +39,7 @@ export function decodeUdp(
     if (wireEnd < end) end = wireEnd;
   }
   const payload = offset + HEADER_LENGTH;
+  notePayload(dissection, buffer, payload, end);
   if (destinationPort === VXLAN_PORT || destinationPort === VXLAN_PORT_LINUX) {
     return decodeVxlan(dissection, block, row, buffer, payload, end);
   }

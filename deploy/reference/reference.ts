@@ -1,6 +1,6 @@
 /**
- * The README's tables, made from the code: settings of each part, topics, metrics, detectors. A test compares them with
- * what stands in the README; `npm run reference` writes them there.
+ * Tables of the README files, made from the code: settings of each part, topics, metrics, detectors. A test compares them with
+ * what stands in the files; `npm run reference` writes them there.
  */
 import type { Registry } from '../../runtime/process/metrics.js';
 import { flagOf, formatDefault, type OptionTable } from '../../runtime/process/options.js';
@@ -80,7 +80,7 @@ export function fillSections(document: string, sections: Readonly<Record<string,
     const end = `<!-- /${name} -->`;
     const from = filled.indexOf(begin);
     const to = filled.indexOf(end);
-    if (from < 0 || to < from) throw new Error(`README.md has no section ${begin} … ${end}`);
+    if (from < 0 || to < from) throw new Error(`the document has no section ${begin} … ${end}`);
     filled = `${filled.slice(0, from + begin.length)}\n\n${text}\n\n${filled.slice(to)}`;
   }
   return filled;

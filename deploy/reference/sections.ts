@@ -1,4 +1,4 @@
-/** What the README says of the code, section by section. */
+/** What the README files say of the code, section by section. */
 import { createApi } from '../../api/server.js';
 import { apiOptions } from '../../api/settings.js';
 import { builtInDetectors } from '../../processors/detectors/built-in.js';
@@ -19,10 +19,13 @@ import { retentionServiceOptions } from '../../sinks/retention/retention-service
 import { runOwnOptions } from '../nta/commands/run.js';
 import { markdownTable, metricsTable, settingsTable, topicsTable } from './reference.js';
 
-/** The text of each section of README.md by its name. */
-export async function referenceSections(): Promise<Record<string, string>> {
+/** The text of each section by its name, by the file that it stands in. */
+export async function referenceSections(): Promise<Record<string, Record<string, string>>> {
+  return { 'README.md': { detectors: detectorsTable() }, 'deploy/README.md': deploySections() };
+}
+
+function deploySections(): Record<string, string> {
   return {
-    detectors: detectorsTable(),
     'detector-settings': markdownTable(
       ['detector', 'setting', 'default', 'limits', 'what'],
       detectorSettings().map((setting) => [

@@ -1,6 +1,6 @@
 /**
  * Configuration: one table of options a process gives the type of its settings, the flags, the environment variables,
- * `--help` and the README's table. Flag beats environment beats default. Every error is reported at once, before
+ * `--help` and the tables of deploy/README.md. Flag beats environment beats default. Every error is reported at once, before
  * anything connects.
  */
 import { Command, CommanderError, Option } from 'commander';

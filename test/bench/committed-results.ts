@@ -18,7 +18,7 @@ const TB = 1e12;
 /** The documents that speak of figures, each with what stands between its markers. */
 export function documentedSections(report: Report): Readonly<Record<string, Readonly<Record<string, string>>>> {
   return {
-    'README.md': { sizing: sizingSection(report) },
+    'deploy/README.md': { sizing: sizingSection(report) },
     'test/bench/README.md': { targets: targetsSection(report) },
   };
 }

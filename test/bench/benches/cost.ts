@@ -1,6 +1,6 @@
 /**
  * What a packet costs each process, by how many packets share a record: the more capture nodes see a source, the fewer of
- * its packets each of them has in the 50 ms after which it sends. The model of the README's sizing is fitted to these.
+ * its packets each of them has in the 50 ms after which it sends. The model of the sizing in deploy/README.md is fitted to these.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

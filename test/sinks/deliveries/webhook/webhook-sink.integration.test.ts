@@ -151,9 +151,9 @@ async function deadLetters(count: number): Promise<KafkaMessage[]> {
   return letters;
 }
 
-/** The receiver's lines of README.md, as a reader would paste them. */
+/** The receiver's lines of sinks/deliveries/README.md, as a reader would paste them. */
 async function readmeVerifier(): Promise<(headers: object, body: Buffer, secret: string) => boolean> {
-  const readme = readFileSync(join(projectRoot, 'README.md'), 'utf8');
+  const readme = readFileSync(join(projectRoot, 'sinks', 'deliveries', 'README.md'), 'utf8');
   const lines = /```js\n(import \{ createHmac[\s\S]*?)```/.exec(readme)![1]!;
   const folder = mkdtempSync(join(tmpdir(), 'nta-test-'));
   const file = join(folder, 'receiver.mjs');

@@ -111,6 +111,8 @@ async function applyMigrations(client: pg.Client, log: Logger): Promise<string[]
   const applied = await runner({
     dbClient: client,
     dir: migrationsFolder(),
+    // The folder also holds this file and the roles.
+    ignorePattern: '(?!\\d{4}_.*\\.sql$).*',
     direction: 'up',
     migrationsTable: MIGRATIONS_TABLE,
     schema: rows[0]?.schema ?? 'public',

@@ -6,11 +6,20 @@ import { Failure } from '../../runtime/process/failure.js';
 import { createLog, type Logger, type LogLevel, logOptions } from '../../runtime/process/log.js';
 import { addOptions, Command, type OptionTable, readSettings, type Settings } from '../../runtime/process/options.js';
 import { logFailure } from '../../runtime/process/service.js';
+import {
+  EXIT_READER_GONE,
+  READER_GONE,
+  type StandardOutput,
+  standardOutput,
+  taken,
+} from '../../runtime/process/standard-output.js';
 
 export interface CommandContext<T extends OptionTable> {
   readonly settings: Settings<T>;
   /** Positional arguments. */
   readonly arguments: readonly string[];
+  /** Where the result goes. */
+  readonly output: StandardOutput;
   /** Made at first use. */
   readonly log: Logger;
 }
@@ -25,6 +34,13 @@ interface CommandDefinition<T extends OptionTable> {
   run(context: CommandContext<T>): Promise<number>;
 }
 
+/** Help is a result too: of `nta run --help > /dev/full` nobody should believe that it was written. */
+export const COMMAND_OUTPUT = {
+  writeOut: (text: string): void => {
+    standardOutput().stream.write(text);
+  },
+};
+
 /** The exit code of a command line or a configuration that was refused. */
 export const EXIT_USAGE = 2;
 
@@ -33,9 +49,24 @@ export function printRefusal(message: string): void {
   for (const line of message.split('\n')) process.stderr.write(`nta: ${line}\n`);
 }
 
+/**
+ * Waits until all that was printed has been taken, which may be as long as a reader takes, and sets the exit code when it
+ * cannot be.
+ */
+export async function finishOutput(): Promise<void> {
+  try {
+    await standardOutput().finish();
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    if (error.code !== READER_GONE) printRefusal(error.message);
+    process.exitCode = error.code === READER_GONE ? EXIT_READER_GONE : 1;
+  }
+  await taken(process.stderr);
+}
+
 /** Builds the commander command; the process's exit code is set when its action ends. */
 export function defineCommand<const T extends OptionTable>(definition: CommandDefinition<T>): Command {
-  const command = new Command(definition.name);
+  const command = new Command(definition.name).configureOutput(COMMAND_OUTPUT);
   if (definition.arguments) command.argument(definition.arguments);
   else command.allowExcessArguments(false);
   const table = { ...definition.options, ...logOptions };
@@ -56,6 +87,7 @@ export function defineCommand<const T extends OptionTable>(definition: CommandDe
     const context: CommandContext<T> = {
       settings,
       arguments: command.processedArgs.flat() as string[],
+      output: standardOutput(),
       get log() {
         log ??= createLog({ level: settings.logLevel as LogLevel, file: settings.logFile, part: definition.name });
         return log;
@@ -64,6 +96,7 @@ export function defineCommand<const T extends OptionTable>(definition: CommandDe
     try {
       process.exitCode = await definition.run(context);
     } catch (error) {
+      if (standardOutput().failed) return; // finishOutput says it
       if (error instanceof Failure) printRefusal(error.message);
       else logFailure(context.log, error);
       process.exitCode = error instanceof Failure && error.code === 'CONFIGURATION' ? EXIT_USAGE : 1;

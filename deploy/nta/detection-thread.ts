@@ -26,12 +26,15 @@ export class DetectionThread {
   /** Slots of `columns` that the thread has given back. */
   private readonly free: number[] = [];
   private readonly failed: Promise<never>;
+  /** Alerts that are being given, when whoever takes them is behind. */
+  private giving: Promise<void> | null = null;
   private onFree: (() => void) | null = null;
   private onEnd: ((detectors: readonly DetectorStatistics[]) => void) | null = null;
 
   constructor(
     settings: DetectionSettings,
-    private readonly onAlerts: (alerts: readonly AlertDocument[]) => void,
+    /** A promise holds the thread back, one block a turn, until whoever takes the alerts has come to them. */
+    private readonly onAlerts: (alerts: readonly AlertDocument[]) => void | Promise<void>,
   ) {
     const workerData: AnalysisOrder = { settings };
     this.worker = new Worker(ENTRY, { workerData });
@@ -39,8 +42,12 @@ export class DetectionThread {
       this.worker.once('error', reject);
       this.worker.once('exit', (code) => reject(new Error(`the thread of detection ended with code ${code}`)));
       this.worker.on('message', (answer: AnalysisAnswer) => {
-        if (answer.type === 'refused') reject(new Failure(answer.code, answer.message));
-        else this.take(answer);
+        if (answer.type === 'refused') return reject(new Failure(answer.code, answer.message));
+        try {
+          this.take(answer)?.catch(reject);
+        } catch (error) {
+          reject(error);
+        }
       });
     });
     this.failed.catch(() => undefined);
@@ -89,13 +96,26 @@ export class DetectionThread {
     return this.during(freed);
   }
 
-  private take(answer: Exclude<AnalysisAnswer, { type: 'refused' }>): void {
+  /** Alerts are given in order: each answer waits for those before it, and its block is not used again until then. */
+  private take(answer: Exclude<AnalysisAnswer, { type: 'refused' }>): void | Promise<void> {
+    const given =
+      this.giving === null ? this.onAlerts(answer.alerts) : this.giving.then(() => this.onAlerts(answer.alerts));
+    if (given === undefined) {
+      this.settle(answer);
+      return;
+    }
+    const settled = given.then(() => this.settle(answer));
+    this.giving = settled;
+    return settled.finally(() => {
+      if (this.giving === settled) this.giving = null;
+    });
+  }
+
+  private settle(answer: Exclude<AnalysisAnswer, { type: 'refused' }>): void {
     if (answer.type === 'block') {
-      this.onAlerts(answer.alerts);
       this.free.push(answer.slot);
       this.onFree?.();
     } else {
-      this.onAlerts(answer.alerts);
       this.onEnd?.(answer.detectors);
     }
   }

@@ -3,7 +3,7 @@ import { inlineHotPaths } from '../../runtime/process/compiler.js';
 import { provideNavigator } from '../../runtime/process/navigator.js';
 import { Command, CommanderError } from '../../runtime/process/options.js';
 import { projectVersion } from '../../runtime/process/project.js';
-import { EXIT_USAGE } from './command.js';
+import { COMMAND_OUTPUT, EXIT_USAGE, finishOutput } from './command.js';
 
 interface CommandEntry {
   readonly summary: string;
@@ -70,21 +70,19 @@ provideNavigator();
 
 const program = new Command('nta')
   .description('Network traffic analyzer: capture, detection on Kafka, storage in Postgres, API and dashboard.')
+  .configureOutput(COMMAND_OUTPUT)
   .version(projectVersion, '-V, --version')
   .showSuggestionAfterError(true)
   .exitOverride();
 
 for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
   // Of the others help and a suggestion for a mistyped name need no more than this.
-  const command = name === named ? await load() : new Command(name);
+  const command = name === named ? await load() : new Command(name).configureOutput(COMMAND_OUTPUT);
   program.addCommand(command.summary(summary).description(summary).exitOverride());
 }
 
-// A reader that has seen enough (`nta decode … | head`) ends the command, not with a stack trace.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
+// Whoever read the log has gone: what is still said of it reaches nobody, and that is no reason to end.
+process.stderr.on('error', () => undefined);
 
 try {
   await program.parseAsync(process.argv);
@@ -92,5 +90,6 @@ try {
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
 }
+await finishOutput();
 // What is left open now (a socket in a driver's pool) must not keep a finished command alive.
 process.exit();

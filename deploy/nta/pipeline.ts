@@ -5,6 +5,7 @@
 import { Failure } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
 import { awaitSignal } from '../../runtime/process/service.js';
+import type { StandardOutput } from '../../runtime/process/standard-output.js';
 import { watchLauncher } from '../local-stack/launcher.js';
 import type { LocalStack } from '../local-stack/local-stack.js';
 import { apiToken } from './api-token.js';
@@ -51,9 +52,12 @@ export function selectParts(settings: RunSettings): PartSelection {
 
 type Say = (line: string) => void;
 
-export async function runPipeline(given: RunSettings, log: Logger): Promise<number> {
+export async function runPipeline(given: RunSettings, log: Logger, output: StandardOutput): Promise<number> {
   checkReplay(given);
-  const say: Say = (line) => void (given.json ? process.stderr : process.stdout).write(`${line}\n`);
+  const say: Say = (line) => {
+    if (given.json) process.stderr.write(`${line}\n`);
+    else output.offer(`${line}\n`);
+  };
   const select = selectParts(given);
   const plan = select.capture ? await planCapture(given) : null;
   const signal = awaitSignal();
@@ -75,7 +79,7 @@ export async function runPipeline(given: RunSettings, log: Logger): Promise<numb
           extra,
           finite: true,
         });
-      return replayOnce({ settings, log, say, launchCapture, interrupted: signal });
+      return replayOnce({ settings, log, output, launchCapture, interrupted: signal });
     }
     if (plan !== null) await startCapture(settings, plan, launcher, say);
     if (launcher.metricsPorts.size > 0)

@@ -5,6 +5,7 @@ import { createKafka } from '../../runtime/kafka/client.js';
 import { createPool } from '../../runtime/postgres/client.js';
 import { Failure } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
+import type { StandardOutput } from '../../runtime/process/standard-output.js';
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import { alertPositions, readAlerts } from './alert-reader.js';
 import { formatAlertTable, latestEvents } from './alert-table.js';
@@ -32,12 +33,18 @@ export interface ReplaySummary {
 interface ReplayContext {
   readonly settings: RunSettings;
   readonly log: Logger;
-  readonly say: (line: string) => void;
+  readonly output: StandardOutput;
   readonly launchCapture: (extra: readonly string[]) => Promise<Part>;
   readonly interrupted: Promise<NodeJS.Signals>;
 }
 
-export async function replayOnce({ settings, log, say, launchCapture, interrupted }: ReplayContext): Promise<number> {
+export async function replayOnce({
+  settings,
+  log,
+  output,
+  launchCapture,
+  interrupted,
+}: ReplayContext): Promise<number> {
   const kafka = createKafka(settings, 'nta-run', log);
   const pool = createPool({ ...settings, dbMaxConn: 2 }, 'nta-run', (error) =>
     log.debug({ err: error }, 'idle connection'),
@@ -70,8 +77,7 @@ export async function replayOnce({ settings, log, say, launchCapture, interrupte
     await waitUntilStored(ledger, events);
     const alerts = latestEvents(events);
     const summary = summarize(balance, before, after, alerts);
-    if (settings.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
-    else await printSummary(summary, say);
+    await output.write(settings.json ? `${JSON.stringify(summary)}\n` : await formatReplay(summary));
     if (!summary.balanced) process.stderr.write('nta: the balance does not close: see the counts above\n');
     return summary.balanced ? exitCode : 1;
   } finally {
@@ -145,13 +151,12 @@ function summarize(
   };
 }
 
-async function printSummary(summary: ReplaySummary, say: (line: string) => void): Promise<void> {
-  say('');
-  for (const name of ['captured', 'published', 'processed', 'stored'] as const)
-    say(`${name.padEnd(10)} ${formatCount(summary[name]).padStart(15)}`);
+async function formatReplay(summary: ReplaySummary): Promise<string> {
+  const counts = (['captured', 'published', 'processed', 'stored'] as const).map(
+    (name) => `${name.padEnd(10)} ${formatCount(summary[name]).padStart(15)}`,
+  );
   for (const [reason, count] of Object.entries(summary.dropped)) {
-    if (count > 0) say(`${'dropped'.padEnd(10)} ${formatCount(count).padStart(15)}  ${reason}`);
+    if (count > 0) counts.push(`${'dropped'.padEnd(10)} ${formatCount(count).padStart(15)}  ${reason}`);
   }
-  say('');
-  say(await formatAlertTable(summary.alerts));
+  return `\n${counts.join('\n')}\n\n${await formatAlertTable(summary.alerts)}\n`;
 }

@@ -7,7 +7,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { projectRoot } from '../../runtime/process/project.js';
 
-const ENTRY = join(projectRoot, 'dist', 'deploy', 'nta', 'main.js');
+/** The build of the command. */
+export const NTA_ENTRY = join(projectRoot, 'dist', 'deploy', 'nta', 'main.js');
 
 export interface CommandResult {
   readonly code: number | null;
@@ -39,7 +40,7 @@ export function startNta(
   args: readonly string[],
   options: { env?: NodeJS.ProcessEnv; wrapper?: readonly string[]; stdin?: 'ignore' | 'pipe' } = {},
 ): RunningCommand {
-  const command = [...(options.wrapper ?? []), process.execPath, ENTRY, ...args];
+  const command = [...(options.wrapper ?? []), process.execPath, NTA_ENTRY, ...args];
   const child = spawn(command[0]!, command.slice(1), {
     cwd: projectRoot,
     env: { ...cleanEnvironment(), ...options.env },

@@ -56,13 +56,15 @@ export function analyzeCommand(): Command {
     ].join('\n'),
     arguments: '<file...>',
     options: { ...analyzeOptions, ...detectionOptions },
-    run: async ({ settings, arguments: files }) => {
-      const all: AlertDocument[] = [];
+    run: async ({ settings, arguments: files, output }) => {
+      /** By episode: a table shows its last event. */
+      const episodes = new Map<string, AlertDocument>();
+      let alertCount = 0;
       const detection = new DetectionThread(detectionSettings(settings), (alerts) => {
-        for (const alert of alerts) {
-          all.push(alert);
-          if (settings.format === 'json') process.stdout.write(`${JSON.stringify(alert)}\n`);
-        }
+        alertCount += alerts.length;
+        if (settings.format === 'json')
+          return output.write(alerts.map((alert) => `${JSON.stringify(alert)}\n`).join(''));
+        for (const alert of alerts) episodes.set(alert.nta.alert.id, alert);
       });
       // The decoders are loaded while the thread starts.
       const { decodeCapture } = await import('../../../producers/decoding/capture-decoder.js');
@@ -99,10 +101,10 @@ export function analyzeCommand(): Command {
       }
       if (settings.format === 'table') {
         const { formatAlertTable, latestEvents } = await import('../alert-table.js');
-        process.stdout.write(`${await formatAlertTable(latestEvents(all))}\n`);
+        await output.write(`${await formatAlertTable(latestEvents(episodes.values()))}\n`);
         process.stderr.write(`${formatCount(frames)} packets\n`);
       }
-      return exitCode === 0 && settings.failOnAlert && all.length > 0 ? EXIT_ALERT : exitCode;
+      return exitCode === 0 && settings.failOnAlert && alertCount > 0 ? EXIT_ALERT : exitCode;
     },
   });
 }

@@ -28,7 +28,7 @@ export function cleanupCommand(): Command {
   return defineCommand({
     name: 'cleanup',
     options: { ...cleanupServiceOptions, ...cleanupOptions, ...dataDirOption },
-    run: async ({ settings: given, log }) => {
+    run: async ({ settings: given, log, output }) => {
       const configured = withLocalPostgres(given);
       const dataRetentionDays = configured.retentionDays || configured.dataRetentionDays;
       const settings = { ...configured, dataRetentionDays };
@@ -37,9 +37,9 @@ export function cleanupCommand(): Command {
       const result = await applyRetention(settings, { dryRun: settings.dryRun }, log);
       for (const { name, range, bytes, seconds } of result.dropped) {
         const what = `${name}: ${range}, ${bytes} bytes`;
-        process.stdout.write(settings.dryRun ? `would drop ${what}\n` : `dropped ${what}, in ${seconds} s\n`);
+        await output.write(settings.dryRun ? `would drop ${what}\n` : `dropped ${what}, in ${seconds} s\n`);
       }
-      if (result.dropped.length === 0) process.stdout.write('nothing is older than the retention\n');
+      if (result.dropped.length === 0) await output.write('nothing is older than the retention\n');
       return 0;
     },
   });

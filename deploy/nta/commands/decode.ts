@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { ConversationTable } from '../../../producers/conversations/conversation-table.js';
 import { decodeCapture } from '../../../producers/decoding/capture-decoder.js';
 import {
@@ -36,27 +35,28 @@ export function decodeCommand(): Command {
     ].join('\n'),
     arguments: '<file...>',
     options: decodeOptions,
-    run: async ({ settings, arguments: files }) => {
+    run: async ({ settings, arguments: files, output }) => {
       const summary = emptySummary();
       let exitCode = 0;
       for (const file of files) {
         const options = { tunnels: settings.tunnels, conversations: new ConversationTable() };
-        const consume = settings.summary ? (block: PacketBlock) => summarizeBlock(summary, block) : printPackets;
+        const consume = settings.summary
+          ? (block: PacketBlock) => summarizeBlock(summary, block)
+          : (block: PacketBlock, firstFrame: number) => output.write(packetLines(block, firstFrame));
         const { failure } = await decodeCapture(file, options, consume);
         if (failure !== null) {
           printRefusal(`${describeFile(file)}: ${failure.message}`);
           exitCode = 1;
         }
       }
-      if (settings.summary)
-        process.stdout.write(`${settings.json ? JSON.stringify(summary) : formatSummary(summary)}\n`);
+      if (settings.summary) await output.write(`${settings.json ? JSON.stringify(summary) : formatSummary(summary)}\n`);
       return exitCode;
     },
   });
 }
 
-async function printPackets(block: PacketBlock, firstFrame: number): Promise<void> {
+function packetLines(block: PacketBlock, firstFrame: number): string {
   let lines = '';
   for (let row = 0; row < block.count; row++) lines += `${formatPacket(block, row, firstFrame + row)}\n`;
-  if (!process.stdout.write(lines)) await once(process.stdout, 'drain');
+  return lines;
 }

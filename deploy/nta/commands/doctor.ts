@@ -24,15 +24,15 @@ export function doctorCommand(): Command {
     name: 'doctor',
     description: 'Exit code 0 when everything that `nta run` needs is there, 1 otherwise.',
     options: { ...dataDirOption, ...doctorOptions, ...kafkaOptions, ...postgresOptions },
-    run: async ({ settings, log }) => {
+    run: async ({ settings, log, output }) => {
       const findings = await examine(settings, log);
       if (settings.json) {
-        process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
+        await output.write(`${JSON.stringify(findings, null, 2)}\n`);
       } else {
         for (const finding of findings) {
           const mark = finding.ok ? 'ok     ' : finding.required ? 'MISSING' : 'absent ';
-          process.stdout.write(`${mark} ${finding.name}: ${finding.detail}\n`);
-          if (!finding.ok && finding.remedy !== '') process.stdout.write(`        → ${finding.remedy}\n`);
+          await output.write(`${mark} ${finding.name}: ${finding.detail}\n`);
+          if (!finding.ok && finding.remedy !== '') await output.write(`        → ${finding.remedy}\n`);
         }
       }
       return findings.some((finding) => finding.required && !finding.ok) ? 1 : 0;

@@ -23,12 +23,12 @@ export function exportCommand(): Command {
     name: 'export',
     arguments: '<what>',
     options: { ...exportOptions, ...outputOption, ...postgresOptions, ...dataDirOption },
-    run: async ({ settings, arguments: [what] }) => {
+    run: async ({ settings, arguments: [what], output: standardOutput }) => {
       if (what !== 'packets' && what !== 'alerts') {
         throw new Failure('CONFIGURATION', `export "${what}": there is no such thing to export; use packets or alerts`);
       }
       const database = withLocalPostgres(settings);
-      const output = settings.output === '' ? process.stdout : createWriteStream(settings.output);
+      const output = settings.output === '' ? standardOutput.stream : createWriteStream(settings.output);
       const progress = (rows: number): void => {
         if (process.stderr.isTTY) process.stderr.write(`\r${rows} ${what}`);
       };

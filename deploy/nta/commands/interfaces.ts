@@ -10,10 +10,10 @@ export function interfacesCommand(): Command {
   return defineCommand({
     name: 'interfaces',
     options: jsonOption,
-    run: async ({ settings }) => {
+    run: async ({ settings, output }) => {
       const interfaces = await listInterfaces();
       if (settings.json) {
-        process.stdout.write(`${JSON.stringify(interfaces, null, 2)}\n`);
+        await output.write(`${JSON.stringify(interfaces, null, 2)}\n`);
         return 0;
       }
       const table = new Table({
@@ -29,7 +29,7 @@ export function interfacesCommand(): Command {
           item.capture.allowed ? 'allowed' : item.capture.reason,
         ]);
       }
-      process.stdout.write(`${table.toString()}\n`);
+      await output.write(`${table.toString()}\n`);
       return 0;
     },
   });

@@ -21,10 +21,10 @@ export function processCommand(): Command {
   return defineCommand({
     name: 'process',
     options: { ...processCommandOptions, ...checkOption },
-    run: async ({ settings, log }) => {
+    run: async ({ settings, log, output }) => {
       if (settings.checkConfig) {
         await checkDetectionConfig(settings.detectionConfig, settings.detector);
-        process.stdout.write(`${settings.detectionConfig}: valid\n`);
+        await output.write(`${settings.detectionConfig}: valid\n`);
         return 0;
       }
       const registry = createRegistry();

@@ -65,6 +65,6 @@ export function runCommand(): Command {
       '  npm start -- --read attack.pcap --once         replay a capture, print its balance and its alerts',
     ].join('\n'),
     options: runOptions,
-    run: ({ settings, log }) => runPipeline(settings, log),
+    run: ({ settings, log, output }) => runPipeline(settings, log, output),
   });
 }

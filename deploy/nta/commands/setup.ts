@@ -20,9 +20,9 @@ export function setupCommand(): Command {
     name: 'setup',
     description: 'Topics need --kafka-brokers, tables need --db-host; what is not named is left out.',
     options: { ...kafkaOptions, ...topicOptions, ...postgresOptions, ...printOption },
-    run: async ({ settings, log }) => {
+    run: async ({ settings, log, output }) => {
       if (settings.print) {
-        process.stdout.write(migrationSql());
+        await output.write(migrationSql());
         return 0;
       }
       if (settings.kafkaBrokers.length === 0 && settings.dbHost === '') {
@@ -34,14 +34,14 @@ export function setupCommand(): Command {
       if (settings.kafkaBrokers.length > 0) {
         await checkKafka(settings, log);
         const { created, existing } = await ensureTopics(createKafka(settings, 'nta-setup', log), settings);
-        for (const name of created) process.stdout.write(`topic ${name}: created\n`);
-        for (const name of existing) process.stdout.write(`topic ${name}: exists, left as it is\n`);
+        for (const name of created) await output.write(`topic ${name}: created\n`);
+        for (const name of existing) await output.write(`topic ${name}: exists, left as it is\n`);
       }
       if (settings.dbHost !== '') {
         await checkPostgres(settings);
         const { applied, warnings } = await migrate(settings, log);
-        for (const name of applied) process.stdout.write(`migration ${name}: applied\n`);
-        if (applied.length === 0) process.stdout.write('tables: up to date\n');
+        for (const name of applied) await output.write(`migration ${name}: applied\n`);
+        if (applied.length === 0) await output.write('tables: up to date\n');
         for (const warning of warnings) process.stderr.write(`nta: ${warning}\n`);
       }
       return 0;

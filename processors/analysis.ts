@@ -4,9 +4,10 @@
  */
 import type { AlertDocument } from '../schemas/alerts/alert.js';
 import type { PacketBlock } from '../schemas/packets/packet-block.js';
+import type { DetectionRules } from './contract/rule.js';
 import { DetectionEngine } from './engine/detection-engine.js';
 import { DEFAULT_ENGINE_LIMITS, type EngineLimits, type EngineStatistics } from './engine/engine.js';
-import { type DetectionRules, defaultRules } from './rules/rules.js';
+import { defaultRules } from './rules/default-rules.js';
 
 export class Analysis {
   private readonly engine: DetectionEngine;

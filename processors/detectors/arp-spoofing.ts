@@ -8,7 +8,7 @@
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { type AlertText, defineDetector, NOT_COUNTED } from '../contract/detector.js';
 import type { EpisodeEvidence } from '../contract/evidence.js';
-import { NetworkList } from '../rules/exceptions.js';
+import { NetworkList } from '../contract/network-list.js';
 
 export const arpSpoofing = defineDetector({
   id: 'arp-spoofing',

@@ -4,7 +4,7 @@
  */
 
 import { defineDetector, NOT_COUNTED } from '../contract/detector.js';
-import { portSet } from '../rules/exceptions.js';
+import { portSet } from '../contract/network-list.js';
 import { seconds, toTargets } from './alert-words.js';
 
 const SERVICES: ReadonlyMap<number, string> = new Map([

@@ -23,7 +23,7 @@
 
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
-import type { DetectionRules } from '../rules/rules.js';
+import type { DetectionRules } from '../contract/rule.js';
 import type { ChangelogReading } from './changelog-reader.js';
 
 export interface EngineLimits {

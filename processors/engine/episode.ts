@@ -5,8 +5,8 @@
 
 import type { EpisodeEvidence } from '../contract/evidence.js';
 import { NODES_MAX, SAMPLE_MAX, TARGETS_MAX, VALUES_MAX } from '../contract/evidence.js';
-import type { CompiledRule } from '../rules/compiled-rule.js';
-import type { DetectionRule } from '../rules/rules.js';
+import type { DetectionRule } from '../contract/rule.js';
+import type { CompiledRule } from '../engine/compiled-rule.js';
 import type { EpisodeSnapshot } from './changelog-reader.js';
 import { PacketMeter, ValueMeter } from './peak-meter.js';
 

@@ -3,7 +3,7 @@ import { formatIpv4, formatIpv6 } from '../../schemas/address.js';
 import { ADDRESS_IPV4 } from '../../schemas/packets/packet-block.js';
 import type { AddressPool } from './address-pool.js';
 import type { Episode } from './episode.js';
-import { SourceWords } from './source-address.js';
+import { KeyWords } from './key-words.js';
 import { TARGET_IPV4, TARGET_IPV6, TARGET_NONE } from './window-store.js';
 
 /** The empty string when there is no target. */
@@ -14,7 +14,7 @@ export function targetText(addresses: AddressPool, kind: number, target: number)
 
 /** A target from its text, held in the pool when it is an IPv6 address. */
 export function holdTarget(addresses: AddressPool, text: string): { readonly target: number; readonly kind: number } {
-  const words = new SourceWords(128);
+  const words = new KeyWords(128);
   if (text === '' || !words.parse(text)) return { target: 0, kind: TARGET_NONE };
   if (words.kind === ADDRESS_IPV4) return { target: words.words[0]!, kind: TARGET_IPV4 };
   const bytes = new Uint8Array(16);

@@ -1,6 +1,6 @@
 /**
  * Sliding windows with state bounded by the threshold. A window is a list of sightings in order of time, its cells taken
- * from one pool for all sources, so that nothing fragments and eviction frees exactly what it takes.
+ * from one pool for all keys, so that nothing fragments and eviction frees exactly what it takes.
  *
  * Exact, with a threshold of N, a length W and disorder up to L (here L ≤ W; see `windowShape` for the rest):
  * counting needs the 2 N newest sightings. While no window is full, any W holds fewer than N, so W + L hold fewer than
@@ -11,6 +11,7 @@
  */
 import type { AddressPool } from './address-pool.js';
 import { grown, nextCapacity } from './growth.js';
+import type { StateBudget, WindowShape } from './window-shape.js';
 
 export const NONE = -1;
 /** Kinds of `cellTarget`: none, an IPv4 address, an entry of the address pool. */
@@ -26,33 +27,6 @@ const COUNTS = 1 << 20;
 const BYTES_PER_CELL = 36;
 const BYTES_PER_WINDOW = 36;
 
-/** What may grow a pool, or frees entries of it by evicting. */
-export interface StateBudget {
-  /** Whether so many more bytes fit. When they do not, it has evicted something; false for `grow` with nothing evicted means: grow. */
-  mayGrow(bytes: number): boolean;
-  /** Evicts the least recently active source; false when there is none but the one at work. */
-  evict(): boolean;
-}
-
-/** The length of a window and the threshold it is held to. */
-export interface WindowShape {
-  readonly distinct: boolean;
-  readonly threshold: number;
-  /** µs. */
-  readonly window: number;
-  /** Disorder, µs. */
-  readonly lateness: number;
-  /** Counting cells to keep. */
-  readonly most: number;
-}
-
-export function windowShape(distinct: boolean, threshold: number, window: number, lateness: number): WindowShape {
-  // N for each W that the newest window and the disorder span; past 8 of them (a window far shorter than the
-  // disorder) memory matters more than a crossing that only disorder could show
-  const most = threshold * Math.min(8, 1 + Math.ceil(lateness / window));
-  return { distinct, threshold, window, lateness, most };
-}
-
 const CAPACITY_AT_FIRST = 1024;
 
 /**
@@ -63,8 +37,9 @@ export class WindowStore {
   windowCount = 0;
   /** Rule in the upper 16 bits, part (a destination port, or 0) in the lower. */
   key = new Uint32Array(0);
-  source = new Int32Array(0);
-  /** Next window of the same source. */
+  /** Slot of its key in the key table; NONE of a free window. */
+  slot = new Int32Array(0);
+  /** Next window of the same key. */
   next = new Int32Array(0);
   /** 1 while an episode of this window is open. */
   open = new Uint8Array(0);
@@ -116,8 +91,8 @@ export class WindowStore {
     return window;
   }
 
-  /** An empty window; the caller links it into its source's list. */
-  create(source: number, key: number): number {
+  /** An empty window; the caller links it into its key's list. */
+  create(slot: number, key: number): number {
     while (this.freeWindow === NONE && this.windowsUsed === this.windowCapacity) {
       const capacity = nextCapacity(this.windowCapacity);
       if (this.budget.mayGrow((capacity - this.windowCapacity) * BYTES_PER_WINDOW) || !this.budget.evict()) {
@@ -128,7 +103,7 @@ export class WindowStore {
     if (window === NONE) window = this.windowsUsed++;
     else this.freeWindow = this.next[window]!;
     this.key[window] = key;
-    this.source[window] = source;
+    this.slot[window] = slot;
     this.next[window] = NONE;
     this.open[window] = 0;
     this.clear(window);
@@ -139,7 +114,7 @@ export class WindowStore {
   /** Frees the window and its cells; the caller has unlinked it. */
   remove(window: number): void {
     this.empty(window);
-    this.source[window] = NONE;
+    this.slot[window] = NONE;
     this.next[window] = this.freeWindow;
     this.freeWindow = window;
     this.windowCount--;
@@ -156,7 +131,7 @@ export class WindowStore {
     this.clear(window);
   }
 
-  /** Windows below this have been used; those without a source are free. */
+  /** Windows below this have been used; those without a key are free. */
   get windowSlots(): number {
     return this.windowsUsed;
   }
@@ -183,7 +158,7 @@ export class WindowStore {
     node: number,
     sightings = 1,
   ): void {
-    // first, because it may evict other sources, and so that nothing below does
+    // first, because it may evict other keys, and so that nothing below does
     const cell = this.takeCell();
     this.cellTime[cell] = time;
     this.cellValue[cell] = value;
@@ -391,7 +366,7 @@ export class WindowStore {
 
   private growWindows(capacity: number): void {
     this.key = grown(this.key, capacity);
-    this.source = grown(this.source, capacity);
+    this.slot = grown(this.slot, capacity);
     this.next = grown(this.next, capacity);
     this.open = grown(this.open, capacity);
     this.head = grown(this.head, capacity);

@@ -24,9 +24,10 @@ import { z } from 'zod';
 import { formatDuration, parseDuration } from '../../runtime/process/options.js';
 import { SEVERITY_NAMES, type Severity } from '../../schemas/alerts/alert.js';
 import type { Detector, DetectorOption, DetectorOptions } from '../contract/detector.js';
+import { parseNetwork } from '../contract/network-list.js';
+import type { DetectionRule, DetectionRules } from '../contract/rule.js';
 import { builtInDetectors } from '../detectors/built-in.js';
-import { type Exception, ExceptionList, parseNetwork } from './exceptions.js';
-import type { DetectionRule, DetectionRules } from './rules.js';
+import { type Exception, ExceptionList } from './exceptions.js';
 
 export type DetectionConfigurationResult =
   | { readonly ok: true; readonly rules: DetectionRules }

@@ -5,10 +5,11 @@
  */
 import { readFile } from 'node:fs/promises';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
+import type { DetectionRules } from '../contract/rule.js';
 import { builtInDetectors } from '../detectors/built-in.js';
 import type { EngineLimits } from '../engine/engine.js';
+import { defaultRules } from './default-rules.js';
 import type { DetectionSettings } from './detection-options.js';
-import { type DetectionRules, defaultRules } from './rules.js';
 
 /** The engine's limits. The budget is the process's; each partition it is assigned gets an equal part. */
 export function toEngineLimits(

@@ -13,8 +13,8 @@ import { createRecordConsumer, recordsOf } from '../../runtime/kafka/record-cons
 import { isUnreadable, UnreadablePartitions } from '../../runtime/kafka/unreadable-partitions.js';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
+import type { DetectionRules } from '../contract/rule.js';
 import type { Engine } from '../engine/engine.js';
-import type { DetectionRules } from '../rules/rules.js';
 import type { DetectorFailures } from './detector-failures.js';
 import { stickyAssigner } from './partition-assignment.js';
 import type { CommitPacing } from './partition-commits.js';

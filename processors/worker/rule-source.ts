@@ -5,7 +5,7 @@
 import { watch } from 'chokidar';
 import { messageOf } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
-import type { DetectionRules } from '../rules/rules.js';
+import type { DetectionRules } from '../contract/rule.js';
 import type { ProcessMetrics } from './process-metrics.js';
 
 export interface RuleSourceOptions {

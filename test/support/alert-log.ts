@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Admin, Kafka, KafkaMessage } from 'kafkajs';
 import { DetectionEngine } from '../../processors/engine/detection-engine.js';
 import { DEFAULT_ENGINE_LIMITS } from '../../processors/engine/engine.js';
-import { defaultRules } from '../../processors/rules/rules.js';
+import { defaultRules } from '../../processors/rules/default-rules.js';
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import { decodePacketBatch, MAX_BATCH_PACKETS } from '../../schemas/packets/packet-batch.js';
 import { PacketBlock } from '../../schemas/packets/packet-block.js';

@@ -1,8 +1,9 @@
 /** Built packets through the real engine, for tests of detectors and of the engine. */
 
+import type { DetectionRules } from '../../processors/contract/rule.js';
 import { DetectionEngine } from '../../processors/engine/detection-engine.js';
 import { DEFAULT_ENGINE_LIMITS, type EngineLimits } from '../../processors/engine/engine.js';
-import { type DetectionRules, defaultRules } from '../../processors/rules/rules.js';
+import { defaultRules } from '../../processors/rules/default-rules.js';
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import {
   ADDRESS_IPV4,

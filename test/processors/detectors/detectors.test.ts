@@ -1,7 +1,7 @@
 /** What each built-in detector counts and what it says. */
 import { describe, expect, test } from 'vitest';
+import type { DetectionRules } from '../../../processors/contract/rule.js';
 import { parseDetectionConfiguration } from '../../../processors/rules/detection-configuration.js';
-import type { DetectionRules } from '../../../processors/rules/rules.js';
 import { ROLE_OPENING, ROLE_ORIGINATOR, ROLE_RESPONDER } from '../../../schemas/packets/packet-block.js';
 import { type BuiltPacket, detect } from '../../support/detection.js';
 

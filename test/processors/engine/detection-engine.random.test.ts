@@ -1,8 +1,9 @@
 /** The engine against the slow reference, over random streams of packets. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { DetectionRules } from '../../../processors/contract/rule.js';
 import { readChangelog } from '../../../processors/engine/changelog-reader.js';
-import { type DetectionRules, defaultRules } from '../../../processors/rules/rules.js';
+import { defaultRules } from '../../../processors/rules/default-rules.js';
 import type { AlertDocument } from '../../../schemas/alerts/alert.js';
 import { type BuiltPacket, detect, detectionEngine, packetBlock } from '../../support/detection.js';
 import { type ReferenceDetection, referenceDetections } from '../../support/reference-detection.js';

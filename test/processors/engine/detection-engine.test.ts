@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { DetectionRules } from '../../../processors/contract/rule.js';
 import { readChangelog } from '../../../processors/engine/changelog-reader.js';
 import { parseDetectionConfiguration } from '../../../processors/rules/detection-configuration.js';
-import type { DetectionRules } from '../../../processors/rules/rules.js';
 import type { AlertDocument } from '../../../schemas/alerts/alert.js';
 import { type BuiltPacket, detect, detectionEngine, packetBlock } from '../../support/detection.js';
 

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import type { DetectionRule } from '../../../processors/contract/rule.js';
+import { defaultRules } from '../../../processors/rules/default-rules.js';
 import {
   detectionConfigurationSchema,
   parseDetectionConfiguration,
 } from '../../../processors/rules/detection-configuration.js';
-import type { DetectionRule } from '../../../processors/rules/rules.js';
-import { defaultRules } from '../../../processors/rules/rules.js';
+import type { ExceptionList } from '../../../processors/rules/exceptions.js';
 import { detectorSettings } from '../../../processors/rules/settings-table.js';
 
 function rule(text: string, detector: string): DetectionRule | undefined {
@@ -61,8 +62,11 @@ detectors:
 exceptions: [{ sources: [10.0.0.5], comment: scanner }]
 detectors: { port-scan: { exceptions: [{ ports: [443] }] } }
 `;
-    expect(rule(text, 'port-scan')!.exceptions!.exceptions).toEqual([{ sources: ['10.0.0.5'] }, { ports: [443] }]);
-    expect(rule(text, 'syn-flood')!.exceptions!.exceptions).toEqual([{ sources: ['10.0.0.5'] }]);
+    expect((rule(text, 'port-scan')!.exceptions as ExceptionList).exceptions).toEqual([
+      { sources: ['10.0.0.5'] },
+      { ports: [443] },
+    ]);
+    expect((rule(text, 'syn-flood')!.exceptions as ExceptionList).exceptions).toEqual([{ sources: ['10.0.0.5'] }]);
   });
 });
 

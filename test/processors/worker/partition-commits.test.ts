@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DetectionEngine } from '../../../processors/engine/detection-engine.js';
 import { DEFAULT_ENGINE_LIMITS } from '../../../processors/engine/engine.js';
-import { defaultRules } from '../../../processors/rules/rules.js';
+import { defaultRules } from '../../../processors/rules/default-rules.js';
 import { Changelog } from '../../../processors/worker/changelog.js';
 import { PartitionCommits } from '../../../processors/worker/partition-commits.js';
 import { PartitionInput } from '../../../processors/worker/partition-input.js';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { readChangelog } from '../../../processors/engine/changelog-reader.js';
 import { DetectionEngine } from '../../../processors/engine/detection-engine.js';
 import { type ChangelogEntry, DEFAULT_ENGINE_LIMITS } from '../../../processors/engine/engine.js';
-import { defaultRules } from '../../../processors/rules/rules.js';
+import { defaultRules } from '../../../processors/rules/default-rules.js';
 import { type InputRecord, PartitionInput } from '../../../processors/worker/partition-input.js';
 import { ProcessMetrics } from '../../../processors/worker/process-metrics.js';
 import { CAPTURE_NODE_IDLE_MS, ReplayPosition } from '../../../processors/worker/replay-position.js';

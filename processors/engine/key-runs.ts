@@ -23,7 +23,7 @@ interface Member {
   newest: number;
 }
 
-export class SourceRuns {
+export class KeyRuns {
   bytes = 0;
   /** Of the sources (by slot) that more than one run has been counted for; of the others the source table knows all. */
   private readonly members = new Map<number, Member[]>();

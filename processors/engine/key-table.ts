@@ -1,26 +1,26 @@
 /**
- * The sources an engine knows, by timeline group and address: flat columns under one open-addressing index, with a list from
+ * The keys an engine watches (hosts, by timeline group and address): flat columns under one open-addressing index, with a list from
  * the most to the least recently active for eviction. IPv4 and IPv6 share the layout: an address is four words.
  */
 import { grown, nextCapacity } from './growth.js';
 
 export const NONE = -1;
 
-/** More than one in so many sources at once: then mending the index costs more than making it anew. */
+/** More than one in so many keys at once: then mending the index costs more than making it anew. */
 const MANY = 8;
 
-/** Bytes a source takes in the columns and, at its fullest, in the index. */
-const BYTES_PER_SOURCE = 60;
+/** Bytes a key takes in the columns and, at its fullest, in the index. */
+const BYTES_PER_KEY = 60;
 
 /** Columns begin with nothing and grow at once, for the reason that WindowStore gives. */
-export class SourceTable {
-  /** Sources in the table. */
+export class KeyTable {
+  /** Keys in the table. */
   size = 0;
-  /** Newest capture time of the source, µs. */
+  /** Newest capture time of the key, µs. */
   clock = new Float64Array(0);
   /** Index of its timeline group. */
   group = new Uint16Array(0);
-  /** Serial of the timeline of its last packet that was not late; 0 for a restored source before its first. */
+  /** Serial of the timeline of its last packet that was not late; 0 for a restored key before its first. */
   run = new Uint32Array(0);
   /** Serial of the timeline that it began with, or started over with; 0 as in `run`. */
   founder = new Uint32Array(0);
@@ -28,7 +28,7 @@ export class SourceTable {
   kind = new Uint8Array(0);
   /** Four words a slot. */
   words = new Uint32Array(0);
-  /** First window of the source in the window store. */
+  /** First window of the key in the window store. */
   windows = new Int32Array(0);
   private newer = new Int32Array(0);
   private older = new Int32Array(0);
@@ -47,7 +47,7 @@ export class SourceTable {
   }
 
   get bytes(): number {
-    return this.capacity * (BYTES_PER_SOURCE - 8) + this.index.length * 4;
+    return this.capacity * (BYTES_PER_KEY - 8) + this.index.length * 4;
   }
 
   /** Bytes that `add` would take beyond `bytes`; 0 while a slot is free. */
@@ -55,10 +55,10 @@ export class SourceTable {
     if (this.free !== NONE || this.used < this.capacity) return 0;
     const capacity = nextCapacity(this.capacity);
     const index = capacity > this.index.length * 0.7 ? this.index.length * 4 : 0;
-    return (capacity - this.capacity) * (BYTES_PER_SOURCE - 8) + index;
+    return (capacity - this.capacity) * (BYTES_PER_KEY - 8) + index;
   }
 
-  /** The slot of a source, or `NONE`. */
+  /** The slot of a key, or `NONE`. */
   find(group: number, kind: number, w0: number, w1: number, w2: number, w3: number): number {
     let at = hash(group, w0, w1, w2, w3) & this.indexMask;
     for (;;) {
@@ -79,7 +79,7 @@ export class SourceTable {
     }
   }
 
-  /** Adds a source that is not there, as the most recently active one. */
+  /** Adds a key that is not there, as the most recently active one. */
   add(group: number, run: number, kind: number, w0: number, w1: number, w2: number, w3: number, clock: number): number {
     if (this.free === NONE && this.used === this.capacity) this.growTo(nextCapacity(this.capacity));
     let slot = this.free;
@@ -102,14 +102,14 @@ export class SourceTable {
     return slot;
   }
 
-  /** Makes a source the most recently active one. */
+  /** Makes a key the most recently active one. */
   touch(slot: number): void {
     if (slot === this.newest) return;
     this.unlink(slot);
     this.linkNewest(slot);
   }
 
-  /** The least recently active source, or `NONE`. */
+  /** The least recently active key, or `NONE`. */
   get leastRecent(): number {
     return this.oldest;
   }
@@ -119,7 +119,7 @@ export class SourceTable {
     this.release(slot);
   }
 
-  /** Removes several sources; where they are many the index is made anew once, not mended for each. */
+  /** Removes several keys; where they are many the index is made anew once, not mended for each. */
   removeAll(slots: readonly number[]): void {
     if (slots.length < this.size / MANY) {
       for (const slot of slots) this.remove(slot);

@@ -1,10 +1,10 @@
-/** Sources between their three forms: the columns of a block, four words of the source table, and text. */
+/** Keys between their three forms: the columns of a block, four words of the key table, and text. */
 import { formatIpv4, formatIpv6 } from '../../schemas/address.js';
 import { ADDRESS_IPV4, ADDRESS_IPV6 } from '../../schemas/packets/packet-block.js';
 import { ipAddresses } from '../contract/ip-addresses.js';
 
 /** The words of an address; reused, because there is one for every run of packets. */
-export class SourceWords {
+export class KeyWords {
   kind = 0;
   readonly words = new Uint32Array(4);
   private readonly masks: Uint32Array;

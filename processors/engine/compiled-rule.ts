@@ -4,9 +4,9 @@ import { messageOf } from '../../runtime/process/failure.js';
 import type { AlertText, PacketObserver } from '../contract/detector.js';
 import type { EpisodeEvidence } from '../contract/evidence.js';
 import { packetKindMask } from '../contract/packet-kind.js';
-import type { DetectorStatistics } from '../engine/engine.js';
-import { type WindowShape, windowShape } from '../engine/window-store.js';
-import type { DetectionRule } from './rules.js';
+import type { DetectionRule } from '../contract/rule.js';
+import type { DetectorStatistics } from './engine.js';
+import { type WindowShape, windowShape } from './window-shape.js';
 
 export class CompiledRule {
   readonly kinds: number;

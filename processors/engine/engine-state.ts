@@ -1,0 +1,236 @@
+/**
+ * What an engine holds: the keys it watches, their windows and episodes, timelines and rules, within the state budget.
+ * The parts of the engine (packet-intake, offering, recovery, rule-change) share it; it decides nothing about packets.
+ */
+import type { DetectionRules } from '../contract/rule.js';
+import { AddressPool } from './address-pool.js';
+import type { CloseReason } from './alert-document.js';
+import { windowEntryKey } from './changelog.js';
+import { CompiledRule } from './compiled-rule.js';
+import { DuplicateFilter } from './duplicate-filter.js';
+import type { EngineLimits } from './engine.js';
+import type { Episode, EpisodeKey } from './episode.js';
+import { EpisodeBook } from './episode-book.js';
+import { KeyRuns } from './key-runs.js';
+import { KeyTable, NONE } from './key-table.js';
+import { KeyWords } from './key-words.js';
+import { type Timeline, Timelines } from './timelines.js';
+import type { StateBudget } from './window-shape.js';
+import { WindowStore } from './window-store.js';
+
+/** Replays at the same time; one more ends the oldest. */
+const TIMELINES_MAX = 1000;
+/** Capture nodes told apart; all beyond share the last number. */
+const NODES_TOLD_APART = 65_535;
+
+export class EngineState implements StateBudget {
+  rules: CompiledRule[] = [];
+  /** Kinds of packets that some rule asks for. */
+  kinds = 0;
+  readonly keys = new KeyTable();
+  readonly runs: KeyRuns;
+  readonly addresses = new AddressPool();
+  readonly windows: WindowStore;
+  readonly words: KeyWords;
+  readonly duplicates: DuplicateFilter | null;
+  readonly timelines = new Timelines();
+  private readonly nodeIndexes = new Map<string, number>();
+  readonly nodeNames: string[] = [];
+  readonly episodes: EpisodeBook;
+  longestWindow = 0;
+  longestReplayedWindow = 0;
+  /** Windows whose entry in the changelog is out of date. */
+  readonly dirtyWindows = new Set<number>();
+  /** Clocks and timelines of restored keys, which hold from the first packet after the rebuild. */
+  readonly restored = new Map<number, { readonly clock: number; readonly run: number }>();
+  rebuilding = false;
+  /** The key at work, which must not be evicted. */
+  current = NONE;
+  /** Ends a timeline to make room for another; set by the engine. */
+  endOldest: (timeline: Timeline) => void = () => undefined;
+  evictedSources = 0;
+  evictedEpisodes = 0;
+
+  constructor(
+    rules: DetectionRules,
+    readonly limits: EngineLimits,
+  ) {
+    this.words = new KeyWords(limits.ipv6PrefixBits);
+    this.duplicates = limits.dedupeWindowMicros > 0 ? new DuplicateFilter(limits.dedupeWindowMicros) : null;
+    this.runs = new KeyRuns(limits.allowedLatenessMicros);
+    this.windows = new WindowStore(this, this.addresses);
+    this.episodes = new EpisodeBook(this.windows);
+    this.compile(rules);
+  }
+
+  get stateBytes(): number {
+    const duplicates = this.duplicates?.bytes ?? 0;
+    const { keys, runs, windows, addresses, episodes } = this;
+    return keys.bytes + runs.bytes + windows.bytes + addresses.stateBytes + episodes.bytes + duplicates;
+  }
+
+  compile(rules: DetectionRules): void {
+    this.rules = rules.rules.map((rule) => new CompiledRule(rule, this.limits.allowedLatenessMicros));
+    this.kinds = this.rules.reduce((mask, rule) => mask | rule.kinds, 0);
+    this.longestWindow = Math.max(0, ...this.rules.map((rule) => rule.shape.window));
+    const replayed = this.rules.filter((rule) => !rule.durable);
+    this.longestReplayedWindow = Math.max(0, ...replayed.map((rule) => rule.shape.window));
+  }
+
+  /** The slot of the source in `words`, made when it is new. */
+  slotOf(timeline: Timeline, clock: number): number {
+    const { kind, words } = this.words;
+    const w0 = words[0]!;
+    const w1 = words[1]!;
+    const w2 = words[2]!;
+    const w3 = words[3]!;
+    const known = this.keys.find(timeline.group.index, kind, w0, w1, w2, w3);
+    if (known !== NONE) {
+      this.keys.touch(known);
+      return known;
+    }
+    this.expire();
+    for (;;) {
+      const bytes = this.keys.growthBytes;
+      if (bytes === 0 || this.mayGrow(bytes) || !this.evict()) break;
+    }
+    return this.keys.add(timeline.group.index, timeline.serial, kind, w0, w1, w2, w3, clock);
+  }
+
+  windowOf(slot: number, key: number): number {
+    const first = this.keys.windows[slot]!;
+    const known = this.windows.find(first, key);
+    if (known !== NONE) return known;
+    const window = this.windows.create(slot, key);
+    this.windows.next[window] = first;
+    this.keys.windows[slot] = window;
+    return window;
+  }
+
+  timelineOf(name: string): Timeline {
+    const known = this.timelines.find(name);
+    if (known !== undefined) return known;
+    if (this.timelines.size >= TIMELINES_MAX) {
+      const oldest = this.timelines.oldestReplay;
+      if (oldest !== undefined) this.endOldest(oldest);
+    }
+    return this.timelines.of(name);
+  }
+
+  nodeIndex(name: string): number {
+    const known = this.nodeIndexes.get(name);
+    if (known !== undefined) return known;
+    if (this.nodeNames.length > NODES_TOLD_APART) return NODES_TOLD_APART;
+    const index = this.nodeNames.push(name) - 1;
+    this.nodeIndexes.set(name, index);
+    return index;
+  }
+
+  /** Forgets idle sources at the end of the list, two for each new one, when nothing of theirs can matter any more. */
+  private expire(): void {
+    for (let i = 0; i < 2; i++) {
+      const slot = this.keys.leastRecent;
+      if (slot === NONE || slot === this.current) return;
+      const { slowestClock } = this.timelines.groupAt(this.keys.group[slot]!);
+      const horizon = this.longestWindow + 2 * this.limits.allowedLatenessMicros;
+      if (this.keys.clock[slot]! + horizon >= slowestClock || this.hasOpenEpisode(slot)) return;
+      this.forget(slot);
+    }
+  }
+
+  private hasOpenEpisode(slot: number): boolean {
+    for (let window = this.keys.windows[slot]!; window !== NONE; window = this.windows.next[window]!) {
+      if (this.windows.open[window] === 1) return true;
+    }
+    return false;
+  }
+
+  mayGrow(bytes: number): boolean {
+    return this.stateBytes + bytes <= this.limits.stateBudgetBytes;
+  }
+
+  /** Gives up the least recently active source to stay within the budget; false when there is none to give up. */
+  evict(): boolean {
+    const slot = this.keys.leastRecent;
+    if (slot === NONE || slot === this.current) return false;
+    this.evictedEpisodes += this.closeEpisodes(slot, 'evicted');
+    this.evictedSources++;
+    this.forget(slot);
+    return true;
+  }
+
+  /** @returns how many were open */
+  closeEpisodes(slot: number, reason: CloseReason): number {
+    const due: Episode[] = [];
+    for (let window = this.keys.windows[slot]!; window !== NONE; window = this.windows.next[window]!) {
+      if (this.windows.open[window] === 1) due.push(this.episodes.of(window));
+    }
+    this.episodes.closeEach(due, () => reason);
+    return due.length;
+  }
+
+  /** The timeline of the last packet of a window's source. */
+  lastTimeline(window: number): Timeline | undefined {
+    return this.timelines.withSerial(this.keys.run[this.windows.slot[window]!]!);
+  }
+
+  /** Frees a source without open episodes. */
+  forget(slot: number): void {
+    this.forgetContents(slot);
+    this.keys.remove(slot);
+  }
+
+  forgetContents(slot: number): void {
+    this.dropWindows(slot);
+    this.restored.delete(slot);
+    this.runs.forget(slot);
+  }
+
+  dropWindows(slot: number): void {
+    let window = this.keys.windows[slot]!;
+    this.keys.windows[slot] = NONE;
+    while (window !== NONE) {
+      const next = this.windows.next[window]!;
+      this.dropWindow(window);
+      window = next;
+    }
+  }
+
+  dropWindow(window: number, rules: readonly CompiledRule[] = this.rules): void {
+    if (rules[this.windows.key[window]! >>> 16]!.durable) {
+      this.dirtyWindows.delete(window);
+      this.episodes.log(windowEntryKey(this.windowKey(window, rules)), null);
+    }
+    this.windows.remove(window);
+  }
+
+  /** Empties the windows that a rebuild fills, and leaves what came from the changelog. */
+  emptyReplayedWindows(slot: number): void {
+    for (let window = this.keys.windows[slot]!; window !== NONE; window = this.windows.next[window]!) {
+      if (this.rules[this.windows.key[window]! >>> 16]!.durable) continue;
+      this.windows.empty(window);
+      if (this.windows.open[window] === 1) this.episodes.of(window).forgetRecalled();
+    }
+  }
+
+  windowKey(window: number, rules: readonly CompiledRule[] = this.rules): EpisodeKey {
+    const slot = this.windows.slot[window]!;
+    const key = this.windows.key[window]!;
+    return {
+      timeline: this.timelines.groupAt(this.keys.group[slot]!).name,
+      source: this.words.format(this.keys.kind[slot]!, this.keys.words, slot * 4),
+      detector: rules[key >>> 16]!.id,
+      part: key & 0xffff,
+    };
+  }
+
+  closeQuiet(timeline: Timeline): void {
+    timeline.sweptAt = timeline.progress;
+    timeline.slowestClock = timeline.findSlowestClock();
+    const lateness = this.limits.allowedLatenessMicros;
+    this.episodes.closeAll(
+      (episode) => episode.run === timeline.name && timeline.clockOf(episode.lastNode) > episode.quietAt + lateness,
+      () => 'quiet',
+    );
+  }
+}

@@ -1,0 +1,145 @@
+/** Rows offered to the rules that ask for them: windows are filled, episodes opened and carried on. */
+import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock } from '../../schemas/packets/packet-block.js';
+import type { CompiledRule } from './compiled-rule.js';
+import type { EngineState } from './engine-state.js';
+import { Episode } from './episode.js';
+import { addIpv4Target, addIpv6Target } from './sighting-target.js';
+import { TARGET_IPV4, TARGET_IPV6, TARGET_NONE } from './window-store.js';
+
+export class Offering {
+  duplicatePackets = 0;
+
+  constructor(private readonly state: EngineState) {}
+
+  /** Shows a packet to the rules that asked for its kind, unless another node has shown it before. */
+  offer(block: PacketBlock, row: number, packet: number, slot: number, node: number, time: number): void {
+    if (this.state.duplicates?.repeats(block, row, this.state.keys.founder[slot]!, node)) {
+      if (!this.state.rebuilding) this.duplicatePackets++;
+      return;
+    }
+    const { rules } = this.state;
+    for (let index = 0; index < rules.length; index++) {
+      const rule = rules[index]!;
+      if ((rule.kinds & packet) === 0) continue;
+      if (this.state.rebuilding && rule.durable) continue; // the changelog has these windows whole
+      let value: number;
+      try {
+        value = rule.observe(block, row);
+      } catch (error) {
+        if (!this.state.rebuilding) rule.noteFailure(error);
+        continue;
+      }
+      if (value < 0) continue;
+      if (rule.rule.exceptions?.matches(block, row)) {
+        if (!this.state.rebuilding) rule.exceptedPackets++;
+        continue;
+      }
+      const key = ((index << 16) | (rule.perPort ? block.destinationPort[row]! : 0)) >>> 0;
+      this.count(rule, key, slot, block, row, time, value, node);
+    }
+  }
+
+  private count(
+    rule: CompiledRule,
+    key: number,
+    slot: number,
+    block: PacketBlock,
+    row: number,
+    time: number,
+    value: number,
+    node: number,
+  ): void {
+    const { windows } = this.state;
+    const window = this.state.windowOf(slot, key);
+    const newest = windows.isNewest(window, time);
+    let target = 0;
+    let targetKind = TARGET_NONE;
+    if (block.destinationKind[row] === ADDRESS_IPV4) {
+      target = block.destinationAddress[row]!;
+      targetKind = TARGET_IPV4;
+    } else if (block.destinationKind[row] === ADDRESS_IPV6) {
+      target = this.state.addresses.hold(block.ipv6, block.destinationAddress[row]! * 16);
+      targetKind = TARGET_IPV6;
+    }
+    windows.add(window, rule.shape, time, value, target, targetKind, node);
+    if (rule.durable) this.state.dirtyWindows.add(window);
+    const open = windows.open[window] === 1;
+    if (this.state.rebuilding) {
+      if (open) this.state.episodes.of(window).recall(time, value);
+      return;
+    }
+    rule.countedPackets++;
+    let firstFull = Number.NaN;
+    let lastFull = Number.NaN;
+    if (newest) {
+      if (windows.heldBy(window) >= rule.shape.threshold) {
+        firstFull = time;
+        lastFull = time;
+      }
+    } else {
+      windows.findFull(window, rule.shape, time);
+      firstFull = windows.earliestFull;
+      lastFull = windows.latestFull;
+    }
+    if (open) this.carryOn(rule, window, block, row, time, value, node, firstFull, lastFull);
+    else if (!Number.isNaN(firstFull)) this.open(rule, window, node, firstFull, lastFull);
+  }
+
+  /** A counted packet of a source whose episode is open. */
+  private carryOn(
+    rule: CompiledRule,
+    window: number,
+    block: PacketBlock,
+    row: number,
+    time: number,
+    value: number,
+    node: number,
+    firstFull: number,
+    lastFull: number,
+  ): void {
+    const episode = this.state.episodes.of(window);
+    const full = !Number.isNaN(firstFull);
+    if (full && firstFull > episode.quietAt) {
+      this.state.episodes.close(episode, 'quiet');
+      this.open(rule, window, node, firstFull, lastFull);
+      return;
+    }
+    if (full) {
+      if (lastFull > episode.lastFull) episode.lastFull = lastFull;
+    } else if (time > episode.quietAt) {
+      // a packet still on its way within the allowed lateness may yet show that it went on
+      if (time > episode.quietAt + this.state.limits.allowedLatenessMicros) this.state.episodes.close(episode, 'quiet');
+      return;
+    }
+    episode.count(time, value, 1, this.state.windows.heldBy(window), node, this.state.nodeNames[node]!);
+    episode.run = this.state.lastTimeline(window)!.name;
+    const address = block.destinationAddress[row]!;
+    if (block.destinationKind[row] === ADDRESS_IPV4) addIpv4Target(episode, address);
+    else if (block.destinationKind[row] === ADDRESS_IPV6) addIpv6Target(episode, block.ipv6, address * 16);
+    this.state.episodes.markDirty(episode);
+    if (episode.packets >= episode.nextUpdate) this.state.episodes.emit(episode, 'update', time, null);
+  }
+
+  private open(rule: CompiledRule, window: number, node: number, firstFull: number, lastFull: number): void {
+    const episode = new Episode(this.state.windowKey(window), rule, firstFull, window);
+    episode.lastFull = lastFull;
+    const held = this.state.windows.heldBy(window);
+    // A durable window comes back whole after a restart; another is rebuilt from input that may begin later.
+    const newestOnly = rule.shape.distinct && !rule.durable;
+    this.state.windows.forEach(
+      window,
+      firstFull - rule.shape.window,
+      newestOnly,
+      (time, value, target, targetKind, seenBy, sightings) => {
+        episode.count(time, value, sightings, held, seenBy, this.state.nodeNames[seenBy]!);
+        if (targetKind === TARGET_IPV4) addIpv4Target(episode, target);
+        else if (targetKind === TARGET_IPV6) addIpv6Target(episode, this.state.addresses.bytes, target * 16);
+      },
+    );
+    episode.lastNode = node;
+    episode.run = this.state.lastTimeline(window)!.name;
+    this.state.episodes.add(episode);
+    this.state.episodes.emit(episode, 'open', firstFull, null);
+    if (this.state.stateBytes > this.state.limits.stateBudgetBytes) this.state.evict();
+  }
+}

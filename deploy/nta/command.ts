@@ -75,8 +75,9 @@ export function defineCommand<const T extends OptionTable>(definition: CommandDe
   if (definition.description) command.addHelpText('after', `\n${definition.description}`);
   command.action(async () => {
     let settings: Settings<T> & Settings<typeof logOptions>;
+    const notices: string[] = [];
     try {
-      settings = readSettings(table, command.opts(), process.env) as typeof settings;
+      settings = readSettings(table, command.opts(), process.env, (notice) => notices.push(notice)) as typeof settings;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       printRefusal(error.message);
@@ -94,6 +95,7 @@ export function defineCommand<const T extends OptionTable>(definition: CommandDe
       },
     };
     try {
+      for (const notice of notices) context.log.warn(notice);
       process.exitCode = await definition.run(context);
     } catch (error) {
       if (standardOutput().failed) return; // finishOutput says it

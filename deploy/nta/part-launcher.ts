@@ -1,6 +1,6 @@
 /** Starts the parts of a run with the settings that each knows, and stops them in reverse order. */
 import { type Logger, logOptions } from '../../runtime/process/log.js';
-import { type OptionTable, toArguments } from '../../runtime/process/options.js';
+import { type OptionTable, toArguments, variablesOf } from '../../runtime/process/options.js';
 import { Part } from './supervisor.js';
 
 /** Each part serves its metrics on a port of its own: `--metrics-port`, and so many above it. */
@@ -63,7 +63,8 @@ export function partEnvironment(table: OptionTable, settings: object): Record<st
   for (const [key, definition] of Object.entries(table)) {
     const value = (settings as Record<string, unknown>)[key];
     if (definition.env === null || value === undefined) continue;
-    environment[definition.env] = definition.secret && value !== '' ? String(value) : undefined;
+    for (const variable of variablesOf(definition)) environment[variable] = undefined;
+    if (definition.secret && value !== '') environment[definition.env] = String(value);
   }
   return environment;
 }

@@ -26,6 +26,8 @@ const RETRY_FIRST_MS = 100;
 const RETRY_LAST_MS = 5_000;
 /** A session that worked for so long starts the pauses over, ms. */
 const STABLE_AFTER_MS = 30_000;
+/** Kafka's names for a group or a transaction whose coordinator is not at work yet, or has just moved. */
+const COORDINATOR_NOT_YET = ['GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'NOT_COORDINATOR_FOR_GROUP'];
 /** The default of the broker's group.min.session.timeout.ms. */
 const BROKER_MINIMUM_MS = 6_000;
 
@@ -56,6 +58,7 @@ export class GroupMember implements Service {
     await this.options.rules.start();
     await this.options.check();
     const session = await this.firstSession();
+    if (session === null) return;
     this.supervision = this.supervise(session).catch((error: unknown) => this.rejectDone(error));
   }
 
@@ -76,8 +79,25 @@ export class GroupMember implements Service {
     }
   }
 
+  /** The first session that joins, or null when the member is stopped before: a fresh broker has its coordinators yet to load. */
+  private async firstSession(): Promise<GroupSession | null> {
+    const { signal } = this.stopping;
+    for (let pauseMs = RETRY_FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, RETRY_LAST_MS)) {
+      try {
+        return await this.joinFirst();
+      } catch (error) {
+        if (!COORDINATOR_NOT_YET.some((type) => hasType(error, type))) throw error;
+        this.options.log.info({ retry_ms: pauseMs }, `waiting for the group's coordinator: ${messageOf(error)}`);
+        await this.session?.abandon();
+        this.session = undefined;
+      }
+      await setTimeout(pauseMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return null;
+    }
+  }
+
   /** Brokers by default take no session timeout as short as ours; one that refuses it gets what it must take. */
-  private async firstSession(): Promise<GroupSession> {
+  private async joinFirst(): Promise<GroupSession> {
     this.session = new GroupSession(this.sessionOptions);
     try {
       await this.session.start();

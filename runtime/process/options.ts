@@ -4,6 +4,7 @@
  * anything connects.
  */
 import { Command, CommanderError, Option } from 'commander';
+import { isServiceLink, NO_NOTICES, type Notices, readSecretSetting, secretFileVariable } from './environment.js';
 import { Failure } from './failure.js';
 
 interface OptionBase {
@@ -184,7 +185,7 @@ export function addOptions(command: Command, table: OptionTable): void {
       !definition.secret && definition.kind !== 'boolean' && formatDefault(definition) !== ''
         ? `default ${formatDefault(definition)}`
         : '',
-      definition.env === null ? '' : `env ${definition.env}`,
+      definition.env === null ? '' : `env ${variablesOf(definition).join(' or ')}`,
     ].filter((note) => note !== '');
     const help = notes.length === 0 ? definition.help : `${definition.help} (${notes.join('; ')})`;
     if (definition.kind === 'boolean') {
@@ -208,21 +209,34 @@ export function addOptions(command: Command, table: OptionTable): void {
   }
 }
 
+/** The environment variables of an option; a secret may also stand in a file that `NAME_FILE` names. */
+export function variablesOf({ env, secret }: OptionDefinition): string[] {
+  if (env === null) return [];
+  return secret ? [env, secretFileVariable(env)] : [env];
+}
+
 /**
  * Settings from what the command parsed and the environment.
  *
+ * @param notices told of what was set and is not used.
  * @throws Failure `CONFIGURATION` whose message lists every refused setting, a line each.
  */
 export function readSettings<const T extends OptionTable>(
   table: T,
   flags: Readonly<Record<string, unknown>>,
   environment: Readonly<Record<string, string | undefined>>,
+  notices: Notices = NO_NOTICES,
 ): Settings<T> {
   const settings: Record<string, unknown> = {};
   const refusals: string[] = [];
   for (const [key, definition] of Object.entries(table)) {
     const given = flags[key];
-    const fromEnvironment = definition.env === null ? undefined : environment[definition.env];
+    const found = given === undefined ? readEnvironment(definition, environment, notices) : {};
+    if (found.refused !== undefined) {
+      refusals.push(found.refused);
+      continue;
+    }
+    const fromEnvironment = found.text;
     if (typeof given === 'boolean') {
       settings[key] = given;
       continue;
@@ -246,6 +260,23 @@ export function readSettings<const T extends OptionTable>(
   }
   if (refusals.length > 0) throw new Failure('CONFIGURATION', refusals.join('\n'));
   return settings as Settings<T>;
+}
+
+/** What the environment says of an option: its variable, the file of a secret, nothing, or why it is refused. */
+function readEnvironment(
+  definition: OptionDefinition,
+  environment: Readonly<Record<string, string | undefined>>,
+  notices: Notices,
+): { readonly text?: string; readonly refused?: string } {
+  const { env, kind } = definition;
+  if (env === null) return {};
+  if (definition.secret) return readSecretSetting(env, environment);
+  const text = environment[env];
+  if (kind === 'integer' && text !== undefined && isServiceLink(env, text)) {
+    notices(`${env}=${text} is a service link that Kubernetes or Docker has set, no setting: it is left out`);
+    return {};
+  }
+  return text === undefined ? {} : { text };
 }
 
 /** The arguments that give these settings on a command line, leaving out defaults and secrets (those travel by environment). */

@@ -10,6 +10,8 @@ import { projectRoot } from '../../runtime/process/project.js';
 import { sqlState } from '../stream/postgres-errors.js';
 
 const MIGRATIONS_TABLE = 'nta_migrations';
+/** SQLSTATE, PostgreSQL manual appendix A. */
+const INSUFFICIENT_PRIVILEGE = '42501';
 const migrationsFolder = (): string => join(projectRoot, 'sinks', 'migrations');
 
 interface Migration {
@@ -95,6 +97,29 @@ export async function migrate(settings: PostgresSettings, log: Logger): Promise<
   }
 }
 
+/**
+ * Names of the steps that this version needs and the database does not have, or that this user may not see: all of them
+ * where nothing was set up.
+ *
+ * @throws Failure `POSTGRES_…` of the connection.
+ */
+export async function pendingMigrations(settings: PostgresSettings): Promise<string[]> {
+  const client = new pg.Client(postgresConfig(settings, 'nta-wait'));
+  client.on('error', () => undefined);
+  const known = readMigrations().map(({ name }) => name);
+  try {
+    await client.connect();
+    const { applied } = await readState(client);
+    return known.filter((name) => !applied.includes(name));
+  } catch (error) {
+    // The rights come with the last step of a set-up.
+    if (sqlState(error) === INSUFFICIENT_PRIVILEGE) return known;
+    throw describePostgresError(error, settings);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
 /** `owned`: this user may change the tables, or there are none yet. */
 async function readState(client: pg.Client): Promise<{ owned: boolean; applied: string[] }> {
   const table = await client.query<{ owned: boolean }>(
@@ -131,7 +156,7 @@ async function applyMigrations(client: pg.Client, log: Logger): Promise<string[]
 
 function describeMigrationError(error: unknown, settings: PostgresSettings): Failure {
   // node-pg-migrate wraps some errors of Postgres into ones without a code.
-  const denied = sqlState(error) === '42501' || /permission denied/.test(messageOf(error));
+  const denied = sqlState(error) === INSUFFICIENT_PRIVILEGE || /permission denied/.test(messageOf(error));
   return denied
     ? new Failure(
         'MIGRATION_RIGHTS',

@@ -4,8 +4,9 @@ import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/
 import type { Command } from '../../../runtime/process/options.js';
 import { defineCommand } from '../command.js';
 import { runPart } from '../part.js';
+import { SetupWait, setupWaitOptions, tablesAreThere } from '../setup-wait.js';
 
-export const apiCommandOptions = { ...apiOptions, ...postgresOptions, ...metricsOptions };
+export const apiCommandOptions = { ...apiOptions, ...postgresOptions, ...metricsOptions, ...setupWaitOptions };
 
 /** `nta api`: the REST API and the dashboard. */
 export function apiCommand(): Command {
@@ -14,7 +15,10 @@ export function apiCommand(): Command {
     options: apiCommandOptions,
     run: async ({ settings, log }) => {
       const registry = createRegistry();
-      return runPart([new MetricsServer(registry, settings), createApi(settings, log, registry)], log);
+      const wait = new SetupWait(settings, [tablesAreThere(settings)], log);
+      const api = createApi(settings, log, registry);
+      const readiness = () => wait.readiness() ?? (api.url === '' ? 'starting' : null);
+      return runPart([new MetricsServer(registry, settings, readiness), wait, api], log);
     },
   });
 }

@@ -5,8 +5,9 @@ import type { Command } from '../../../runtime/process/options.js';
 import { formatBalance } from '../balance.js';
 import { defineCommand } from '../command.js';
 import { runPart, tellSupervisor } from '../part.js';
+import { SetupWait, setupWaitOptions, topicsAreThere, unlessAway } from '../setup-wait.js';
 
-export const captureCommandOptions = { ...captureOptions, ...kafkaOptions, ...metricsOptions };
+export const captureCommandOptions = { ...captureOptions, ...kafkaOptions, ...metricsOptions, ...setupWaitOptions };
 
 /** `nta capture`: one node of the capture fleet. */
 export function captureCommand(): Command {
@@ -22,7 +23,11 @@ export function captureCommand(): Command {
     run: async ({ settings, log }) => {
       const registry = createRegistry();
       const capture = createCapture(settings, log, registry);
-      const exitCode = await runPart([new MetricsServer(registry, settings, () => capture.readiness()), capture], log);
+      const topics = topicsAreThere(settings, ['packets', 'captureNodes'], log);
+      // A node that has a spool waits for the topics of a Kafka that answers, never for Kafka: what it sees goes to the spool.
+      const wait = new SetupWait(settings, [settings.spoolDir === '' ? topics : unlessAway(topics)], log);
+      const readiness = () => wait.readiness() ?? capture.readiness();
+      const exitCode = await runPart([new MetricsServer(registry, settings, readiness), wait, capture], log);
       const balance = capture.balance();
       tellSupervisor({ type: 'result', result: balance });
       // Of a replay that never began there is none.

@@ -4,6 +4,7 @@ import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/
 import { type Command, defineOptions } from '../../../runtime/process/options.js';
 import { defineCommand } from '../command.js';
 import { runPart } from '../part.js';
+import { SetupWait, setupWaitOptions, topicsAreThere } from '../setup-wait.js';
 
 const checkOption = defineOptions({
   checkConfig: {
@@ -14,7 +15,7 @@ const checkOption = defineOptions({
   },
 });
 
-export const processCommandOptions = { ...processOptions, ...kafkaOptions, ...metricsOptions };
+export const processCommandOptions = { ...processOptions, ...kafkaOptions, ...metricsOptions, ...setupWaitOptions };
 
 /** `nta process`: one or more members of the processor group. */
 export function processCommand(): Command {
@@ -29,7 +30,10 @@ export function processCommand(): Command {
       }
       const registry = createRegistry();
       const processor = createProcessor(settings, log, registry);
-      return runPart([new MetricsServer(registry, settings, () => processor.readiness()), processor], log);
+      const topics = ['packets', 'alerts', 'alertEpisodes', 'packetsDeadLetter'] as const;
+      const wait = new SetupWait(settings, [topicsAreThere(settings, topics, log)], log);
+      const readiness = () => wait.readiness() ?? processor.readiness();
+      return runPart([new MetricsServer(registry, settings, readiness), wait, processor], log);
     },
   });
 }

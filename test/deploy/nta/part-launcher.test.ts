@@ -25,5 +25,10 @@ test('a part has the settings of its run, whatever the environment says', () => 
     elsewhere: 'kept',
   });
   expect(settingsOfPart({ password: '' }, { T_PASSWORD: 'old' }).password).toBe('');
+  // A secret that the run has read from a file goes on by its variable: with both of them the part would refuse it.
+  expect(partEnvironment(TABLE, { password: 's3cret' })).toMatchObject({
+    T_PASSWORD: 's3cret',
+    T_PASSWORD_FILE: undefined,
+  });
   expect(settingsOfPart({}, {})).toEqual(readSettings(TABLE, {}, {}));
 });

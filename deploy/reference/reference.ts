@@ -3,7 +3,7 @@
  * what stands in the files; `npm run reference` writes them there.
  */
 import type { Registry } from '../../runtime/process/metrics.js';
-import { flagOf, formatDefault, type OptionTable } from '../../runtime/process/options.js';
+import { flagOf, formatDefault, type OptionTable, variablesOf } from '../../runtime/process/options.js';
 import { TOPICS } from '../../schemas/topics.js';
 
 function row(cells: readonly string[]): string {
@@ -23,7 +23,9 @@ export function settingsTable(table: OptionTable): string {
         definition.kind === 'string' && definition.choices ? `; one of ${definition.choices.join(', ')}` : '';
       return [
         `\`${flagOf(key)}\``,
-        definition.env === null ? '' : `\`${definition.env}\``,
+        variablesOf(definition)
+          .map((variable) => `\`${variable}\``)
+          .join(' or '),
         standard === '' || definition.defaultText !== undefined ? standard : `\`${standard}\``,
         `${definition.help}${choices}`,
       ];

@@ -17,6 +17,7 @@ import { sinkOptions } from '../../sinks/options.js';
 import { createPostgresSink } from '../../sinks/postgres-sink.js';
 import { retentionServiceOptions } from '../../sinks/retention/retention-service.js';
 import { runOwnOptions } from '../nta/commands/run.js';
+import { setupWaitOptions } from '../nta/setup-wait.js';
 import { markdownTable, metricsTable, settingsTable, topicsTable } from './reference.js';
 
 /** The text of each section by its name, by the file that it stands in. */
@@ -43,7 +44,13 @@ function deploySections(): Record<string, string> {
     'settings:webhook': settingsTable(webhookOptions),
     'settings:api': settingsTable(apiOptions),
     'settings:topics': settingsTable(topicOptions),
-    'settings:shared': settingsTable({ ...kafkaOptions, ...postgresOptions, ...logOptions, ...metricsOptions }),
+    'settings:shared': settingsTable({
+      ...kafkaOptions,
+      ...postgresOptions,
+      ...logOptions,
+      ...metricsOptions,
+      ...setupWaitOptions,
+    }),
     topics: topicsTable(),
     metrics: metricsTable(everyMetric()),
   };

@@ -1,7 +1,14 @@
 /** `nta setup` and the parts that wait for it: whatever starts first, and however often it runs. */
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createTestDatabase, createTestTopics, type TestDatabase, type TestTopics } from '../../support/local-stack.js';
+import type { PostgresConnection } from '../../../deploy/local-stack/postgres-server.js';
+import {
+  createTestDatabase,
+  createTestTopics,
+  startPrivateStack,
+  type TestDatabase,
+  type TestTopics,
+} from '../../support/local-stack.js';
 import { runNta, startNta } from '../../support/nta-command.js';
 
 let topics: TestTopics;
@@ -28,8 +35,8 @@ function environment(): NodeJS.ProcessEnv {
   };
 }
 
-async function administer(...statements: readonly string[]): Promise<void> {
-  const client = new pg.Client({ ...database.connection });
+async function administer(server: PostgresConnection, ...statements: readonly string[]): Promise<void> {
+  const client = new pg.Client({ ...server });
   await client.connect();
   try {
     for (const statement of statements) await client.query(statement);
@@ -89,17 +96,17 @@ describe('nta setup', () => {
   });
 
   it('fails when the roles of least privilege are missing and cannot be made, and the tables are there all the same', async () => {
-    const role = `test_${database.connection.database}`;
-    // The roles belong to the whole server, where other tests use them: here they have other names.
-    await administer(
-      `CREATE ROLE ${role} LOGIN PASSWORD 'test'`,
-      `GRANT CREATE ON SCHEMA public TO ${role}`,
-      `CREATE VIEW public.pg_roles AS SELECT * FROM pg_catalog.pg_roles WHERE rolname NOT IN ('nta_writer', 'nta_reader')`,
-      `GRANT SELECT ON public.pg_roles TO ${role}`,
-      `ALTER ROLE ${role} SET search_path = public, pg_catalog`,
-    );
+    // The roles belong to a whole server, and on the shared one other tests have made them.
+    const stack = await startPrivateStack({ kafka: false, postgres: true });
+    const { host, port, database: name } = stack.postgres!;
+    const env = { DB_HOST: host, DB_PORT: String(port), DB_NAME: name, DB_USER: 'owner', DB_PASSWORD: 'test' };
     try {
-      const env = { ...environment(), DB_USER: role, DB_PASSWORD: 'test' };
+      await administer(
+        stack.postgres!,
+        `CREATE ROLE owner LOGIN PASSWORD 'test'`,
+        'GRANT CREATE ON SCHEMA public TO owner',
+        'DROP ROLE IF EXISTS nta_writer, nta_reader',
+      );
       const { code, stderr } = await runNta(['setup'], { env });
       expect(code).toBe(1);
       expect(stderr).toMatch(/the tables are up to date, but .*CREATE ROLE nta_writer.*--no-require-roles/);
@@ -108,7 +115,7 @@ describe('nta setup', () => {
       expect(lenient.stdout).toMatch(/tables: up to date/);
       expect(lenient.stderr).toMatch(/CREATE ROLE nta_reader/);
     } finally {
-      await administer('DROP VIEW public.pg_roles', `DROP OWNED BY ${role} CASCADE`, `DROP ROLE ${role}`);
+      await stack.remove();
     }
   });
 });

@@ -3,6 +3,8 @@
  * the rows in use and no more. What is not in columns (origins, extras, applications) travels in the message, extras as
  * bytes: each has up to four small arrays, and to clone one of those costs more than a packet.
  */
+
+import type { Observation } from '../../schemas/observations/observation.js';
 import { AvroReader } from '../../schemas/packets/avro-bytes.js';
 import { PacketBlock, type PacketOrigin, type RareParts } from '../../schemas/packets/packet-block.js';
 import { putRareParts, RARE_PARTS_BYTES_MAX, readRareParts } from '../../schemas/packets/packet-extra-codec.js';
@@ -19,6 +21,7 @@ export interface BlockContents {
   readonly extras: Uint8Array;
   readonly applications: Uint8Array;
   readonly origins: readonly PacketOrigin[];
+  readonly observations: readonly Observation[];
 }
 
 /** Views of the same memory as other columns, for whoever fills a block, which the receiver never does. */
@@ -55,14 +58,22 @@ export function createSharedColumns(block: PacketBlock): SharedColumns {
 
 /** Copies the rows of a block into shared columns of the same capacity. */
 export function writeShared(block: PacketBlock, columns: SharedColumns): BlockContents {
-  const { count, ipv6Count, extras, origins } = block;
+  const { count, ipv6Count, extras, origins, observations } = block;
   const applications = new Uint8Array(block.applications.subarray(0, block.applicationsLength));
   for (const name of COLUMN_NAMES) {
     const column = block[name];
     const used = name === 'ipv6' ? ipv6Count * 16 : count * (column.length / block.capacity);
     columns[name]!.set(column.subarray(0, used));
   }
-  return { count, ipv6Count, extraCount: extras.length, extras: writeExtras(extras), applications, origins };
+  return {
+    count,
+    ipv6Count,
+    extraCount: extras.length,
+    extras: writeExtras(extras),
+    applications,
+    origins,
+    observations,
+  };
 }
 
 function writeExtras(extras: readonly RareParts[]): Uint8Array {
@@ -80,7 +91,7 @@ export function sharedBlock(columns: SharedColumns): PacketBlock {
 const reader = new AvroReader();
 
 export function readShared(block: PacketBlock, contents: BlockContents): void {
-  const { count, ipv6Count, extraCount, extras, applications, origins } = contents;
+  const { count, ipv6Count, extraCount, extras, applications, origins, observations } = contents;
   block.reset();
   block.count = count;
   block.ipv6Count = ipv6Count;
@@ -89,4 +100,5 @@ export function readShared(block: PacketBlock, contents: BlockContents): void {
   block.applications = Buffer.from(applications.buffer, applications.byteOffset, applications.length);
   block.applicationsLength = applications.length;
   block.origins.push(...origins);
+  for (const observation of observations) block.observations.push(observation);
 }

@@ -6,6 +6,7 @@
  */
 import { ADDRESS_MAC, ADDRESS_NONE, HAS_MACS, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { Dissection } from '../protocols/dissection.js';
+import { observe } from '../protocols/observation.js';
 import { decodeLink, LINKTYPE_ETHERNET } from './link.js';
 import { decodeUsualFrame, NOT_USUAL } from './usual-frame.js';
 
@@ -37,6 +38,7 @@ export function decodeFrame(
     const row = decodeUsualFrame(block, buffer, offset, capturedLength, frameLength, originIndex, dissection);
     if (row !== NOT_USUAL) {
       block.timestamp[row] = timestamp;
+      if (dissection.observes) observe(dissection, block, row);
       return row;
     }
   }
@@ -76,10 +78,12 @@ export function decodeFrameByLayer(
   dissection.payloadStart = 0;
   dissection.payloadEnd = 0;
   dissection.payloadLength = 0;
+  dissection.icmpStart = 0;
   const end = offset + capturedLength;
   block.failure[row] = decodeLink(dissection, block, row, buffer, offset, end, linkType);
   if (block.sourceKind[row] === ADDRESS_NONE && (block.present[row]! & HAS_MACS) !== 0) {
     block.sourceKind[row] = ADDRESS_MAC;
   }
+  if (dissection.observes) observe(dissection, block, row);
   return row;
 }

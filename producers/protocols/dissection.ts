@@ -20,12 +20,15 @@ export interface DecodeOptions {
   readonly tunnels?: 'outer' | 'inner';
   /** Whether to look into DNS, TLS, HTTP and DHCP; true by default. */
   readonly application?: boolean;
+  /** Whether to add to the block's observations; false by default. */
+  readonly observe?: boolean;
 }
 
 /** Reused for every frame of a thread: decoding allocates nothing but the rare extras. */
 export class Dissection {
   readonly showInner: boolean;
   readonly application: boolean;
+  readonly observes: boolean;
   /**
    * Where the layer being decoded ends on the wire: the end of the frame, moved in by every length field passed. It
    * lies beyond `end` when the capture was cut by its snap length.
@@ -42,6 +45,12 @@ export class Dissection {
   payloadStart = 0;
   payloadEnd = 0;
   payloadLength = 0;
+  /** Where the ICMP or ICMPv6 message of the packet in the columns lies, as for payloads; `icmpStart` is 0 when there is none. */
+  icmpBuffer: Uint8Array = NOTHING;
+  icmpStart = 0;
+  icmpEnd = 0;
+  /** Bytes of the message on the wire. */
+  icmpWireLength = 0;
   /** A row for each packet in tunnels, by depth. */
   readonly nested = new PacketBlock(TUNNEL_DEPTH_MAX);
   private viewed: Uint8Array = NOTHING;
@@ -50,6 +59,7 @@ export class Dissection {
   constructor(options: DecodeOptions = {}) {
     this.showInner = options.tunnels === 'inner';
     this.application = options.application ?? true;
+    this.observes = options.observe ?? false;
   }
 
   /** A view of the buffer, to read several bytes at once; the same as long as frames come from the same buffer. */
@@ -69,6 +79,15 @@ export function notePayload(dissection: Dissection, buffer: Uint8Array, payload:
   dissection.payloadStart = Math.min(payload, end);
   dissection.payloadEnd = end;
   dissection.payloadLength = dissection.wireEnd - payload;
+}
+
+/** Notes an ICMP message in the same way. */
+export function noteIcmp(dissection: Dissection, buffer: Uint8Array, offset: number, end: number): void {
+  if (dissection.tunnelDepth !== 0 && !dissection.showInner) return;
+  dissection.icmpBuffer = buffer;
+  dissection.icmpStart = offset;
+  dissection.icmpEnd = end;
+  dissection.icmpWireLength = dissection.wireEnd - offset;
 }
 
 const FRAME_TRUNCATED = decodeFailureCode('frame_truncated');

@@ -1,7 +1,7 @@
 /** Internet Control Message Protocol, RFC 792. */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
 import { HAS_ICMP, type PacketBlock } from '../../schemas/packets/packet-block.js';
-import { type Dissection, truncated } from './dissection.js';
+import { type Dissection, noteIcmp, truncated } from './dissection.js';
 
 const TYPE = 0;
 const CODE = 1;
@@ -18,6 +18,7 @@ export function decodeIcmp(
   offset: number,
   end: number,
 ): number {
+  noteIcmp(dissection, buffer, offset, end);
   if (end - offset < CODE_END) return truncated(dissection, offset + HEADER_LENGTH, TRUNCATED);
   block.icmpType[row] = buffer[offset + TYPE]!;
   block.icmpCode[row] = buffer[offset + CODE]!;

@@ -2,7 +2,7 @@
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
 import { HAS_ICMP, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { copyBytes } from './bytes.js';
-import { addRarePart, type Dissection, truncated } from './dissection.js';
+import { addRarePart, type Dissection, noteIcmp, truncated } from './dissection.js';
 
 const TYPE = 0;
 const CODE = 1;
@@ -31,6 +31,7 @@ export function decodeIcmpv6(
   offset: number,
   end: number,
 ): number {
+  noteIcmp(dissection, buffer, offset, end);
   if (end - offset < CODE_END) return truncated(dissection, offset + HEADER_LENGTH, TRUNCATED);
   const type = buffer[offset + TYPE]!;
   block.icmpType[row] = type;

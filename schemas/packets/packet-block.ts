@@ -7,6 +7,7 @@
  * A block has a fixed capacity and is reused: `reset()` forgets the rows, not the memory.
  */
 
+import type { Observation } from '../observations/observation.js';
 import { APPLICATION_BYTES_MAX, type Application, readApplication, writeApplication } from './application.js';
 
 /** How `sourceAddress[row]` / `destinationAddress[row]` is to be read. */
@@ -174,6 +175,8 @@ export class PacketBlock {
   /** Side array of applications, as application.ts writes them; `applicationsLength` bytes of it are in use. */
   applications: Buffer;
   applicationsLength = 0;
+  /** What the packets say of the network, in the order of rows, where the decoder was asked for it. */
+  readonly observations: Observation[] = [];
   readonly origins: PacketOrigin[] = [];
 
   constructor(capacity: number) {
@@ -232,6 +235,12 @@ export class PacketBlock {
     this.applicationsLength = applicationsLength;
     // Setting the length of an array, even to what it is, costs as much as a packet.
     if (this.extras.length > extras) this.extras.length = extras;
+    if (this.observations.length > 0) this.forgetObservations(row);
+  }
+
+  private forgetObservations(row: number): void {
+    const first = this.observations.findIndex((observation) => observation.row >= row);
+    if (first >= 0) this.observations.length = first;
   }
 
   /** The index of an origin in `origins`, adding it when it is new. At most 65,536 a block. */

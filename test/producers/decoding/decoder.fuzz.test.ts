@@ -39,7 +39,7 @@ class Bench {
     private readonly surroundings: number,
     private readonly decodeOne: typeof decodeFrame = decodeFrame,
   ) {
-    this.dissection = new Dissection(options);
+    this.dissection = new Dissection({ ...options, observe: true });
     this.buffer = Buffer.alloc(64 * 1024, surroundings);
   }
 
@@ -78,7 +78,10 @@ class Bench {
       throw new Error(`a payload of ${payloadStart} to ${payloadEnd}, ${payloadLength} on the wire`);
     }
     const payload = [payloadStart, payloadEnd, payloadLength];
-    return { failure: block.failure[row]!, text: JSON.stringify([packetDocument(block, row, 1), payload]) };
+    return {
+      failure: block.failure[row]!,
+      text: JSON.stringify([packetDocument(block, row, 1), payload, block.observations]),
+    };
   }
 }
 

@@ -182,6 +182,12 @@ function transportLayer(): void {
     icmpType: 136,
     neighborDiscovery: { target: 'fe80::9', linkLayerAddress: null },
   });
+  onIpv4('icmp', 'redirect', icmp({ type: 5, code: 1, rest: 0x0a000001 }, Buffer.alloc(28)), { icmpType: 5 });
+  onIpv6('icmpv6', 'echo reply', icmpv6({ type: 129, rest: 1 }, Buffer.alloc(8)), { icmpType: 129 });
+  const prefix = Buffer.concat([hex('0304 40c0 0000 0e10 0000 0e10 0000 0000 20010db8000a0001'), Buffer.alloc(8)]);
+  const routerOptions = Buffer.concat([Buffer.alloc(8), hex('0101 020000000001'), prefix]);
+  onIpv6('icmpv6', 'router advertisement', icmpv6({ type: 134, rest: 0x40000708 }, routerOptions), { icmpType: 134 });
+  onIpv6('icmpv6', 'redirect', icmpv6({ type: 137 }, Buffer.alloc(32)), { icmpType: 137 });
   onIpv4('igmp', 'report', igmp({ type: 0x16, group: hex('e0000001') }), { ipProtocol: 2 });
   onIpv4('sctp', 'INIT', sctp(PORTS), { ...PORTS, ipProtocol: 132 });
 }
@@ -211,6 +217,15 @@ function applicationLayer(): void {
   const discover = dhcp({ messageType: DHCP_MESSAGE_TYPE.discover, clientMac: MACS.sourceMac, hostname: 'kiosk 1' });
   onIpv4('dhcp', 'discover', udp({ sourcePort: 68, destinationPort: 67 }, discover), {
     application: { ...none, protocol: 'dhcp', dhcpMessageType: 1, dhcpHostname: 'kiosk\\0321' },
+  });
+  const offer = dhcp({ messageType: DHCP_MESSAGE_TYPE.offer, clientMac: MACS.sourceMac, yourAddress: '192.0.2.77' });
+  const offered = Buffer.concat([offer.subarray(0, -1), hex('00 3604c0000201 0304c0000201 3204c000024d ff')]);
+  onIpv4('dhcp', 'offer', udp({ sourcePort: 67, destinationPort: 68 }, offered), {
+    application: { ...none, protocol: 'dhcp', dhcpMessageType: 2 },
+  });
+  const several = dnsResponse({ id: 2, name: 'a.example' }, [{ address: '192.0.2.1' }, { address: '192.0.2.2' }]);
+  onIpv4('dns', 'two answers', udp({ sourcePort: 53, destinationPort: 50000 }, several), {
+    application: { ...dns, dnsQuery: 'a.example', dnsType: 1 },
   });
   onIpv4('application', 'nothing known', udp(toPort(9999), dnsQuery(question)), { application: null });
   onIpv4(

@@ -6,6 +6,7 @@
 import type { AlertTechnique, Severity } from '../../schemas/alerts/alert.js';
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { EpisodeEvidence } from './evidence.js';
+import type { KeyKind, Watcher, WatcherSettings } from './watcher.js';
 
 /** Kinds of packets that the engine tells apart before any detector runs. */
 export const PACKET_KINDS = [
@@ -90,6 +91,20 @@ export interface AlertText {
   readonly details: Readonly<Record<string, string | number | boolean>>;
 }
 
+/** What became of the attempts that a window holds, as far as it is known by now. */
+export interface WindowOutcomes {
+  /** Counted: attempts, or distinct values of which none was answered (`failed`) or at least one was (`answered`). */
+  readonly failed: number;
+  readonly answered: number;
+  /** Answered, but never completed by their sender; not among `failed`. */
+  readonly halfOpen: number;
+  readonly unseen: number;
+  /** The most that failed at a single target. */
+  readonly failedAtOne: number;
+  /** Distinct targets of what failed. */
+  readonly failedTargets: number;
+}
+
 export interface Detector<T extends DetectorOptionTable = DetectorOptionTable> {
   /** `rule.id` of its alerts and its key in the configuration file: lower case, digits and hyphens. */
   readonly id: string;
@@ -102,8 +117,8 @@ export interface Detector<T extends DetectorOptionTable = DetectorOptionTable> {
   /** `event.type` of ECS. */
   readonly eventTypes: readonly string[];
   readonly severity: Severity;
-  /** Who is watched. The engine keys by source; detections keyed by target are a second stage with an input of its own. */
-  readonly keyedBy: 'source';
+  /** Who is watched; what is not the source is for watchers (watcher.ts). */
+  readonly keyedBy: KeyKind;
   /** Whether a source has one window for each destination port, each with episodes of its own. */
   readonly perDestinationPort: boolean;
   /** Kinds of packets that `observe` gets to see. */
@@ -117,6 +132,19 @@ export interface Detector<T extends DetectorOptionTable = DetectorOptionTable> {
   readonly threshold: Omit<IntegerOption, 'kind'>;
   readonly windowSeconds: Omit<IntegerOption, 'kind'>;
   readonly options: T;
+  /** What the threshold counts, in words; of watchers. */
+  readonly counts?: string;
+  /** A detector with key, measure and state of its own, made by `defineWatcher`: `observe` is never asked. */
+  readonly isWatcher?: boolean;
+  readonly attempts?: boolean;
+  readonly conversations?: boolean;
+  readonly received?: boolean;
+  createWatcher?(options: OptionValues<T>, settings: WatcherSettings): Watcher<unknown>;
+  /**
+   * How severe it is, by what became of the attempts in the window; the rule's severity where this is left out, and where
+   * the input does not say what became of them.
+   */
+  judge?(outcomes: WindowOutcomes, settings: WatcherSettings): Severity;
   /** Makes the observer for these options; called when rules come into force. */
   createObserver(options: OptionValues<T>): PacketObserver;
   describe(evidence: EpisodeEvidence, options: OptionValues<T>): AlertText;

@@ -47,7 +47,7 @@ const detectorSchema = z.strictObject({
   techniques: z.array(z.strictObject({ id: z.string(), name: z.string() })).default([]),
   eventTypes: z.array(z.string()).default(['info']),
   severity: z.literal([1, 2, 3, 4, 5]),
-  keyedBy: z.literal('source').default('source'),
+  keyedBy: z.literal('source').default('source'), // plug-ins count packets of sources
   perDestinationPort: z.boolean().default(false),
   packets: z.array(z.enum(PACKET_KINDS)).min(1),
   measure: z.enum(['count', 'distinct']),

@@ -1,0 +1,106 @@
+/**
+ * State of watchers that forgets by itself: each class depends on nothing but what was added within the last window, and
+ * is bounded. Times in µs; what comes late by less than the window still counts.
+ */
+
+/** Distinct values within the window, at most `most` of them; beyond, the one seen longest ago goes. */
+export class WindowedSet<V extends string | number = string | number> {
+  private readonly lastSeen = new Map<V, number>();
+  private newest = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly windowMicros: number,
+    private readonly most: number,
+  ) {}
+
+  get size(): number {
+    return this.lastSeen.size;
+  }
+
+  /** Adds a value and gives how many distinct ones the window holds. */
+  add(time: number, value: V): number {
+    if (time < this.newest - this.windowMicros) return this.lastSeen.size;
+    const last = this.lastSeen.get(value);
+    if (last === undefined || time > last) {
+      if (last !== undefined) this.lastSeen.delete(value);
+      this.lastSeen.set(value, time);
+    }
+    this.advance(time);
+    return this.lastSeen.size;
+  }
+
+  has(value: V): boolean {
+    return this.lastSeen.has(value);
+  }
+
+  delete(value: V): void {
+    this.lastSeen.delete(value);
+  }
+
+  /** Forgets what is older than a window before `time`. The order of insertion is that of time but for what came late. */
+  advance(time: number): number {
+    if (time > this.newest) this.newest = time;
+    const oldest = this.newest - this.windowMicros;
+    for (const [value, seen] of this.lastSeen) {
+      if (seen >= oldest && this.lastSeen.size <= this.most) break;
+      this.lastSeen.delete(value);
+    }
+    return this.lastSeen.size;
+  }
+
+  values(): IterableIterator<V> {
+    return this.lastSeen.keys();
+  }
+
+  /** For `save` and `load` of durable detectors. */
+  entries(): (readonly [V, number])[] {
+    return [...this.lastSeen];
+  }
+
+  restore(entries: readonly (readonly [V, number])[]): this {
+    for (const [value, time] of entries) this.add(time, value);
+    return this;
+  }
+}
+
+const SLICES = 60;
+
+/** A sum over the window, cut into sixtieths: never overstated by more than what one sixtieth holds. */
+export class WindowedSum {
+  private readonly slices = new Map<number, number>();
+  private newest = Number.NEGATIVE_INFINITY;
+  private total = 0;
+
+  constructor(private readonly windowMicros: number) {}
+
+  /** Adds an amount and gives the sum of the window. */
+  add(time: number, amount: number): number {
+    const slice = Math.floor((time * SLICES) / this.windowMicros);
+    if (slice > this.newest) {
+      this.newest = slice;
+      for (const [old, sum] of this.slices) {
+        if (old > slice - SLICES) continue;
+        this.total -= sum;
+        this.slices.delete(old);
+      }
+    }
+    if (slice > this.newest - SLICES) {
+      this.slices.set(slice, (this.slices.get(slice) ?? 0) + amount);
+      this.total += amount;
+    }
+    return this.total;
+  }
+
+  get sum(): number {
+    return this.total;
+  }
+
+  entries(): (readonly [number, number])[] {
+    return [...this.slices];
+  }
+
+  restore(entries: readonly (readonly [number, number])[]): this {
+    for (const [slice, amount] of entries) this.add(((slice + 0.5) * this.windowMicros) / SLICES, amount);
+    return this;
+  }
+}

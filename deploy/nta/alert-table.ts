@@ -1,13 +1,14 @@
 /** Alerts as a table for a terminal: one line an episode, in the state of its last event. */
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
+import { compareProgress } from '../../schemas/alerts/episode-progress.js';
 
-/** The last event of each episode, ordered by the time of crossing, then by rule and source. */
+/** The event of each episode that had come furthest, ordered by the time of crossing, then by rule and source. */
 export function latestEvents(documents: Iterable<AlertDocument>): AlertDocument[] {
   const latest = new Map<string, AlertDocument>();
   for (const document of documents) {
-    const { id, sequence } = document.nta.alert;
+    const { id } = document.nta.alert;
     const known = latest.get(id);
-    if (!known || known.nta.alert.sequence <= sequence) latest.set(id, document);
+    if (!known || compareProgress(known, document) <= 0) latest.set(id, document);
   }
   const order = ({ rule, source, nta: { alert } }: AlertDocument): string =>
     `${alert.crossed} ${rule.id} ${source.address} ${alert.id}`;

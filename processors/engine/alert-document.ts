@@ -21,6 +21,24 @@ export function episodeId(episode: Episode): string {
   return digest([key.detector, rule.detector.version, key.source, String(key.part), String(crossed)]);
 }
 
+/**
+ * The id of an event says what the event says. Its number alone would not do: a capture that is played in part closes the
+ * episode with the number that another event has when it is played whole.
+ */
+function eventId(
+  episode: string,
+  sequence: number,
+  action: AlertAction,
+  closeReason: CloseReason | null,
+  { firstSeen, lastSeen, packets, peak }: EpisodeEvidence,
+): string {
+  return digest([
+    episode,
+    ...[sequence, firstSeen, lastSeen, packets, peak].map(String),
+    closeReason === null ? action : `${action} ${closeReason}`,
+  ]);
+}
+
 function digest(parts: readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 }
@@ -42,7 +60,7 @@ export function alertDocument(
     ecs: { version: ECS_VERSION },
     message: text.message,
     event: {
-      id: digest([id, String(episode.sequence), action]),
+      id: eventId(id, episode.sequence, action, closeReason, evidence),
       kind: 'alert',
       category: CATEGORIES,
       type: detector.eventTypes,

@@ -3,6 +3,7 @@ import type { KafkaMessage } from 'kafkajs';
 import type pg from 'pg';
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import { ALERT_CHANNEL, alertPayloads } from '../../schemas/alerts/alert-channel.js';
+import { progressSql } from '../../schemas/alerts/episode-progress.js';
 import { storableJson } from '../packets/packet-details.js';
 
 /** An event as it is read: what the table needs is checked, the rest is kept as it came. */
@@ -47,10 +48,10 @@ function missingField(document: AlertDocument): string | null {
 }
 
 const EVENT_SQL = `INSERT INTO alert_events (id, alert_id, sequence, action, occurred_at, document)
-  VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`;
+  VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING`;
 
 /**
- * A later event of the episode replaces the state; the same or an earlier one (a record delivered again, a capture replayed
+ * An event by which the episode had come further replaces the state; any other (a record delivered again, a capture replayed
  * again) changes nothing. What people have done (resolved_at, resolved_by, note) is left alone.
  */
 const STATE_COLUMNS = [
@@ -80,7 +81,7 @@ const STATE_SQL = `INSERT INTO alerts (id, ${STATE_COLUMNS.join(', ')})
   VALUES ($1, ${STATE_COLUMNS.map((_, index) => `$${index + 2}`).join(', ')})
   ON CONFLICT (id) DO UPDATE SET
     ${STATE_COLUMNS.map((column) => `${column} = excluded.${column}`).join(', ')}, updated_at = now()
-  WHERE alerts.sequence < excluded.sequence`;
+  WHERE ${progressSql('alerts')} < ${progressSql('excluded')}`;
 
 /** Stores one event, within the transaction of `client`. */
 export async function storeAlert(client: pg.ClientBase, document: AlertDocument): Promise<void> {

@@ -1,5 +1,5 @@
 /** `nta run --read … --once` on a fresh data directory with its own Kafka and Postgres: the README's first example. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -42,6 +42,13 @@ function micros(iso: string): number {
   return Date.parse(`${iso.slice(0, 19)}Z`) * 1000 + Number(iso.slice(20, 26));
 }
 
+/** The start of a pcap file. */
+function firstFrames(file: Buffer, count: number): Buffer {
+  let end = 24;
+  for (let frame = 0; frame < count; frame++) end += 16 + file.readUInt32LE(end + 8);
+  return file.subarray(0, end);
+}
+
 describe('nta run --read --once', { timeout: 180_000 }, () => {
   const dataDir = createDataDirectory();
   let first: CommandResult;
@@ -80,6 +87,26 @@ describe('nta run --read --once', { timeout: 180_000 }, () => {
       .split('\n')
       .map((line) => (JSON.parse(line) as { nta: { alert: { id: string } } }).nta.alert.id);
     expect([...new Set(ids)].sort()).toEqual(summary.alerts.map(({ nta }) => nta.alert.id).sort());
+  });
+
+  it('ends well when a capture is played in part and then whole, with the alerts of the whole', async () => {
+    const fixture = join(projectRoot, 'test', 'fixtures', 'port-scan-syn.pcap');
+    const part = join(dataDir, 'part.pcap');
+    writeFileSync(part, firstFrames(readFileSync(fixture), 40));
+    const run = async (file: string): Promise<ReplaySummary> => {
+      const played = await runNta(['run', '--read', file, '--once', '--json', '--data-dir', dataDir]);
+      expect(played.code, played.stderr).toBe(0);
+      return JSON.parse(played.stdout) as ReplaySummary;
+    };
+    const [partial] = (await run(part)).alerts;
+    const [whole] = (await run(fixture)).alerts;
+    expect(whole!.nta.alert.id).toBe(partial!.nta.alert.id);
+    expect(whole!.nta.alert.evidence.packets).toBeGreaterThan(partial!.nta.alert.evidence.packets);
+    const stored = await runNta(['export', 'alerts', '--format', 'json', '--data-dir', dataDir]);
+    expect(stored.code, stored.stderr).toBe(0);
+    const rows = stored.stdout.trim().split('\n');
+    const row = rows.map((line) => JSON.parse(line) as { id: string }).find(({ id }) => id === whole!.nta.alert.id);
+    expect(row).toMatchObject({ status: 'closed', packets: whole!.nta.alert.evidence.packets });
   });
 
   it('keeps its rows through a restart, and a second replay adds its own and the same alerts', async () => {

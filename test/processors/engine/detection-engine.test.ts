@@ -221,6 +221,25 @@ describe('the runs of a group', () => {
     expect(second).toEqual(first);
   });
 
+  test('played in part and then whole give each event an id of its own', () => {
+    const engine = detectionEngine();
+    const long = (timeline: string): BuiltPacket[] =>
+      Array.from({ length: 40 }, (_, i) => syn(i / 10, 1000 + i, { timeline }));
+    const part = feed(engine, long('replay/a').slice(0, 15));
+    const events = [...part, ...feed(engine, long('replay/b'))];
+    expect(actions(events)).toEqual([
+      'port-scan 192.0.2.1 00:00 open',
+      'port-scan 192.0.2.1 00:00 close superseded',
+      'port-scan 192.0.2.1 00:00 open',
+      'port-scan 192.0.2.1 00:00 update',
+      'port-scan 192.0.2.1 00:00 update',
+    ]);
+    const [opened, superseded, again, ...updates] = events;
+    expect(again).toEqual(opened);
+    const ids = [opened, superseded, ...updates].map((event) => event!.event.id);
+    expect(new Set(ids).size).toBe(4);
+  });
+
   test('below the threshold do not reach it by being replayed again and again', () => {
     const engine = detectionEngine();
     const flood = Array.from({ length: 60 }, (_, i) => i / 100);

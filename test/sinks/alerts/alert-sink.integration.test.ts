@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readAlert, storeAlert } from '../../../sinks/alerts/alert-sink.js';
 import { migrate } from '../../../sinks/migrations/migration.js';
 import { alertEvent } from '../../support/alert-events.js';
+import { type BuiltPacket, detect } from '../../support/detection.js';
 import { createTestDatabase, type TestDatabase, testLog } from '../../support/local-stack.js';
 
 describe('storeAlert', () => {
@@ -62,6 +63,39 @@ describe('storeAlert', () => {
     expect(await everything()).toEqual(before);
     await storeAlert(client, alertEvent(4));
     expect((await everything()).alerts).toMatchObject([{ sequence: 4, resolved_by: 'ann', note: 'a test' }]);
+  });
+
+  it('keeps the end state of an undisturbed run when a capture is played in part and again, in whatever order', async () => {
+    const packets = (seconds: number, timeline: string): BuiltPacket[] =>
+      Array.from({ length: seconds * 10 }, (_, index) => ({
+        time: 1_767_225_600_000_000 + index * 100_000,
+        source: '192.0.2.1',
+        destination: '198.51.100.1',
+        ipProtocol: 6,
+        tcpFlags: 2,
+        sourcePort: 4000,
+        destinationPort: 1000 + index,
+        timeline,
+      }));
+    const whole = detect(packets(9, 'replay/whole'));
+    for (const event of whole) await storeAlert(client, event);
+    const state = async () =>
+      (await client.query({ text: 'SELECT * FROM alerts', rowMode: 'array' })).rows.map((row) => row.slice(0, -5));
+    const undisturbed = await state();
+    expect(undisturbed).toHaveLength(1);
+    const ended = detect(packets(4, 'replay/part'));
+    // A node that was killed: its run is ended by the one that starts over.
+    const killed = detect([...packets(2, 'replay/a'), ...packets(9, 'replay/b')]);
+    expect(killed.map(({ nta }) => nta.alert.close_reason)).toContain('superseded');
+    const runs = [ended, whole, killed];
+    for (const order of [[0, 1], [1, 0], [2], [0, 2], [2, 0], [2, 1, 0], [1, 2, 0]]) {
+      await client.query('TRUNCATE alerts CASCADE');
+      const events = order.flatMap((run) => [...runs[run]!]);
+      for (const event of events) await storeAlert(client, event);
+      expect(await state(), `runs ${order.join()}`).toEqual(undisturbed);
+      const { rows } = await client.query<{ id: string }>('SELECT id FROM alert_events ORDER BY id');
+      expect(rows.map(({ id }) => id)).toEqual([...new Set(events.map(({ event }) => event.id))].sort());
+    }
   });
 
   it('takes an event that comes late into the history, not into the state', async () => {

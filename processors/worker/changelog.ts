@@ -20,7 +20,6 @@ export class Changelog {
   private leftOvers: string[] = [];
   private entriesSinceSnapshot = 0;
   private snapshotAt = Number.NEGATIVE_INFINITY;
-  private isDiscarding = false;
   private start = 0;
 
   /** The offset from which on the topic is complete. */
@@ -30,11 +29,6 @@ export class Changelog {
 
   startAt(offset: number): void {
     this.start = offset;
-  }
-
-  /** What the topic holds belongs to another offset: it is read only to be deleted. */
-  discard(): void {
-    this.isDiscarding = true;
   }
 
   /** Takes up a record of the topic. */
@@ -48,11 +42,6 @@ export class Changelog {
 
   /** What has been read, for the engine. */
   restored(): ChangelogEntry[] {
-    if (this.isDiscarding) {
-      this.leftOvers.push(...this.values.keys());
-      this.values.clear();
-      this.isDiscarding = false;
-    }
     return [...this.values].map(([key, value]) => ({ key, value }));
   }
 

@@ -9,6 +9,8 @@ import { setImmediate } from 'node:timers/promises';
 import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { isKafkaError } from '../../runtime/kafka/client.js';
 import { withKnownCoordinators } from '../../runtime/kafka/kafka-coordinators.js';
+import { fetchTopicIds } from '../../runtime/kafka/kafka-topic-ids.js';
+import { fetchedOffset } from '../../runtime/kafka/reading-place.js';
 import { createRecordConsumer, recordsOf } from '../../runtime/kafka/record-consumer.js';
 import { isUnreadable, UnreadablePartitions } from '../../runtime/kafka/unreadable-partitions.js';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
@@ -20,7 +22,7 @@ import { stickyAssigner } from './partition-assignment.js';
 import type { CommitPacing } from './partition-commits.js';
 import { PartitionPublisher } from './partition-publisher.js';
 import { createPartitionSource } from './partition-source.js';
-import { PartitionWorker } from './partition-worker.js';
+import { inputChanged, PartitionWorker } from './partition-worker.js';
 import type { ProcessMetrics } from './process-metrics.js';
 
 export interface SessionTopics {
@@ -66,6 +68,7 @@ export class GroupSession {
   private readonly producing: Kafka;
   private readonly partitions = new Map<number, PartitionWorker>();
   private readonly unreadable: UnreadablePartitions;
+  private topicIds: Promise<ReadonlyMap<string, string>> | undefined;
   private isEnding = false;
   private hasJoined = false;
 
@@ -211,6 +214,7 @@ export class GroupSession {
     }
     const added = assigned.filter((partition) => !this.partitions.has(partition));
     this.unreadable.forget();
+    this.checkIdentity().catch((error: unknown) => this.options.log.debug({ reason: messageOf(error) }, 'topic ids'));
     for (const worker of this.partitions.values()) worker.resumeAfterRebalance();
     for (const partition of added) {
       const worker = this.createWorker(partition);
@@ -220,13 +224,36 @@ export class GroupSession {
     log.info({ assigned: [...assigned].sort((a, b) => a - b), added, lost }, 'partitions assigned');
   }
 
+  /** The id of the input topic, asked for once an assignment. */
+  private inputId(): Promise<string> {
+    const { kafka, topics } = this.options;
+    if (this.topicIds === undefined) {
+      this.topicIds = fetchTopicIds(kafka, [topics.input]);
+      this.topicIds.catch(() => {
+        this.topicIds = undefined;
+      });
+    }
+    return this.topicIds.then((ids) => ids.get(topics.input) ?? '');
+  }
+
+  /** A topic that is deleted makes its readers join again; the one they find may be another of the same name. */
+  private async checkIdentity(): Promise<void> {
+    const before = this.topicIds;
+    this.topicIds = undefined;
+    if (before === undefined) return;
+    const { input } = this.options.topics;
+    const [known, now] = [(await before).get(input), await this.inputId()];
+    if (known !== undefined && now !== '' && known !== now) this.fail(inputChanged(input, 'it was made anew'));
+  }
+
   private createWorker(partition: number): PartitionWorker {
     const { groupId, topics, pacing, createEngine, log, metrics, detectorFailures } = this.options;
-    const source = createPartitionSource(this.consumer, this.admin, groupId, topics, partition);
+    const source = createPartitionSource(this.consumer, this.admin, groupId, topics, partition, () => this.inputId());
     source.pause('input');
     source.pause('changelog');
     return new PartitionWorker({
       inputTopic: topics.input,
+      groupId,
       partition,
       source,
       publisher: new PartitionPublisher(this.producing, {
@@ -275,7 +302,9 @@ export class GroupSession {
     const worker = this.partitions.get(partition);
     if (worker === undefined || this.isEnding) return;
     const records = recordsOf(batch);
-    if (batch.topic === this.options.topics.changelog) {
+    const isChangelog = batch.topic === this.options.topics.changelog;
+    if (!isChangelog && !worker.isInPlace(fetchedOffset(batch), Number(batch.highWatermark))) return;
+    if (isChangelog) {
       worker.onChangelog(records.messages());
       this.unreadable.read(batch.topic, partition);
       resolveOffset(batch.lastOffset());

@@ -32,6 +32,8 @@ export interface PartitionCommitsOptions {
   readonly committedOffset: number;
   /** Alert records published for the partition so far. */
   readonly alertEvents: number;
+  /** Of the input. */
+  readonly topicId: string;
   /** Offset of the next record to process. */
   readonly nextOffset: () => number;
   readonly onFailure: (error: unknown) => void;
@@ -118,6 +120,7 @@ export class PartitionCommits {
     const entries = changelog.append(output.changelog, this.startedAt);
     const commit = publisher.commit({
       nextOffset,
+      topicId: this.options.topicId,
       packets: input.packets,
       alertEvents: this.alertEvents,
       replayFrom: Math.min(replay.replayFrom(), nextOffset),

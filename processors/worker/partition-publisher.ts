@@ -21,6 +21,8 @@ export interface PublisherSettings {
 export interface Commit {
   /** Offset of the next record to process. */
   readonly nextOffset: number;
+  /** Of the input; '' where the broker gives topics none. */
+  readonly topicId: string;
   /** Packets of the partition processed since its first record. */
   readonly packets: number;
   /** Alert records published for the partition since its first record, those of this commit included. */
@@ -42,6 +44,8 @@ export interface CommitMetadata {
   readonly alert_events: number;
   readonly replay_from: number;
   readonly changelog_from: number;
+  /** Of the input topic that the offset belongs to. */
+  readonly topic_id?: string;
   readonly silent_nodes?: NodeClocks;
 }
 
@@ -110,6 +114,7 @@ export class PartitionPublisher {
           alert_events: commit.alertEvents,
           replay_from: commit.replayFrom,
           changelog_from: commit.changelogFrom ?? changelogOffset ?? 0,
+          ...(commit.topicId === '' ? {} : { topic_id: commit.topicId }),
           ...(Object.keys(commit.silentNodes).length > 0 ? { silent_nodes: commit.silentNodes } : {}),
         };
         const offset = { partition: settings.partition, offset: String(commit.nextOffset) };

@@ -9,6 +9,8 @@ export interface PartitionSource {
   committed(): Promise<{ readonly offset: number; readonly metadata: string | null }>;
   /** First and end offset of the partition in either topic. */
   bounds(topic: 'input' | 'changelog'): Promise<{ readonly low: number; readonly high: number }>;
+  /** The id of the input topic; '' where the broker gives none (before Kafka 2.8). */
+  topicId(): Promise<string>;
   /** Lets batches of the topic come, from this offset on. */
   resume(topic: 'input' | 'changelog', offset: number): void;
   pause(topic: 'input' | 'changelog'): void;
@@ -22,6 +24,7 @@ export function createPartitionSource(
   groupId: string,
   topics: { readonly input: string; readonly changelog: string },
   partition: number,
+  topicId: () => Promise<string>,
 ): PartitionSource {
   return {
     committed: retrying(async () => {
@@ -35,6 +38,7 @@ export function createPartitionSource(
       if (own === undefined) throw new Failure('TOPICS_PARTITIONS', `${topics[topic]} has no partition ${partition}`);
       return { low: Number(own.low), high: Number(own.high) };
     }),
+    topicId: retrying(topicId),
     resume: (topic, offset) => {
       consumer.seek({ topic: topics[topic], partition, offset: String(offset) });
       consumer.resume([{ topic: topics[topic], partitions: [partition] }]);

@@ -9,21 +9,24 @@
  */
 import type { KafkaMessage } from 'kafkajs';
 import type { FetchedRecords } from '../../runtime/kafka/fetched-records.js';
+import { ReadingPlace } from '../../runtime/kafka/reading-place.js';
+import { Failure } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
-import { readChangelog } from '../engine/changelog-reader.js';
+import { type ChangelogReading, readChangelog } from '../engine/changelog-reader.js';
 import type { DetectorStatistics, Engine } from '../engine/engine.js';
 import { Changelog } from './changelog.js';
 import type { DetectorFailures } from './detector-failures.js';
-import type { NodeClocks } from './live-clocks.js';
 import { type CommitPacing, PartitionCommits, settledWithin } from './partition-commits.js';
 import { PartitionInput } from './partition-input.js';
-import { type PartitionPublisher, readCommitMetadata } from './partition-publisher.js';
+import type { PartitionPublisher } from './partition-publisher.js';
 import type { PartitionSource } from './partition-source.js';
 import type { ProcessMetrics } from './process-metrics.js';
 import { ReplayPosition } from './replay-position.js';
+import { findStartingPoint, type StartingPoint } from './starting-point.js';
 
 export interface PartitionWorkerOptions {
   readonly inputTopic: string;
+  readonly groupId: string;
   readonly partition: number;
   readonly source: PartitionSource;
   readonly publisher: PartitionPublisher;
@@ -63,11 +66,11 @@ export class PartitionWorker {
   private nextInput = 0;
   private nextChangelog = 0;
   private changelogEnd = 0;
-  /** Where the last owner's commit stands. */
-  private startOffset = 0;
+  private start: StartingPoint | undefined;
+  private topicId = '';
   private committedOffset = -1;
-  private silentNodes: NodeClocks = {};
-  private alertEvents = 0;
+  /** Whether batches of the input begin where they should. */
+  private place = new ReadingPlace(1);
   private lateBefore = 0;
   private evictedBefore = 0;
   private readonly failuresBefore = new Map<string, number>();
@@ -101,51 +104,34 @@ export class PartitionWorker {
     if (this.current === 'changelog') this.options.source.resume('changelog', this.nextChangelog);
     if (this.current === 'rebuilding' || this.current === 'running')
       this.options.source.resume('input', this.nextInput);
+    this.place = new ReadingPlace(1);
   }
 
   private async recover(): Promise<void> {
-    const { source, publisher, log, partition } = this.options;
+    const { source, publisher, log, partition, inputTopic, groupId } = this.options;
     await publisher.fence();
-    const [committed, input, changelog] = await Promise.all([
+    const [committed, input, changelog, topicId] = await Promise.all([
       source.committed(),
       source.bounds('input'),
       source.bounds('changelog'),
+      source.topicId(),
     ]);
     if (this.current === 'closed') return;
-    const metadata = readCommitMetadata(committed.metadata);
-    let replayFrom: number;
-    let packets = 0;
-    if (committed.offset >= 0 && metadata !== null) {
-      packets = metadata.packets;
-      this.silentNodes = metadata.silent_nodes ?? {};
-      this.alertEvents = metadata.alert_events;
-      replayFrom = metadata.replay_from;
-      this.startOffset = committed.offset;
-      this.nextChangelog = Math.max(metadata.changelog_from, changelog.low);
-      this.changelog.startAt(this.nextChangelog);
-    } else {
-      this.startOffset = committed.offset >= 0 ? committed.offset : input.low;
-      replayFrom = this.startOffset;
-      this.nextChangelog = changelog.low;
-      this.changelog.discard();
-      if (committed.offset >= 0)
-        log.warn(
-          { partition, offset: committed.offset },
-          'the committed offset is not this program’s: starting there with empty windows',
-        );
-    }
-    if (this.startOffset < input.low) {
-      this.noteLoss(this.startOffset, input.low);
-      this.startOffset = input.low;
-    }
-    this.nextInput = Math.min(Math.max(replayFrom, input.low), this.startOffset);
+    const start = findStartingPoint({ topic: inputTopic, partition, groupId, committed, input, changelog, topicId });
+    if (start.warning !== null) log.warn({ partition, offset: start.offset }, start.warning);
+    if (start.lost > 0) this.noteLoss(start.offset - start.lost, start.offset);
+    this.start = start;
+    this.topicId = topicId;
+    this.nextChangelog = start.changelogFrom;
+    this.changelog.startAt(start.changelogFrom);
+    this.nextInput = start.replayFrom;
     this.replay = new ReplayPosition(this.nextInput, this.engine.rebuildMicros);
     this.input = new PartitionInput(
-      { topic: this.options.inputTopic, partition },
+      { topic: inputTopic, partition },
       this.engine,
       this.replay,
       this.options.metrics,
-      packets,
+      start.packets,
     );
     this.committedOffset = committed.offset;
     this.changelogEnd = changelog.high;
@@ -174,18 +160,28 @@ export class PartitionWorker {
   private finishChangelog(): void {
     const { source, log, partition } = this.options;
     source.pause('changelog');
-    for (const { key, reason } of this.engine.restore(readChangelog(this.changelog.restored()))) {
+    const entries = readChangelog(this.changelog.restored());
+    for (const { key, reason } of this.engine.restore(entries)) {
       log.error({ partition, key, reason }, 'an entry of the changelog cannot be read and is left out');
       this.changelog.drop(key);
     }
+    if (!this.start!.isContinued) this.endRestored(entries);
     this.current = 'rebuilding';
     source.resume('input', this.nextInput);
-    if (this.nextInput >= this.startOffset) this.finishRebuilding();
+    if (this.nextInput >= this.start!.offset) this.finishRebuilding();
+  }
+
+  /** Closes what an input that is no more has left open: nothing would ever close it. */
+  private endRestored(entries: readonly ChangelogReading[]): void {
+    const timelines = new Set<string>();
+    for (const { entry } of entries) if (typeof entry !== 'string') timelines.add(entry.run ?? entry.timeline);
+    for (const timeline of timelines) this.engine.endTimeline(timeline, 0);
   }
 
   private finishRebuilding(): void {
-    this.input!.finishRebuilding(this.silentNodes);
-    this.nextInput = Math.max(this.nextInput, this.startOffset);
+    const { offset, silentNodes } = this.start!;
+    this.input!.finishRebuilding(silentNodes);
+    this.nextInput = Math.max(this.nextInput, offset);
     this.commits = this.createCommits();
     this.current = 'running';
     const seconds = (performance.now() - this.openedAt) / 1000;
@@ -193,7 +189,7 @@ export class PartitionWorker {
     this.options.log.info(
       {
         partition: this.partition,
-        offset: this.startOffset,
+        offset,
         rebuilt_packets: this.engine.statistics.rebuiltPackets,
         open_episodes: this.engine.statistics.openEpisodes,
         seconds: Number(seconds.toFixed(3)),
@@ -215,10 +211,30 @@ export class PartitionWorker {
       pacing,
       metrics,
       committedOffset: this.committedOffset,
-      alertEvents: this.alertEvents,
+      alertEvents: this.start!.alertEvents,
+      topicId: this.topicId,
       nextOffset: () => this.nextInput,
       onFailure: (error) => this.fail(error),
     });
+  }
+
+  /**
+   * Whether the records of a batch are the next ones; if not, the consumer is sent there.
+   *
+   * @throws Failure `INPUT_CHANGED`, retriable, when the input is no longer the one that was read so far.
+   */
+  isInPlace(fetched: number, highWatermark: number): boolean {
+    if (this.current !== 'rebuilding' && this.current !== 'running') return false;
+    const arrival = this.place.arrival(this.nextInput, fetched, highWatermark, false);
+    if (arrival.kind === 'in place' || arrival.kind === 'lost') return true;
+    if (arrival.kind === 'astray' && !arrival.isBefore) {
+      this.options.source.resume('input', this.nextInput);
+      return false;
+    }
+    throw inputChanged(
+      this.options.inputTopic,
+      `partition ${this.partition} ends at ${highWatermark} or begins again, and ${this.nextInput} was next`,
+    );
   }
 
   /**
@@ -242,7 +258,7 @@ export class PartitionWorker {
         if (performance.now() > until) break;
       }
     } finally {
-      if (this.current === 'rebuilding' && this.nextInput >= this.startOffset) this.finishRebuilding();
+      if (this.current === 'rebuilding' && this.nextInput >= this.start!.offset) this.finishRebuilding();
       this.updateStatistics();
       this.commits?.schedule();
     }
@@ -252,7 +268,7 @@ export class PartitionWorker {
   private take(record: FetchedRecords): void {
     const { offset } = record;
     if (offset < this.nextInput) return;
-    if (this.current === 'rebuilding' && offset >= this.startOffset) this.finishRebuilding();
+    if (this.current === 'rebuilding' && offset >= this.start!.offset) this.finishRebuilding();
     if (this.current === 'rebuilding') this.input!.rebuild(record);
     else {
       if (offset > this.nextInput) this.noteLoss(this.nextInput, offset);
@@ -346,4 +362,11 @@ export class PartitionWorker {
     if (this.current === 'closed') return;
     this.options.onFailure(error);
   }
+}
+
+/** The next session finds out what has become of the input, and where to go on. */
+export function inputChanged(topic: string, how: string): Failure {
+  return new Failure('INPUT_CHANGED', `${topic} is not as it was: ${how}; its partitions are recovered`, {
+    retriable: true,
+  });
 }

@@ -8,9 +8,10 @@ import type pg from 'pg';
 import { isKafkaError } from '../../runtime/kafka/client.js';
 import type { FetchedRecords } from '../../runtime/kafka/fetched-records.js';
 import { fetchTopicIds } from '../../runtime/kafka/kafka-topic-ids.js';
+import { fetchedOffset, positionBeyondEnd, ReadingPlace } from '../../runtime/kafka/reading-place.js';
 import { createRecordConsumer, recordsOf } from '../../runtime/kafka/record-consumer.js';
 import { isUnreadable, UnreadablePartitions } from '../../runtime/kafka/unreadable-partitions.js';
-import { Failure, messageOf } from '../../runtime/process/failure.js';
+import { type Failure, messageOf } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
 import { type Availability, Stopped } from './availability.js';
 import { COMMIT_INTERVAL_MS, GROUP_READER, readingStopped, withHeartbeats } from './group-reader.js';
@@ -38,13 +39,9 @@ export interface RecordTaker {
   settled(): Promise<void>;
 }
 
-/** After this many tries to seek, the answer is taken as it is: the records before it are gone. */
-const SEEKS_MAX = 3;
-
 interface PartitionState {
   readonly position: TopicPosition;
-  /** How often the consumer was sent to the position without arriving there. */
-  seeks: number;
+  readonly place: ReadingPlace;
 }
 
 export class TopicReader {
@@ -151,7 +148,7 @@ export class TopicReader {
       // has them. The later round waits until they are stored.
       if (round !== this.repositions) return;
       if (this.states.has(partition) || !this.assigned.includes(partition)) continue;
-      this.states.set(partition, { position, seeks: 1 });
+      this.states.set(partition, { position, place: new ReadingPlace(1) });
       this.consumer.seek({ topic: this.settings.topic, partition, offset: position.nextOffset.toString() });
     }
   }
@@ -190,10 +187,10 @@ export class TopicReader {
         let state = this.states.get(batch.partition);
         if (state === undefined) {
           await this.taker.settled();
-          state = { position: await this.readPosition(batch.partition), seeks: 0 };
+          state = { position: await this.readPosition(batch.partition), place: new ReadingPlace() };
           this.states.set(batch.partition, state);
         }
-        if (!this.inPlace(state, fetchedOffset(batch), batch.highWatermark)) return;
+        if (!(await this.isInPlace(state, fetchedOffset(batch), Number(batch.highWatermark)))) return;
         const { position } = state;
         await this.taker.take(position, recordsOf(batch), Number(batch.highWatermark));
         this.unreadable.read(batch.topic, batch.partition);
@@ -222,31 +219,49 @@ export class TopicReader {
   }
 
   /** Whether the batch starts where the next record is expected; if not, the consumer is sent there. */
-  private inPlace(state: PartitionState, fetched: number, highWatermark: string): boolean {
-    const { position } = state;
+  private async isInPlace(state: PartitionState, fetched: number, end: number): Promise<boolean> {
+    const { position, place } = state;
     const { topic, readCommitted } = this.settings;
-    if (fetched === position.nextOffset) return true;
-    // The control records of transactions are passed over, which leaves gaps once it was sent to the right place.
-    if (readCommitted && fetched > position.nextOffset && state.seeks > 0) return true;
-    if (fetched > position.nextOffset && state.seeks >= SEEKS_MAX) {
-      const lost = fetched - position.nextOffset;
-      state.seeks = 0;
-      this.metrics.lostRecords.inc({ topic }, lost);
+    const { partition, nextOffset } = position;
+    const arrival = place.arrival(nextOffset, fetched, end, readCommitted);
+    if (arrival.kind === 'in place') return true;
+    if (arrival.kind === 'lost') {
+      this.metrics.lostRecords.inc({ topic }, arrival.records);
       this.log.error(
-        { topic, partition: position.partition, from: String(position.nextOffset), to: String(fetched) },
-        `Kafka no longer has ${lost} records of ${topic} that were not stored yet; raise its retention`,
+        { topic, partition, from: String(nextOffset), to: String(fetched) },
+        `Kafka no longer has ${arrival.records} records of ${topic} that were not stored yet; raise its retention`,
       );
       return true;
     }
-    if (position.nextOffset > Number(highWatermark)) {
-      throw new Failure(
+    if (arrival.kind === 'astray' && !arrival.isBefore) {
+      this.consumer.seek({ topic, partition, offset: nextOffset.toString() });
+      return false;
+    }
+    await this.readPositionAnew(state, end);
+    return false;
+  }
+
+  /**
+   * For records of before the position, or a log that ends before it: the topic may be another of the same name by now.
+   *
+   * @throws Failure `SINK_POSITION` when it is the same and has lost what the tables hold.
+   */
+  private async readPositionAnew({ position }: PartitionState, end: number): Promise<void> {
+    const { topic } = this.settings;
+    await this.taker.settled();
+    const known = await this.readPosition(position.partition);
+    if (known.nextOffset > end) {
+      throw positionBeyondEnd(
         'SINK_POSITION',
-        `partition ${position.partition} of ${topic} ends at ${highWatermark}, but the tables hold it up to ${position.nextOffset}: the topic was made anew, or Kafka lost records; delete its row from sink_offsets to start over`,
+        { topic, partition: known.partition, end, position: known.nextOffset },
+        'the tables hold',
+        'delete its row from sink_offsets to start over',
       );
     }
-    state.seeks++;
-    this.consumer.seek({ topic, partition: position.partition, offset: position.nextOffset.toString() });
-    return false;
+    if (this.states.get(position.partition)?.position !== position) return; // given up meanwhile, and read again
+    const isSame = known.topicId === position.topicId && known.nextOffset === position.nextOffset;
+    if (!isSame) this.states.set(position.partition, { position: known, place: new ReadingPlace(1) });
+    this.consumer.seek({ topic, partition: position.partition, offset: known.nextOffset.toString() });
   }
 
   private async readPosition(partition: number): Promise<TopicPosition> {
@@ -259,9 +274,4 @@ export class TopicReader {
     this.log.debug({ topic, partition, offset: String(position.nextOffset) }, 'position read');
     return position;
   }
-}
-
-/** The offset that was asked for; kafkajs has it on every batch, its types have not. */
-function fetchedOffset(batch: EachBatchPayload['batch']): number {
-  return Number((batch as unknown as { readonly fetchedOffset: string }).fetchedOffset);
 }

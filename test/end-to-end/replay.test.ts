@@ -89,6 +89,24 @@ describe('nta run --read --once', { timeout: 180_000 }, () => {
     expect([...new Set(ids)].sort()).toEqual(summary.alerts.map(({ nta }) => nta.alert.id).sort());
   });
 
+  it('keeps its rows through a restart, and a second replay adds its own and the same alerts', async () => {
+    const again = await runNta(['run', '--read', DEMONSTRATION, '--once', '--data-dir', dataDir]);
+    expect(again.code, again.stderr).toBe(0);
+    for (const { rule, source } of summary.alerts)
+      expect(again.stdout).toMatch(new RegExp(`${rule.id}.*${source.address.replaceAll('.', '\\.')}`));
+    await withPostgres(async (client) => {
+      const { rows } = await client.query<{ packets: string; alerts: string }>(
+        'SELECT (SELECT count(*) FROM packets) AS packets, (SELECT count(*) FROM alerts) AS alerts',
+      );
+      expect(rows[0]).toEqual({ packets: String(2 * expected.packets), alerts: String(expected.detections.length) });
+      const exported = await runNta(['export', 'packets', '--data-dir', dataDir]);
+      expect(exported.code, exported.stderr).toBe(0);
+      expect(exported.stdout.trim().split('\n')).toHaveLength(1 + 2 * expected.packets);
+      const misspelt = await runNta(['export', 'packets', '--data-dir', dataDir, '--protocol', 'tpc']);
+      expect(misspelt.stderr).toContain('--protocol: "tpc" is no protocol known here');
+    });
+  });
+
   it('ends well when a capture is played in part and then whole, with the alerts of the whole', async () => {
     const fixture = join(projectRoot, 'test', 'fixtures', 'port-scan-syn.pcap');
     const part = join(dataDir, 'part.pcap');
@@ -102,40 +120,28 @@ describe('nta run --read --once', { timeout: 180_000 }, () => {
     const [whole] = (await run(fixture)).alerts;
     expect(whole!.nta.alert.id).toBe(partial!.nta.alert.id);
     expect(whole!.nta.alert.evidence.packets).toBeGreaterThan(partial!.nta.alert.evidence.packets);
-    const stored = await runNta(['export', 'alerts', '--format', 'json', '--data-dir', dataDir]);
-    expect(stored.code, stored.stderr).toBe(0);
-    const rows = stored.stdout.trim().split('\n');
-    const row = rows.map((line) => JSON.parse(line) as { id: string }).find(({ id }) => id === whole!.nta.alert.id);
-    expect(row).toMatchObject({ status: 'closed', packets: whole!.nta.alert.evidence.packets });
+    const [row] = await withPostgres(async (client) => {
+      const { rows } = await client.query<{ status: string; packets: string }>(
+        'SELECT status, packets FROM alerts WHERE id = $1',
+        [whole!.nta.alert.id],
+      );
+      return rows;
+    });
+    expect(row).toEqual({ status: 'closed', packets: String(whole!.nta.alert.evidence.packets) });
   });
 
-  it('keeps its rows through a restart, and a second replay adds its own and the same alerts', async () => {
-    const again = await runNta(['run', '--read', DEMONSTRATION, '--once', '--data-dir', dataDir]);
-    expect(again.code, again.stderr).toBe(0);
-    for (const { rule, source } of summary.alerts)
-      expect(again.stdout).toMatch(new RegExp(`${rule.id}.*${source.address.replaceAll('.', '\\.')}`));
-    const stack = await startLocalStack({
-      dataDir,
-      kafka: false,
-      postgres: true,
-      log: createLog({ level: 'silent', file: '', part: 'test' }),
-    });
+  /** With the Postgres of the runs. */
+  async function withPostgres<Result>(use: (client: pg.Client) => Promise<Result>): Promise<Result> {
+    const log = createLog({ level: 'silent', file: '', part: 'test' });
+    const stack = await startLocalStack({ dataDir, kafka: false, postgres: true, log });
+    const { host, port, user, password, database } = stack.postgres!;
+    const client = new pg.Client({ host, port, user, password, database });
     try {
-      const { host, port, user, password, database } = stack.postgres!;
-      const client = new pg.Client({ host, port, user, password, database });
       await client.connect();
-      const { rows } = await client.query<{ packets: string; alerts: string }>(
-        'SELECT (SELECT count(*) FROM packets) AS packets, (SELECT count(*) FROM alerts) AS alerts',
-      );
-      await client.end();
-      expect(rows[0]).toEqual({ packets: String(2 * expected.packets), alerts: String(expected.detections.length) });
-      const exported = await runNta(['export', 'packets', '--data-dir', dataDir]);
-      expect(exported.code, exported.stderr).toBe(0);
-      expect(exported.stdout.trim().split('\n')).toHaveLength(1 + 2 * expected.packets);
-      const misspelt = await runNta(['export', 'packets', '--data-dir', dataDir, '--protocol', 'tpc']);
-      expect(misspelt.stderr).toContain('--protocol: "tpc" is no protocol known here');
+      return await use(client);
     } finally {
+      await client.end();
       await stack.stop();
     }
-  });
+  }
 });

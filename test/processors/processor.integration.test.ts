@@ -174,6 +174,28 @@ describe('processor', () => {
     expect(await recoveries(metrics)).toBe(PARTITIONS);
   });
 
+  it('processes a topic that is made anew from its start, and closes what the old one had left open', async () => {
+    const worker = createWorker();
+    await worker.start();
+    await publish(spreadScan(20));
+    await expect.poll(async () => (await processed()).left, { timeout: 60_000 }).toBe(0);
+    const before = await alertsSent();
+    expect(before.map(({ event }) => event.action)).toContain('open');
+    const topic = topicName('packets', topics.prefix);
+    await admin.deleteTopics({ topics: [topic] });
+    await expect.poll(() => admin.listTopics(), { timeout: 30_000 }).not.toContain(topic);
+    await createTopicsFor(topics, PARTITIONS);
+    // Fewer records than before: the log ends below the positions of those that read it.
+    const packets = await publish(spreadScan(12));
+    const kept = await processed();
+    await expect.poll(processed, { timeout: 60_000 }).toMatchObject({ left: 0 });
+    await expect.poll(() => worker.readiness(), { timeout: 60_000 }).toBeNull();
+    const after = (await readTopic(kafka, topicName('alerts', topics.prefix))).flat().length;
+    expect(after).toBeGreaterThan(before.length);
+    expect(packets).toBe(12);
+    expect(kept).toBeDefined();
+  });
+
   it('refuses to start without topics and names the remedy', async () => {
     const other = createProcessor(
       { ...processSettings(), ...topics.settings, topicPrefix: `${topics.prefix}none-` },

@@ -66,17 +66,6 @@ describe('Changelog', () => {
     expect(topic.restore(changelog.from)).toEqual(topic.restore(0));
   });
 
-  it('deletes what belongs to another offset', () => {
-    const topic = new Topic();
-    topic.write([{ key: 'a', value: '1' }]);
-    const changelog = new Changelog();
-    changelog.discard();
-    for (const record of topic.records) changelog.read(record);
-    expect(changelog.restored()).toEqual([]);
-    topic.write(changelog.append([], 0).messages);
-    expect(topic.restore(0)).toEqual(new Map());
-  });
-
   it('deletes an entry that could not be read', () => {
     const topic = new Topic();
     topic.write([

@@ -41,6 +41,7 @@ function createPartition() {
     metrics,
     committedOffset: 0,
     alertEvents: 0,
+    topicId: '',
     nextOffset: () => nextOffset,
     onFailure: (error) => {
       throw error;

@@ -14,6 +14,7 @@ import { DetectionEngine } from './engine/detection-engine.js';
 import type { EngineLimits } from './engine/engine.js';
 import { detectionOptions } from './rules/detection-options.js';
 import { loadRules, toEngineLimits } from './rules/detection-settings.js';
+import { ClockSkew } from './worker/clock-skew.js';
 import { DetectorFailures } from './worker/detector-failures.js';
 import { GroupMember } from './worker/group-member.js';
 import { ProcessMetrics } from './worker/process-metrics.js';
@@ -107,6 +108,7 @@ export function createMember(
       log,
       metrics,
       detectorFailures: new DetectorFailures(log, metrics),
+      clockSkew: new ClockSkew(log, metrics),
     },
     rules,
     check: async () => {

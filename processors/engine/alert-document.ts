@@ -137,7 +137,7 @@ function reasonOf(episode: Episode, action: AlertAction, closeReason: CloseReaso
 const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
   quiet: 'below the threshold for a whole window',
   end_of_timeline: 'the replayed capture ended',
-  superseded: 'a capture of the same time was replayed again',
+  superseded: 'its source began again: a capture of the same time was replayed, or its clock had been ahead',
   evicted: 'forgotten to stay within the state budget',
   disabled: 'the detection or this source was taken out of the rules',
 };

@@ -112,6 +112,7 @@ export class DetectionEngine implements Engine {
       packets: this.packets,
       rebuiltPackets: this.rebuiltPackets,
       latePackets: this.intake.latePackets,
+      resetClocks: this.intake.resetClocks,
       duplicatePackets: this.offering.duplicatePackets,
       evictedSources: state.evictedSources,
       evictedEpisodes: state.evictedEpisodes,

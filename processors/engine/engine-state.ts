@@ -14,6 +14,7 @@ import { EpisodeBook } from './episode-book.js';
 import { KeyRuns } from './key-runs.js';
 import { KeyTable, NONE } from './key-table.js';
 import { KeyWords } from './key-words.js';
+import { LateSources } from './late-sources.js';
 import { type Timeline, Timelines } from './timelines.js';
 import type { StateBudget } from './window-shape.js';
 import { WindowStore } from './window-store.js';
@@ -33,6 +34,7 @@ export class EngineState implements StateBudget {
   readonly windows: WindowStore;
   readonly words: KeyWords;
   readonly duplicates: DuplicateFilter | null;
+  readonly lateSources = new LateSources();
   readonly timelines = new Timelines();
   private readonly nodeIndexes = new Map<string, number>();
   readonly nodeNames: string[] = [];
@@ -65,8 +67,9 @@ export class EngineState implements StateBudget {
 
   get stateBytes(): number {
     const duplicates = this.duplicates?.bytes ?? 0;
-    const { keys, runs, windows, addresses, episodes } = this;
-    return keys.bytes + runs.bytes + windows.bytes + addresses.stateBytes + episodes.bytes + duplicates;
+    const { keys, runs, windows, addresses, episodes, lateSources } = this;
+    const marks = runs.bytes + lateSources.bytes + duplicates;
+    return keys.bytes + windows.bytes + addresses.stateBytes + episodes.bytes + marks;
   }
 
   compile(rules: DetectionRules): void {
@@ -183,6 +186,7 @@ export class EngineState implements StateBudget {
   forgetContents(slot: number): void {
     this.dropWindows(slot);
     this.restored.delete(slot);
+    this.lateSources.forget(slot);
     this.runs.forget(slot);
   }
 

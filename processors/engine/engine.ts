@@ -13,6 +13,9 @@
  * arrival within that bound. Nothing waits for the bound to pass, so `crossed` is the earliest crossing among the packets
  * that had arrived when the episode opened.
  *
+ * A clock never goes back, but for one case: when a source's packets have all been late for a whole window, some packet's
+ * time was wrong, and the source starts over from where it is.
+ *
  * An episode is open from the first full window (one that holds the threshold) until a whole window has passed in which
  * none was full. So the ordinary connections of a host that once scanned do not keep its episode open, and its next
  * scan is an alert of its own.
@@ -66,6 +69,8 @@ export interface EngineStatistics {
   readonly packets: number;
   readonly rebuiltPackets: number;
   readonly latePackets: number;
+  /** Sources that started over because their clock had been ahead. */
+  readonly resetClocks: number;
   /** Repeated sightings that `dedupeWindow` left out. */
   readonly duplicatePackets: number;
   readonly evictedSources: number;

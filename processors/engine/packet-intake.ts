@@ -6,8 +6,12 @@ import { NONE } from './key-table.js';
 import type { Offering } from './offering.js';
 import type { Timeline } from './timelines.js';
 
+/** Everything of a source is late for so long, or for the longest window that a rebuild reaches, until its clock counts as wrong. µs. */
+const CLOCK_DOUBT_MICROS = 60e6;
+
 export class PacketIntake {
   latePackets = 0;
+  resetClocks = 0;
 
   constructor(
     private readonly state: EngineState,
@@ -76,8 +80,8 @@ export class PacketIntake {
       }
       if (time > clock) clock = time;
       else if (time < clock - lateness) {
-        if (!this.state.rebuilding) this.latePackets++;
-        continue;
+        if (!this.isClockWrong(slot, timeline, time, clock)) continue;
+        clock = time;
       }
       const packet = packetKind(block, row);
       if ((packet & kinds) !== 0) {
@@ -106,7 +110,19 @@ export class PacketIntake {
     return true;
   }
 
-  /** Empties a source for a capture that is replayed again. */
+  /** Settles a late packet: whether everything of the source has been late for so long that its clock is to blame. */
+  private isClockWrong(slot: number, timeline: Timeline, time: number, clock: number): boolean {
+    const span = Math.min(CLOCK_DOUBT_MICROS, this.state.longestReplayedWindow);
+    if (!this.state.lateSources.note(slot, time, clock, span)) {
+      if (!this.state.rebuilding) this.latePackets++;
+      return false;
+    }
+    if (!this.state.rebuilding) this.resetClocks++;
+    this.startOver(slot, timeline, time);
+    return true;
+  }
+
+  /** Empties a source for a capture that is replayed again, or one whose clock was wrong. */
   private startOver(slot: number, timeline: Timeline, time: number): void {
     if (this.state.rebuilding) {
       this.state.emptyReplayedWindows(slot);

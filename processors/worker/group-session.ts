@@ -17,6 +17,7 @@ import { Failure, messageOf } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
 import type { DetectionRules } from '../contract/rule.js';
 import type { Engine } from '../engine/engine.js';
+import type { ClockSkew } from './clock-skew.js';
 import type { DetectorFailures } from './detector-failures.js';
 import { stickyAssigner } from './partition-assignment.js';
 import type { CommitPacing } from './partition-commits.js';
@@ -45,6 +46,7 @@ export interface SessionOptions {
   readonly log: Logger;
   readonly metrics: ProcessMetrics;
   readonly detectorFailures: DetectorFailures;
+  readonly clockSkew: ClockSkew;
 }
 
 /** One fetch, but for a record that is larger by itself; a worker keeps as much in memory. */
@@ -101,7 +103,7 @@ export class GroupSession {
     if (this.unreadable.reason !== null) return this.unreadable.reason;
     const recovering = [...this.partitions.values()].filter(({ state }) => state !== 'running');
     if (recovering.length > 0) return `${recovering.length} partitions are recovering`;
-    return this.options.detectorFailures.readiness();
+    return this.options.detectorFailures.readiness() ?? this.options.clockSkew.readiness();
   }
 
   /** Resolves when the group has given this member its partitions. */
@@ -247,7 +249,7 @@ export class GroupSession {
   }
 
   private createWorker(partition: number): PartitionWorker {
-    const { groupId, topics, pacing, createEngine, log, metrics, detectorFailures } = this.options;
+    const { groupId, topics, pacing, createEngine, log, metrics, detectorFailures, clockSkew } = this.options;
     const source = createPartitionSource(this.consumer, this.admin, groupId, topics, partition, () => this.inputId());
     source.pause('input');
     source.pause('changelog');
@@ -269,6 +271,7 @@ export class GroupSession {
       log,
       metrics,
       detectorFailures,
+      clockSkew,
       onFailure: (error) => this.fail(error),
     });
   }

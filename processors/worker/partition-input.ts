@@ -7,12 +7,10 @@ import type { FetchedRecords } from '../../runtime/kafka/fetched-records.js';
 import { decodePacketBatch, MAX_BATCH_PACKETS, type PacketBatchResult } from '../../schemas/packets/packet-batch.js';
 import { PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { Engine } from '../engine/engine.js';
+import { AHEAD_TOLERANCE_MICROS, type ClockSkew } from './clock-skew.js';
 import { LiveClocks, type NodeClocks } from './live-clocks.js';
 import type { ProcessMetrics } from './process-metrics.js';
 import type { EndedTimeline, ReplayPosition } from './replay-position.js';
-
-/** How far live packets may be ahead of Kafka's clock before the record counts as poison, µs. */
-const FUTURE_MAX_MICROS = 86_400e6;
 
 /** Origins stay in the block from record to record, as few as are found at a glance: to add one costs a twentieth of a small record. */
 const ORIGINS_KEPT = 16;
@@ -33,6 +31,16 @@ export interface InputOrigin {
   readonly partition: number;
 }
 
+export interface PartitionInputOptions {
+  readonly origin: InputOrigin;
+  readonly engine: Engine;
+  readonly replay: ReplayPosition;
+  readonly metrics: ProcessMetrics;
+  readonly clockSkew: ClockSkew;
+  /** Packets processed before. */
+  readonly packets: number;
+}
+
 export class PartitionInput {
   /** Packets processed since the first record of the partition. */
   packets: number;
@@ -44,20 +52,26 @@ export class PartitionInput {
   private deadLetters: Message[] = [];
   /** The newest capture time of the record at hand, µs. */
   private newest = 0;
+  /** Its first capture time, or what a tick says, µs. */
+  private batchTime = 0;
+  /** How many packets of the record at hand are ahead of Kafka's clock, and by how much at most, µs. */
+  private aheadPackets = 0;
+  private aheadMicros = 0;
   private countedPackets: number;
   private records = 0;
   private bytes = 0;
   private replayedPackets = 0;
 
-  constructor(
-    private readonly origin: InputOrigin,
-    private readonly engine: Engine,
-    private readonly replay: ReplayPosition,
-    private readonly metrics: ProcessMetrics,
-    packetsBefore: number,
-  ) {
-    this.packets = packetsBefore;
-    this.countedPackets = packetsBefore;
+  private readonly engine: Engine;
+  private readonly replay: ReplayPosition;
+  private readonly metrics: ProcessMetrics;
+
+  constructor(private readonly options: PartitionInputOptions) {
+    this.engine = options.engine;
+    this.replay = options.replay;
+    this.metrics = options.metrics;
+    this.packets = options.packets;
+    this.countedPackets = options.packets;
   }
 
   /** Reads a record that has been processed before: it fills windows and nothing else. */
@@ -70,7 +84,7 @@ export class PartitionInput {
     if (batch.packets > 0) this.engine.rebuild(this.block, 0, this.block.count);
     if (batch.endOfTimeline) {
       this.replay.end(timeline);
-      this.rebuildEnd(timeline, batch.firstTimestamp);
+      this.rebuildEnd(timeline, this.batchTime);
     }
     this.replayedPackets += batch.packets;
   }
@@ -96,12 +110,14 @@ export class PartitionInput {
       this.metrics.deadLetters.inc({ reason: batch.reason });
       return;
     }
+    if (this.aheadMicros > 0)
+      this.options.clockSkew.note(batch.origin.captureNode, this.aheadPackets, this.aheadMicros);
     for (const ended of this.observe(record, batch)) this.engine.endTimeline(ended.timeline, ended.newest);
     const { timeline, captureNode } = batch.origin;
     if (batch.packets > 0) this.engine.process(this.block, 0, this.block.count);
-    else if (!batch.endOfTimeline) this.engine.tick(timeline, captureNode, batch.firstTimestamp);
+    else if (!batch.endOfTimeline) this.engine.tick(timeline, captureNode, this.batchTime);
     if (batch.endOfTimeline) {
-      this.engine.endTimeline(timeline, batch.firstTimestamp);
+      this.engine.endTimeline(timeline, this.batchTime);
       this.replay.end(timeline);
     }
     this.packets += batch.packets;
@@ -144,14 +160,26 @@ export class PartitionInput {
     const batch = decodePacketBatch(record.bytes, this.block, from, from + record.valueLength);
     if (!batch.ok) return batch;
     this.newest = this.findNewest(batch);
-    if (batch.origin.timeline === LIVE) {
-      const ahead = this.newest - record.timestamp * 1000;
-      if (ahead > FUTURE_MAX_MICROS) {
-        const days = (ahead / 86_400e6).toFixed(1);
-        return { reason: 'timestamp_in_future', detail: `captured ${days} days after Kafka’s timestamp of the record` };
-      }
-    }
+    this.aheadMicros = 0;
+    this.aheadPackets = 0;
+    this.batchTime = batch.firstTimestamp;
+    if (batch.origin.timeline === LIVE) this.bound(record.timestamp * 1000);
     return batch;
+  }
+
+  /** Takes back what is ahead of Kafka's clock to that. */
+  private bound(kafkaMicros: number): void {
+    const latest = kafkaMicros + AHEAD_TOLERANCE_MICROS;
+    if (this.newest <= latest) return;
+    const { timestamp, count } = this.block;
+    this.aheadMicros = this.newest - kafkaMicros;
+    this.newest = latest;
+    this.batchTime = Math.min(this.batchTime, latest);
+    for (let row = 0; row < count; row++) {
+      if (timestamp[row]! <= latest) continue;
+      timestamp[row] = latest;
+      this.aheadPackets++;
+    }
   }
 
   private observe({ offset, timestamp }: InputRecord, batch: Batch): readonly EndedTimeline[] {
@@ -176,8 +204,8 @@ export class PartitionInput {
       headers: {
         reason,
         detail,
-        'source-topic': this.origin.topic,
-        'source-partition': String(this.origin.partition),
+        'source-topic': this.options.origin.topic,
+        'source-partition': String(this.options.origin.partition),
         'source-offset': String(offset),
         'source-timestamp': String(timestamp),
       },

@@ -15,6 +15,7 @@ import type { Logger } from '../../runtime/process/log.js';
 import { type ChangelogReading, readChangelog } from '../engine/changelog-reader.js';
 import type { DetectorStatistics, Engine } from '../engine/engine.js';
 import { Changelog } from './changelog.js';
+import type { ClockSkew } from './clock-skew.js';
 import type { DetectorFailures } from './detector-failures.js';
 import { type CommitPacing, PartitionCommits, settledWithin } from './partition-commits.js';
 import { PartitionInput } from './partition-input.js';
@@ -35,6 +36,7 @@ export interface PartitionWorkerOptions {
   readonly log: Logger;
   readonly metrics: ProcessMetrics;
   readonly detectorFailures: DetectorFailures;
+  readonly clockSkew: ClockSkew;
   /** Called once when the partition cannot go on. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -72,6 +74,7 @@ export class PartitionWorker {
   /** Whether batches of the input begin where they should. */
   private place = new ReadingPlace(1);
   private lateBefore = 0;
+  private resetClocksBefore = 0;
   private evictedBefore = 0;
   private readonly failuresBefore = new Map<string, number>();
   private lastEvictionAt = Number.NEGATIVE_INFINITY;
@@ -126,13 +129,14 @@ export class PartitionWorker {
     this.changelog.startAt(start.changelogFrom);
     this.nextInput = start.replayFrom;
     this.replay = new ReplayPosition(this.nextInput, this.engine.rebuildMicros);
-    this.input = new PartitionInput(
-      { topic: inputTopic, partition },
-      this.engine,
-      this.replay,
-      this.options.metrics,
-      start.packets,
-    );
+    this.input = new PartitionInput({
+      origin: { topic: inputTopic, partition },
+      engine: this.engine,
+      replay: this.replay,
+      metrics: this.options.metrics,
+      clockSkew: this.options.clockSkew,
+      packets: start.packets,
+    });
     this.committedOffset = committed.offset;
     this.changelogEnd = changelog.high;
     this.current = 'changelog';
@@ -321,14 +325,17 @@ export class PartitionWorker {
 
   private updateStatistics(): void {
     const { metrics } = this.options;
-    const { latePackets, evictedSources, stateBytes, sources, openEpisodes, detectors } = this.engine.statistics;
+    const { latePackets, resetClocks, evictedSources, stateBytes, sources, openEpisodes, detectors } =
+      this.engine.statistics;
     const labels = { partition: String(this.partition) };
     this.input?.updateMetrics();
     metrics.latePackets.inc(latePackets - this.lateBefore);
+    metrics.resetClocks.inc(resetClocks - this.resetClocksBefore);
     metrics.evictions.inc(evictedSources - this.evictedBefore);
     if (evictedSources > this.evictedBefore) this.noteEviction();
     this.noteDetectorFailures(detectors);
     this.lateBefore = latePackets;
+    this.resetClocksBefore = resetClocks;
     this.evictedBefore = evictedSources;
     metrics.stateBytes.set(labels, stateBytes);
     metrics.sources.set(labels, sources);

@@ -6,6 +6,8 @@ export class ProcessMetrics {
   readonly records: Counter;
   readonly bytes: Counter;
   readonly latePackets: Counter;
+  readonly aheadPackets: Counter;
+  readonly resetClocks: Counter;
   readonly replayedPackets: Counter;
   readonly lostRecords: Counter;
   readonly evictions: Counter;
@@ -37,6 +39,14 @@ export class ProcessMetrics {
     this.records = counter('records_total', 'records of the topic packets processed');
     this.bytes = counter('bytes_total', 'bytes of those records’ values');
     this.latePackets = counter('late_packets_total', 'packets that came later than --allowed-lateness');
+    this.aheadPackets = counter(
+      'ahead_packets_total',
+      'packets whose capture node’s clock is ahead of Kafka’s; they count as of when Kafka took them',
+    );
+    this.resetClocks = counter(
+      'reset_clocks_total',
+      'sources that start over because all of theirs was late for a whole window: an earlier packet was stamped ahead',
+    );
     this.replayedPackets = counter('replayed_packets_total', 'packets read again to rebuild windows');
     this.lostRecords = counter('lost_records_total', 'records that retention deleted before they were processed');
     this.evictions = counter('evictions_total', 'sources forgotten because of --state-budget');

@@ -132,6 +132,25 @@ describe('time', () => {
     expect(engine.statistics.latePackets).toBe(1);
   });
 
+  test('a packet stamped ahead blinds its source for no longer than a window, in a capture too', () => {
+    const engine = detectionEngine();
+    const timeline = 'replay/a';
+    const browsing = Array.from({ length: 61 }, (_, second) => syn(1 + second, 443, { timeline }));
+    const alerts = feed(engine, [syn(23 * 3600, 80, { timeline }), ...browsing, ...scan(70, { timeline })]);
+    expect(actions(alerts)).toEqual(['port-scan 192.0.2.1 01:18 open']);
+    expect(engine.statistics).toMatchObject({ resetClocks: 1, latePackets: 60 });
+  });
+
+  test('late packets do not move a clock back while others are in time', () => {
+    const engine = detectionEngine();
+    const pairs = Array.from({ length: 200 }, (_, second) => [
+      syn(1000 + second, 443, { captureNode: 'now' }),
+      syn(second, 443, { captureNode: 'behind' }),
+    ]);
+    feed(engine, pairs.flat());
+    expect(engine.statistics).toMatchObject({ resetClocks: 0, latePackets: 200 });
+  });
+
   describe('a late packet within the allowed lateness completes a window that ends before the newest packet', () => {
     const crossings = (packets: readonly BuiltPacket[]): string[] =>
       feed(detectionEngine(), packets).map((alert) => alert.nta.alert.crossed);

@@ -1,8 +1,10 @@
+import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DetectionEngine } from '../../../processors/engine/detection-engine.js';
 import { DEFAULT_ENGINE_LIMITS } from '../../../processors/engine/engine.js';
 import { defaultRules } from '../../../processors/rules/default-rules.js';
 import { Changelog } from '../../../processors/worker/changelog.js';
+import { ClockSkew } from '../../../processors/worker/clock-skew.js';
 import { PartitionCommits } from '../../../processors/worker/partition-commits.js';
 import { PartitionInput } from '../../../processors/worker/partition-input.js';
 import type { Commit, PartitionPublisher } from '../../../processors/worker/partition-publisher.js';
@@ -20,7 +22,14 @@ function createPartition() {
   const engine = new DetectionEngine(defaultRules(), DEFAULT_ENGINE_LIMITS);
   const replay = new ReplayPosition(0, engine.rebuildMicros);
   const metrics = new ProcessMetrics(new Registry());
-  const input = new PartitionInput({ topic: 'packets', partition: 0 }, engine, replay, metrics, 0);
+  const input = new PartitionInput({
+    origin: { topic: 'packets', partition: 0 },
+    engine,
+    replay,
+    metrics,
+    clockSkew: new ClockSkew(pino({ level: 'silent' }), metrics),
+    packets: 0,
+  });
   const commits: { readonly at: number; readonly alerts: number }[] = [];
   const startedAt = performance.now();
   const publisher: Pick<PartitionPublisher, 'commit'> = {

@@ -4,6 +4,7 @@
  * is one file that calls `defineDetector` and one line in built-in.ts, or a module of its own given by `--detector`.
  */
 import type { AlertTechnique, Severity } from '../../schemas/alerts/alert.js';
+import type { ObservationKind } from '../../schemas/observations/observation.js';
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { EpisodeEvidence } from './evidence.js';
 import type { KeyKind, Watcher, WatcherSettings } from './watcher.js';
@@ -139,6 +140,7 @@ export interface Detector<T extends DetectorOptionTable = DetectorOptionTable> {
   readonly attempts?: boolean;
   readonly conversations?: boolean;
   readonly received?: boolean;
+  readonly observations?: readonly ObservationKind[];
   createWatcher?(options: OptionValues<T>, settings: WatcherSettings): Watcher<unknown>;
   /**
    * How severe it is, by what became of the attempts in the window; the rule's severity where this is left out, and where

@@ -33,6 +33,7 @@
  */
 import type { AlertTechnique, Severity } from '../../schemas/alerts/alert.js';
 import type { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
+import type { Observation, ObservationKind } from '../../schemas/observations/observation.js';
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { AlertText, Detector, DetectorOptionTable, IntegerOption, OptionValues, PacketKind } from './detector.js';
 import type { EpisodeEvidence } from './evidence.js';
@@ -67,6 +68,8 @@ export interface Watch<S> {
   /** Event time, µs. */
   readonly time: number;
   readonly site: string;
+  /** Of observations: which link it was on, as text: VLAN and interface. Addresses of two links are two. */
+  readonly link: string;
   /** State of the key, made when it is new. */
   source(): S;
   target(): S;
@@ -94,6 +97,8 @@ export interface Watcher<S> {
   attempt?(attempt: Attempt, watch: Watch<S>): void;
   conversation?(block: ConversationBlock, row: number, watch: Watch<S>): void;
   received?(block: ReceivedBlock, row: number, watch: Watch<S>): void;
+  /** What a packet says of the link, of names or of echoes (schemas/observations); `watch.link` names the link. */
+  observation?(observation: Observation, watch: Watch<S>): void;
   /** `evidence.source` is the key as text. */
   describe(evidence: EpisodeEvidence, state: S): WatcherText;
   /** The severity as it stands, where it may rise during an episode. */
@@ -123,6 +128,8 @@ export interface WatcherDetector<S, T extends DetectorOptionTable> {
   readonly attempts?: boolean;
   readonly conversations?: boolean;
   readonly received?: boolean;
+  /** Kinds of observations that `observation` gets to see. */
+  readonly observations?: readonly ObservationKind[];
   readonly durable?: boolean;
   /** What the threshold counts, for the alert's reason: "hosts", "failed logins". */
   readonly counts: string;

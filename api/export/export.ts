@@ -9,6 +9,8 @@ import { to as copyTo } from 'pg-copy-streams';
 import { describePostgresError, type PostgresSettings, postgresConfig } from '../../runtime/postgres/client.js';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
 import { defineOptions, type Settings } from '../../runtime/process/options.js';
+import { ROLE_NAMES } from '../../schemas/packets/packet-block.js';
+import { SEGMENT_FIELDS, type SegmentField } from '../../schemas/tables/segment-columns.js';
 import { alertQuery } from './alert-selection.js';
 import { fieldTexts } from './export-filter.js';
 import { PCAP_HEADER, type StoredPacket, writePcapRecord } from './packet-headers.js';
@@ -70,13 +72,43 @@ const FETCH_SQL = `FETCH ${CURSOR_ROWS} FROM ${CURSOR}`;
 const REPORT_ROWS = 5_000;
 const LINE_FEED = 10;
 
-const PACKET_COLUMNS = `captured_at, packets.id, capture_node, interface, frame_length, captured_length, source_mac,
-  destination_mac, vlan, inner_vlan, ether_type, host(source) AS source, host(destination) AS destination, ip_protocol, ttl,
-  ip_id, fragment_offset, source_port, destination_port, tcp_flags, tcp_sequence, icmp_type, icmp_code, arp_operation,
-  (ARRAY['unknown', 'opening', 'originator', 'responder'])[role + 1] AS role, failure, details`;
-const PCAP_COLUMNS = `extract(epoch FROM captured_at)::numeric * 1000000 AS micros, frame_length, source_mac, destination_mac, vlan,
-  inner_vlan, ether_type, host(source) AS source, host(destination) AS destination, ip_protocol, ttl, ip_id,
-  fragment_offset, source_port, destination_port, tcp_flags, tcp_sequence, icmp_type, icmp_code, arp_operation, details`;
+/** In the order in which exports have them; a field that is not named here comes behind these. */
+const LEADING_FIELDS: readonly SegmentField[] = [
+  'frame_length',
+  'captured_length',
+  'source_mac',
+  'destination_mac',
+  'vlan',
+  'inner_vlan',
+  'ether_type',
+  'source',
+  'destination',
+  'ip_protocol',
+  'ttl',
+  'ip_id',
+  'fragment_offset',
+  'source_port',
+  'destination_port',
+  'tcp_flags',
+  'tcp_sequence',
+  'icmp_type',
+  'icmp_code',
+  'arp_operation',
+  'role',
+  'failure',
+  'details',
+];
+const EXPORTED_FIELDS = [...new Set([...LEADING_FIELDS, ...SEGMENT_FIELDS])].filter((name) => name !== 'origin_id');
+
+/** A field as exports show it: addresses without the length of their network, roles by name. */
+function shown(name: SegmentField): string {
+  if (name === 'source' || name === 'destination') return `host(${name}) AS ${name}`;
+  if (name === 'role') return `(ARRAY['${ROLE_NAMES.join("', '")}'])[role + 1] AS role`;
+  return name;
+}
+
+const PACKET_COLUMNS = `captured_at, packets.id, capture_node, interface, ${EXPORTED_FIELDS.map(shown).join(', ')}`;
+const PCAP_COLUMNS = `extract(epoch FROM captured_at)::numeric * 1000000 AS micros, ${EXPORTED_FIELDS.map(shown).join(', ')}`;
 
 /**
  * Writes what is asked for; the stream is left open. `onRows` hears of the rows so far, now and then.

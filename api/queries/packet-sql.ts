@@ -1,79 +1,35 @@
 /**
- * The columns of a packet in SQL, as the view unpacked_packets has them (sinks/migrations/0009), over what a statement unpacks:
+ * The columns of a packet in SQL, as the view unpacked_packets has them (schemas/tables/segment-columns.ts), over what a statement unpacks:
  * unpacking is what reading packets costs, so each statement unpacks only the arrays that it asks for.
  */
 import type { AddressColumn, PacketColumn, PacketTerms } from '../../schemas/tables/packet-terms.js';
+import {
+  fieldBits,
+  fieldSql,
+  HEADER_IP,
+  HEADER_TCP,
+  HEADER_TCP_FLAGS_SHIFT,
+  SEGMENT_ARRAY_NAMES,
+  SEGMENT_ARRAYS,
+  SEGMENT_FIELDS,
+  type SegmentArray,
+  type SegmentField,
+} from '../../schemas/tables/segment-columns.js';
 import { QueryParameters } from '../../schemas/tables/sql-values.js';
 
-/** The arrays of a segment, and what one element is called. */
-const ELEMENTS = {
-  time_offsets: 'time_offset',
-  headers: 'header',
-  endpoints: 'endpoint',
-  ports: 'port_pair',
-  mac_pairs: 'mac_pair',
-  ether_types: 'ether_type_number',
-  frame_lengths: 'length',
-  tcp_sequences: 'sequence',
-  ip_ids: 'identification',
-  captured_lengths: 'length_captured',
-  vlans: 'vlan_pair',
-  fragment_offsets: 'fragment_place',
-  icmp: 'icmp_pair',
-  arp_operations: 'arp_number',
-  failures: 'failure_code',
-  details: 'detail',
-} as const;
-
-export type PacketArray = keyof typeof ELEMENTS;
+export type PacketArray = SegmentArray;
 type Element = (array: PacketArray) => string;
 
-/** Bits of a header that say what a packet has; below them are the IP protocol, the TTL and the TCP flags (8, 8 and 12 bits). */
-const HEADER_IP = 1 << 28;
-const HEADER_TCP = 1 << 30;
-
-/** Ports of a packet; 0 when it has none. */
-const PORTS = {
-  source_port: (e: Element) => `(${e('ports')} >> 16) & 65535`,
-  destination_port: (e: Element) => `${e('ports')} & 65535`,
-} as const satisfies Record<string, (element: Element) => string>;
-
-/** Which of the addresses of its segment a packet has, counted from 1; 0 for none. */
-const PLACES = {
-  source: (e: Element) => `(${e('endpoints')} >> 12) & 4095`,
-  destination: (e: Element) => `${e('endpoints')} & 4095`,
-  source_mac: (e: Element) => `${e('mac_pairs')} >> 16`,
-  destination_mac: (e: Element) => `${e('mac_pairs')} & 65535`,
-} as const satisfies Record<string, (element: Element) => string>;
-
-/** Beside elements stand the columns of their segment that are no arrays, and its addresses. */
-const COLUMNS = {
-  tcp_sequence: (e: Element) =>
-    `CASE WHEN ${e('headers')} & (1 << 30) <> 0 THEN ${e('tcp_sequences')}::bigint & 4294967295 END`,
-  ip_id: (e: Element) => `CASE WHEN ${e('headers')} < 0 THEN ${e('ip_ids')}::bigint & 4294967295 END`,
-  origin_id: () => 'origin_id',
-  frame_length: (e: Element) => e('frame_lengths'),
-  captured_length: (e: Element) => `coalesce(${e('captured_lengths')}, least(${e('frame_lengths')}, captured_limit))`,
-  ether_type: (e: Element) => `nullif(${e('ether_types')}, 0)`,
-  source_port: (e: Element) => `CASE WHEN ${e('headers')} & (1 << 29) <> 0 THEN ${PORTS.source_port(e)} END`,
-  destination_port: (e: Element) => `CASE WHEN ${e('headers')} & (1 << 29) <> 0 THEN ${PORTS.destination_port(e)} END`,
-  fragment_offset: (e: Element) => `nullif(${e('fragment_offsets')}, -1)`,
-  vlan: (e: Element) => `nullif(${e('vlans')} >> 16, 0)`,
-  inner_vlan: (e: Element) => `nullif(${e('vlans')} & 65535, 0)`,
-  ip_protocol: (e: Element) => `CASE WHEN ${e('headers')} & (1 << 28) <> 0 THEN ${e('headers')} & 255 END`,
-  ttl: (e: Element) => `CASE WHEN ${e('headers')} & (1 << 28) <> 0 THEN (${e('headers')} >> 8) & 255 END`,
-  tcp_flags: (e: Element) => `CASE WHEN ${e('headers')} & (1 << 30) <> 0 THEN (${e('headers')} >> 16) & 4095 END`,
-  icmp_type: (e: Element) => `CASE WHEN ${e('icmp')} >= 0 THEN ${e('icmp')} >> 8 END`,
-  icmp_code: (e: Element) => `CASE WHEN ${e('icmp')} >= 0 THEN ${e('icmp')} & 255 END`,
-  arp_operation: (e: Element) => `nullif(${e('arp_operations')}, -1)`,
-  role: (e: Element) => `${e('endpoints')} >> 24`,
-  failure: (e: Element) => `nullif(${e('failures')}, 0)`,
-  details: (e: Element) => e('details'),
-  source: (e: Element) => `host(hosts[${PLACES.source(e)}])`,
-  destination: (e: Element) => `host(hosts[${PLACES.destination(e)}])`,
-  source_mac: (e: Element) => `macs[${PLACES.source_mac(e)}]`,
-  destination_mac: (e: Element) => `macs[${PLACES.destination_mac(e)}]`,
-} as const satisfies Record<string, (element: Element) => string>;
+/** Addresses are shown as text. */
+const COLUMNS = Object.fromEntries(
+  SEGMENT_FIELDS.map((name) => [
+    name,
+    (element: Element) => {
+      const sql = fieldSql(name, element);
+      return name === 'source' || name === 'destination' ? `host(${sql})` : sql;
+    },
+  ]),
+) as Readonly<Record<SegmentField, (element: Element) => string>>;
 
 /** Where a segment has its addresses, and of what type they are. */
 const ADDRESSES = {
@@ -92,16 +48,16 @@ export class PacketSql extends QueryParameters implements PacketTerms {
 
   readonly #element: Element = (array) => {
     this.#arrays.add(array);
-    return ELEMENTS[array];
+    return SEGMENT_ARRAYS[array];
   };
 
   /** A column of a packet. Addresses are asked for by `address`. */
-  column(name: keyof typeof COLUMNS): string {
+  column(name: SegmentField): string {
     return COLUMNS[name](this.#element);
   }
 
   columnOrZero(name: PacketColumn): string {
-    return name === 'source_port' || name === 'destination_port' ? PORTS[name](this.#element) : this.column(name);
+    return name === 'source_port' || name === 'destination_port' ? fieldBits(name, this.#element) : this.column(name);
   }
 
   ipProtocolIs(protocol: number): string {
@@ -109,7 +65,10 @@ export class PacketSql extends QueryParameters implements PacketTerms {
   }
 
   tcpFlagsAre(mask: number, flags: number): string {
-    return this.#headerIs(HEADER_TCP | (mask << 16), HEADER_TCP | (flags << 16));
+    return this.#headerIs(
+      HEADER_TCP | (mask << HEADER_TCP_FLAGS_SHIFT),
+      HEADER_TCP | (flags << HEADER_TCP_FLAGS_SHIFT),
+    );
   }
 
   #headerIs(mask: number, bits: number): string {
@@ -126,7 +85,7 @@ export class PacketSql extends QueryParameters implements PacketTerms {
       position = this.#lookup(`array_position(${array}, ${this.add(address, type)})`);
       this.#positions.set(key, position);
     }
-    return `${PLACES[column](this.#element)} = ${position}`;
+    return `${fieldBits(column, this.#element)} = ${position}`;
   }
 
   /**
@@ -136,7 +95,7 @@ export class PacketSql extends QueryParameters implements PacketTerms {
   address(column: AddressColumn, test: (address: string) => string): string {
     const { array } = ADDRESSES[column];
     const name = this.#lookup(`ARRAY(SELECT ${test('address')} FROM unnest(${array}) AS address)`);
-    return `${name}[${PLACES[column](this.#element)}]`;
+    return `${name}[${fieldBits(column, this.#element)}]`;
   }
 
   #lookup(expression: string): string {
@@ -167,7 +126,7 @@ export function unpacked(arrays: readonly PacketArray[], after: string, to: stri
     .map((array) => {
       // A slice is a copy.
       const whole = `${after} = 0 AND ${to} = packets`;
-      return `, unnest(CASE WHEN ${whole} THEN ${array} ELSE ${array}[${after} + 1:${to}] END) AS ${ELEMENTS[array]}`;
+      return `, unnest(CASE WHEN ${whole} THEN ${array} ELSE ${array}[${after} + 1:${to}] END) AS ${SEGMENT_ARRAYS[array]}`;
     })
     .join('');
 }
@@ -176,7 +135,7 @@ export function unpacked(arrays: readonly PacketArray[], after: string, to: stri
 export function filled(arrays: readonly PacketArray[]): string {
   return arrays
     .map((array) => {
-      const element = ELEMENTS[array];
+      const element = SEGMENT_ARRAYS[array];
       return array === 'details' ? `, ${element}` : `, coalesce(${element}, ${array}[1]) AS ${element}`;
     })
     .join('');
@@ -186,21 +145,19 @@ export function filled(arrays: readonly PacketArray[]): string {
  * The arrays, and those of addresses, brought into memory: else each look into one that stands beside the table would read
  * all of it. Nothing is added to them, which costs no copy where they are in memory; a slice copies element by element.
  */
-export const ARRAYS_IN_MEMORY = [...Object.keys(ELEMENTS), 'hosts', 'macs']
+export const ARRAYS_IN_MEMORY = [...SEGMENT_ARRAY_NAMES, 'hosts', 'macs']
   .map((array) => `array_cat(${array}, NULL) AS ${array}`)
   .join(', ');
 
 /** The elements at one place. */
 export function elementsAt(place: string): string {
-  return (Object.keys(ELEMENTS) as PacketArray[])
-    .map((array) => {
-      const at = `${array}[${place}]`;
-      return `${array === 'details' ? at : `coalesce(${at}, ${array}[1])`} AS ${ELEMENTS[array]}`;
-    })
-    .join(', ');
+  return SEGMENT_ARRAY_NAMES.map((array) => {
+    const at = `${array}[${place}]`;
+    return `${array === 'details' ? at : `coalesce(${at}, ${array}[1])`} AS ${SEGMENT_ARRAYS[array]}`;
+  }).join(', ');
 }
 
 /** Every column of a packet, over its elements. */
 export const PACKET_COLUMNS = Object.entries(COLUMNS)
-  .map(([name, column]) => `${column((array) => ELEMENTS[array])} AS ${name}`)
+  .map(([name, column]) => `${column((array) => SEGMENT_ARRAYS[array])} AS ${name}`)
   .join(', ');

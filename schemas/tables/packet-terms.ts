@@ -1,21 +1,9 @@
 /** What a filter of packets is written in: the columns of a packet, however a statement comes by them. */
+import type { SegmentField } from './segment-columns.js';
 import type { SqlValues } from './sql-values.js';
 
-export type PacketColumn =
-  | 'frame_length'
-  | 'ether_type'
-  | 'ip_protocol'
-  | 'source_port'
-  | 'destination_port'
-  | 'tcp_flags'
-  | 'icmp_type'
-  | 'icmp_code'
-  | 'vlan'
-  | 'inner_vlan'
-  | 'failure'
-  | 'details';
-
 export type AddressColumn = 'source' | 'destination' | 'source_mac' | 'destination_mac';
+export type PacketColumn = Exclude<SegmentField, AddressColumn>;
 
 /** Beside these a condition may name `origin_id`. */
 export interface PacketTerms extends SqlValues {

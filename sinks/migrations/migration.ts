@@ -1,4 +1,5 @@
-/** Creates and updates the tables: forward only, under an advisory lock, all pending steps in one transaction. */
+/** Creates and updates the tables: forward only, under an advisory lock, all pending steps in one transaction; then views, functions and roles. */
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runner } from 'node-pg-migrate';
@@ -8,6 +9,7 @@ import { Failure, messageOf } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
 import { projectRoot } from '../../runtime/process/project.js';
 import { sqlState } from '../stream/postgres-errors.js';
+import { packetViewsSql } from './packet-views.js';
 
 const MIGRATIONS_TABLE = 'nta_migrations';
 /** SQLSTATE, PostgreSQL manual appendix A. */
@@ -29,19 +31,33 @@ function readMigrations(): Migration[] {
     }));
 }
 
-function readRoles(): string {
-  return readFileSync(join(migrationsFolder(), 'roles.sql'), 'utf8');
+const readSql = (file: string): string => readFileSync(join(migrationsFolder(), file), 'utf8');
+
+/**
+ * What is replaced after the migrations, views and functions, with a mark by which the next start knows that they are in force:
+ * replacing a view waits for all who read it.
+ */
+function definitions(): { readonly sql: string; readonly mark: string } {
+  const sql = [packetViewsSql(), readSql('functions.sql')].join('\n');
+  return { sql, mark: createHash('sha256').update(sql).digest('hex') };
+}
+
+function markSql(mark: string): string {
+  return `COMMENT ON TABLE ${MIGRATIONS_TABLE} IS 'Views and functions: ${mark}';`;
 }
 
 /** The whole of what `migrate` does to an empty database, to be read or run by hand; `migrate` then finds nothing to do. */
 export function migrationSql(): string {
   const migrations = readMigrations();
+  const { sql, mark } = definitions();
   return [
     'BEGIN;',
     ...migrations.map(({ name, sql }) => `-- ${name}\n\n${sql}`),
     `CREATE TABLE ${MIGRATIONS_TABLE} (id SERIAL PRIMARY KEY, name varchar(255) NOT NULL, run_on timestamp NOT NULL);`,
     ...migrations.map(({ name }) => `INSERT INTO ${MIGRATIONS_TABLE} (name, run_on) VALUES ('${name}', now());`),
-    `\n${readRoles()}`,
+    `\n${sql}`,
+    markSql(mark),
+    readSql('roles.sql'),
     'COMMIT;\n',
   ].join('\n');
 }
@@ -136,7 +152,7 @@ async function applyMigrations(client: pg.Client, log: Logger): Promise<string[]
   const applied = await runner({
     dbClient: client,
     dir: migrationsFolder(),
-    // The folder also holds this file and the roles.
+    // The folder also holds code, functions and roles.
     ignorePattern: '(?!\\d{4}_.*\\.sql$).*',
     direction: 'up',
     migrationsTable: MIGRATIONS_TABLE,
@@ -150,8 +166,21 @@ async function applyMigrations(client: pg.Client, log: Logger): Promise<string[]
       error: (line) => log.debug(line),
     },
   });
-  await client.query(readRoles());
+  await applyDefinitions(client);
   return applied.map(({ name }) => name);
+}
+
+async function applyDefinitions(client: pg.Client): Promise<void> {
+  const { sql, mark } = definitions();
+  await client.query('BEGIN');
+  await client.query("SELECT pg_advisory_xact_lock(hashtext('nta.definitions'))");
+  const { rows } = await client.query<{ known: boolean }>(
+    `SELECT coalesce(obj_description('${MIGRATIONS_TABLE}'::regclass), '') LIKE $1 AS known`,
+    [`%${mark}`],
+  );
+  if (!rows[0]!.known) await client.query(`${sql}\n${markSql(mark)}`);
+  await client.query(readSql('roles.sql'));
+  await client.query('COMMIT');
 }
 
 function describeMigrationError(error: unknown, settings: PostgresSettings): Failure {

@@ -1,6 +1,6 @@
 /**
  * Writes up to 256 packets of one origin and one ten seconds as a row of packet_segments
- * (sinks/migrations/0009_packet_segments.sql says what each column holds), column by column.
+ * (schemas/tables/segment-columns.ts says what each column holds), column by column.
  */
 import {
   HAS_FRAGMENT,
@@ -13,41 +13,22 @@ import {
   type PacketBlock,
 } from '../../schemas/packets/packet-block.js';
 import { KEYS_MAX, portRangeKey, SEGMENT_PACKETS } from '../../schemas/tables/packet-table.js';
+import {
+  ENDPOINT_ROLE_SHIFT,
+  ENDPOINT_SOURCE_SHIFT,
+  HEADER_IP,
+  HEADER_IP_ID,
+  HEADER_PORTS,
+  HEADER_TCP,
+  HEADER_TCP_FLAGS_SHIFT,
+  HEADER_TTL_SHIFT,
+  ICMP_TYPE_SHIFT,
+  PAIR_SHIFT,
+  SEGMENT_COLUMNS,
+} from '../../schemas/tables/segment-columns.js';
 import { ADDRESSES_BYTES_MAX, AddressDictionary } from './address-dictionary.js';
 import type { CopyBuffer } from './copy-buffer.js';
 import { packetDetails } from './packet-details.js';
-
-export const SEGMENT_COLUMNS = [
-  'first_at',
-  'last_at',
-  'first_id',
-  'origin_id',
-  'packets',
-  'captured_limit',
-  'sources',
-  'destinations',
-  'source_ports',
-  'destination_ports',
-  'ip_protocols',
-  'hosts',
-  'macs',
-  'time_offsets',
-  'headers',
-  'endpoints',
-  'ports',
-  'mac_pairs',
-  'ether_types',
-  'frame_lengths',
-  'tcp_sequences',
-  'ip_ids',
-  'captured_lengths',
-  'vlans',
-  'fragment_offsets',
-  'icmp',
-  'arp_operations',
-  'failures',
-  'details',
-] as const;
 
 /** µs from 1970-01-01 to 2000-01-01 UTC, where timestamptz counts from. */
 const POSTGRES_EPOCH_MICROS = 946_684_800_000_000;
@@ -58,12 +39,6 @@ const MACADDR_OID = 829;
 const JSONB_OID = 3802;
 /** Upper bound of a row without its details: hosts, keys of both sides, MACs, 18 arrays of integers, the rest. */
 const ROW_BYTES_MAX = 3 * ADDRESSES_BYTES_MAX + (32 + SEGMENT_PACKETS * 2 * 10) + 18 * (32 + SEGMENT_PACKETS * 8) + 256;
-
-/** Bits of `headers` above the protocol, the TTL and the TCP flags. */
-const HEADER_IP = 1 << 28;
-const HEADER_PORTS = 1 << 29;
-const HEADER_TCP = 1 << 30;
-const HEADER_IP_ID = 1 << 31;
 
 /** Bits of `sides`. */
 const SOURCE = 1;
@@ -134,7 +109,7 @@ export class SegmentEncoder {
     copy.putInteger(limit ?? 0);
     this.putAddressKeys(copy, SOURCE);
     this.putAddressKeys(copy, DESTINATION);
-    this.putPortSet(copy, 16);
+    this.putPortSet(copy, PAIR_SHIFT);
     this.putPortSet(copy, 0);
     this.putProtocolSet(copy);
     this.hosts.put(copy);
@@ -185,12 +160,13 @@ export class SegmentEncoder {
       failureInAny |= block.failure[row]!;
       if (block.extra[row]! >= 0 || block.applicationLength[row] !== 0) extraInAny = true;
       let header = 0;
-      if ((present & HAS_IP) !== 0) header = HEADER_IP | block.ipProtocol[row]! | (block.ttl[row]! << 8);
-      if ((present & HAS_TCP) !== 0) header |= HEADER_TCP | ((block.tcpFlags[row]! & 0xfff) << 16);
+      if ((present & HAS_IP) !== 0) header = HEADER_IP | block.ipProtocol[row]! | (block.ttl[row]! << HEADER_TTL_SHIFT);
+      if ((present & HAS_TCP) !== 0) header |= HEADER_TCP | ((block.tcpFlags[row]! & 0xfff) << HEADER_TCP_FLAGS_SHIFT);
       if ((present & HAS_PORTS) !== 0) header |= HEADER_PORTS;
       if ((present & HAS_IP_ID) !== 0) header |= HEADER_IP_ID;
       headers[at] = header;
-      ports[at] = (present & HAS_PORTS) === 0 ? 0 : (block.sourcePort[row]! << 16) | block.destinationPort[row]!;
+      ports[at] =
+        (present & HAS_PORTS) === 0 ? 0 : (block.sourcePort[row]! << PAIR_SHIFT) | block.destinationPort[row]!;
       tcpSequences[at] = (present & HAS_TCP) === 0 ? 0 : block.tcpSequence[row]!;
       ipIds[at] = (present & HAS_IP_ID) === 0 ? 0 : block.ipId[row]!;
       etherTypes[at] = block.etherType[row]!;
@@ -216,7 +192,7 @@ export class SegmentEncoder {
       const destination = hosts.numberOf(block, block.destinationKind[row]!, block.destinationAddress[row]!);
       sides[source]! |= SOURCE;
       sides[destination]! |= DESTINATION;
-      endpoints[at] = (block.role[row]! << 24) | (source << 12) | destination;
+      endpoints[at] = (block.role[row]! << ENDPOINT_ROLE_SHIFT) | (source << ENDPOINT_SOURCE_SHIFT) | destination;
     }
   }
 
@@ -238,7 +214,7 @@ export class SegmentEncoder {
       const w1 = macView.getInt32(from + 4);
       const w2 = macView.getInt32(from + 8);
       if (pair < 0 || w0 !== first || w1 !== second || w2 !== third) {
-        pair = (macs.numberOf(bytes, from) << 16) | macs.numberOf(bytes, from + 6);
+        pair = (macs.numberOf(bytes, from) << PAIR_SHIFT) | macs.numberOf(bytes, from + 6);
         first = w0;
         second = w1;
         third = w2;
@@ -334,7 +310,7 @@ export class SegmentEncoder {
     if ((rarities & RARE_VLAN) === 0) {
       copy.putNull();
     } else {
-      for (let at = 0; at < packets; at++) rare[at] = (vlan[rows[at]!]! << 16) | innerVlan[rows[at]!]!;
+      for (let at = 0; at < packets; at++) rare[at] = (vlan[rows[at]!]! << PAIR_SHIFT) | innerVlan[rows[at]!]!;
       putColumn(copy, rare, packets);
     }
     if ((rarities & RARE_FRAGMENT) === 0) {
@@ -351,7 +327,7 @@ export class SegmentEncoder {
     } else {
       for (let at = 0; at < packets; at++) {
         const row = rows[at]!;
-        rare[at] = (present[row]! & HAS_ICMP) === 0 ? -1 : (icmpType[row]! << 8) | icmpCode[row]!;
+        rare[at] = (present[row]! & HAS_ICMP) === 0 ? -1 : (icmpType[row]! << ICMP_TYPE_SHIFT) | icmpCode[row]!;
       }
       putColumn(copy, rare, packets);
     }

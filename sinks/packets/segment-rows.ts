@@ -4,8 +4,9 @@
  */
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { SEGMENT_PACKETS, SEGMENT_SECONDS } from '../../schemas/tables/packet-table.js';
+import { SEGMENT_COLUMNS } from '../../schemas/tables/segment-columns.js';
 import { CopyBuffer } from './copy-buffer.js';
-import { SEGMENT_COLUMNS, SegmentEncoder } from './packet-segment.js';
+import { SegmentEncoder } from './packet-segment.js';
 
 export const SEGMENT_COPY_SQL = `COPY packet_segments (${SEGMENT_COLUMNS.join(', ')}) FROM STDIN (FORMAT binary)`;
 

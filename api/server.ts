@@ -1,11 +1,7 @@
-/** The REST API and the dashboard: one Hono application, and the service that listens with it. */
+/** The service that listens with the application of `app.ts`. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
-import type { OpenAPIHono } from '@hono/zod-openapi';
-import { bodyLimit } from 'hono/body-limit';
-import { HTTPException } from 'hono/http-exception';
-import { routePath } from 'hono/route';
 import type pg from 'pg';
 import { checkPostgres, type PostgresSettings } from '../runtime/postgres/client.js';
 import { messageOf } from '../runtime/process/failure.js';
@@ -13,131 +9,18 @@ import type { Logger } from '../runtime/process/log.js';
 import { listen, type Registry } from '../runtime/process/metrics.js';
 import type { Service } from '../runtime/process/service.js';
 import { AlertFeed } from './alert-feed.js';
-import { dashboardRoutes, readDashboard } from './dashboard.js';
-import { type ApiBindings, guardAccess, guardHost } from './http/access.js';
-import { openApiDocument } from './http/open-api.js';
-import { ApiProblem, databaseProblem, problemResponse } from './http/problem.js';
+import { createApp } from './app.js';
+import { Admission, admissionLimits } from './http/admission.js';
+import { BurstLog } from './http/burst-log.js';
+import { CONNECTION_LIMITS, Connections, SERVER_TIMEOUTS } from './http/connections.js';
 import { RequestMetrics } from './http/request-metrics.js';
-import { responseHeaders } from './http/response-headers.js';
 import { createApiPool, createFeedClient } from './pool.js';
-import { alertStreamRoutes } from './routes/alert-stream.js';
-import { alertRoutes } from './routes/alerts.js';
-import { healthRoutes } from './routes/health.js';
-import { nodeRoutes } from './routes/nodes.js';
-import { packetRoutes } from './routes/packets.js';
-import { createRouter } from './routes/route.js';
-import { statsRoutes } from './routes/stats.js';
 import { type ApiSettings, readApiToken } from './settings.js';
 
 export { type ApiSettings, apiOptions } from './settings.js';
 
-/** Largest body, bytes: a search of 200 expressions fits many times. */
-const BODY_MAX = 64 * 1024;
-
-export interface ApiDependencies {
-  /** From `createApiPool`, whose values have the form that answers carry. */
-  readonly pool: pg.Pool;
-  readonly feed: AlertFeed;
-  readonly settings: Pick<ApiSettings, 'apiHost' | 'apiAllowedHosts'>;
-  /** Empty when none is set: writes are refused then. */
-  readonly token: string;
-  readonly log: Logger;
-  readonly metrics: RequestMetrics;
-  /** Milliseconds since the epoch; the wall clock when absent. */
-  readonly now?: () => number;
-}
-
-/** The application, without a listener: tests call its `request`. */
-export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBindings> {
-  const { pool, feed, settings, token, log, metrics, now = Date.now } = dependencies;
-
-  const app = createRouter();
-  app.use('*', async (c, next) => {
-    const stop = metrics.duration.startTimer();
-    await next();
-    // The route's pattern, never the path: paths carry ids.
-    const route = c.res.status === 404 || c.res.status === 421 ? 'none' : routePath(c, -1);
-    const seconds = stop({ method: c.req.method, route, status: c.res.status });
-    log.debug(
-      { method: c.req.method, path: c.req.path, status: c.res.status, milliseconds: Math.round(seconds * 1000) },
-      'request',
-    );
-  });
-  app.use('*', responseHeaders);
-  const rules = { settings, token, refused: metrics.refused, now };
-  app.use('*', guardHost(rules));
-  app.use('/api/*', guardAccess(rules));
-  app.use(
-    '/api/*',
-    bodyLimit({
-      maxSize: BODY_MAX,
-      onError: () => {
-        throw new ApiProblem(413, 'BODY_TOO_LARGE', `the body must have at most ${BODY_MAX} bytes`);
-      },
-    }),
-  );
-  app.use('/api/*', async (c, next) => {
-    const type = c.req.header('content-type');
-    const hasBody = c.req.method === 'POST' && (type !== undefined || Number(c.req.header('content-length') ?? 0) > 0);
-    if (hasBody && !/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type ?? '')) {
-      throw new ApiProblem(415, 'NOT_JSON', 'Content-Type: the body must be application/json');
-    }
-    await next();
-  });
-
-  const routes = { pool, feed, now };
-  app.route('/api', packetRoutes(routes));
-  app.route('/api', alertStreamRoutes(routes));
-  app.route('/api', alertRoutes(routes));
-  app.route('/api', statsRoutes(routes));
-  app.route('/api', nodeRoutes(routes));
-  app.route('/api', healthRoutes(routes));
-  app.get('/api/openapi.json', (c) => c.json(openApiDocument(app)));
-  app.route('/', dashboardRoutes(readDashboard()));
-
-  app.notFound((c) => problemResponse(c, missingRoute(c.req.method, c.req.path)));
-  app.onError((error, c) => {
-    const problem = problemOf(error);
-    if (problem.status >= 500) {
-      log[problem.status === 500 ? 'error' : 'warn'](
-        { method: c.req.method, path: c.req.path, code: problem.code, err: problem.status === 500 ? error : undefined },
-        problem.message,
-      );
-    }
-    return problemResponse(c, problem);
-  });
-  return app;
-}
-
-/** Methods that the paths of the API take, for a 405 that says so. */
-function missingRoute(method: string, path: string): ApiProblem {
-  const isWrite = path === '/api/packets/search' || /^\/api\/alerts\/[^/]+\/(resolve|reopen)$/.test(path);
-  const isRead = /^\/api\/(packets|alerts|alerts\/[^/]+|stats|nodes|health|openapi\.json)$/.test(path) && !isWrite;
-  if (isWrite || isRead) {
-    const allowed = isWrite ? 'POST' : 'GET';
-    return new ApiProblem(405, 'METHOD_NOT_ALLOWED', `${path} takes ${allowed}, not ${method}`, {
-      headers: { allow: allowed },
-    });
-  }
-  return new ApiProblem(
-    404,
-    'NO_SUCH_PATH',
-    `there is nothing at ${path.slice(0, 200)}; /api/openapi.json lists the API, / is the dashboard`,
-  );
-}
-
-function problemOf(error: Error): ApiProblem {
-  if (error instanceof ApiProblem) return error;
-  // Hono's own: a body that is no JSON.
-  if (error instanceof HTTPException && error.status === 400) {
-    return new ApiProblem(400, 'INVALID_INPUT', 'body: is no valid JSON', {
-      errors: [{ input: 'body', reason: 'is no valid JSON' }],
-    });
-  }
-  const problem = databaseProblem(error);
-  if (problem) return problem;
-  return new ApiProblem(500, 'INTERNAL', 'a defect of the server; its log has the details', { cause: error });
-}
+const HEALTH_CONNECTIONS = 2;
+const ACCEPTED_BEYOND = 50;
 
 export interface ApiService extends Service {
   /** `http://127.0.0.1:5000`, once it is started. */
@@ -148,6 +31,7 @@ class Api implements ApiService {
   readonly name = 'api';
   url = '';
   private pool: pg.Pool | undefined;
+  private healthPool: pg.Pool | undefined;
   private feed: AlertFeed | undefined;
   private server: Server | undefined;
   private readonly metrics: RequestMetrics;
@@ -164,25 +48,45 @@ class Api implements ApiService {
     const { settings, log, metrics } = this;
     const token = readApiToken(settings, (message) => log.warn(message));
     await checkPostgres(settings);
-    const pool = createApiPool(settings, settings.apiStatementTimeout, (error) =>
-      log.warn({ reason: messageOf(error) }, 'a connection to Postgres broke; the next request makes a new one'),
-    );
+    const onIdleError = (error: Error): void =>
+      log.warn({ reason: messageOf(error) }, 'a connection to Postgres broke; the next request makes a new one');
+    const pool = createApiPool(settings, settings.apiStatementTimeout, onIdleError);
     this.pool = pool;
+    // Whoever asks how the API is does not wait behind those who ask for pages.
+    const healthPool = createApiPool(
+      { ...settings, dbMaxConn: HEALTH_CONNECTIONS },
+      settings.apiStatementTimeout,
+      onIdleError,
+    );
+    this.healthPool = healthPool;
     const feed = new AlertFeed(pool, () => createFeedClient(settings), log, metrics.streams);
     this.feed = feed;
-    const app = createApp({ pool, feed, settings, token, log, metrics });
-    // A slow or silent client holds a socket for a bounded time only.
-    const server = createServer(
-      { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 10_000, maxHeaderSize: 32 * 1024 },
-      getRequestListener(app.fetch),
-    );
-    server.maxConnections = 1000;
+    const connections = new Connections(metrics.closed, new BurstLog(log));
+    const app = createApp({
+      pool,
+      healthPool,
+      feed,
+      settings,
+      token,
+      log,
+      metrics,
+      admission: new Admission(admissionLimits(settings.dbMaxConn)),
+      hasRoom: () => connections.hasRoom(),
+    });
+    const server = createServer(SERVER_TIMEOUTS, connections.serially(getRequestListener(app.fetch)));
+    // Those beyond the limit are seen, and others are closed for them.
+    server.maxConnections = CONNECTION_LIMITS.connections + ACCEPTED_BEYOND;
+    connections.guard(server);
     this.server = server;
     await listen(server, settings.apiHost, settings.apiPort, '--api-port');
     const { address, port, family } = server.address() as AddressInfo;
     this.url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
     if (token === '')
-      log.warn('no API token is set, so alerts cannot be resolved: give NTA_API_TOKEN or --api-token-file');
+      log.warn(
+        'no API token is set, so this machine reads without one and nothing can be changed: give NTA_API_TOKEN or --api-token-file',
+      );
+    else if (settings.apiOpenReads)
+      log.warn('--api-open-reads: whoever reaches this machine’s loopback reads without the token');
     log.info({ url: this.url }, 'API and dashboard listen');
   }
 
@@ -199,7 +103,7 @@ class Api implements ApiService {
       clearInterval(sweep);
       clearTimeout(giveUp);
     }
-    await pool?.end();
+    await Promise.all([pool?.end(), this.healthPool?.end()]);
   }
 }
 

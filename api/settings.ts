@@ -10,7 +10,7 @@ export const apiOptions = defineOptions({
     env: 'NTA_API_HOST',
     default: '127.0.0.1',
     placeholder: '<address>',
-    help: 'address that the API and the dashboard listen on; beyond loopback every request needs the token',
+    help: 'address that the API and the dashboard listen on; beyond loopback a token has to be set',
   },
   apiPort: {
     kind: 'integer',
@@ -36,6 +36,12 @@ export const apiOptions = defineOptions({
     default: '',
     placeholder: '<file>',
     help: 'file that holds the token instead',
+  },
+  apiOpenReads: {
+    kind: 'boolean',
+    env: 'NTA_API_OPEN_READS',
+    default: false,
+    help: 'let reads do without the token: on a loopback listener alone, asked by a loopback name and through no proxy that says so',
   },
   apiAllowedHosts: {
     kind: 'list',
@@ -68,6 +74,12 @@ export function readApiToken(settings: ApiSettings, warn: (message: string) => v
     throw new Failure(
       'CONFIGURATION',
       `--api-host ${settings.apiHost} serves other machines, which needs a token: set NTA_API_TOKEN or --api-token-file, or listen on 127.0.0.1`,
+    );
+  }
+  if (settings.apiOpenReads && !isLoopbackHost(settings.apiHost)) {
+    throw new Failure(
+      'CONFIGURATION',
+      `--api-open-reads: --api-host ${settings.apiHost} serves other machines, which reads without a token are not for; leave it out, or listen on 127.0.0.1`,
     );
   }
   return token;

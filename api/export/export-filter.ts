@@ -3,8 +3,8 @@
  * must hold. Some fields have a flag of their own.
  */
 import { Failure } from '../../runtime/process/failure.js';
+import { fieldValues, Refusal } from '../../schemas/tables/field-values.js';
 import { nearestName } from '../../schemas/tables/nearest.js';
-import { fieldValues, Refusal } from '../../schemas/tables/packet-fields.js';
 
 /** A condition as it was given. */
 export interface FieldText {
@@ -35,22 +35,24 @@ export function fieldTexts(filter: readonly string[], flags: Readonly<Record<str
 /**
  * Reads conditions by a table of fields.
  *
+ * @param names that conditions may have, and the field that each means.
  * @param parse throws a Refusal for a value that the field does not take.
  * @throws Failure `EXPORT_FILTER` for an unknown field and for a value that was refused.
  */
-export function parseFields<Name extends string, Condition>(
+export function parseFields<Field extends string, Condition>(
   texts: readonly FieldText[],
-  names: readonly Name[],
+  names: Readonly<Record<string, Field>>,
   what: string,
-  parse: (name: Name, values: readonly string[]) => Condition,
+  parse: (name: Field, values: readonly string[]) => Condition,
 ): Condition[] {
   return texts.map(({ flag, field, text }) => {
-    const name = names.find((known) => known === field);
+    const name = Object.hasOwn(names, field) ? names[field] : undefined;
     if (name === undefined) {
-      const nearest = nearestName(field, names);
+      const nearest = nearestName(field, Object.keys(names));
+      const known = [...new Set(Object.values(names))].join(', ');
       throw refusal(
         flag,
-        `${what} have no ${field} to select by; ${nearest ? `did you mean ${nearest}?` : `known are ${names.join(', ')}`}`,
+        `${what} have no ${field} to select by; ${nearest ? `did you mean ${nearest}?` : `known are ${known}`}`,
       );
     }
     try {

@@ -12,6 +12,7 @@ import { defineOptions, type Settings } from '../../runtime/process/options.js';
 import { ROLE_NAMES } from '../../schemas/packets/packet-block.js';
 import { SEGMENT_FIELDS, type SegmentField } from '../../schemas/tables/segment-columns.js';
 import { alertQuery } from './alert-selection.js';
+import { guardedText } from './csv-guard.js';
 import { fieldTexts } from './export-filter.js';
 import { PCAP_HEADER, type StoredPacket, writePcapRecord } from './packet-headers.js';
 import { packetQuery } from './packet-selection.js';
@@ -107,7 +108,9 @@ function shown(name: SegmentField): string {
   return name;
 }
 
-const PACKET_COLUMNS = `captured_at, packets.id, capture_node, interface, ${EXPORTED_FIELDS.map(shown).join(', ')}`;
+/** @param text makes a column of a text that others have written. */
+const packetColumns = (text: (column: string) => string): string =>
+  `captured_at, packets.id, ${text('capture_node')}, ${text('interface')}, ${EXPORTED_FIELDS.map(shown).join(', ')}`;
 const PCAP_COLUMNS = `extract(epoch FROM captured_at)::numeric * 1000000 AS micros, ${EXPORTED_FIELDS.map(shown).join(', ')}`;
 
 /**
@@ -126,8 +129,9 @@ export async function exportRows(
   }
   const { from, to, source, destination, port, protocol } = settings;
   const fields = fieldTexts(settings.filter, { source, destination, port, protocol });
-  const columns = settings.format === 'pcap' ? PCAP_COLUMNS : PACKET_COLUMNS;
-  const query = what === 'packets' ? packetQuery(columns, from, to, fields) : alertQuery(from, to, fields);
+  const text = settings.format === 'csv' ? guardedText : (column: string): string => column;
+  const columns = settings.format === 'pcap' ? PCAP_COLUMNS : packetColumns(text);
+  const query = what === 'packets' ? packetQuery(columns, from, to, fields) : alertQuery(from, to, fields, text);
   // Each write hears of its failure; a stream whose event nobody takes would end the process.
   output.on('error', () => undefined);
   const client = new pg.Client(postgresConfig(settings, 'nta-export'));

@@ -3,7 +3,7 @@
  * memory depends on how many there are. COPY takes no parameters, so values are quoted as literals of their type.
  */
 import { allOf, type PacketCondition } from '../../schemas/tables/packet-condition.js';
-import { PACKET_FIELD_NAMES, parsePacketField } from '../../schemas/tables/packet-fields.js';
+import { PACKET_FILTER_NAMES, parsePacketField } from '../../schemas/tables/packet-fields.js';
 import { SEGMENT_SECONDS } from '../../schemas/tables/packet-table.js';
 import type { AddressColumn, PacketColumn, PacketTerms } from '../../schemas/tables/packet-terms.js';
 import { QuotedValues } from '../../schemas/tables/sql-values.js';
@@ -46,7 +46,7 @@ const binOf = (time: string): string => `date_bin(${SPAN}, ${time}, '2000-01-01Z
  * @throws Failure `EXPORT_FILTER`
  */
 export function packetQuery(columns: string, from: string, to: string, fields: readonly FieldText[]): string {
-  const filter = allOf(parseFields(fields, PACKET_FIELD_NAMES, 'packets', parsePacketField));
+  const filter = allOf(parseFields(fields, PACKET_FILTER_NAMES, 'packets', parsePacketField));
   const { packet, times, keys } = conditions(from, to, filter);
   const inBin = ['last_at >= bin', `last_at < bin + ${SPAN}`, 'first_at >= bin', `first_at < bin + ${SPAN}`];
   // The bins come in their order, those of a bin sorted: a nested loop, all that a LATERAL with an order can be, keeps both.

@@ -5,6 +5,7 @@ export class RequestMetrics {
   readonly refused: Counter<'reason'>;
   readonly duration: Histogram<'method' | 'route' | 'status'>;
   readonly streams: Gauge;
+  readonly closed: Counter<'reason'>;
 
   constructor(registry: Registry) {
     this.refused = new Counter({
@@ -18,6 +19,12 @@ export class RequestMetrics {
       help: 'time to answer a request',
       labelNames: ['method', 'route', 'status'],
       buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
+      registers: [registry],
+    });
+    this.closed = new Counter({
+      name: 'nta_api_closed_connections_total',
+      help: 'connections closed because their client was slow or greedy',
+      labelNames: ['reason'],
       registers: [registry],
     });
     this.streams = new Gauge({

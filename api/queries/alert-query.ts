@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { ALERT_CHANNEL } from '../../schemas/alerts/alert-channel.js';
-import { ALERT_CONDITIONS } from '../../schemas/tables/alert-conditions.js';
 import { allOf, type Condition, QueryParameters, type SqlValues } from '../../schemas/tables/sql-values.js';
 import { query } from '../pool.js';
 import { ALERT_COLUMNS, type AlertEventRow, type AlertRow } from '../views/alert-view.js';
@@ -26,18 +25,19 @@ export interface AlertPage {
 export const COUNT_MAX = 10_000;
 const HISTORY_MAX = 1000;
 
-/** @param resolved null for both. */
-export async function findAlerts(
-  pool: pg.Pool,
-  conditions: readonly Condition[],
-  resolved: boolean | null,
-  after: AlertPosition | null,
-  limit: number,
-): Promise<AlertPage> {
+export interface AlertQuery {
+  readonly conditions: readonly Condition[];
+  /** What is counted meets these: the same without whether it is resolved. */
+  readonly counted: readonly Condition[];
+  readonly after: AlertPosition | null;
+  readonly limit: number;
+}
+
+export async function findAlerts(pool: pg.Pool, wanted: AlertQuery): Promise<AlertPage> {
+  const { after, limit } = wanted;
   const list = new QueryParameters();
   const where = allOf([
-    ...conditions,
-    ...(resolved === null ? [] : [ALERT_CONDITIONS.resolved([String(resolved)])]),
+    ...wanted.conditions,
     ...(after === null
       ? []
       : [(p: SqlValues) => `(last_seen, id) < (${p.add(after.lastSeen, 'timestamptz')}, ${p.add(after.id, 'text')})`]),
@@ -54,7 +54,7 @@ export async function findAlerts(
       `SELECT count(*) FILTER (WHERE resolved_at IS NULL) AS unresolved, count(*) FILTER (WHERE resolved_at IS NOT NULL) AS resolved,
          count(*) FILTER (WHERE status = 'open' AND resolved_at IS NULL) AS open,
          coalesce(max(severity) FILTER (WHERE resolved_at IS NULL), 0)::integer AS highest_severity
-       FROM (SELECT resolved_at, status, severity FROM alerts WHERE ${allOf(conditions)(counted)} LIMIT ${counted.add(COUNT_MAX, 'integer')}) AS matching`,
+       FROM (SELECT resolved_at, status, severity FROM alerts WHERE ${allOf(wanted.counted)(counted)} LIMIT ${counted.add(COUNT_MAX, 'integer')}) AS matching`,
       counted.values,
     ),
   ]);

@@ -3,14 +3,13 @@
  * `POST /api/packets/search`, which can also be combined with and, or and not.
  */
 import { z } from '@hono/zod-openapi';
+import { fieldValues, Refusal } from '../../schemas/tables/field-values.js';
 import { allOf, anyOf, not, type PacketCondition } from '../../schemas/tables/packet-condition.js';
 import {
-  fieldValues,
-  PACKET_FIELD_NAMES,
   PACKET_FIELDS,
-  type PacketFieldName,
+  PACKET_FILTER_NAMES,
+  type PacketFilterName,
   parsePacketField,
-  Refusal,
 } from '../../schemas/tables/packet-fields.js';
 import { strictObject } from '../http/strict-object.js';
 
@@ -19,11 +18,13 @@ const SEARCH_NODES_MAX = 200;
 const SEARCH_DEPTH_MAX = 8;
 
 /** Parsed fields; a field that was not given is absent. */
-export type PacketFields = { readonly [Name in PacketFieldName]?: PacketCondition | undefined };
+export type PacketFields = { readonly [Name in PacketFilterName]?: PacketCondition | undefined };
 
-function parseField(name: PacketFieldName, values: readonly string[], context: z.RefinementCtx): PacketCondition {
+const NAMES = Object.keys(PACKET_FILTER_NAMES) as PacketFilterName[];
+
+function parseField(name: PacketFilterName, values: readonly string[], context: z.RefinementCtx): PacketCondition {
   try {
-    return parsePacketField(name, values);
+    return parsePacketField(PACKET_FILTER_NAMES[name], values);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     context.addIssue({ code: 'custom', message: error.message });
@@ -31,29 +32,34 @@ function parseField(name: PacketFieldName, values: readonly string[], context: z
   }
 }
 
-type QueryShape = Record<PacketFieldName, z.ZodType<PacketCondition | undefined, string | undefined>>;
+function describe(name: PacketFilterName): string {
+  const meant = PACKET_FILTER_NAMES[name];
+  return meant === name ? PACKET_FIELDS[meant].description : `Another name of ${meant}.`;
+}
+
+type QueryShape = Record<PacketFilterName, z.ZodType<PacketCondition | undefined, string | undefined>>;
 type BodyValue = string | number | (string | number)[];
-type BodyShape = Record<PacketFieldName, z.ZodType<PacketCondition | undefined, BodyValue | undefined>>;
+type BodyShape = Record<PacketFilterName, z.ZodType<PacketCondition | undefined, BodyValue | undefined>>;
 
 /** The fields as parameters of a query string. */
 export const packetQueryShape = Object.fromEntries(
-  PACKET_FIELD_NAMES.map((name) => [
+  NAMES.map((name) => [
     name,
     z
       .string('is given twice; separate values by commas')
       .transform((text, context) => parseField(name, fieldValues(text), context))
       .optional()
       .openapi({
-        param: { description: PACKET_FIELDS[name].description },
+        param: { description: describe(name) },
         type: 'string',
-        example: PACKET_FIELDS[name].example,
+        example: PACKET_FIELDS[PACKET_FILTER_NAMES[name]].example,
       }),
   ]),
 ) as unknown as QueryShape;
 
 /** The fields of a JSON body: a value or a list of values, of which any matches. */
-const packetBodyShape = Object.fromEntries(
-  PACKET_FIELD_NAMES.map((name) => [
+export const packetBodyShape = Object.fromEntries(
+  NAMES.map((name) => [
     name,
     z
       .union(
@@ -65,8 +71,8 @@ const packetBodyShape = Object.fromEntries(
       )
       .optional()
       .openapi({
-        description: PACKET_FIELDS[name].description,
-        example: PACKET_FIELDS[name].example,
+        description: describe(name),
+        example: PACKET_FIELDS[PACKET_FILTER_NAMES[name]].example,
       }),
   ]),
 ) as unknown as BodyShape;
@@ -117,7 +123,7 @@ export function expressionExcess(body: unknown): string | null {
 /** What packets of an expression must meet. */
 export function packetCondition(expression: PacketExpression): PacketCondition {
   const conditions: PacketCondition[] = [];
-  for (const name of PACKET_FIELD_NAMES) {
+  for (const name of NAMES) {
     const condition = expression[name];
     if (condition) conditions.push(condition);
   }

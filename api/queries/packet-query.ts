@@ -45,7 +45,7 @@ function microsRange({ range, after }: PacketQuery): MicrosRange {
     after === null ? Infinity : microsOf(after.time) + 1,
   );
   return {
-    from: from < Number.MIN_SAFE_INTEGER ? Number.NEGATIVE_INFINITY : from,
+    from: from < Number.MIN_SAFE_INTEGER ? Number.NEGATIVE_INFINITY : from > Number.MAX_SAFE_INTEGER ? Infinity : from,
     to: to > Number.MAX_SAFE_INTEGER ? Infinity : to,
   };
 }

@@ -3,6 +3,8 @@
  * hours are read from the hours, what sticks out on either side from the minutes, so that a week costs little more rows
  * than a day.
  */
+import { LAST_MINUTE_MS } from './time-range.js';
+
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
@@ -19,7 +21,9 @@ export interface Segment extends Interval {
 
 /** The whole minutes that a range touches. */
 export function wholeMinutes({ start, end }: Interval): Interval {
-  return { start: Math.floor(start / MINUTE_MS) * MINUTE_MS, end: Math.ceil(end / MINUTE_MS) * MINUTE_MS };
+  // The end of the last minute of all would be in a year of five digits, which no text of a time has.
+  const last = Math.min(Math.ceil(end / MINUTE_MS) * MINUTE_MS, LAST_MINUTE_MS);
+  return { start: Math.min(Math.floor(start / MINUTE_MS) * MINUTE_MS, last), end: last };
 }
 
 /** @param range in whole minutes. Every minute of it is in exactly one segment. */

@@ -7,6 +7,11 @@ import { z } from '@hono/zod-openapi';
 
 const ISO_8601 = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}:?\d{2}))?$/i;
 
+const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z');
+/** The last whole minute of the year 9999 begins then. */
+export const LAST_MINUTE_MS = Date.parse('9999-12-31T23:59:00Z');
+const LATEST_MS = LAST_MINUTE_MS + 59_999;
+
 /**
  * "2026-01-02T03:04:05.678901Z" in the one form that Postgres gets and gives; null when it is no time. A bare date is
  * its midnight in UTC; digits past the microsecond are cut.
@@ -21,6 +26,8 @@ export function normaliseTime(text: string): string | null {
   // Date.parse takes 31 February for 3 March.
   const [year, month, day] = date!.split('-').map(Number) as [number, number, number];
   if (Number.isNaN(milliseconds) || day > new Date(Date.UTC(year, month, 0)).getUTCDate()) return null;
+  // Its zone may move it into a year of another length, and Postgres has no year 0.
+  if (milliseconds < EARLIEST_MS || milliseconds > LATEST_MS) return null;
   return `${new Date(milliseconds).toISOString().slice(0, 19)}.${fraction.slice(0, 6).padEnd(6, '0')}Z`;
 }
 
@@ -32,7 +39,8 @@ export const timeSchema = z
     if (time === null) {
       context.addIssue({
         code: 'custom',
-        message: 'must be a time in ISO 8601 with its zone, such as 2026-01-02T03:04:05Z, or a date',
+        message:
+          'must be a time in ISO 8601 with its zone, such as 2026-01-02T03:04:05Z, or a date, of the years 0001 to 9999',
       });
       return z.NEVER;
     }

@@ -1,13 +1,18 @@
 /** `GET /api/alerts`, one alert with its history, and the decisions of people about it. */
 import { createRoute, z } from '@hono/zod-openapi';
-import ipaddr from 'ipaddr.js';
-import { ALERT_CONDITIONS } from '../../schemas/tables/alert-conditions.js';
 import type { Condition } from '../../schemas/tables/sql-values.js';
 import { ApiProblem } from '../http/problem.js';
 import { strictObject } from '../http/strict-object.js';
+import { alertConditions, alertQueryShape } from '../queries/alert-filter.js';
 import { COUNT_MAX, decideAlert, findAlert, findAlerts } from '../queries/alert-query.js';
 import { decodeCursor, encodeCursor, limitSchema } from '../queries/cursor.js';
-import { refineTimeRange, resolveTimeRange, timeRangeShape } from '../queries/time-range.js';
+import {
+  normaliseTime,
+  refineTimeRange,
+  resolveTimeRange,
+  type TimeRangeInput,
+  timeRangeShape,
+} from '../queries/time-range.js';
 import { alertDetailSchema, alertSchema, viewAlert, viewAlertEvent } from '../views/alert-view.js';
 import {
   bodyErrors,
@@ -20,6 +25,12 @@ import {
   sharedErrors,
   writeSecurity,
 } from './route.js';
+
+/**
+ * What a terminal or a spreadsheet would act on instead of showing it (Unicode: control characters, line and paragraph
+ * separators), and what shows text in another order than it has.
+ */
+const CONTROL = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 
 const count = z.int().max(COUNT_MAX);
 const alertPageSchema = z
@@ -39,48 +50,36 @@ const alertPageSchema = z
   })
   .openapi('AlertPage');
 
-const severitySchema = z.coerce
-  .number('must be a severity from 1 to 5')
-  .int('must be a severity from 1 to 5')
-  .min(1, 'must be a severity from 1 to 5')
-  .max(5, 'must be a severity from 1 to 5');
-
 const positionSchema = z
   .string()
   .max(500)
   .transform((text, context) => {
     const [lastSeen, id] = (decodeCursor(text, ['string', 'string']) ?? []) as string[];
-    if (lastSeen === undefined || id === undefined || !/^[\dT:.Z+-]{1,40}$/.test(lastSeen) || id.includes('\0')) {
+    if (lastSeen === undefined || id === undefined || normaliseTime(lastSeen) !== lastSeen || id.includes('\0')) {
       context.addIssue({ code: 'custom', message: 'is no cursor of this list; start again without it' });
       return z.NEVER;
     }
     return { lastSeen, id };
   });
 
-/** An IP address, a network, or a MAC address. */
-const sourceSchema = z
-  .string('is given twice')
-  .trim()
-  .max(64)
-  .refine(
-    (text) =>
-      /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text) ||
-      ipaddr.IPv4.isValidFourPartDecimal(text) ||
-      (ipaddr.IPv6.isValid(text) && !text.includes('%')) ||
-      ipaddr.isValidCIDR(text),
-    'must be an IP address, a network such as 10.0.0.0/8, or a MAC address',
-  );
-
-const printable = (maximum: number) =>
+/** Of one line: what has line ends in it forges lines of logs and tables. */
+const oneLine = (maximum: number) =>
   z
     .string()
     .trim()
     .max(maximum, `must have at most ${maximum} characters`)
-    .refine((text) => !text.includes('\0'), 'must not contain a NUL character');
+    .refine((text) => !CONTROL.test(text), 'must not contain control characters');
+
+const lines = (maximum: number) =>
+  z
+    .string()
+    .trim()
+    .max(maximum, `must have at most ${maximum} characters`)
+    .refine((text) => !CONTROL.test(text.replace(/\r?\n|\t/g, ' ')), 'must not contain control characters');
 
 const decisionSchema = strictObject({
-  note: printable(4000).optional().openapi({ description: 'Why, for the history.', example: 'Our own scanner' }),
-  by: printable(200).optional().openapi({ description: 'Who decides; "api" when it is left out.', example: 'ada' }),
+  note: lines(4000).optional().openapi({ description: 'Why, for the history.', example: 'Our own scanner' }),
+  by: oneLine(200).optional().openapi({ description: 'Who decides; "api" when it is left out.', example: 'ada' }),
 }).openapi('AlertDecision');
 
 const pathId = z.object({
@@ -102,33 +101,7 @@ const listRoute = createRoute({
   request: {
     query: strictObject({
       ...timeRangeShape,
-      status: z
-        .enum(['open', 'closed'], 'must be open or closed')
-        .optional()
-        .openapi({
-          param: { description: 'What the detector says: open while it goes on, closed after a quiet window.' },
-        }),
-      resolved: z
-        .enum(['true', 'false'], 'must be true or false')
-        .optional()
-        .openapi({
-          param: { description: 'Whether a person is done with it.' },
-        }),
-      rule: z
-        .string('is given twice; separate values by commas')
-        .max(1000)
-        .refine((text) => !text.includes('\0'), 'must not contain a NUL character')
-        .optional()
-        .openapi({
-          param: { description: 'Detector: port-scan, syn-flood, … Several are separated by commas.' },
-          example: 'port-scan',
-        }),
-      severity: severitySchema.optional().openapi({ param: { description: 'Exactly this severity, 1 to 5.' } }),
-      min_severity: severitySchema.optional().openapi({ param: { description: 'This severity or a higher one.' } }),
-      source: sourceSchema.optional().openapi({ param: { description: 'Source: address, CIDR or MAC.' } }),
-      capture_node: printable(255)
-        .optional()
-        .openapi({ param: { description: 'Capture node that saw it.' } }),
+      ...alertQueryShape,
       limit: limitSchema.openapi({ param: { description: 'Most alerts of the page, 1 to 1000.' } }),
       next: positionSchema.optional().openapi({ param: { description: '`next` of the page before.' } }),
     }).superRefine(refineTimeRange),
@@ -167,21 +140,12 @@ const decisionRoute = (action: 'resolve' | 'reopen', summary: string) =>
 const resolveRoute = decisionRoute('resolve', 'Mark an alert as dealt with; one that is already stays as it is');
 const reopenRoute = decisionRoute('reopen', 'Take a resolution back; an unresolved alert stays as it is');
 
-type AlertFilter = z.output<typeof listRoute.request.query>;
-
-function alertConditions(filter: AlertFilter, now: number): Condition[] {
-  const { from, to } = resolveTimeRange(filter, now);
+/** Episodes that touch the range. */
+function rangeConditions(range: TimeRangeInput, now: number): Condition[] {
+  const { from, to } = resolveTimeRange(range, now);
   const conditions: Condition[] = [];
-  // Episodes that touch the range.
   if (from !== null) conditions.push((p) => `last_seen >= ${p.add(from, 'timestamptz')}`);
   if (to !== null) conditions.push((p) => `first_seen < ${p.add(to, 'timestamptz')}`);
-  const { status, rule, severity, min_severity: minSeverity, source, capture_node: captureNode } = filter;
-  if (status !== undefined) conditions.push(ALERT_CONDITIONS.status([status]));
-  if (rule !== undefined) conditions.push(ALERT_CONDITIONS.rule(rule.split(',').map((name) => name.trim())));
-  if (severity !== undefined) conditions.push(ALERT_CONDITIONS.severity([String(severity)]));
-  if (minSeverity !== undefined) conditions.push(ALERT_CONDITIONS.min_severity([String(minSeverity)]));
-  if (source !== undefined) conditions.push(ALERT_CONDITIONS.source([source]));
-  if (captureNode !== undefined) conditions.push(ALERT_CONDITIONS.capture_node([captureNode]));
   return conditions;
 }
 
@@ -206,13 +170,17 @@ export function alertRoutes({ pool, now }: RouteDependencies) {
 
   return createRouter()
     .openapi(listRoute, async (c) => {
-      const filter = c.req.valid('query');
-      const resolved = filter.resolved === undefined ? null : filter.resolved === 'true';
-      const conditions = alertConditions(filter, now());
-      const { rows, counts } = await findAlerts(pool, conditions, resolved, filter.next ?? null, filter.limit + 1);
-      const shown = rows.slice(0, filter.limit);
+      const { from, to, hours, limit, next: after, ...filter } = c.req.valid('query');
+      const inRange = rangeConditions({ from, to, hours }, now());
+      const { rows, counts } = await findAlerts(pool, {
+        conditions: [...inRange, ...alertConditions(filter)],
+        counted: [...inRange, ...alertConditions(filter, ['resolved'])],
+        after: after ?? null,
+        limit: limit + 1,
+      });
+      const shown = rows.slice(0, limit);
       const last = shown.at(-1);
-      const next = rows.length > filter.limit && last ? encodeCursor([last.last_seen, last.id]) : null;
+      const next = rows.length > limit && last ? encodeCursor([last.last_seen, last.id]) : null;
       return c.json({ alerts: shown.map(viewAlert), next, counts }, 200);
     })
     .openapi(detailRoute, async (c) => c.json(await detail(c.req.valid('param').id), 200))

@@ -5,6 +5,7 @@ import { decodeCursor, encodeCursor, limitSchema } from '../queries/cursor.js';
 import {
   expressionExcess,
   type PacketExpression,
+  packetBodyShape,
   packetCondition,
   packetExpressionSchema,
   packetQueryShape,
@@ -32,13 +33,17 @@ import {
 
 const pageSchema = z.object({ packets: z.array(packetSchema), next: nextSchema }).openapi('PacketPage');
 
+/** A bigint of Postgres. */
+const isPacketId = (text: string): boolean =>
+  /^-?\d{1,19}$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
+
 const positionSchema = z
   .string()
   .max(200)
   .transform((text, context): PacketPosition => {
     const position = decodeCursor(text, ['string', 'string']);
     const [time, id] = (position ?? []) as string[];
-    if (time === undefined || id === undefined || normaliseTime(time) !== time || !/^-?\d{1,19}$/.test(id)) {
+    if (time === undefined || id === undefined || normaliseTime(time) !== time || !isPacketId(id)) {
       context.addIssue({ code: 'custom', message: 'is no cursor of this list; start again without it' });
       return z.NEVER;
     }
@@ -56,6 +61,8 @@ const searchSchema = z
     },
     strictObject({
       filter: packetExpressionSchema.optional(),
+      // What is asked of a packet may also stand beside it: all of it must hold.
+      ...packetBodyShape,
       from: timeSchema.optional().openapi({ description: 'First time, inclusive; ISO 8601.' }),
       to: timeSchema.optional().openapi({ description: 'End, exclusive; ISO 8601.' }),
       hours: hoursSchema
@@ -89,7 +96,7 @@ const searchRoute = createRoute({
   method: 'post',
   path: '/packets/search',
   operationId: 'searchPackets',
-  summary: 'Packets of a filter with and, or and not, newest first',
+  summary: 'Packets of a filter, newest first; `filter` combines with and, or and not',
   tags: ['packets'],
   security: readSecurity,
   request: { body: { required: true, content: { 'application/json': { schema: searchSchema } } } },
@@ -124,7 +131,8 @@ export function packetRoutes({ pool, now }: RouteDependencies) {
       return c.json(await page(expression, { from, to, hours }, limit, next), 200);
     })
     .openapi(searchRoute, async (c) => {
-      const { filter, from, to, hours, limit, next } = c.req.valid('json');
-      return c.json(await page(filter ?? {}, { from, to, hours }, limit, next), 200);
+      const { filter, from, to, hours, limit, next, ...fields } = c.req.valid('json');
+      const expression = Object.keys(fields).length === 0 ? (filter ?? {}) : { ...fields, and: [filter ?? {}] };
+      return c.json(await page(expression, { from, to, hours }, limit, next), 200);
     });
 }

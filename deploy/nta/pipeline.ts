@@ -164,11 +164,19 @@ async function startParts(
       started.then(() => {
         say(`api        ${address}/api/openapi.json`);
         say(`dashboard  ${address}`);
-        if (settings.apiToken !== '') say(`           to resolve alerts there: ${address}/#token=${settings.apiToken}`);
+        if (settings.apiToken !== '') say(`           with its token: ${address}/#token=${settings.apiToken}`);
+        say(`           ${describeReads(settings)}`);
       }),
     );
   }
   await Promise.all(starts);
+}
+
+/** Who may read without the token; the API refuses what is beyond this machine. */
+function describeReads({ apiOpenReads }: RunSettings): string {
+  return apiOpenReads
+    ? 'reads without the token are on (--api-open-reads): whoever can reach this address on this machine reads packets and alerts'
+    : 'reads and writes need the token; --api-open-reads lets reads on this machine do without';
 }
 
 async function startCapture(settings: RunSettings, plan: CapturePlan, launcher: PartLauncher, say: Say): Promise<void> {

@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { carriesToken } from './bearer-token.js';
 import { Failure } from './failure.js';
-import { isLoopbackHost } from './loopback.js';
+import { isLoopbackHost, isOwnHost } from './loopback.js';
 import { defineOptions, type Settings } from './options.js';
 import type { Service } from './service.js';
 
@@ -50,6 +50,10 @@ export function createRegistry(): Registry {
 /** Why a part is not ready, or null when it is. */
 export type ReadinessProbe = () => string | null;
 
+/** A slow or silent client holds a connection for a bounded time, and few do. */
+const LIMITS = { headersTimeout: 5_000, requestTimeout: 10_000, connectionsCheckingInterval: 1_000 };
+const CONNECTIONS_MAX = 200;
+
 const PLAIN_TEXT = { 'content-type': 'text/plain' };
 
 /**
@@ -70,7 +74,8 @@ export class MetricsServer implements Service {
   async start(): Promise<void> {
     const { metricsHost, metricsPort } = this.settings;
     if (metricsPort === 0) return;
-    const server = createServer((request, response) => this.answer(request, response));
+    const server = createServer(LIMITS, (request, response) => this.answer(request, response));
+    server.maxConnections = CONNECTIONS_MAX;
     this.server = server;
     await listen(server, metricsHost, metricsPort, '--metrics-port');
   }
@@ -79,7 +84,8 @@ export class MetricsServer implements Service {
     const path = (request.url ?? '/').split('?')[0];
     const trusted = this.isTrusted(request);
     if (path === '/metrics') {
-      if (trusted) this.sendMetrics(response);
+      if (this.settings.metricsToken === '' && this.isForeign(request)) misdirected(response);
+      else if (trusted) this.sendMetrics(response);
       else refuse(response, this.settings.metricsToken !== '');
     } else if (path === '/health') {
       response.writeHead(200, PLAIN_TEXT).end('ok\n');
@@ -92,9 +98,17 @@ export class MetricsServer implements Service {
     }
   }
 
-  private isTrusted({ headers }: IncomingMessage): boolean {
+  /** Under another's name: a page in a browser here would read what is for this machine. */
+  private isForeign({ headers }: IncomingMessage): boolean {
+    return !isOwnHost(headers.host ?? '', [this.settings.metricsHost]);
+  }
+
+  private isTrusted(request: IncomingMessage): boolean {
+    const { headers } = request;
     const { metricsHost, metricsToken } = this.settings;
-    return metricsToken === '' ? isLoopbackHost(metricsHost) : carriesToken(headers.authorization ?? '', metricsToken);
+    return metricsToken === ''
+      ? isLoopbackHost(metricsHost) && !this.isForeign(request)
+      : carriesToken(headers.authorization ?? '', metricsToken);
   }
 
   private sendMetrics(response: ServerResponse): void {
@@ -110,6 +124,12 @@ export class MetricsServer implements Service {
     server.closeAllConnections();
     await new Promise<void>((resolve) => server.close(() => resolve()));
   }
+}
+
+function misdirected(response: ServerResponse): void {
+  const reason =
+    'Host: not a name of this machine; ask by its address, 127.0.0.1 or localhost, or set NTA_METRICS_TOKEN';
+  response.writeHead(421, PLAIN_TEXT).end(`${reason}\n`);
 }
 
 function refuse(response: ServerResponse, hasToken: boolean): void {

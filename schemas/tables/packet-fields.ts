@@ -2,17 +2,16 @@
  * The fields that packets can be filtered by: what each means, and its SQL, of the packet and of the segments that have such
  * packets. One table serves query strings and bodies.
  */
-import ipaddr from 'ipaddr.js';
 import { DECODE_FAILURES } from '../packets/decode-failure.js';
 import { PROTOCOL_FORMS, PROTOCOL_NAMES, parseProtocol } from '../packets/protocols.js';
+import { type AddressMatch, indexKeys, isMac, parseAddress } from './address-match.js';
+import { checkValues, Refusal } from './field-values.js';
+import { type NameOf, namesOf } from './field-words.js';
 import { nearestName } from './nearest.js';
 import { anyOf, type PacketCondition } from './packet-condition.js';
-import { INDEXED_PREFIXES, portRangeKey } from './packet-table.js';
+import { portRangeKey } from './packet-table.js';
 import type { AddressColumn, PacketColumn } from './packet-terms.js';
 import type { Condition, SqlValues } from './sql-values.js';
-
-/** A value that a field does not take; the message completes "source: …". */
-export class Refusal extends Error {}
 
 interface Field {
   readonly description: string;
@@ -22,69 +21,6 @@ interface Field {
 }
 
 // --- Addresses
-
-interface AddressMatch {
-  readonly text: string;
-  readonly bits: 32 | 128;
-  /** Bits of the network; all of them for one address. */
-  readonly prefix: number;
-}
-
-function parseAddress(text: string): AddressMatch {
-  const [address = '', prefix] = text.split('/');
-  const isIpv4 = ipaddr.IPv4.isValidFourPartDecimal(address);
-  if (!isIpv4 && !(ipaddr.IPv6.isValid(address) && !address.includes('%'))) {
-    throw new Refusal(
-      isMac(text)
-        ? `"${text}" is a MAC address; use mac, source_mac or destination_mac`
-        : `"${text}" is no IP address or network; give one such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32`,
-    );
-  }
-  const bits = isIpv4 ? 32 : 128;
-  if (prefix === undefined) return { text: address, bits, prefix: bits };
-  if (!/^\d{1,3}$/.test(prefix) || Number(prefix) > bits) {
-    throw new Refusal(`"${text}" has no valid prefix length; it is a number from 0 to ${bits}`);
-  }
-  return { text: address, bits, prefix: Number(prefix) };
-}
-
-/** Most networks of an indexed length that stand for a wider one. */
-const NETWORKS_MAX = 16;
-
-/**
- * What an index has for an address or a network: the address itself, the indexed network around it, or all those in it;
- * and the widest networks as they stand for segments with too many addresses. None when these are too many.
- */
-function indexKeys(match: AddressMatch): string[] {
-  const indexed = match.bits === 32 ? INDEXED_PREFIXES.ipv4 : INDEXED_PREFIXES.ipv6;
-  const widest = networksOf({ ...match, prefix: Math.min(match.prefix, indexed[0]) }, indexed);
-  return [...networksOf(match, indexed), ...widest.map(lastAddressOf)];
-}
-
-function networksOf({ text, bits, prefix }: AddressMatch, indexed: readonly [number, number, number]): string[] {
-  if (prefix === bits) return [text];
-  const around = indexed.findLast((length) => length <= prefix);
-  if (around !== undefined) return [`${networkAddress(text, bits, around)}/${around}`];
-  const free = indexed[0] - prefix;
-  if (2 ** free > NETWORKS_MAX) return [];
-  const first = networkAddress(text, bits, prefix).toByteArray();
-  return Array.from({ length: 2 ** free }, (_, index) => {
-    const bytes = [...first];
-    const last = indexed[0] / 8 - 1;
-    bytes[last] = bytes[last]! | index;
-    return `${ipaddr.fromByteArray(bytes)}/${indexed[0]}`;
-  });
-}
-
-function networkAddress(text: string, bits: AddressMatch['bits'], prefix: number): ipaddr.IPv4 | ipaddr.IPv6 {
-  return (bits === 32 ? ipaddr.IPv4 : ipaddr.IPv6).networkAddressFromCIDR(`${text}/${prefix}`);
-}
-
-/** "10.0.0.0/8" → "10.255.255.255/8". */
-function lastAddressOf(network: string): string {
-  const family = network.includes(':') ? ipaddr.IPv6 : ipaddr.IPv4;
-  return `${family.broadcastAddressFromCIDR(network)}/${network.split('/')[1]}`;
-}
 
 function addressCondition(column: 'source' | 'destination', matches: readonly AddressMatch[]): PacketCondition {
   const exact = matches.filter(({ prefix, bits }) => prefix === bits).map(({ text }) => text);
@@ -127,10 +63,6 @@ function addressField(columns: readonly ('source' | 'destination')[]): Field['pa
     const matches = values.map(parseAddress);
     return anyOf(columns.map((column) => addressCondition(column, matches)));
   };
-}
-
-function isMac(text: string): boolean {
-  return /^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(text);
 }
 
 function macField(columns: readonly Extract<AddressColumn, `${string}_mac`>[]): Field['parse'] {
@@ -421,28 +353,16 @@ export const PACKET_FIELDS = {
 export type PacketFieldName = keyof typeof PACKET_FIELDS;
 export const PACKET_FIELD_NAMES = Object.keys(PACKET_FIELDS) as PacketFieldName[];
 
-/** Most values of one field, and characters of one value. */
-const VALUES_MAX = 100;
-const VALUE_LENGTH_MAX = 255;
-
 /**
  * What a field asks for.
  *
  * @throws Refusal
  */
 export function parsePacketField(name: PacketFieldName, values: readonly string[]): PacketCondition {
-  if (values.length === 0 || values.some((value) => value === ''))
-    throw new Refusal('must not be empty; leave it out instead');
-  if (values.length > VALUES_MAX) throw new Refusal(`must be at most ${VALUES_MAX} values`);
-  if (values.some((value) => value.length > VALUE_LENGTH_MAX)) {
-    throw new Refusal(`must have at most ${VALUE_LENGTH_MAX} characters a value`);
-  }
-  // Postgres has no text with a NUL in it.
-  if (values.some((value) => value.includes('\0'))) throw new Refusal('must not contain a NUL character');
+  checkValues(values);
   return PACKET_FIELDS[name].parse(values);
 }
 
-/** The values of a text: separated by commas. */
-export function fieldValues(text: string): string[] {
-  return text.split(',').map((value) => value.trim());
-}
+/** Every name that packets are filtered by. */
+export type PacketFilterName = NameOf<PacketFieldName>;
+export const PACKET_FILTER_NAMES = namesOf(PACKET_FIELD_NAMES);

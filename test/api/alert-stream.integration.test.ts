@@ -8,7 +8,8 @@ import { storeAlerts } from '../../sinks/alerts/alert-sink.js';
 import { alertEvent } from '../support/alert-events.js';
 import { testLog } from '../support/local-stack.js';
 import { until } from '../support/sink-rows.js';
-import { type ApiFixture, createApiFixture, TOKEN } from './api-fixture.js';
+import { type ApiFixture, createApiFixture } from './api-fixture.js';
+import { apiSettings, TOKEN } from './api-settings.js';
 
 let api: ApiFixture;
 let service: ApiService;
@@ -18,12 +19,7 @@ const start = async (apiHost = '127.0.0.1'): Promise<ApiService> => {
   const started = createApi(
     {
       ...api.database.settings,
-      apiHost,
-      apiPort: 0,
-      apiToken: TOKEN,
-      apiTokenFile: '',
-      apiAllowedHosts: [],
-      apiStatementTimeout: 10_000,
+      ...apiSettings({ apiHost }),
     },
     testLog().child({}, { level: 'fatal' }),
     createRegistry(),

@@ -69,6 +69,15 @@ test.each([
   ['min_severity=4', ['flood', 'force']],
   ['source=192.0.2.7', ['scan']],
   ['source=192.0.2.0/24', ['scan', 'force']],
+  ['source_ip=192.0.2.7', ['scan']],
+  ['source_ip=::ffff:192.0.2.7', ['scan']],
+  ['source=192.0.2.7,2001:db8::7', ['scan', 'flood']],
+  ['ip_range=192.0.2.0/24', ['scan', 'force']],
+  ['dest_ip=192.0.2.7', []],
+  ['port=22', ['force']],
+  ['ports=22,23', ['force']],
+  ['severity=high,critical', ['flood', 'force']],
+  ['technique=T1046', ['scan', 'flood', 'force', 'mac']],
   ['source=2001:db8::/32', ['flood']],
   ['source=02:00:00:00:00:aa', ['mac']],
   ['capture_node=edge-2', ['flood']],
@@ -148,6 +157,28 @@ test('twenty resolutions at once make one event', async () => {
   expect(history.filter(({ action }) => action === 'resolve')).toHaveLength(1);
 });
 
+test.each([[['T', 'a']], [['2026-03-01', 'a']], [['-', '']], [['2026-03-01T12:00:00.000000Z', 'a', 'b']], [[1, 'a']]])(
+  'a cursor of another list is refused: %j',
+  async (position) => {
+    const next = Buffer.from(JSON.stringify(position)).toString('base64url');
+    const response = await api.request(`/api/alerts?next=${next}`);
+    expect(response.status).toBe(400);
+    expect(((await response.json()) as { detail: string }).detail).toContain('next: is no cursor of this list');
+  },
+);
+
+test('control characters are no part of a name or a note, line ends are one of a note', async () => {
+  const refuse = async (body: object) => (await api.post('/api/alerts/mac/resolve', body)).status;
+  for (const text of ['a\u0000b', 'a\u001b[31mb', 'a\u007fb', 'a\u202eb', 'a\u2028b', 'a\u009bb']) {
+    expect(await refuse({ by: text }), JSON.stringify(text)).toBe(400);
+    expect(await refuse({ note: text }), JSON.stringify(text)).toBe(400);
+  }
+  expect(await refuse({ by: 'ada\nadmin' })).toBe(400);
+  const noted = await api.post<AlertBody>('/api/alerts/mac/resolve', { note: 'one\ntwo\tthree', by: 'Ada Lovelace' });
+  expect(noted.body).toMatchObject({ note: 'one\ntwo\tthree', resolved_by: 'Ada Lovelace' });
+  await api.post('/api/alerts/mac/reopen');
+});
+
 test('refusals', async () => {
   expect((await api.post('/api/alerts/nope/resolve')).status).toBe(404);
   expect((await api.post('/api/alerts/scan/resolve', { note: 'x'.repeat(4001) })).body.detail).toContain(
@@ -159,8 +190,9 @@ test('refusals', async () => {
   expect((await api.post('/api/alerts/scan/resolve', '{')).body.detail).toBe('body: is no valid JSON');
   for (const [query, reason] of [
     ['status=opened', 'status: must be open or closed'],
-    ['severity=6', 'severity: must be a severity from 1 to 5'],
-    ['source=nobody', 'source: must be an IP address, a network such as 10.0.0.0/8, or a MAC address'],
+    ['severity=6', 'severity: "6" must be a severity from 1 to 5'],
+    ['source=nobody', 'source: "nobody" is no IP address or network; give one such as 192.0.2.7'],
+    ['source=10.0.0.0/8/9', 'source: "10.0.0.0/8/9" is no IP address or network'],
     ['resolved=maybe', 'resolved: must be true or false'],
     ['min_sev=1', 'min_sev: is unknown; did you mean min_severity?'],
   ]) {

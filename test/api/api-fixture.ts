@@ -1,14 +1,15 @@
 /** The API over a database of its own, without a listener: tests call `request`. */
 import type pg from 'pg';
 import { AlertFeed } from '../../api/alert-feed.js';
+import { createApp } from '../../api/app.js';
+import { Admission, admissionLimits } from '../../api/http/admission.js';
 import { RequestMetrics } from '../../api/http/request-metrics.js';
 import { createApiPool, createFeedClient } from '../../api/pool.js';
-import { createApp } from '../../api/server.js';
+
 import { createRegistry } from '../../runtime/process/metrics.js';
 import { migrate } from '../../sinks/migrations/migration.js';
 import { createTestDatabase, type TestDatabase, testLog } from '../support/local-stack.js';
-
-export const TOKEN = 'a-token-of-the-tests-0123456789';
+import { apiSettings, TOKEN } from './api-settings.js';
 
 export interface ApiFixture {
   readonly database: TestDatabase;
@@ -26,6 +27,8 @@ export interface FixtureOptions {
   readonly apiHost?: string;
   readonly apiAllowedHosts?: readonly string[];
   readonly token?: string;
+  /** Most tests ask without the token, on loopback. */
+  readonly apiOpenReads?: boolean;
   readonly now?: () => number;
 }
 
@@ -40,10 +43,15 @@ export async function createApiFixture(options: FixtureOptions = {}): Promise<Ap
   const app = createApp({
     pool,
     feed,
-    settings: { apiHost: options.apiHost ?? '127.0.0.1', apiAllowedHosts: options.apiAllowedHosts ?? [] },
+    settings: apiSettings({
+      apiHost: options.apiHost ?? '127.0.0.1',
+      apiAllowedHosts: options.apiAllowedHosts ?? [],
+      ...(options.apiOpenReads === undefined ? {} : { apiOpenReads: options.apiOpenReads }),
+    }),
     token: options.token ?? TOKEN,
     log,
     metrics,
+    admission: new Admission(admissionLimits(database.settings.dbMaxConn)),
     ...(options.now ? { now: options.now } : {}),
   });
   const request = async (path: string, init: RequestInit = {}, address = '127.0.0.1'): Promise<Response> =>

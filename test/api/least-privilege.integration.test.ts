@@ -4,7 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createApi } from '../../api/server.js';
 import { createRegistry } from '../../runtime/process/metrics.js';
 import { testLog } from '../support/local-stack.js';
-import { type ApiFixture, createApiFixture, TOKEN } from './api-fixture.js';
+import { type ApiFixture, createApiFixture } from './api-fixture.js';
+import { apiSettings, TOKEN } from './api-settings.js';
 import { insertAlerts } from './sample-data.js';
 
 const USER = `test_reader_${randomBytes(6).toString('hex')}`;
@@ -27,12 +28,7 @@ test('every read works, and hearing of alerts, and resolving and reopening one',
       ...api.database.settings,
       dbUser: USER,
       dbPassword: PASSWORD,
-      apiHost: '127.0.0.1',
-      apiPort: 0,
-      apiToken: TOKEN,
-      apiTokenFile: '',
-      apiAllowedHosts: [],
-      apiStatementTimeout: 10_000,
+      ...apiSettings(),
     },
     testLog(),
     createRegistry(),

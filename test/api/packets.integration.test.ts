@@ -96,6 +96,12 @@ afterAll(() => api?.remove());
 const lengths = async (query: string): Promise<number[]> =>
   (await api.get<Page>(`/api/packets?${query}`)).packets.map(({ length }) => length);
 
+const search = async (body: unknown): Promise<number[]> => {
+  const { status, body: page } = await api.post<Page>('/api/packets/search', body);
+  expect(status, JSON.stringify(page)).toBe(200);
+  return page.packets.map(({ length }) => length);
+};
+
 describe('filters of GET /api/packets', () => {
   const CASES: readonly (readonly [string, readonly number[]])[] = [
     ['', [109, 108, 107, 106, 105, 104, 103, 102, 101]],
@@ -252,12 +258,6 @@ describe('pages', () => {
 });
 
 describe('POST /api/packets/search', () => {
-  const search = async (body: unknown): Promise<number[]> => {
-    const { status, body: page } = await api.post<Page>('/api/packets/search', body);
-    expect(status, JSON.stringify(page)).toBe(200);
-    return page.packets.map(({ length }) => length);
-  };
-
   test('takes the fields of the query, as texts, numbers and lists', async () => {
     expect(await search({})).toHaveLength(9);
     expect(await search({ filter: { port: 443 } })).toEqual([102, 101]);
@@ -293,8 +293,73 @@ describe('POST /api/packets/search', () => {
   });
 });
 
+describe('names that others use', () => {
+  test.each([
+    ['source_ip=192.0.2.7', 'source=192.0.2.7'],
+    ['source=::ffff:192.0.2.7', 'source=192.0.2.7'],
+    ['source=::ffff:192.0.2.0/120', 'source=192.0.2.0/24'],
+    ['dest_ip=192.0.2.7', 'destination=192.0.2.7'],
+    ['destination_ip=192.0.2.7', 'destination=192.0.2.7'],
+    ['ip_range=192.0.2.0/24', 'host=192.0.2.0/24'],
+    ['ip=192.0.2.7', 'host=192.0.2.7'],
+    ['ports=443', 'port=443'],
+    ['dest_port=443', 'destination_port=443'],
+    ['protocols=TCP,Udp', 'protocol=tcp,udp'],
+  ])('%s is %s', async (query, meant) => {
+    const expected = await lengths(meant);
+    expect(expected.length).toBeGreaterThan(0);
+    expect(await lengths(query)).toEqual(expected);
+  });
+
+  test('both names of a field must hold', async () => {
+    expect(await lengths('source_ip=192.0.2.0/24&source=203.0.113.1')).toEqual([]);
+  });
+
+  test('a search takes fields beside its filter', async () => {
+    const fields = { ip_range: '192.0.2.0/24', protocols: ['TCP', 'UDP'] };
+    const expected = await search({ filter: { host: '192.0.2.0/24', protocol: 'tcp,udp' } });
+    expect(expected.length).toBeGreaterThan(0);
+    expect(await search(fields)).toEqual(expected);
+    expect(await search({ ...fields, filter: { port: 443 } })).toEqual(
+      await search({ filter: { host: '192.0.2.0/24', protocol: 'tcp,udp', port: 443 } }),
+    );
+    expect((await api.post('/api/packets/search', { ip_rang: '10.0.0.0/8' })).body.detail).toBe(
+      'body.ip_rang: is unknown; did you mean ip_range?',
+    );
+  });
+});
+
+test.each(['packets', 'alerts', 'stats'])('%s of the first and the last time there is', async (list) => {
+  const first = '0001-01-01T00:00:00Z';
+  const last = '9999-12-31T23:59:59.999999Z';
+  for (const query of [`from=${first}`, `to=${first}`, `from=${last}`, `to=${last}`, `from=${first}&to=${last}`]) {
+    expect((await api.request(`/api/${list}?${query}`)).status, query).toBe(200);
+  }
+});
+
+test('a cursor that no page gave is refused', async () => {
+  for (const position of [
+    ['2026-03-01T12:00:00.000000Z', '9223372036854775808'],
+    ['2026-03-01T12:00:00.000000Z', '-9999999999999999999'],
+    ['2026-03-01T12:00:00.000000Z', '1e3'],
+    ['T', '1'],
+  ]) {
+    const next = Buffer.from(JSON.stringify(position)).toString('base64url');
+    expect((await api.request(`/api/packets?next=${next}`)).status, JSON.stringify(position)).toBe(400);
+  }
+  const extreme = Buffer.from(JSON.stringify(['9999-12-31T23:59:59.999999Z', '9223372036854775807'])).toString(
+    'base64url',
+  );
+  expect((await api.request(`/api/packets?next=${extreme}`)).status).toBe(200);
+});
+
 describe('refusals name the input, the reason and the remedy', () => {
   test.each([
+    [
+      'from=0000-01-01',
+      'from: must be a time in ISO 8601 with its zone, such as 2026-01-02T03:04:05Z, or a date, of the years 0001 to 9999',
+    ],
+    ['source=10.0.0.0/8/8', 'source: "10.0.0.0/8/8" is no IP address'],
     ['sorce=1.2.3.4', 'sorce: is unknown; did you mean source?'],
     ['dst-port=1', 'dst-port: is unknown; did you mean destination_port?'],
     ['source=example.org', 'source: "example.org" is no IP address or network; give one such as'],

@@ -10,7 +10,8 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { type ApiSettings, createApi } from '../../api/server.js';
 import { createRegistry } from '../../runtime/process/metrics.js';
 import { testLog } from '../support/local-stack.js';
-import { type ApiFixture, createApiFixture, TOKEN } from './api-fixture.js';
+import { type ApiFixture, createApiFixture } from './api-fixture.js';
+import { apiSettings, TOKEN } from './api-settings.js';
 import { insertCaptureNode } from './sample-data.js';
 
 let api: ApiFixture;
@@ -24,20 +25,10 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const settings = (changes: Partial<ApiSettings> = {}): ApiSettings => ({
-  apiHost: '127.0.0.1',
-  apiPort: 0,
-  apiToken: TOKEN,
-  apiTokenFile: '',
-  apiAllowedHosts: [],
-  apiStatementTimeout: 10_000,
-  ...changes,
-});
-
 describe('the service', () => {
   test('listens, serves the dashboard and the API, counts requests, and stops with requests answered', async () => {
     const registry = createRegistry();
-    const service = createApi({ ...api.database.settings, ...settings() }, testLog(), registry);
+    const service = createApi({ ...api.database.settings, ...apiSettings() }, testLog(), registry);
     await service.start();
     try {
       expect(service.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
@@ -57,7 +48,7 @@ describe('the service', () => {
 
   test('a taken port, a missing token, an unreadable token, a wrong password: one line with the remedy', async () => {
     const start = async (changes: Partial<ApiSettings>, database = api.database.settings): Promise<string> => {
-      const service = createApi({ ...database, ...settings(changes) }, testLog(), createRegistry());
+      const service = createApi({ ...database, ...apiSettings(changes) }, testLog(), createRegistry());
       try {
         await service.start();
         return 'started';
@@ -99,7 +90,7 @@ describe('the service', () => {
     const lines: string[] = [];
     const log = pino({ level: 'trace' }, { write: (line: string) => lines.push(line) });
     const service = createApi(
-      { ...api.database.settings, ...settings({ apiToken: '', apiTokenFile: file }) },
+      { ...api.database.settings, ...apiSettings({ apiToken: '', apiTokenFile: file }) },
       log,
       createRegistry(),
     );
@@ -244,7 +235,7 @@ test('a query that takes too long is cancelled and says so', async () => {
     await client.query('BEGIN');
     await client.query('LOCK TABLE alerts IN ACCESS EXCLUSIVE MODE');
     const service = createApi(
-      { ...api.database.settings, ...settings({ apiStatementTimeout: 200 }) },
+      { ...api.database.settings, ...apiSettings({ apiStatementTimeout: 200 }) },
       testLog().child({}, { level: 'fatal' }),
       createRegistry(),
     );

@@ -5,7 +5,8 @@ import { type ApiService, createApi } from '../../api/server.js';
 import { createRegistry } from '../../runtime/process/metrics.js';
 import type { Severity } from '../../schemas/alerts/alert.js';
 import { storeAlerts } from '../../sinks/alerts/alert-sink.js';
-import { type ApiFixture, createApiFixture, TOKEN } from '../api/api-fixture.js';
+import { type ApiFixture, createApiFixture } from '../api/api-fixture.js';
+import { apiSettings, TOKEN } from '../api/api-settings.js';
 import { insertAlerts, insertCaptureNode, insertPackets, rebuildRollups } from '../api/sample-data.js';
 import { alertEvent } from '../support/alert-events.js';
 import { testLog } from '../support/local-stack.js';
@@ -27,12 +28,7 @@ const start = async (port = 0, host = '127.0.0.1', registry = createRegistry()):
   const started = createApi(
     {
       ...api.database.settings,
-      apiHost: host,
-      apiPort: port,
-      apiToken: TOKEN,
-      apiTokenFile: '',
-      apiAllowedHosts: [],
-      apiStatementTimeout: 10_000,
+      ...apiSettings({ apiHost: host, apiPort: port }),
     },
     testLog().child({}, { level: 'fatal' }),
     registry,

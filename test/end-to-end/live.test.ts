@@ -2,6 +2,7 @@
  * Live capture: the whole of `nta run` in one network namespace, nmap in another. The scan is seen by the API and, in
  * real Chromium, on the dashboard; Ctrl-C and kill -9 leave no process behind.
  */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { removeLocalStackData } from '../../deploy/local-stack/local-stack.js';
@@ -52,9 +53,10 @@ describe('nta run on a live interface', { timeout: 180_000 }, () => {
 
   /** Asks the API from inside the namespace, where it listens on loopback. */
   function ask(path: string): unknown {
+    const token = readFileSync(join(dataDir, 'api-token'), 'utf8').trim();
     const { stdout, stderr } = pair!.right.run(
       'curl',
-      ['-sS', '--max-time', '5', `http://127.0.0.1:5000${path}`],
+      ['-sS', '--max-time', '5', '-H', `Authorization: Bearer ${token}`, `http://127.0.0.1:5000${path}`],
       10_000,
     );
     if (stdout === '') throw new Error(`no answer: ${stderr}`);

@@ -172,6 +172,24 @@ describe('exportRows', () => {
     expect(await parquetReadObjects({ file: arrayBuffer(none.bytes) })).toEqual([]);
   });
 
+  it('writes no CSV that a spreadsheet runs', async () => {
+    const rows = new StoredRows(database.connection);
+    await rows.query(
+      `INSERT INTO alerts (id, rule_id, rule_name, rule_version, severity, status, sequence, source, source_ip, technique_ids,
+         capture_nodes, message, crossed_at, first_seen, last_seen, packets, evidence, document, resolved_at, resolved_by, note)
+       VALUES ('f1', '=rule', '@name', '1', 3, 'open', 1, '192.0.2.1', '192.0.2.1', '{}', '{=node}', '=HYPERLINK("http://a")',
+         '2026-04-01', '2026-04-01', '2026-04-01', 1, '{}', '{}', '2026-04-01', '+ada', E'\\t-1')`,
+    );
+    const csv = (await run({ format: 'csv', from: '2026-04-01' }, 'alerts')).bytes.toString().split('\n')[1]!;
+    for (const text of [",'=rule,", ",'@name,", `"'=HYPERLINK(""http://a"")"`, ",'+ada,", ",'\t-1,"])
+      expect(csv).toContain(text);
+    // Programs get the texts as they are.
+    expect((await run({ format: 'json', from: '2026-04-01' }, 'alerts')).bytes.toString()).toContain(
+      '"rule_id":"=rule"',
+    );
+    await rows.query(`DELETE FROM alerts WHERE id = 'f1'`);
+  });
+
   it('selects alerts', async () => {
     const rows = new StoredRows(database.connection);
     const insert = (id: string, rule: string, severity: number, status: string, source: string, port: number | null) =>
@@ -262,9 +280,9 @@ describe('exportRows', () => {
       [{ source: '192.0.2.1', filter: ['source=192.0.2.2'] }, 'packets', '--filter: source is given twice'],
       [{ filter: ['port='] }, 'packets', '--filter: port: must not be empty'],
       [{ protocol: 'tcp' }, 'alerts', '--protocol: alerts have no protocol to select by'],
-      [{ filter: ['severity=9'] }, 'alerts', '--filter: severity: "9" is no number from 1 to 5'],
+      [{ filter: ['severity=9'] }, 'alerts', '--filter: severity: "9" must be a severity from 1 to 5'],
       [{ filter: ['status=ajar'] }, 'alerts', '--filter: status: must be open or closed'],
-      [{ source: 'example.org' }, 'alerts', '--source: "example.org" is no address or network'],
+      [{ source: 'example.org' }, 'alerts', '--source: "example.org" is no IP address or network'],
     ];
     for (const [changes, what, message] of refused) {
       await expect(

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { FailedTokens } from '../../../api/http/access.js';
+import { clientOf, FailedTokens } from '../../../api/http/failed-tokens.js';
 import { isLoopbackHost } from '../../../runtime/process/loopback.js';
 
 test('failed tokens of a million addresses cost bounded memory', () => {
@@ -14,6 +14,20 @@ test('the wait ends a minute after the first of the wrong tokens', () => {
   expect(failed.secondsToWait('192.0.2.1', 9000)).toBe(51);
   expect(failed.secondsToWait('192.0.2.1', 60_000)).toBe(0);
   expect(failed.secondsToWait('192.0.2.2', 9000)).toBe(0);
+});
+
+test.each([
+  ['192.0.2.1', '192.0.2.1'],
+  ['::ffff:192.0.2.1', '192.0.2.1'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::'],
+  // Short forms leave groups of zeros out, also those that tell the /64.
+  ['2001:db8::5:6:7:8', '2001:db8::'],
+  ['2001:db8::9:6:7:8', '2001:db8::'],
+  ['2001:db8::1', '2001:db8::'],
+  ['fe80::1%eth0', 'fe80::'],
+  ['', ''],
+])('the client of "%s" is "%s"', (address, client) => {
+  expect(clientOf(address)).toBe(client);
 });
 
 test.each([

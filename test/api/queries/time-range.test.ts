@@ -30,6 +30,11 @@ describe('normaliseTime', () => {
     '1767323045',
     '20260102',
     '2026-01-02T03:04:05+99:00',
+    '0000-01-01',
+    '0000-12-31T23:59:59Z',
+    // Their zones move them out of the years of four digits.
+    '0001-01-01T00:00:00+01:00',
+    '9999-12-31T23:59:59-01:00',
   ])('refuses "%s"', (text) => {
     expect(normaliseTime(text)).toBeNull();
   });

@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import getPort from 'get-port';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createRegistry, MetricsServer } from '../../../runtime/process/metrics.js';
@@ -29,6 +30,31 @@ describe('metrics', () => {
     expect(await get('/metrics')).toMatch(METRICS);
     expect(await get('/health')).toBe('200 ok');
     expect(await get('/ready')).toBe(`503 ${REASON}`);
+  });
+
+  it('are for no page that has its name resolved to this machine', async () => {
+    const metricsPort = await getPort();
+    server = new MetricsServer(
+      createRegistry(),
+      { metricsHost: '127.0.0.1', metricsPort, metricsToken: '' },
+      () => REASON,
+    );
+    await server.start();
+    const ask = (path: string, host: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const asked = request({ port: metricsPort, path, headers: { host } }, (response) => {
+          let text = '';
+          response.setEncoding('utf8').on('data', (part: string) => {
+            text += part;
+          });
+          response.on('end', () => resolve(`${response.statusCode} ${text.trim()}`));
+        });
+        asked.on('error', reject).end();
+      });
+    expect(await ask('/metrics', `evil.example.org:${metricsPort}`)).toMatch(/^421 Host: not a name of this machine/);
+    expect(await ask('/ready', 'evil.example.org')).toBe('503 not ready');
+    for (const host of [`localhost:${metricsPort}`, '127.0.0.1', '[::1]:1'])
+      expect(await ask('/metrics', host)).toMatch(METRICS);
   });
 
   it('are for nobody else without a token; whether the part lives and is ready is', async () => {

@@ -10,7 +10,7 @@
  * requests of a connection one after the other, so whatever kafkajs asked for instead would have to wait.
  */
 import type { FetchedPartition, FetchOrder, FetchResponse } from './fetch-response.js';
-import type { Broker } from './kafka-requests.js';
+import type { Broker } from './kafkajs-internals.js';
 
 interface Ahead {
   readonly generation: number;

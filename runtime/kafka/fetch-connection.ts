@@ -5,7 +5,7 @@
  */
 import { connect } from 'node:net';
 import { Failure } from '../process/failure.js';
-import type { Broker, Connection } from './kafka-requests.js';
+import type { Broker, Connection } from './kafkajs-internals.js';
 
 /** kafkajs gives fetches a connection of their own. */
 const FETCH_CONNECTION = 1;

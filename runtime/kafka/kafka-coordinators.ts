@@ -3,7 +3,7 @@
  * transaction, four times in all: nearly half of its round trips, one after the other.
  */
 import type { Kafka } from 'kafkajs';
-import { type CoordinatorOf, withClusters } from './kafka-requests.js';
+import { type CoordinatorOf, withClusters } from './kafkajs-internals.js';
 
 /** Longer than a transaction takes, and no more: who asks the wrong broker is refused and has to begin anew. ms. */
 const KNOWN_FOR_MS = 200;

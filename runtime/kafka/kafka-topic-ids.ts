@@ -1,76 +1,41 @@
 /**
- * The ids that Kafka gives topics (KIP-516): a topic that was deleted and created again under its name has another one.
+ * The ids that Kafka gives topics (KIP-516): a topic that was deleted and created again under its name has another one. A sink that
+ * keeps offsets in its own tables would else pass over the first records of the new topic, up to the offset it had reached in the
+ * old one, and nobody would hear of it; nothing but the id tells.
  *
  * kafkajs speaks Metadata up to version 6, and ids came with version 10, so the request is written here and sent over a
- * connection that kafkajs has made (with its TLS and SASL). That takes four of its internals: the symbol of the
- * function that makes a cluster, `brokerPool.findConnectedBroker`, `connectionPool.send` and its Encoder.
+ * connection that kafkajs has made (with its TLS and SASL).
  */
-import { createRequire } from 'node:module';
 import type { Kafka } from 'kafkajs';
-import { createClusterSymbol } from './kafka-requests.js';
+import { createOwnCluster, encodedRequest } from './kafkajs-internals.js';
 
 const METADATA_API = 3;
 /** Kafka 2.8 and later answer it: KIP-516's ids, KIP-482's compact encodings. */
 const METADATA_VERSION = 12;
 const UNKNOWN_ID = '00000000-0000-0000-0000-000000000000';
 
-interface Encoder {
-  writeBufferInternal(bytes: Buffer): void;
-}
-
-interface ProtocolRequest {
-  readonly request: {
-    readonly apiKey: number;
-    readonly apiVersion: number;
-    readonly apiName: string;
-    readonly encode: () => Promise<Encoder>;
-  };
-  readonly response: {
-    readonly decode: (payload: Buffer) => Promise<ReadonlyMap<string, string>>;
-    readonly parse: (decoded: ReadonlyMap<string, string>) => Promise<ReadonlyMap<string, string>>;
-  };
-}
-
-interface Cluster {
-  connect(): Promise<void>;
-  disconnect(): Promise<void>;
-  readonly brokerPool: {
-    findConnectedBroker(): Promise<{
-      readonly connectionPool: { send(request: ProtocolRequest): Promise<ReadonlyMap<string, string>> };
-    }>;
-  };
-}
-
 /**
  * Topic name → id as a UUID. Topics that do not exist are missing from it, and all are when the broker is older
  * than Kafka 2.8.
  */
 export async function fetchTopicIds(kafka: Kafka, topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const createCluster = (kafka as unknown as Record<symbol, (options: object) => Cluster>)[createClusterSymbol(kafka)]!;
-  const cluster = createCluster({ metadataMaxAge: 300_000, allowAutoTopicCreation: false });
+  const cluster = createOwnCluster(kafka);
   await cluster.connect();
   try {
     const broker = await cluster.brokerPool.findConnectedBroker();
-    return await broker.connectionPool.send({
+    const ids = await broker.connectionPool.send({
       request: {
         apiKey: METADATA_API,
         apiVersion: METADATA_VERSION,
         apiName: 'Metadata',
-        encode: async () => asEncoder(encodeRequest(topics)),
+        encode: async () => encodedRequest(encodeRequest(topics)),
       },
       response: { decode: async (payload) => decodeResponse(payload), parse: async (decoded) => decoded },
     });
+    return ids as ReadonlyMap<string, string>;
   } finally {
     await cluster.disconnect();
   }
-}
-
-/** What kafkajs appends to the header it writes. */
-function asEncoder(bytes: Buffer): Encoder {
-  const KafkaEncoder = createRequire(import.meta.url)('kafkajs/src/protocol/encoder.js') as new () => Encoder;
-  const encoder = new KafkaEncoder();
-  encoder.writeBufferInternal(bytes);
-  return encoder;
 }
 
 function encodeRequest(topics: readonly string[]): Buffer {

@@ -4,10 +4,7 @@
  * it lends to partition assigners, has.
  */
 import type { Cluster, Kafka } from 'kafkajs';
-
-interface Coordinator {
-  leaveGroup(request: { readonly groupId: string; readonly memberId: string }): Promise<unknown>;
-}
+import { groupCoordinator } from './kafkajs-internals.js';
 
 /** @throws Error of Kafka's when the group does not know the member or cannot be reached. */
 export async function evictMember(kafka: Kafka, groupId: string, memberId: string): Promise<void> {
@@ -23,7 +20,7 @@ export async function evictMember(kafka: Kafka, groupId: string, memberId: strin
   });
   await consumer.connect();
   try {
-    const coordinator = (await cluster!.findGroupCoordinator({ groupId })) as unknown as Coordinator;
+    const coordinator = await groupCoordinator(cluster!, groupId);
     await coordinator.leaveGroup({ groupId, memberId });
   } finally {
     await consumer.disconnect();

@@ -14,7 +14,7 @@ import {
   type ProtocolRequest,
   replaceRequests,
   withBrokers,
-} from './kafka-requests.js';
+} from './kafkajs-internals.js';
 import {
   encodeProduceOrder,
   type PlainProduceOrder,

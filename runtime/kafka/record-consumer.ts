@@ -8,7 +8,7 @@ import { fetchAhead } from './fetch-ahead.js';
 import { joinFetchAnswers } from './fetch-connection.js';
 import { decodeFetchResponse, FETCH_API, type FetchOrder, type RecordCarrier } from './fetch-response.js';
 import type { FetchedRecords } from './fetched-records.js';
-import { type ProtocolRequest, replaceRequests, withBrokers } from './kafka-requests.js';
+import { type ProtocolRequest, replaceRequests, withBrokers } from './kafkajs-internals.js';
 
 export interface RecordConsumerConfig extends ConsumerConfig {
   /** Whether parts of records are kept beyond `eachBatch`. Otherwise a later fetch overwrites them. */

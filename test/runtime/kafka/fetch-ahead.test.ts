@@ -8,7 +8,7 @@ import type {
   FetchResponse,
   RecordCarrier,
 } from '../../../runtime/kafka/fetch-response.js';
-import type { Broker } from '../../../runtime/kafka/kafka-requests.js';
+import type { Broker } from '../../../runtime/kafka/kafkajs-internals.js';
 
 const TOPIC = 'packets';
 

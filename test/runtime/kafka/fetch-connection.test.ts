@@ -4,7 +4,7 @@ import getPort from 'get-port';
 import type { ISocketFactory } from 'kafkajs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { joinFetchAnswers } from '../../../runtime/kafka/fetch-connection.js';
-import type { Broker } from '../../../runtime/kafka/kafka-requests.js';
+import type { Broker } from '../../../runtime/kafka/kafkajs-internals.js';
 
 interface Answer {
   readonly correlationId: number;

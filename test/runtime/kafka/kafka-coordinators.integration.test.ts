@@ -2,7 +2,7 @@
 import { type Kafka, Partitioners } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withKnownCoordinators } from '../../../runtime/kafka/kafka-coordinators.js';
-import { withClusters } from '../../../runtime/kafka/kafka-requests.js';
+import { withClusters } from '../../../runtime/kafka/kafkajs-internals.js';
 import { createTestTopics, quietKafka, type TestTopics } from '../../support/local-stack.js';
 
 const TRANSACTIONS = 5;

@@ -8,7 +8,7 @@ import type { Consumer, Kafka } from 'kafkajs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Publisher } from '../../../producers/publisher/publisher.js';
 import { createKafka } from '../../../runtime/kafka/client.js';
-import { type Connection, withBrokers } from '../../../runtime/kafka/kafka-requests.js';
+import { type Connection, withBrokers } from '../../../runtime/kafka/kafkajs-internals.js';
 import { createRecordConsumer, recordsOf } from '../../../runtime/kafka/record-consumer.js';
 import { kafkaSettings, quietKafka, testLog } from '../../support/local-stack.js';
 import { findTool, requireTool } from '../../support/requirement.js';

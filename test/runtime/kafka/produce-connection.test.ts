@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Broker, Connection } from '../../../runtime/kafka/kafka-requests.js';
+import type { Broker, Connection } from '../../../runtime/kafka/kafkajs-internals.js';
 import { type ProduceRequest, writeProduceRequests } from '../../../runtime/kafka/produce-connection.js';
 import { encodeProduceOrder, type PlainProduceOrder } from '../../../runtime/kafka/produce-request.js';
 

@@ -12,7 +12,7 @@ import {
 } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeFetchResponse, FETCH_API, type FetchOrder } from '../../../runtime/kafka/fetch-response.js';
-import { replaceRequests, withBrokers } from '../../../runtime/kafka/kafka-requests.js';
+import { replaceRequests, withBrokers } from '../../../runtime/kafka/kafkajs-internals.js';
 import { createRecordConsumer, recordsOf } from '../../../runtime/kafka/record-consumer.js';
 import { createTestTopics, quietKafka, type TestTopics } from '../../support/local-stack.js';
 import { Random } from '../../support/random.js';

@@ -1,13 +1,34 @@
 /**
- * Requests of kafkajs that are written or read by code of ours. kafkajs keeps what it is good at: connections, versions,
- * retries, metadata, groups. This takes eight of its internals: the symbol of the function that makes a cluster,
- * `findBroker`, `findGroupCoordinatorMetadata`, `lookupRequest`, the request and response that a definition makes of an order, that a broker's second
- * connection is there for fetches alone, the queue of requests of a connection, and that `fetch` is asked for records once
- * the last ones are worked on.
+ * The one file that knows what kafkajs does not document. kafkajs keeps what it is good at: connections, versions, retries,
+ * metadata, groups; requests that it writes or reads too slowly, or does not know, are written and read by code of ours in this
+ * folder, through what is listed here. The test beside it looks for each of these in the kafkajs that is installed.
  */
+import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
-import type { ISocketFactory, Kafka } from 'kafkajs';
+import type { ISocketFactory, Kafka, Cluster as PublicCluster } from 'kafkajs';
 import type { FetchOrder, FetchResponse } from './fetch-response.js';
+
+/** Every internal that is used, and what for. */
+export const KAFKAJS_INTERNALS = {
+  'Kafka private:Kafka:createCluster': 'clients whose clusters and brokers are shown to code of ours',
+  'Cluster.connect and .disconnect': 'a request outside of any consumer, producer or admin client',
+  'Cluster.findBroker': 'brokers as they are found (withBrokers)',
+  'Cluster.findGroupCoordinatorMetadata': 'coordinators asked for once in a while (kafka-coordinators.ts)',
+  'Cluster.brokerPool.findConnectedBroker': 'the ids of topics (kafka-topic-ids.ts)',
+  'Broker.lookupRequest': 'requests and answers of one API replaced (produce-connection.ts, fetch-response.ts)',
+  'Broker.fetch': 'the next fetch asked for while an answer is worked on (fetch-ahead.ts)',
+  'Broker.leaveGroup': 'a member that has died leaves its group (member-eviction.ts)',
+  'Broker.connectionPool.pool of two': 'the second connection is of fetches alone (fetch-connection.ts)',
+  'Broker.connectionPool.send': 'a request that kafkajs does not know (kafka-topic-ids.ts)',
+  'Connection.send, .isConnected, .isAuthenticated and .nextCorrelationId':
+    'produce requests written into memory of ours',
+  'Connection.socketFactory and .processData': 'answers to fetches joined in memory of ours (fetch-connection.ts)',
+  'Connection.requestQueue.push, .maybeThrottle and .fulfillRequest': 'requests under way and what the broker wishes',
+  'Encoder.writeBufferInternal': 'bytes of a request that are there already (kafka-topic-ids.ts)',
+  'partitionAssigners get the cluster': 'the coordinator of a group (member-eviction.ts)',
+  CompressionCodecs: 'compressed batches (record-batches.ts)',
+  'requests made of an order: request.encode, response.decode and .parse': 'how requests are written and answers read',
+} as const;
 
 /** What kafkajs makes of an order: how the request is written and the response read. */
 export interface ProtocolRequest {
@@ -94,6 +115,46 @@ export interface Cluster {
   findBroker(of: { readonly nodeId: string }): Promise<Broker>;
   /** Asks a broker which one coordinates. */
   findGroupCoordinatorMetadata(of: CoordinatorOf): Promise<unknown>;
+}
+
+/** A cluster that is not a consumer's, producer's or admin client's. */
+export interface OwnCluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  readonly brokerPool: {
+    findConnectedBroker(): Promise<{
+      readonly connectionPool: { send(protocol: ProtocolRequest): Promise<unknown> };
+    }>;
+  };
+}
+
+/** To be connected and disconnected by whoever asked for it. */
+export function createOwnCluster(kafka: Kafka): OwnCluster {
+  const createCluster = (kafka as unknown as Record<symbol, (options: object) => OwnCluster>)[
+    createClusterSymbol(kafka)
+  ]!;
+  return createCluster({ metadataMaxAge: 300_000, allowAutoTopicCreation: false });
+}
+
+interface Encoder extends EncodedRequest {
+  writeBufferInternal(bytes: Buffer): void;
+}
+
+/** Bytes as what kafkajs appends to the header that it writes. */
+export function encodedRequest(bytes: Buffer): EncodedRequest {
+  const KafkaEncoder = createRequire(import.meta.url)('kafkajs/src/protocol/encoder.js') as new () => Encoder;
+  const encoder = new KafkaEncoder();
+  encoder.writeBufferInternal(bytes);
+  return encoder;
+}
+
+interface GroupCoordinator {
+  leaveGroup(request: { readonly groupId: string; readonly memberId: string }): Promise<unknown>;
+}
+
+/** The coordinator of a group, by the cluster that kafkajs lends to partition assigners. */
+export async function groupCoordinator(cluster: PublicCluster, groupId: string): Promise<GroupCoordinator> {
+  return (await cluster.findGroupCoordinator({ groupId })) as unknown as GroupCoordinator;
 }
 
 type CreateCluster = (options: object) => Cluster;

@@ -1,4 +1,7 @@
-/** The directions of imports that keep the stages apart: they meet at topics, never in each other's code. */
+/**
+ * The shape of the house: directions of imports that keep the stages apart (they meet at topics and tables, never in each other's
+ * code), no circles, files that can be read in one go. How long a function may be is said in biome.json.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -12,6 +15,19 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   sinks: ['runtime', 'schemas'],
   api: ['runtime', 'schemas'],
   deploy: ['runtime', 'schemas', 'producers', 'processors', 'sinks', 'api'],
+};
+
+const LINES_MAX = 400;
+/** Files that may be longer, each with the reason. */
+const LONGER: Readonly<Record<string, string>> = {};
+
+/** Circles that are there for a reason, each named by one file of it. */
+const CIRCLES: Readonly<Record<string, string>> = {
+  'producers/protocols/ethertype': 'protocols nest in each other, tunnels in any order: each calls what it carries',
+  'processors/contract/watcher': 'a watcher is a detector, and a detector may be one',
+  'processors/engine/engine': 'types of the changelog that the engine is rebuilt from',
+  'processors/worker/worker-fleet': 'types of the settings',
+  'deploy/nta/pipeline': 'types of the settings of nta run',
 };
 
 function sourcesBelow(folder: string): string[] {
@@ -28,6 +44,28 @@ function importsOf(file: string): string[] {
   );
 }
 
+/** Files that reach each other, by Tarjan's strongly connected components. */
+function circlesOf(imports: ReadonlyMap<string, readonly string[]>): string[][] {
+  const circles: string[][] = [];
+  const order = new Map<string, number>();
+  const lowest = new Map<string, number>();
+  const open: string[] = [];
+  const visit = (file: string): void => {
+    order.set(file, order.size);
+    lowest.set(file, order.get(file)!);
+    open.push(file);
+    for (const target of imports.get(file) ?? []) {
+      if (!order.has(target)) visit(target);
+      if (open.includes(target)) lowest.set(file, Math.min(lowest.get(file)!, lowest.get(target)!));
+    }
+    if (lowest.get(file) !== order.get(file)) return;
+    const circle = open.splice(open.indexOf(file));
+    if (circle.length > 1) circles.push(circle.sort());
+  };
+  for (const file of imports.keys()) if (!order.has(file)) visit(file);
+  return circles;
+}
+
 describe('import directions', () => {
   for (const [folder, allowed] of Object.entries(ALLOWED)) {
     it(`${folder}/ imports only ${[folder, ...allowed].join(', ')}`, () => {
@@ -41,6 +79,27 @@ describe('import directions', () => {
       expect(strays).toEqual([]);
     });
   }
+
+  it('no file imports itself through others, types included', () => {
+    const imports = new Map(
+      Object.keys(ALLOWED)
+        .flatMap((folder) => sourcesBelow(join(projectRoot, folder)))
+        .map((file) => [
+          relative(projectRoot, file).replace(/\.ts$/, ''),
+          importsOf(file).map((target) => target.replace(/\.js$/, '')),
+        ]),
+    );
+    const circles = circlesOf(imports).filter((circle) => !circle.some((file) => file in CIRCLES));
+    expect(circles).toEqual([]);
+  });
+
+  it(`no file has more than ${LINES_MAX} lines`, () => {
+    const longer = Object.keys(ALLOWED)
+      .flatMap((folder) => sourcesBelow(join(projectRoot, folder)))
+      .map((file) => [relative(projectRoot, file), readFileSync(file, 'utf8').split('\n').length - 1] as const)
+      .filter(([file, lines]) => lines > LINES_MAX && !(file in LONGER));
+    expect(longer).toEqual([]);
+  });
 
   it('nothing imports a main.ts', () => {
     const strays = [...Object.keys(ALLOWED), 'test'].flatMap((folder) =>

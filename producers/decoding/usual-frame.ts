@@ -68,6 +68,7 @@ export const NOT_USUAL = -1;
  * As `decodeFrame`, of a frame of Ethernet: adds its row and returns the index, or does nothing and returns `NOT_USUAL`.
  * The timestamp is left to the caller, for V8 would make an object of it on the way here.
  */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: nothing is called on the way, V8 would forget what it knows of the arrays
 export function decodeUsualFrame(
   block: PacketBlock,
   buffer: Uint8Array,

@@ -5,12 +5,15 @@
  */
 import { connect } from 'node:tls';
 import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs';
-import type { KafkaSettings } from './client.js';
-import { kafkaSecurity } from './kafka-security.js';
+import { type KafkaSecuritySettings, kafkaSecurity } from './kafka-security.js';
 
 const PROBE_TIMEOUT_MS = 3_000;
 /** A mechanism that no broker has. */
 const NO_MECHANISM = 'nta-probe';
+
+interface ReachedBrokers extends KafkaSecuritySettings {
+  readonly kafkaBrokers: readonly string[];
+}
 
 /** An error as Node, kafkajs and brokers make them. */
 interface KafkaError {
@@ -23,7 +26,7 @@ interface KafkaError {
 }
 
 /** The reason with its remedy, or null when nothing says that it will last: no broker is there, or it has just gone away. */
-export async function explainRefusal(error: unknown, settings: KafkaSettings): Promise<string | null> {
+export async function explainRefusal(error: unknown, settings: ReachedBrokers): Promise<string | null> {
   const { name, message, code, type } = innermost(error);
   const { kafkaSaslMechanism: mechanism, kafkaSaslUsername: user } = settings;
   if (type === 'UNSUPPORTED_SASL_MECHANISM' || /mechanism is not supported/.test(message)) {
@@ -50,7 +53,7 @@ function innermost(error: unknown): KafkaError {
 }
 
 /** https://nodejs.org/api/tls.html#x509-certificate-error-codes; alerts of the broker: RFC 8446, section 6.2. */
-function explainCertificate(code: string, message: string, { kafkaSslCert }: KafkaSettings): string | null {
+function explainCertificate(code: string, message: string, { kafkaSslCert }: ReachedBrokers): string | null {
   const reason = message.replace(/^Connection error: /, '');
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     return `the broker’s certificate is not for that address (${reason}): use a name that is in it in --kafka-brokers, and in the broker’s advertised.listeners`;
@@ -72,7 +75,7 @@ function explainCertificate(code: string, message: string, { kafkaSslCert }: Kaf
 }
 
 /** Of a broker that closes the connection without a word. */
-async function explainSilence(settings: KafkaSettings): Promise<string | null> {
+async function explainSilence(settings: ReachedBrokers): Promise<string | null> {
   if (!settings.kafkaSsl && (await listensWithTls(settings))) {
     return 'the broker listens with TLS there: add --kafka-ssl (KAFKA_SSL=true), or name the port of its plain listener in --kafka-brokers';
   }
@@ -86,7 +89,7 @@ async function explainSilence(settings: KafkaSettings): Promise<string | null> {
 }
 
 /** Whether one of the brokers shows a certificate, whoever's. */
-async function listensWithTls({ kafkaBrokers }: KafkaSettings): Promise<boolean> {
+async function listensWithTls({ kafkaBrokers }: ReachedBrokers): Promise<boolean> {
   for (const broker of kafkaBrokers) {
     const [host = '', port = ''] = broker.split(':');
     const shown = await new Promise<boolean>((resolve) => {
@@ -103,11 +106,11 @@ async function listensWithTls({ kafkaBrokers }: KafkaSettings): Promise<boolean>
   return false;
 }
 
-async function listensPlainly({ kafkaBrokers }: KafkaSettings): Promise<boolean> {
+async function listensPlainly({ kafkaBrokers }: ReachedBrokers): Promise<boolean> {
   return (await probe({ brokers: [...kafkaBrokers] })) === null;
 }
 
-async function wantsLogin(settings: KafkaSettings): Promise<boolean> {
+async function wantsLogin(settings: ReachedBrokers): Promise<boolean> {
   // Named before anything is sent that a password would be part of.
   const sasl = { mechanism: NO_MECHANISM, username: '', password: '' } as unknown as SASLOptions;
   const answer = await probe({ brokers: [...settings.kafkaBrokers], ...kafkaSecurity(settings), sasl });

@@ -3,17 +3,27 @@ import { createSecureContext } from 'node:tls';
 import type { KafkaConfig, SASLOptions } from 'kafkajs';
 import { Failure, messageOf } from '../process/failure.js';
 import { readCertificates, readPemFile } from '../process/setting-file.js';
-import type { KafkaSettings } from './client.js';
+
+/** The settings of how brokers are reached, those of `kafkaOptions`. */
+export interface KafkaSecuritySettings {
+  readonly kafkaSsl: boolean;
+  readonly kafkaSslCa: string;
+  readonly kafkaSslCert: string;
+  readonly kafkaSslKey: string;
+  readonly kafkaSaslMechanism: string;
+  readonly kafkaSaslUsername: string;
+  readonly kafkaSaslPassword: string;
+}
 
 /**
  * @throws Failure `CONFIGURATION` where settings contradict each other or a file cannot be used: what is given and not
  * used would leave a connection less safe than its owner believes.
  */
-export function kafkaSecurity(settings: KafkaSettings): Pick<KafkaConfig, 'ssl' | 'sasl'> {
+export function kafkaSecurity(settings: KafkaSecuritySettings): Pick<KafkaConfig, 'ssl' | 'sasl'> {
   return { ...tlsOf(settings), ...loginOf(settings) };
 }
 
-function tlsOf(settings: KafkaSettings): Pick<KafkaConfig, 'ssl'> {
+function tlsOf(settings: KafkaSecuritySettings): Pick<KafkaConfig, 'ssl'> {
   const { kafkaSsl, kafkaSslCa, kafkaSslCert, kafkaSslKey } = settings;
   if (!kafkaSsl) {
     const flags = { '--kafka-ssl-ca': kafkaSslCa, '--kafka-ssl-cert': kafkaSslCert, '--kafka-ssl-key': kafkaSslKey };
@@ -48,7 +58,7 @@ function clientCertificate(certFile: string, keyFile: string): { readonly cert?:
   return { cert, key };
 }
 
-function loginOf(settings: KafkaSettings): Pick<KafkaConfig, 'sasl'> {
+function loginOf(settings: KafkaSecuritySettings): Pick<KafkaConfig, 'sasl'> {
   const { kafkaSaslMechanism: mechanism, kafkaSaslUsername: username, kafkaSaslPassword: password } = settings;
   if (mechanism === 'none') {
     if (username === '' && password === '') return {};

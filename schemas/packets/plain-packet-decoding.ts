@@ -98,6 +98,7 @@ export function readPlainPackets(
  * Columns are written through typed arrays only, and nearly nothing is called: V8 forgets all that it knows of every
  * array at a write through a DataView and at a call, and looks it up again for each access that follows.
  */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: nothing is called on the way, as said above
 function readPlainPacket(
   bytes: Buffer,
   view: DataView,

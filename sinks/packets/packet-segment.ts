@@ -28,6 +28,7 @@ import {
 } from '../../schemas/tables/segment-columns.js';
 import { ADDRESSES_BYTES_MAX, AddressDictionary } from './address-dictionary.js';
 import type { CopyBuffer } from './copy-buffer.js';
+import { MacDictionary } from './mac-dictionary.js';
 import { packetDetails } from './packet-details.js';
 
 /** µs from 1970-01-01 to 2000-01-01 UTC, where timestamptz counts from. */
@@ -35,7 +36,6 @@ const POSTGRES_EPOCH_MICROS = 946_684_800_000_000;
 /** Greatest integer of Postgres; only a damaged capture has a longer frame. */
 const INT32_MAX = 0x7fffffff;
 const SMALLINT_OID = 21;
-const MACADDR_OID = 829;
 const JSONB_OID = 3802;
 /** Upper bound of a row without its details: hosts, keys of both sides, MACs, 18 arrays of integers, the rest. */
 const ROW_BYTES_MAX = 3 * ADDRESSES_BYTES_MAX + (32 + SEGMENT_PACKETS * 2 * 10) + 18 * (32 + SEGMENT_PACKETS * 8) + 256;
@@ -379,40 +379,4 @@ function putColumn(copy: CopyBuffer, values: Int32Array, packets: number): void 
   let at = 1;
   while (at < packets && values[at] === first) at++;
   copy.putIntegers(values, at === packets ? 1 : packets);
-}
-
-/** The distinct MACs of a segment, numbered from 1. There are few: those of routers, or of the hosts of one link. */
-class MacDictionary {
-  private count = 0;
-  private readonly bytes = new Uint8Array(SEGMENT_PACKETS * 2 * 6);
-
-  reset(): void {
-    this.count = 0;
-  }
-
-  numberOf(macs: Uint8Array, from: number): number {
-    const { bytes } = this;
-    for (let index = this.count - 1; index >= 0; index--) {
-      const at = index * 6;
-      // The last bytes differ first.
-      if (
-        bytes[at + 5] === macs[from + 5] &&
-        bytes[at + 4] === macs[from + 4] &&
-        bytes[at + 3] === macs[from + 3] &&
-        bytes[at + 2] === macs[from + 2] &&
-        bytes[at + 1] === macs[from + 1] &&
-        bytes[at] === macs[from]
-      ) {
-        return index + 1;
-      }
-    }
-    for (let index = 0; index < 6; index++) bytes[this.count * 6 + index] = macs[from + index]!;
-    return ++this.count;
-  }
-
-  put(copy: CopyBuffer): void {
-    const start = copy.beginArray(MACADDR_OID, this.count);
-    for (let index = 0; index < this.count; index++) copy.putBytes(this.bytes, index * 6, index * 6 + 6);
-    copy.endField(start);
-  }
 }

@@ -37,6 +37,7 @@ const themeColor = (property) => {
  * @param {HTMLElement} container
  * @param {HTMLElement} legend
  */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: one chart, whose parts share what is drawn
 export function createTrafficChart(container, legend) {
   /** @type {any} */
   let plot = null;

@@ -166,7 +166,7 @@ class Capture implements CaptureService {
     if (!this.started) return 'starting';
     const down = this.live.filter(({ source }) => !source.up).map(({ source }) => source.name);
     if (down.length > 0) return `no capture on ${down.join(', ')}`;
-    return this.delivery.publisher.isAway ? 'Kafka does not answer; packets go to the spool' : null;
+    return this.delivery.obstacle;
   }
 
   private get isFinite(): boolean {
@@ -184,6 +184,7 @@ class Capture implements CaptureService {
       const counts = this.counts.of(interfaceName);
       counts.spooled -= packets;
       counts.dropped.spool_dropped += packets;
+      this.delivery.noteLoss('the spool is full (--spool-max-bytes), the oldest go');
     });
   }
 

@@ -5,6 +5,9 @@
  * records queuing behind it until it is empty and its last round is acknowledged. Records get their partition on the way
  * from the spool to Kafka, so that the spool takes them before any broker has said how many partitions there are.
  *
+ * Records of requests that were under way when Kafka went away have copies in the spool, in front of everything, for a run
+ * that comes after a kill.
+ *
  * Nothing that reached the spool is lost, and of what Kafka has acknowledged nothing is sent again. Yet a record can be on
  * the topic twice: one whose request Kafka wrote but did not answer before the node was killed, was stopped, or lost its
  * producer session. That is at most one request a partition (`Lane`), and only transactions would exclude it: the next
@@ -28,6 +31,8 @@ const FILE_PENDING_BYTES_MAX = 16 * 1024 * 1024;
 const ROUND_BYTES = 4 * 1024 * 1024;
 const SYNC_INTERVAL_MS = 1_000;
 const COMPLAINT_INTERVAL_MS = 10_000;
+/** Without losses for so long, nothing is lost any more. */
+const LOSS_CALM_MS = 10_000;
 
 export interface DeliveryOptions {
   readonly kafka: Kafka;
@@ -42,9 +47,13 @@ export class Delivery {
   /** The records of the round under way, and where they stand in the spool. */
   private round: ReadonlyMap<OutgoingRecord, SpoolPosition> | null = null;
   private draining: Promise<void> | null = null;
+  /** Records under way when Kafka went away, and where their copies stand in the spool; null when there are none. */
+  private kept: Map<OutgoingRecord, SpoolPosition> | null = null;
   private syncTimer: NodeJS.Timeout | undefined;
   private stopped = false;
   private complainedAt = Number.NEGATIVE_INFINITY;
+  private lostAt = Number.NEGATIVE_INFINITY;
+  private lossReason = '';
   /** Bytes cut from the spool of an earlier run because they were torn or damaged. */
   tornBytes = 0;
 
@@ -83,7 +92,7 @@ export class Delivery {
     if (kafkaAnswers) await this.publisher.start();
     if (this.spool === null) return;
     this.recover(this.spool);
-    this.syncTimer = setInterval(() => this.spool?.sync(), SYNC_INTERVAL_MS);
+    this.syncTimer = setInterval(() => this.upkeep(), SYNC_INTERVAL_MS);
     if (kafkaAnswers) this.drain();
     else void this.publisher.startWhenReachable().then((started) => this.onConnected(started));
   }
@@ -92,6 +101,49 @@ export class Delivery {
     if (!started) return;
     this.log.info('Kafka answers; what is in the spool is sent');
     this.drain();
+  }
+
+  private upkeep(): void {
+    const { spool, publisher } = this;
+    spool?.sync();
+    // Without traffic nobody else looks.
+    if (spool === null || this.isSpooling || !publisher.isAway || this.stopped) return;
+    this.takeToDisk(spool);
+    if (!spool.isEmpty) this.drain();
+  }
+
+  /** What waits in memory is older than what comes, and safer on the disk; of the requests under way it gets copies. */
+  private takeToDisk(spool: Spool): void {
+    if (this.kept === null && this.publisher.isAway) this.keep(spool);
+    for (const waiting of this.publisher.withdraw()) this.spoolRecord(spool, waiting);
+  }
+
+  private keep(spool: Spool): void {
+    const { taken } = this.publisher;
+    if (taken.length === 0) return;
+    const positions = spool.keep(taken.map((record) => ({ ...record, key: record.key.toString() })));
+    if (positions instanceof Error) {
+      this.complain(`the spool cannot be written: ${positions.message}`);
+      return;
+    }
+    this.kept = new Map(taken.map((record, index) => [record, positions[index]!]));
+  }
+
+  /** Why packets are lost at the moment, or do not get through; null when all is well. */
+  get obstacle(): string | null {
+    const { publisher, spool } = this;
+    const isLosing = performance.now() - this.lostAt < LOSS_CALM_MS;
+    if (!publisher.isAway) return isLosing ? `packets are dropped: ${this.lossReason}` : null;
+    if (isLosing) return `Kafka does not answer, and packets are dropped: ${this.lossReason}`;
+    return spool === null
+      ? 'Kafka does not answer, and there is no spool'
+      : 'Kafka does not answer; packets go to the spool';
+  }
+
+  /** Packets went from the spool unsent, or did not get there. */
+  noteLoss(reason: string): void {
+    this.lostAt = performance.now();
+    this.lossReason = reason;
   }
 
   get spoolBytes(): number {
@@ -111,8 +163,7 @@ export class Delivery {
       this.complain('Kafka is away and there is no spool (--spool-dir)');
       return;
     }
-    // What waits in memory is older, and safer on the disk: only the requests under way stay.
-    if (!this.isSpooling) for (const waiting of publisher.withdraw()) this.spoolRecord(spool, waiting);
+    if (!this.isSpooling) this.takeToDisk(spool);
     this.spoolRecord(spool, record);
     this.drain();
   }
@@ -125,6 +176,7 @@ export class Delivery {
   }
 
   private complain(reason: string): void {
+    this.noteLoss(reason);
     if (performance.now() - this.complainedAt <= COMPLAINT_INTERVAL_MS) return;
     this.complainedAt = performance.now();
     this.log.error({ reason }, 'packets are dropped');
@@ -173,6 +225,7 @@ export class Delivery {
       const refusal = spool.prepend(packets.map((record) => ({ ...record, key: record.key.toString() })));
       if (refusal !== null)
         this.log.error({ reason: refusal.message }, 'the spool cannot be written; packets are lost');
+      spool.releaseKept();
     }
     spool.close();
     const { spooled } = this.balance.total();
@@ -210,6 +263,7 @@ export class Delivery {
       // What went to Kafka directly is older than everything in the spool.
       await this.publisher.settled();
       if (this.stopped) return;
+      this.forgetKept();
       const round = new Map<OutgoingRecord, SpoolPosition>();
       for (const { position, key, ...record } of spool.read(ROUND_BYTES)) {
         round.set({ ...record, key: Buffer.from(key), memory: null }, position);
@@ -227,9 +281,22 @@ export class Delivery {
   }
 
   private acknowledge(records: readonly OutgoingRecord[]): void {
-    const { round } = this;
+    const { round, kept } = this;
+    if (kept !== null) this.acknowledgeKept(kept, records);
     if (round === null) return;
     // Nothing but the round is on its way while there is one, except ticks that were sent before it began.
     this.spool!.acknowledgeSome(records.flatMap((record) => round.get(record) ?? []));
+  }
+
+  private acknowledgeKept(kept: Map<OutgoingRecord, SpoolPosition>, records: readonly OutgoingRecord[]): void {
+    this.spool!.acknowledgeSome(records.flatMap((record) => kept.get(record) ?? []));
+    for (const record of records) kept.delete(record);
+    if (kept.size === 0) this.forgetKept();
+  }
+
+  private forgetKept(): void {
+    if (this.kept === null) return;
+    this.kept = null;
+    this.spool!.releaseKept();
   }
 }

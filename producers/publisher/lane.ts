@@ -56,6 +56,11 @@ export class Lane {
     if (!this.running && !this.stopped) void this.run();
   }
 
+  /** The records of the request under way, in order. */
+  get taken(): readonly OutgoingRecord[] {
+    return this.queue.slice(this.head, this.head + this.underWay);
+  }
+
   /** Gives back what no request has taken yet, in order. */
   withdraw(): OutgoingRecord[] {
     return this.queue.splice(this.head + this.underWay);

@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka, Message, Producer } from 'kafkajs';
+import { withPartitionCounts } from '../../runtime/kafka/kafkajs-internals.js';
 import { partitionOf } from '../../runtime/kafka/partition.js';
 import { withProduceRequests } from '../../runtime/kafka/produce-connection.js';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
@@ -37,6 +38,8 @@ const PAUSE_MIN_MS = 50;
 const PAUSE_MAX_MS = 2_000;
 /** Between two attempts to reach a Kafka that has not answered since the start, milliseconds. */
 const CONNECTION_PAUSE_MS = 1_000;
+/** Partitions that were added to the topic are used after this, milliseconds. */
+const METADATA_AGE_MAX_MS = 10_000;
 /** At most one log line about the same trouble in this time, milliseconds. */
 const COMPLAINT_INTERVAL_MS = 10_000;
 
@@ -52,6 +55,8 @@ export interface PublisherListener {
 
 export class Publisher {
   private readonly kafka: Kafka;
+  /** Says how many partitions its producers know. */
+  private readonly producing: Kafka;
   private producer: Producer | null = null;
   private renewal: Promise<void> | null = null;
   private readonly aborter = new AbortController();
@@ -74,12 +79,19 @@ export class Publisher {
     private readonly log: Logger,
   ) {
     this.kafka = withProduceRequests(kafka);
+    this.producing = withPartitionCounts(this.kafka, (of, partitions) => {
+      if (of === topic) this.resize(partitions);
+    });
   }
 
   /** @throws Failure `TOPIC_MISSING`; what kafkajs throws when no broker answers. */
   async start(): Promise<void> {
     const partitions = await this.countPartitions();
     this.producer = await this.connectProducer();
+    this.lanes = Array.from({ length: partitions }, (_, partition) => this.createLane(partition));
+  }
+
+  private createLane(partition: number): Lane {
     const listener = {
       onSent: (records: readonly OutgoingRecord[]) => {
         this.listener.onSettled(records);
@@ -97,8 +109,18 @@ export class Publisher {
         record.memory?.release();
       },
     };
-    const send = (partition: number, records: readonly OutgoingRecord[]) => this.send(partition, records);
-    this.lanes = Array.from({ length: partitions }, (_, partition) => new Lane(partition, send, listener));
+    return new Lane(partition, (to, records) => this.send(to, records), listener);
+  }
+
+  /** Follows a topic that has got partitions, or was made anew with fewer. */
+  private resize(partitions: number): void {
+    if (partitions === this.lanes.length || partitions === 0 || !this.isStarted || this.stopped) return;
+    this.log.info({ topic: this.topic, before: this.lanes.length, partitions }, 'the topic has other partitions');
+    while (this.lanes.length < partitions) this.lanes.push(this.createLane(this.lanes.length));
+    for (const record of this.lanes.splice(partitions).flatMap((lane) => lane.halt())) {
+      this.release(record);
+      if (record.packets > 0) this.publish(record);
+    }
   }
 
   /** Starts as soon as Kafka answers; resolves with whether it has, before `stop`. */
@@ -148,6 +170,11 @@ export class Publisher {
   private publishTo(partition: number, record: OutgoingRecord): void {
     this.pendingBytes += sizeOf(record);
     this.lanes[partition]!.push(record);
+  }
+
+  /** The records with packets of the requests under way. */
+  get taken(): OutgoingRecord[] {
+    return this.lanes.flatMap((lane) => lane.taken).filter((record) => record.packets > 0);
   }
 
   /** Gives back the records with packets that no request has taken yet, in order for each source. */
@@ -206,7 +233,8 @@ export class Publisher {
   }
 
   private async connectProducer(): Promise<Producer> {
-    const producer = this.kafka.producer({
+    const producer = this.producing.producer({
+      metadataMaxAge: METADATA_AGE_MAX_MS,
       idempotent: true,
       maxInFlightRequests: 5,
       allowAutoTopicCreation: false,
@@ -223,7 +251,10 @@ export class Publisher {
   private async send(partition: number, records: readonly OutgoingRecord[]): Promise<SendOutcome> {
     try {
       await this.renewal;
-      await this.producer!.send({ topic: this.topic, acks: -1, messages: messagesOf(records, partition) });
+      const messages = messagesOf(records, partition);
+      const answers = await this.producer!.send({ topic: this.topic, acks: -1, messages });
+      // kafkajs sends nothing to a partition that it does not know, and says so by no answer.
+      if (answers.length === 0) return this.judge(new Error(`partition ${partition} is not there`));
       this.pause = PAUSE_MIN_MS;
       return 'sent';
     } catch (error) {

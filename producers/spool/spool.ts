@@ -72,6 +72,8 @@ export class Spool {
   private readonly position: ReadPosition;
   private lastId = FIRST_ID;
   private unsynced = false;
+  /** Copies of records under way, the first segment; null when there are none. */
+  private kept: Segment | null = null;
   /** Bytes of all segments on disk. */
   bytes = 0;
 
@@ -163,7 +165,47 @@ export class Spool {
    */
   prepend(records: readonly SpoolRecord[]): Error | null {
     if (records.length === 0) return null;
-    const content = Buffer.concat(records.map(writeFrame));
+    const segment = this.writeInFront(records.map(writeFrame), true);
+    if (segment instanceof Error) {
+      for (const record of records) this.onDrop(record.interfaceName, record.packets);
+      return segment;
+    }
+    for (const record of records) addPackets(segment.unread, record, 1);
+    return null;
+  }
+
+  /**
+   * Keeps copies of records that are under way already, in front of everything: this run never reads them, the next one
+   * does if it finds them.
+   *
+   * @returns where each stands, to be acknowledged; or why the disk refused them.
+   */
+  keep(records: readonly SpoolRecord[]): readonly SpoolPosition[] | Error {
+    if (records.length === 0) return [];
+    const frames = records.map(writeFrame);
+    const segment = this.writeInFront(frames, false);
+    if (segment instanceof Error) return segment;
+    segment.readTo = segment.bytes;
+    this.kept = segment;
+    let offset = 0;
+    return frames.map((frame) => {
+      const position = { segment: segment.id, offset };
+      offset += frame.length;
+      return position;
+    });
+  }
+
+  /** Nothing more can become of the kept records: their copies go. */
+  releaseKept(): void {
+    const { kept } = this;
+    this.kept = null;
+    if (kept === null || !this.segments.includes(kept)) return;
+    this.remove(kept);
+    this.savePosition();
+  }
+
+  private writeInFront(frames: readonly Buffer[], flush: boolean): Segment | Error {
+    const content = Buffer.concat(frames);
     const first = this.segments[0];
     const id = (first?.id ?? this.lastId + 1) - 1;
     const segment = newSegment(id, segmentFile(this.folder, id));
@@ -171,16 +213,14 @@ export class Spool {
     try {
       // Before the records: they would be taken for sent if the cursor stood behind them.
       this.position.moveTo({ segment: id, offset: 0 }, []);
-      writeFileSync(segment.file, content, { flag: 'wx', mode: 0o600, flush: true });
+      writeFileSync(segment.file, content, { flag: 'wx', mode: 0o600, flush });
     } catch (error) {
       rmSync(segment.file, { force: true });
-      for (const record of records) this.onDrop(record.interfaceName, record.packets);
       return error instanceof Error ? error : new Error(String(error));
     }
-    for (const record of records) addPackets(segment.unread, record, 1);
     this.segments.unshift(segment);
     this.bytes += content.length;
-    return null;
+    return segment;
   }
 
   /** The next records in order, up to about `maxBytes`; at least one where there is one. */

@@ -14,6 +14,7 @@ export const KAFKAJS_INTERNALS = {
   'Cluster.connect and .disconnect': 'a request outside of any consumer, producer or admin client',
   'Cluster.findBroker': 'brokers as they are found (withBrokers)',
   'Cluster.findGroupCoordinatorMetadata': 'coordinators asked for once in a while (kafka-coordinators.ts)',
+  'Cluster.findTopicPartitionMetadata': 'how many partitions producers know (withPartitionCounts)',
   'Cluster.brokerPool.findConnectedBroker': 'the ids of topics (kafka-topic-ids.ts)',
   'Broker.lookupRequest': 'requests and answers of one API replaced (produce-connection.ts, fetch-response.ts)',
   'Broker.fetch': 'the next fetch asked for while an answer is worked on (fetch-ahead.ts)',
@@ -26,6 +27,7 @@ export const KAFKAJS_INTERNALS = {
   'Connection.requestQueue.push, .maybeThrottle and .fulfillRequest': 'requests under way and what the broker wishes',
   'Encoder.writeBufferInternal': 'bytes of a request that are there already (kafka-topic-ids.ts)',
   'partitionAssigners get the cluster': 'the coordinator of a group (member-eviction.ts)',
+  'Batch.fetchedOffset': 'whether a fetch brought what was asked for (reading-place.ts)',
   CompressionCodecs: 'compressed batches (record-batches.ts)',
   'requests made of an order: request.encode, response.decode and .parse': 'how requests are written and answers read',
 } as const;
@@ -113,6 +115,8 @@ export interface CoordinatorOf {
 /** What kafkajs knows of the brokers; each consumer, producer and admin client has one. */
 export interface Cluster {
   findBroker(of: { readonly nodeId: string }): Promise<Broker>;
+  /** The partitions of a topic, of those that it asks brokers about. */
+  findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number }[];
   /** Asks a broker which one coordinates. */
   findGroupCoordinatorMetadata(of: CoordinatorOf): Promise<unknown>;
 }
@@ -183,6 +187,21 @@ export function withClusters(kafka: Kafka, prepare: (cluster: Cluster) => void):
     return cluster;
   };
   return Object.create(kafka, { [symbol]: { value: createOurs } }) as Kafka;
+}
+
+/**
+ * A client like `kafka` that says how many partitions its producers know of a topic, at each request. A request for others
+ * would be dropped by kafkajs without a word.
+ */
+export function withPartitionCounts(kafka: Kafka, onCount: (topic: string, partitions: number) => void): Kafka {
+  return withClusters(kafka, (cluster) => {
+    const find = cluster.findTopicPartitionMetadata.bind(cluster);
+    cluster.findTopicPartitionMetadata = (topic) => {
+      const partitions = find(topic);
+      onCount(topic, partitions.length);
+      return partitions;
+    };
+  });
 }
 
 /** The symbol under which a client keeps the function that makes clusters. */

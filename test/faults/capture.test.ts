@@ -130,8 +130,8 @@ it('sends after kill -9 what had reached the spool', async (context) => {
   expect(readdirSync(spoolDir)).toEqual([]);
 
   const report = await published();
-  // Packets given to the producer before Kafka was known to be away were in memory only; the spool holds all others.
-  expect(report.packets).toBeLessThanOrEqual(sent);
+  // Of what was on its way when Kafka went away, too: it has copies in the spool.
+  expect(report.packets).toBe(sent);
   expect(report.packets + report.others).toBeGreaterThanOrEqual(recovered);
   expect(report.breaks).toEqual([]);
 });
@@ -181,7 +181,8 @@ it('leaves nothing behind when it is stopped before any broker has answered', as
   expect(await published()).toMatchObject({ packets: sent, breaks: [] });
 });
 
-it('refuses to replay, or to capture without a spool, while no broker answers', async () => {
+it('while no broker answers, refuses to replay or to capture without a spool, and says when it is full', async (context) => {
+  const on = createWire(context);
   await stack.kafka!.control.kill9();
   for (const settings of [
     { read: [join(folder, 'traffic.pcap')], spoolDir: join(folder, 'spool') },
@@ -192,6 +193,17 @@ it('refuses to replay, or to capture without a spool, while no broker answers', 
       code: 'KAFKA_UNREACHABLE',
       message: expect.stringMatching(/^no Kafka broker answers at .*--kafka-brokers/),
     });
+    await service.stop();
+  }
+  const settings = { interface: [on.interface], spoolDir: join(folder, 'spool'), spoolMaxBytes: 64 * 1024 };
+  const { service } = createTestCapture(topics.settings, settings);
+  await service.start();
+  try {
+    expect(service.readiness()).toBe('Kafka does not answer; packets go to the spool');
+    await play(on, 2_000);
+    await until('the spool is full', () => service.balance().dropped.spool_dropped > 0);
+    expect(service.readiness()).toMatch(/^Kafka does not answer, and packets are dropped: the spool is full/);
+  } finally {
     await service.stop();
   }
 });

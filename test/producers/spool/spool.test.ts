@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -58,6 +58,41 @@ describe('a frame', () => {
 });
 
 describe('Spool', () => {
+  it('keeps copies of what is under way for the next run alone', () => {
+    const spool = openSpool();
+    spool.open();
+    const positions = spool.keep([record(1), record(2), record(3)]);
+    if (positions instanceof Error) throw positions;
+    for (let number = 4; number < 8; number++) spool.append(record(number));
+    expect(numbers(spool.read(150))).toEqual([4]);
+    spool.acknowledgeSome([positions[1]!]);
+    // Killed: the file system is as it is, and nobody has closed anything.
+    const copy = mkdtempSync(join(tmpdir(), 'nta-spool-'));
+    cpSync(folder, copy, { recursive: true });
+    const next = new Spool(copy, 1 << 20, () => undefined);
+    expect(next.open()).toMatchObject({ records: 6 });
+    expect(drain(next)).toEqual([1, 3, 4, 5, 6, 7]);
+    next.close();
+    rmSync(copy, { recursive: true });
+    // Kafka came back and took them.
+    spool.releaseKept();
+    expect(drain(spool)).toEqual([5, 6, 7]);
+    spool.close();
+    expect(readdirSync(folder)).toEqual([]);
+    expect(dropped.size).toBe(0);
+  });
+
+  it('gives kept copies up first when it is full, which is no loss', () => {
+    const spool = openSpool(8_000);
+    spool.open();
+    spool.keep([record(1, 900)]);
+    for (let number = 2; number < 9; number++) spool.append(record(number, 900));
+    expect(dropped.size).toBe(0);
+    spool.releaseKept();
+    expect(drain(spool)).toEqual(range(2, 9));
+    spool.close();
+  });
+
   it('gives records back in order, over segments, while more come', () => {
     const spool = openSpool(64 * 1024);
     spool.open();

@@ -7,6 +7,7 @@ import {
   encodedRequest,
   type KAFKAJS_INTERNALS,
 } from '../../../runtime/kafka/kafkajs-internals.js';
+import { fetchedOffset } from '../../../runtime/kafka/reading-place.js';
 
 const require = createRequire(import.meta.url);
 const kafka = new Kafka({ brokers: ['127.0.0.1:1'], logLevel: logLevel.NOTHING });
@@ -36,6 +37,7 @@ const CHECKS: Record<keyof typeof KAFKAJS_INTERNALS, () => void> = {
   'Cluster.connect and .disconnect': () => expectFunctions(cluster, 'connect', 'disconnect'),
   'Cluster.findBroker': () => expectFunctions(cluster, 'findBroker'),
   'Cluster.findGroupCoordinatorMetadata': () => expectFunctions(cluster, 'findGroupCoordinatorMetadata'),
+  'Cluster.findTopicPartitionMetadata': () => expectFunctions(cluster, 'findTopicPartitionMetadata'),
   'Cluster.brokerPool.findConnectedBroker': () => expectFunctions(brokerPool, 'findConnectedBroker'),
   'Broker.lookupRequest': () => expectFunctions(broker, 'lookupRequest'),
   'Broker.fetch': () => expectFunctions(broker, 'fetch'),
@@ -69,6 +71,10 @@ const CHECKS: Record<keyof typeof KAFKAJS_INTERNALS, () => void> = {
       ],
     });
     expectFunctions(lent as Methods | undefined, 'findGroupCoordinator');
+  },
+  'Batch.fetchedOffset': () => {
+    const Batch = require('kafkajs/src/consumer/batch.js') as new (...args: unknown[]) => object;
+    expect(fetchedOffset(new Batch('topic', '7', { partition: 0, highWatermark: '9', messages: [] }))).toBe(7);
   },
   CompressionCodecs: () => expectFunctions(kafkajs.CompressionCodecs as unknown as Methods, '1', '2', '3', '4'),
   'requests made of an order: request.encode, response.decode and .parse': () => {

@@ -1,6 +1,7 @@
 /** The settings of a capture node. */
 import { hostname } from 'node:os';
 import { defineOptions, type Settings } from '../runtime/process/options.js';
+import { VLAN_TPIDS_OPTION } from './decoding/vlan-tpids.js';
 
 const SAMPLING_PATTERN = { test: /^1\/[1-9]\d{0,6}$/, description: 'one of how many, such as 1/10' };
 
@@ -69,10 +70,10 @@ export const captureOptions = defineOptions({
   snapLength: {
     kind: 'size',
     env: 'NTA_SNAP_LENGTH',
-    default: 1024,
+    default: 1536,
     minimum: 64,
     maximum: 262_144,
-    help: 'bytes kept of each frame; headers and names need few',
+    help: 'bytes kept of each frame; by default all of it on Ethernet, for names stand at the end of large hellos',
   },
   kernelBufferSize: {
     kind: 'size',
@@ -120,6 +121,7 @@ export const captureOptions = defineOptions({
     choices: ['outer', 'inner'],
     help: 'which packet of a tunnelled one detection sees; the other is recorded beside it',
   },
+  vlanTpids: VLAN_TPIDS_OPTION,
   spoolDir: {
     kind: 'string',
     env: 'NTA_SPOOL_DIR',

@@ -17,6 +17,7 @@ import { Balance, type CaptureBalance, DROP_REASONS } from './balance.js';
 import { registerDeliveryMetrics, registerLiveMetrics } from './capture-metrics.js';
 import type { CaptureSettings } from './capture-options.js';
 import { Intake, type Sampling, type SourceIntake } from './decoding/intake.js';
+import { parseVlanTpids } from './decoding/vlan-tpids.js';
 import { Heartbeat } from './heartbeat.js';
 import { chooseEngine } from './live/engine-choice.js';
 import { defaultRouteInterface } from './live/interfaces.js';
@@ -92,7 +93,12 @@ class Capture implements CaptureService {
       log,
     );
     this.intake = new Intake(
-      { captureNode: settings.nodeId, sampling: samplingOf(settings), tunnels: settings.tunnels },
+      {
+        captureNode: settings.nodeId,
+        sampling: samplingOf(settings),
+        tunnels: settings.tunnels,
+        vlanTpids: parseVlanTpids(settings.vlanTpids),
+      },
       this.counts,
       this.isFinite ? (record) => this.delivery.publish(record) : (record) => this.delivery.put(record),
     );

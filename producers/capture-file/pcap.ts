@@ -24,11 +24,15 @@ const VARIANTS = new Map<number, PcapVariant>([
 ]);
 
 const VERSION_MAJOR = 4;
+const VERSION_MINOR = 6;
 const SNAP_LENGTH = 16;
 const LINK_TYPE = 20;
 /** The upper half of the field tells of a frame check sequence at the end, which no decoder reads as far as. */
 const LINK_TYPE_MASK = 0xffff;
 const VERSION_MAJOR_EXPECTED = 2;
+/** Up to version 2.2 the length on the wire came first; of 2.3 there are files with either order (libpcap's sf-pcap.c). */
+const VERSION_MINOR_WIRE_LENGTH_FIRST = 2;
+const VERSION_MINOR_EITHER_ORDER = 3;
 
 const SECONDS = 0;
 const FRACTION = 4;
@@ -57,6 +61,7 @@ export class PcapFormat implements RecordFormat {
   private readonly littleEndian: boolean;
   private readonly variant: PcapVariant;
   private headerRead = false;
+  private versionMinor = 4;
 
   constructor(handler: FrameHandler, buffer: Uint8Array, offset: number) {
     this.handler = handler;
@@ -75,11 +80,19 @@ export class PcapFormat implements RecordFormat {
     const littleEndian = this.littleEndian;
     const headerLength = this.variant.recordHeaderLength;
     const nanoseconds = this.variant.nanoseconds;
+    const { versionMinor } = this;
+    const wireLengthFirst = versionMinor <= VERSION_MINOR_WIRE_LENGTH_FIRST;
     const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
     let needed = headerLength;
     while (!this.paused) {
       if (end - offset < headerLength) break;
-      const capturedLength = view.getUint32(offset + CAPTURED_LENGTH, littleEndian);
+      let capturedLength = view.getUint32(offset + CAPTURED_LENGTH, littleEndian);
+      let frameLength = view.getUint32(offset + FRAME_LENGTH, littleEndian);
+      if (wireLengthFirst || (versionMinor === VERSION_MINOR_EITHER_ORDER && capturedLength > frameLength)) {
+        const first = capturedLength;
+        capturedLength = frameLength;
+        frameLength = first;
+      }
       if (capturedLength > FRAME_LENGTH_MAX) {
         this.fault = {
           code: 'damaged',
@@ -95,7 +108,6 @@ export class PcapFormat implements RecordFormat {
       const fraction = view.getUint32(offset + FRACTION, littleEndian);
       const timestamp =
         view.getUint32(offset + SECONDS, littleEndian) * 1e6 + (nanoseconds ? Math.floor(fraction / 1000) : fraction);
-      const frameLength = view.getUint32(offset + FRAME_LENGTH, littleEndian);
       this.frames++;
       this.handler.onFrame(buffer, offset + headerLength, capturedLength, frameLength, plausibleTime(timestamp), 0);
       offset = next;
@@ -111,6 +123,7 @@ export class PcapFormat implements RecordFormat {
       return false;
     }
     const written = fieldUint32(buffer, offset + LINK_TYPE, this.littleEndian) & LINK_TYPE_MASK;
+    this.versionMinor = fieldUint16(buffer, offset + VERSION_MINOR, this.littleEndian);
     this.headerRead = true;
     this.handler.onInterface({
       index: 0,

@@ -21,7 +21,7 @@ import { decodeTcpApplication, decodeUdpApplication } from '../protocols/applica
 import type { Dissection } from '../protocols/dissection.js';
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../protocols/ethertype.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../protocols/ip-protocol.js';
-import { VXLAN_PORT, VXLAN_PORT_LINUX } from '../protocols/vxlan.js';
+import { tunnelPort } from '../protocols/udp-tunnels.js';
 
 // Offsets from the begin of the frame (IEEE 802.3), of the network header (RFC 791, RFC 8200) and of the transport header
 // (RFC 9293, RFC 768).
@@ -118,7 +118,7 @@ export function decodeUsualFrame(
   const ports = view.getUint32(transport + PORTS);
   const destinationPort = ports & 0xffff;
   const isTcp = protocol === PROTOCOL_TCP;
-  if (!isTcp && (destinationPort === VXLAN_PORT || destinationPort === VXLAN_PORT_LINUX)) return NOT_USUAL;
+  if (!isTcp && tunnelPort(ports >>> 16, destinationPort) !== 0) return NOT_USUAL;
 
   const row = block.count++;
   block.origin[row] = originIndex;
@@ -166,7 +166,7 @@ export function decodeUsualFrame(
   dissection.payloadEnd = end;
   dissection.payloadLength = wireEnd - payload;
   if (payload < end && dissection.application) {
-    if (isTcp) decodeTcpApplication(block, row, buffer, payload, end);
+    if (isTcp) decodeTcpApplication(dissection, block, row, buffer, payload, end);
     else decodeUdpApplication(block, row, buffer, payload, end);
   }
   return row;

@@ -4,26 +4,68 @@
  */
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT, peekDhcp } from './dhcp.js';
+import type { Dissection } from './dissection.js';
 import { DNS_PORT, LLMNR_PORT, MDNS_PORT, peekDns, peekDnsOverTcp } from './dns.js';
 import { peekHttp } from './http.js';
-import { peekTlsClientHello, TLS_HANDSHAKE } from './tls.js';
+import { hasServerName, peekTlsClientHello, TLS_HANDSHAKE } from './tls.js';
 
 export function decodeTcpApplication(
+  dissection: Dissection,
   block: PacketBlock,
   row: number,
   buffer: Uint8Array,
   offset: number,
   end: number,
 ): void {
+  if (dissection.unfinishedHellos.waiting > 0 && continueHello(dissection, block, row, buffer, offset, end)) return;
   const first = buffer[offset]!;
   if (first === TLS_HANDSHAKE) {
-    if (peekTlsClientHello(block, row, buffer, offset, end)) return;
+    if (peekTlsClientHello(block, row, buffer, offset, end)) {
+      const { payloadBuffer, payloadStart, payloadLength } = dissection;
+      const isWhole = payloadBuffer === buffer && payloadStart === offset && payloadLength === end - offset;
+      if (isWhole) beginHello(dissection, block, row, buffer, offset, end);
+      return;
+    }
   } else if (first >= 0x41 && first <= 0x5a) {
     if (peekHttp(block, row, buffer, offset, end)) return; // methods are in capitals
   }
   if (block.destinationPort[row] === DNS_PORT || block.sourcePort[row] === DNS_PORT) {
     peekDnsOverTcp(block, row, buffer, offset, end);
   }
+}
+
+function beginHello(
+  dissection: Dissection,
+  block: PacketBlock,
+  row: number,
+  buffer: Uint8Array,
+  offset: number,
+  end: number,
+): void {
+  const isNamed = hasServerName(buffer, offset, end);
+  dissection.unfinishedHellos.begin(block, row, buffer, offset, end, isNamed);
+}
+
+/** Gives the packet that ends a ClientHello what the whole of it says, unless its begin has said the name already. */
+function continueHello(
+  dissection: Dissection,
+  block: PacketBlock,
+  row: number,
+  buffer: Uint8Array,
+  offset: number,
+  end: number,
+): boolean {
+  const hello = dissection.unfinishedHellos.continued(block, row, buffer, offset, end);
+  if (hello === null) return false;
+  if (hello.finished && dissection.payloadBuffer === buffer && dissection.payloadStart === offset) {
+    dissection.payloadBuffer = hello.bytes;
+    dissection.payloadStart = 0;
+    dissection.payloadEnd = hello.length;
+  }
+  if (!hello.named && hasServerName(hello.bytes, 0, hello.length)) {
+    peekTlsClientHello(block, row, hello.bytes, 0, hello.length);
+  }
+  return true;
 }
 
 export function decodeUdpApplication(

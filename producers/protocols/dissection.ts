@@ -6,6 +6,7 @@
  */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
 import { NO_EXTRA, PacketBlock, type RareParts } from '../../schemas/packets/packet-block.js';
+import { UnfinishedHellos } from './unfinished-hello.js';
 
 const NOTHING = new Uint8Array(0);
 
@@ -22,6 +23,8 @@ export interface DecodeOptions {
   readonly application?: boolean;
   /** Whether to add to the block's observations; false by default. */
   readonly observe?: boolean;
+  /** EtherTypes of VLAN tags beside the usual ones. */
+  readonly vlanTpids?: readonly number[];
 }
 
 /** Reused for every frame of a thread: decoding allocates nothing but the rare extras. */
@@ -29,6 +32,7 @@ export class Dissection {
   readonly showInner: boolean;
   readonly application: boolean;
   readonly observes: boolean;
+  readonly vlanTpids: readonly number[];
   /**
    * Where the layer being decoded ends on the wire: the end of the frame, moved in by every length field passed. It
    * lies beyond `end` when the capture was cut by its snap length.
@@ -39,7 +43,8 @@ export class Dissection {
   linkHeaders = 0;
   /**
    * What the packet in the columns carries above TCP or UDP: bytes `payloadStart … payloadEnd - 1` of `payloadBuffer` were
-   * captured, as of now the buffer of the frame; on the wire it was `payloadLength` bytes. All 0 when there is none.
+   * captured; on the wire it was `payloadLength` bytes. All 0 when there is none. Of the segment that ends a TLS ClientHello
+   * the bytes are those of the whole hello, put together in a buffer that is used again for the next frame.
    */
   payloadBuffer: Uint8Array = NOTHING;
   payloadStart = 0;
@@ -53,6 +58,7 @@ export class Dissection {
   icmpWireLength = 0;
   /** A row for each packet in tunnels, by depth. */
   readonly nested = new PacketBlock(TUNNEL_DEPTH_MAX);
+  readonly unfinishedHellos = new UnfinishedHellos();
   private viewed: Uint8Array = NOTHING;
   private view: DataView = new DataView(NOTHING.buffer);
 
@@ -60,6 +66,7 @@ export class Dissection {
     this.showInner = options.tunnels === 'inner';
     this.application = options.application ?? true;
     this.observes = options.observe ?? false;
+    this.vlanTpids = options.vlanTpids ?? [];
   }
 
   /** A view of the buffer, to read several bytes at once; the same as long as frames come from the same buffer. */

@@ -15,11 +15,12 @@ import { decodePppoeSession } from './pppoe.js';
 import {
   decodeAristaTimestamp,
   decodeBackboneTag,
+  decodeExtenderTag,
   decodeFabricPath,
   decodeMacsec,
   decodeVnTag,
 } from './provider-tags.js';
-import { decodeVlan } from './vlan.js';
+import { decodeVlan, isVlanTag } from './vlan.js';
 
 export const ETHERTYPE_IPV4 = 0x0800;
 export const ETHERTYPE_ARP = 0x0806;
@@ -35,7 +36,9 @@ export const ETHERTYPE_ERSPAN_2 = 0x88be;
 export const ETHERTYPE_MACSEC = 0x88e5;
 export const ETHERTYPE_BACKBONE = 0x88e7;
 export const ETHERTYPE_VNTAG = 0x8926;
+export const ETHERTYPE_EXTENDER = 0x893f;
 /** Tag types in use before IEEE 802.1ad settled 0x88a8. */
+export const ETHERTYPE_QINQ_8200 = 0x8200;
 export const ETHERTYPE_QINQ_9100 = 0x9100;
 export const ETHERTYPE_QINQ_9200 = 0x9200;
 export const ETHERTYPE_QINQ_9300 = 0x9300;
@@ -74,12 +77,6 @@ export function decodeEtherType(
       return decodeIpv6(dissection, block, row, buffer, offset, end);
     case ETHERTYPE_ARP:
       return decodeArp(dissection, block, row, buffer, offset, end);
-    case ETHERTYPE_VLAN:
-    case ETHERTYPE_PROVIDER_VLAN:
-    case ETHERTYPE_QINQ_9100:
-    case ETHERTYPE_QINQ_9200:
-    case ETHERTYPE_QINQ_9300:
-      return decodeVlan(dissection, block, row, buffer, offset, end);
     case ETHERTYPE_MPLS:
     case ETHERTYPE_MPLS_UPSTREAM:
       return decodeMpls(dissection, block, row, buffer, offset, end);
@@ -89,6 +86,8 @@ export function decodeEtherType(
       return decodeBackboneTag(dissection, block, row, buffer, offset, end);
     case ETHERTYPE_VNTAG:
       return decodeVnTag(dissection, block, row, buffer, offset, end);
+    case ETHERTYPE_EXTENDER:
+      return decodeExtenderTag(dissection, block, row, buffer, offset, end);
     case ETHERTYPE_MACSEC:
       return decodeMacsec(dissection, block, row, buffer, offset, end);
     case ETHERTYPE_FABRIC_PATH:
@@ -98,6 +97,6 @@ export function decodeEtherType(
     case ETHERTYPE_NSH:
       return decodeNsh(dissection, block, row, buffer, offset, end);
     default:
-      return 0;
+      return isVlanTag(dissection, etherType) ? decodeVlan(dissection, block, row, buffer, offset, end) : 0;
   }
 }

@@ -1,9 +1,10 @@
 /**
- * Generic Routing Encapsulation: version 0 (RFC 2784, key and sequence number of RFC 2890), version 1 (PPTP, RFC 2637)
- * and the mirrored frames of ERSPAN in it (draft-foschiano-erspan-03).
+ * Generic Routing Encapsulation: version 0 (RFC 2784, key and sequence number of RFC 2890), version 1 (PPTP, RFC 2637),
+ * and what is made of it: virtual networks of NVGRE (RFC 7637) and the mirrored frames of ERSPAN
+ * (draft-foschiano-erspan-03).
  */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packets/packet-block.js';
+import type { PacketBlock, TunnelType } from '../../schemas/packets/packet-block.js';
 import { uint16, uint32 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import {
@@ -27,6 +28,12 @@ const FLAG_ACKNOWLEDGMENT = 0x0080; // version 1 only
 const VERSION_MASK = 0x0007;
 const OPTIONAL_FIELD_LENGTH = 4;
 
+/** The key of NVGRE: a virtual subnet of 24 bits, of which the first 4,096 are reserved, and a flow of 8. */
+const NVGRE_FLOW_BITS = 8;
+const NVGRE_SUBNET_MIN = 0x1000;
+
+const ERSPAN_SESSION = 2;
+const ERSPAN_SESSION_MASK = 0x03ff;
 const ERSPAN_2_HEADER_LENGTH = 8;
 const ERSPAN_3_HEADER_LENGTH = 12;
 const ERSPAN_3_SUBHEADER_FLAG = 11; // byte whose lowest bit announces eight more
@@ -54,27 +61,41 @@ export function decodeGre(
   if ((flags & FLAG_SEQUENCE) !== 0) payload += OPTIONAL_FIELD_LENGTH;
   if (version === 1 && (flags & FLAG_ACKNOWLEDGMENT) !== 0) payload += OPTIONAL_FIELD_LENGTH;
   if (end < payload) return truncated(dissection, payload, TRUNCATED);
-  const key = (flags & FLAG_KEY) !== 0 ? uint32(buffer, keyOffset) : null;
+  let id = (flags & FLAG_KEY) !== 0 ? uint32(buffer, keyOffset) : null;
 
   const protocol = uint16(buffer, offset + PROTOCOL);
   let inner = protocol;
+  let type: TunnelType = 'gre';
   switch (protocol) {
     case ETHERTYPE_PPP:
       if (payload === end) return 0; // PPTP acknowledges without a payload
       break;
     case ETHERTYPE_IPV4:
     case ETHERTYPE_IPV6:
+      break;
     case ETHERTYPE_TRANSPARENT_BRIDGING:
+      if (flags === FLAG_KEY && id! >>> NVGRE_FLOW_BITS >= NVGRE_SUBNET_MIN) {
+        type = 'nvgre';
+        id = id! >>> NVGRE_FLOW_BITS;
+      }
       break;
     case ETHERTYPE_ERSPAN_2:
       inner = ETHERTYPE_TRANSPARENT_BRIDGING;
-      if ((flags & FLAG_SEQUENCE) !== 0) payload += ERSPAN_2_HEADER_LENGTH; // type I has neither
+      type = 'erspan';
+      if ((flags & FLAG_SEQUENCE) === 0) break; // type I has neither number nor header
+      if (end < payload + ERSPAN_2_HEADER_LENGTH) {
+        return truncated(dissection, payload + ERSPAN_2_HEADER_LENGTH, TRUNCATED);
+      }
+      id = uint16(buffer, payload + ERSPAN_SESSION) & ERSPAN_SESSION_MASK;
+      payload += ERSPAN_2_HEADER_LENGTH;
       break;
     case ETHERTYPE_ERSPAN_3:
       inner = ETHERTYPE_TRANSPARENT_BRIDGING;
       if (end < payload + ERSPAN_3_HEADER_LENGTH) {
         return truncated(dissection, payload + ERSPAN_3_HEADER_LENGTH, TRUNCATED);
       }
+      type = 'erspan';
+      id = uint16(buffer, payload + ERSPAN_SESSION) & ERSPAN_SESSION_MASK;
       payload +=
         (buffer[payload + ERSPAN_3_SUBHEADER_FLAG]! & 1) !== 0
           ? ERSPAN_3_HEADER_LENGTH + ERSPAN_3_SUBHEADER_LENGTH
@@ -84,5 +105,5 @@ export function decodeGre(
       return 0; // NHRP, MPLS, keep-alives: known by the addresses of the outer packet
   }
   if (end < payload) return truncated(dissection, payload, TRUNCATED);
-  return decodeTunnelled(dissection, block, row, buffer, payload, end, 'gre', key, inner);
+  return decodeTunnelled(dissection, block, row, buffer, payload, end, type, id, inner);
 }

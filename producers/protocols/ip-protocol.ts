@@ -1,5 +1,6 @@
 /** What IPv4 and IPv6 carry, by protocol number (https://www.iana.org/assignments/protocol-numbers). */
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
+import { decodeAuthenticated } from './authentication-header.js';
 import type { Dissection } from './dissection.js';
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from './ethertype.js';
 import { decodeGre } from './gre.js';
@@ -60,6 +61,9 @@ export function decodeIpPayload(
       const type = ipVersion === 4 ? 'ip6_in_ip4' : 'ip6_in_ip6';
       return decodeTunnelled(dissection, block, row, buffer, offset, end, type, null, ETHERTYPE_IPV6);
     }
+    case PROTOCOL_AUTHENTICATION:
+      // IPv6 has it among its extension headers.
+      return ipVersion === 4 ? decodeAuthenticated(dissection, block, row, buffer, offset, end) : 0;
     default:
       return 0;
   }

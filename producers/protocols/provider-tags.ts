@@ -1,6 +1,7 @@
 /**
  * Tags that bridges put before a customer's frame: the I-TAG of provider backbone bridges (IEEE Std 802.1Q clause 9.7,
- * "MAC in MAC"), Cisco's FabricPath and VN-Tag (802.1BR's forerunner), Arista's timestamps and the SecTAG of MACsec
+ * "MAC in MAC"), Cisco's FabricPath and VN-Tag and its
+ * successor, the E-TAG of bridge port extenders (IEEE Std 802.1BR clause 7.5), Arista's timestamps and the SecTAG of MACsec
  * (IEEE Std 802.1AE clause 9).
  */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
@@ -13,6 +14,7 @@ import { decodeEtherType, ETHERTYPE_MIN } from './ethertype.js';
 const BACKBONE_TAG_LENGTH = 4; // flags and I-SID; the customer's frame follows
 const FABRIC_PATH_TAG_LENGTH = 2; // forwarding tag and time to live; the host's frame follows
 const VNTAG_LENGTH = 4;
+const EXTENDER_TAG_LENGTH = 6; // priority and ingress, group and port, their upper bits
 
 const ARISTA_SUBTYPE = 0;
 const ARISTA_TIMESTAMP = 1;
@@ -83,6 +85,17 @@ export function decodeVnTag(
   end: number,
 ): number {
   return decodeTagged(dissection, block, row, buffer, offset + VNTAG_LENGTH, end);
+}
+
+export function decodeExtenderTag(
+  dissection: Dissection,
+  block: PacketBlock,
+  row: number,
+  buffer: Uint8Array,
+  offset: number,
+  end: number,
+): number {
+  return decodeTagged(dissection, block, row, buffer, offset + EXTENDER_TAG_LENGTH, end);
 }
 
 /**

@@ -39,6 +39,6 @@ export function decodeTcp(
   const payload = offset + ((dataOffsetAndFlags >> 12) << 2);
   if (payload < offset + HEADER_LENGTH_MIN || payload > dissection.wireEnd) return WRONG_DATA_OFFSET;
   notePayload(dissection, buffer, payload, end);
-  if (payload < end && dissection.application) decodeTcpApplication(block, row, buffer, payload, end);
+  if (payload < end && dissection.application) decodeTcpApplication(dissection, block, row, buffer, payload, end);
   return 0;
 }

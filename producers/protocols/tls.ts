@@ -40,6 +40,11 @@ export function peekTlsClientHello(
   return true;
 }
 
+/** Whether these bytes of a ClientHello hold the name of the server. */
+export function hasServerName(buffer: Uint8Array, offset: number, end: number): boolean {
+  return serverName(buffer, offset, end) >= 0;
+}
+
 /** Where the name starts, which lies whole before `end`; its length is in the two bytes before it. -1 without one. */
 function serverName(buffer: Uint8Array, offset: number, end: number): number {
   let at = offset + SESSION_ID;

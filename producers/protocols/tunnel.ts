@@ -13,6 +13,7 @@ import {
   HAS_PORTS,
   type PacketBlock,
   type Tunnel,
+  type TunnelType,
 } from '../../schemas/packets/packet-block.js';
 import { copyBytes } from './bytes.js';
 import { addRarePart, type Dissection, TUNNEL_DEPTH_MAX } from './dissection.js';
@@ -35,7 +36,7 @@ export function decodeTunnelled(
   buffer: Uint8Array,
   offset: number,
   end: number,
-  type: Tunnel['type'],
+  type: TunnelType,
   id: number | null,
   etherType: number,
 ): number {
@@ -75,7 +76,7 @@ function isKnown(block: PacketBlock, row: number): boolean {
 function describe(
   block: PacketBlock,
   row: number,
-  type: Tunnel['type'],
+  type: TunnelType,
   id: number | null,
   layer: Tunnel['layer'],
 ): Tunnel {
@@ -106,7 +107,7 @@ function showInner(
   row: number,
   nested: PacketBlock,
   inner: number,
-  type: Tunnel['type'],
+  type: TunnelType,
   id: number | null,
 ): void {
   const tunnel = describe(block, row, type, id, 'outer');

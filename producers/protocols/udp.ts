@@ -4,7 +4,7 @@ import { HAS_PORTS, type PacketBlock } from '../../schemas/packets/packet-block.
 import { decodeUdpApplication } from './application.js';
 import { uint16 } from './bytes.js';
 import { type Dissection, notePayload, truncated } from './dissection.js';
-import { decodeVxlan, VXLAN_PORT, VXLAN_PORT_LINUX } from './vxlan.js';
+import { decodeUdpTunnel, tunnelPort } from './udp-tunnels.js';
 
 const SOURCE_PORT = 0;
 const DESTINATION_PORT = 2;
@@ -24,8 +24,9 @@ export function decodeUdp(
   packetEnd: number,
 ): number {
   if (packetEnd - offset < PORTS_END) return truncated(dissection, offset + HEADER_LENGTH, TRUNCATED);
+  const sourcePort = uint16(buffer, offset + SOURCE_PORT);
   const destinationPort = uint16(buffer, offset + DESTINATION_PORT);
-  block.sourcePort[row] = uint16(buffer, offset + SOURCE_PORT);
+  block.sourcePort[row] = sourcePort;
   block.destinationPort[row] = destinationPort;
   block.present[row]! |= HAS_PORTS;
   if (packetEnd - offset < HEADER_LENGTH) return truncated(dissection, offset + HEADER_LENGTH, TRUNCATED);
@@ -40,9 +41,8 @@ export function decodeUdp(
   }
   const payload = offset + HEADER_LENGTH;
   notePayload(dissection, buffer, payload, end);
-  if (destinationPort === VXLAN_PORT || destinationPort === VXLAN_PORT_LINUX) {
-    return decodeVxlan(dissection, block, row, buffer, payload, end);
-  }
+  const port = tunnelPort(sourcePort, destinationPort);
+  if (port !== 0) return decodeUdpTunnel(dissection, block, row, buffer, payload, end, port);
   if (payload < end && dissection.application) decodeUdpApplication(block, row, buffer, payload, end);
   return 0;
 }

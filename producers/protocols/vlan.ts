@@ -1,5 +1,5 @@
 /**
- * VLAN tags, IEEE Std 802.1Q clause 9: C-TAG, S-TAG (QinQ, 802.1ad) and the older tag types. The columns hold the ids of
+ * VLAN tags, IEEE Std 802.1Q clause 9: C-TAG, S-TAG (QinQ, 802.1ad) and the older tag types, and those that a node is told of. The columns hold the ids of
  * the two outermost tags; further ones are passed over. Tags that other headers part from those before (the I-TAG of a
  * backbone) are a customer's, as the addresses are, and take their place.
  */
@@ -10,6 +10,7 @@ import { type Dissection, truncated } from './dissection.js';
 import {
   decodeEtherType,
   ETHERTYPE_PROVIDER_VLAN,
+  ETHERTYPE_QINQ_8200,
   ETHERTYPE_QINQ_9100,
   ETHERTYPE_QINQ_9200,
   ETHERTYPE_QINQ_9300,
@@ -44,19 +45,22 @@ export function decodeVlan(
       block.innerVlan[row] = 0;
     } else if (tags === 1) block.innerVlan[row] = id;
     const etherType = uint16(buffer, offset + ETHER_TYPE);
-    if (!isTag(etherType)) return decodeEtherType(dissection, block, row, buffer, payload, end, etherType);
+    if (!isVlanTag(dissection, etherType))
+      return decodeEtherType(dissection, block, row, buffer, payload, end, etherType);
     block.etherType[row] = etherType;
     offset = payload;
   }
   return TOO_DEEP;
 }
 
-function isTag(etherType: number): boolean {
+export function isVlanTag(dissection: Dissection, etherType: number): boolean {
   return (
     etherType === ETHERTYPE_VLAN ||
     etherType === ETHERTYPE_PROVIDER_VLAN ||
     etherType === ETHERTYPE_QINQ_9100 ||
     etherType === ETHERTYPE_QINQ_9200 ||
-    etherType === ETHERTYPE_QINQ_9300
+    etherType === ETHERTYPE_QINQ_9300 ||
+    etherType === ETHERTYPE_QINQ_8200 ||
+    dissection.vlanTpids.includes(etherType)
   );
 }

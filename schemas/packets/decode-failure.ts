@@ -48,6 +48,10 @@ export const DECODE_FAILURES = [
   'gre_version',
   'vxlan_truncated',
   'tunnel_too_deep',
+  'authentication_truncated',
+  'geneve_truncated',
+  'gtp_u_truncated',
+  'l2tp_truncated',
 ] as const;
 
 export type DecodeFailureName = Exclude<(typeof DECODE_FAILURES)[number], ''>;

@@ -64,15 +64,37 @@ export interface NeighborDiscovery {
   readonly linkLayerAddress: Uint8Array;
 }
 
+/** The first six are those of packet-batch-1.avsc; names are never removed or moved. */
+export const TUNNEL_TYPES = [
+  'vxlan',
+  'gre',
+  'ip6_in_ip4',
+  'ip4_in_ip4',
+  'ip4_in_ip6',
+  'ip6_in_ip6',
+  'geneve',
+  'vxlan_gpe',
+  'gtp_u',
+  'teredo',
+  'l2tp',
+  'nvgre',
+  'erspan',
+] as const;
+
+export type TunnelType = (typeof TUNNEL_TYPES)[number];
+
 /**
  * The layer of a tunnelled packet that the columns do not show: the inner packet when the columns hold the outer one
  * (the default), the outer one when the capture node was told to look inside.
  */
 export interface Tunnel {
-  readonly type: 'vxlan' | 'gre' | 'ip6_in_ip4' | 'ip4_in_ip4' | 'ip4_in_ip6' | 'ip6_in_ip6';
+  readonly type: TunnelType;
   /** Whether these fields are those of the `inner` or of the `outer` packet. */
   readonly layer: 'inner' | 'outer';
-  /** VXLAN network identifier or GRE key. */
+  /**
+   * Which of the tunnels between two addresses: the network identifier of VXLAN, Geneve and NVGRE, the key of GRE, the
+   * session of ERSPAN, the endpoint identifier of GTP-U, tunnel and session of L2TP (16 bits each).
+   */
   readonly id: number | null;
   /** 4 or 16 bytes; empty when there is no network address. */
   readonly source: Uint8Array;

@@ -56,19 +56,38 @@ function dnsQuestion(question: DnsQuestion): Buffer {
   ]);
 }
 
+export interface ClientHelloOptions {
+  /** Bytes of the key share: 32 by default, 1,216 of X25519 with ML-KEM-768. */
+  readonly keyShareLength?: number;
+  /** The server name behind the key share, in place of before all extensions. */
+  readonly nameLast?: boolean;
+  /** Protocols of ALPN; the extension is left out without any. */
+  readonly protocols?: readonly string[];
+}
+
 /** RFC 8446 section 4.1.2: a ClientHello record with the server name (RFC 6066), or without when the name is empty. */
-export function tlsClientHello(serverName: string): Buffer {
+export function tlsClientHello(serverName: string, options: ClientHelloOptions = {}): Buffer {
+  const body = clientHelloBody(serverName, options);
+  const handshake = Buffer.concat([Buffer.from([1, 0]), vector16(body)]);
+  return Buffer.concat([Buffer.from([22, 3, 1]), vector16(handshake)]);
+}
+
+function clientHelloBody(serverName: string, options: ClientHelloOptions): Buffer {
+  const { keyShareLength = 32, protocols = [] } = options;
   const name = Buffer.from(serverName);
   const serverNameExtension =
     name.length === 0 ? [] : [extension(0, vector16(Buffer.concat([Buffer.from([0]), vector16(name)])))];
+  const alpn = protocols.map((protocol) => Buffer.concat([Buffer.from([protocol.length]), Buffer.from(protocol)]));
   const extensions = [
-    ...serverNameExtension,
+    ...(options.nameLast ? [] : serverNameExtension),
+    ...(protocols.length === 0 ? [] : [extension(16, vector16(Buffer.concat(alpn)))]),
     extension(10, vector16(Buffer.from([0x00, 0x1d, 0x00, 0x17]))), // x25519, secp256r1
     extension(13, vector16(Buffer.from([0x04, 0x03, 0x08, 0x04]))),
     extension(43, Buffer.from([4, 0x03, 0x04, 0x03, 0x03])), // TLS 1.3, 1.2
-    extension(51, vector16(Buffer.concat([Buffer.from([0x00, 0x1d]), vector16(Buffer.alloc(32, 0x5a))]))),
+    extension(51, vector16(Buffer.concat([Buffer.from([0x00, 0x1d]), vector16(Buffer.alloc(keyShareLength, 0x5a))]))),
+    ...(options.nameLast ? serverNameExtension : []),
   ];
-  const body = Buffer.concat([
+  return Buffer.concat([
     Buffer.from([0x03, 0x03]),
     Buffer.alloc(32, 0xa5), // random
     Buffer.from([0]), // no session id
@@ -76,8 +95,6 @@ export function tlsClientHello(serverName: string): Buffer {
     Buffer.from([1, 0]), // no compression
     vector16(Buffer.concat(extensions)),
   ]);
-  const handshake = Buffer.concat([Buffer.from([1, 0]), vector16(body)]);
-  return Buffer.concat([Buffer.from([22, 3, 1]), vector16(handshake)]);
 }
 
 /** A TLS record of application data of `length` bytes in all. */

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { DetectorStatistics } from '../../../processors/engine/engine.js';
 import { type DetectionSettings, detectionOptions } from '../../../processors/rules/detection-options.js';
+import { parseVlanTpids, VLAN_TPIDS_OPTION } from '../../../producers/decoding/vlan-tpids.js';
 import { type Command, defineOptions } from '../../../runtime/process/options.js';
 import type { AlertDocument } from '../../../schemas/alerts/alert.js';
 import { formatCount } from '../balance.js';
@@ -31,6 +32,7 @@ const analyzeOptions = defineOptions({
     choices: ['outer', 'inner'],
     help: 'which packet of a tunnelled one detection sees',
   },
+  vlanTpids: VLAN_TPIDS_OPTION,
 });
 
 const EXIT_ALERT = 3;
@@ -76,6 +78,7 @@ export function analyzeCommand(): Command {
         const timeline = `analyze-${index}`;
         const options = {
           tunnels: settings.tunnels,
+          vlanTpids: parseVlanTpids(settings.vlanTpids),
           // Our own detectors look at no application; somebody's might.
           application: settings.detector.length > 0,
           captureNode: settings.nodeId,

@@ -6,6 +6,7 @@ import {
   formatSummary,
   summarizeBlock,
 } from '../../../producers/decoding/decode-report.js';
+import { parseVlanTpids, VLAN_TPIDS_OPTION } from '../../../producers/decoding/vlan-tpids.js';
 import { type Command, defineOptions } from '../../../runtime/process/options.js';
 import type { PacketBlock } from '../../../schemas/packets/packet-block.js';
 import { defineCommand, describeFile, printRefusal } from '../command.js';
@@ -20,6 +21,7 @@ const decodeOptions = defineOptions({
     choices: ['outer', 'inner'],
     help: 'which packet of a tunnelled one the fields show; the other stands under tunnel',
   },
+  vlanTpids: VLAN_TPIDS_OPTION,
 });
 
 /** `nta decode`: what the decoders make of a capture, to hold against tshark. */
@@ -39,7 +41,8 @@ export function decodeCommand(): Command {
       const summary = emptySummary();
       let exitCode = 0;
       for (const file of files) {
-        const options = { tunnels: settings.tunnels, conversations: new ConversationTable() };
+        const vlanTpids = parseVlanTpids(settings.vlanTpids);
+        const options = { tunnels: settings.tunnels, vlanTpids, conversations: new ConversationTable() };
         const consume = settings.summary
           ? (block: PacketBlock) => summarizeBlock(summary, block)
           : (block: PacketBlock, firstFrame: number) => output.write(packetLines(block, firstFrame));

@@ -55,6 +55,27 @@ describe('pcap', () => {
     expect(recorder.frames).toEqual([{ bytes: '616263', frameLength: 3, timestamp: 1_000_000, interfaceIndex: 0 }]);
   });
 
+  it.each([
+    [2, 54, 60],
+    [2, 60, 60],
+    [3, 54, 60],
+    [3, 60, 54],
+  ])(
+    'of version 2.%i has the lengths of a record the other way round, or may have: %i and %i',
+    (minor, first, second) => {
+      const header = pcapHeader();
+      header.writeUInt16LE(minor, 6);
+      const [frameLength, capturedLength] = minor === 2 ? [second, first] : [60, 54];
+      const one = pcapRecord({ time: 1_000_000, bytes: Buffer.alloc(0) });
+      one.writeUInt32LE(minor === 2 ? frameLength : first, 8);
+      one.writeUInt32LE(minor === 2 ? capturedLength : second, 12);
+      const { recorder, failure } = record(Buffer.concat([header, one, Buffer.alloc(capturedLength, 5)]));
+      expect(failure).toBeNull();
+      const bytes = '05'.repeat(capturedLength);
+      expect(recorder.frames).toEqual([{ bytes, frameLength, timestamp: 1_000_000, interfaceIndex: 0 }]);
+    },
+  );
+
   it('takes the link type without the flags above it, and DLT_RAW for what it means', () => {
     expect(record(pcapFile([], { linkType: 0x50000001 })).recorder.interfaces[0]!.linkType).toBe(1);
     expect(record(pcapFile([], { linkType: 12 })).recorder.interfaces[0]!.linkType).toBe(101);

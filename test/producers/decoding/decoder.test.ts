@@ -2,17 +2,19 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { PacketDocument } from '../../../producers/decoding/decode-report.js';
+import { parseVlanTpids, VLAN_TPIDS_OPTION } from '../../../producers/decoding/vlan-tpids.js';
 import { projectRoot } from '../../../runtime/process/project.js';
 import { DECODE_FAILURES } from '../../../schemas/packets/decode-failure.js';
-import { ethernet, LINK_TYPE } from '../../support/frames.js';
-import { ETHER_TYPE, networkData } from '../../support/ip-packets.js';
+import { ethernet, LINK_TYPE, vlan } from '../../support/frames.js';
+import { ETHER_TYPE, ipv4, type NetworkPacket, networkData } from '../../support/ip-packets.js';
 import { Random } from '../../support/random.js';
+import { icmp } from '../../support/transport-segments.js';
 import { type Decoding, decode } from '../protocols/decoding.js';
 import { FAILING_FRAMES } from '../protocols/failures.js';
 import { SAMPLES } from '../protocols/samples.js';
 
 /** Files that hold no decoder of their own. */
-const SHARED_FILES = ['bytes', 'dissection', 'observation'];
+const SHARED_FILES = ['bytes', 'dissection', 'observation', 'unfinished-hello'];
 const BACKBONE_HEADER = ethernet({}, networkData(0x88e7, Buffer.alloc(4)));
 const BIT_FLIPS_PER_SAMPLE = 60;
 
@@ -122,4 +124,17 @@ it('tags nested as deep as the longest frame do not exhaust the stack', () => {
     ethernet({}, networkData(ETHER_TYPE.lldp, Buffer.alloc(4))),
   ]);
   expect(decode(bytes, { linkType: LINK_TYPE.ethernet }).failure).toBe('link_too_deep');
+});
+
+it('tags of the EtherTypes that a node is told of are VLAN tags', () => {
+  const tag = (id: number, packet: NetworkPacket): NetworkPacket => vlan({ id, tagProtocol: 0xa0a0 }, packet);
+  const packet = ipv4({ source: '192.0.2.1', destination: '198.51.100.2' }, icmp({ type: 8 }));
+  const bytes = ethernet({}, tag(118, tag(10, packet)));
+  const untold = decode(bytes, { linkType: LINK_TYPE.ethernet });
+  expect(untold).toMatchObject({ vlan: null, etherType: 0xa0a0, source: '02:00:00:00:00:01' });
+  const told = decode(bytes, { linkType: LINK_TYPE.ethernet, vlanTpids: parseVlanTpids('0x9999,0xA0A0') });
+  expect(told).toMatchObject({ vlan: 118, innerVlan: 10, source: '192.0.2.1', icmpType: 8 });
+  expect(VLAN_TPIDS_OPTION.pattern.test.test('0xa0a0,0x9101')).toBe(true);
+  for (const refused of ['a0a0', '0xa0', '0xa0a0,', '37120'])
+    expect(VLAN_TPIDS_OPTION.pattern.test.test(refused)).toBe(false);
 });

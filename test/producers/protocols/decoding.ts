@@ -7,7 +7,7 @@ import { PacketBlock } from '../../../schemas/packets/packet-block.js';
 const MARGIN = 64;
 const TIMESTAMP = 1_700_000_000_000_000;
 
-export interface Decoding extends Pick<DecodeOptions, 'tunnels'> {
+export interface Decoding extends Pick<DecodeOptions, 'tunnels' | 'vlanTpids'> {
   readonly linkType: number;
   /** Length on the wire; the length of the bytes by default. */
   readonly frameLength?: number;
@@ -32,7 +32,8 @@ export function decode(bytes: Uint8Array, decoding: Decoding): PacketDocument {
     sampling: 'none',
     samplingRate: 1,
   });
-  const dissection = dissections[tunnels];
+  const { vlanTpids } = decoding;
+  const dissection = vlanTpids === undefined ? dissections[tunnels] : new Dissection({ tunnels, vlanTpids });
   const row = decodeFrame(block, linkType, buffer, MARGIN, bytes.length, frameLength, TIMESTAMP, origin, dissection);
   if (row !== 0 || block.count !== 1 || block.ipv6Count > 2) throw new Error('not exactly one row');
   return packetDocument(block, row, 1);

@@ -121,6 +121,14 @@ onIpv4('sctp_truncated', ipData(132, Buffer.alloc(11)));
 onIpv4('gre_truncated', ipData(47, hex('2000 0800 0000')));
 onIpv4('gre_version', ipData(47, hex('0002 0800')));
 onIpv4('vxlan_truncated', udp({ sourcePort: 1, destinationPort: 4789 }, hex('0800 0000')));
+onIpv4('authentication_truncated', ipData(51, hex('0604 0000 0000 0000')));
+onIpv4('authentication_truncated', ipData(51, hex('06ff 0000 0000 0000 0000 0000 0000 0000')));
+onIpv4('geneve_truncated', udp({ sourcePort: 1, destinationPort: 6081 }, hex('0000 6558 0000')));
+onIpv4('geneve_truncated', udp({ sourcePort: 1, destinationPort: 6081 }, hex('3f00 6558 0000 0100 0000 0000')));
+onIpv4('gtp_u_truncated', udp({ sourcePort: 1, destinationPort: 2152 }, hex('30ff 0000 0000')));
+onIpv4('gtp_u_truncated', udp({ sourcePort: 1, destinationPort: 2152 }, hex('34ff 0000 0000 0001 0000 0085 ff00')));
+onIpv4('l2tp_truncated', udp({ sourcePort: 1, destinationPort: 1701 }, hex('0002 0001')));
+onIpv4('l2tp_truncated', udp({ sourcePort: 1, destinationPort: 1701 }, hex('0202 0001 0001 ffff')));
 onEthernet(
   'tunnel_too_deep',
   nested(5, (packet) => ipv4(V4, packetInIp(packet)), echo),

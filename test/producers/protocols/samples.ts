@@ -58,15 +58,8 @@ import {
   tcp,
   udp,
 } from '../../support/transport-segments.js';
-
-export interface Sample {
-  readonly name: string;
-  /** The file of producers/protocols (without .ts) that the frame is about. */
-  readonly decoder: string;
-  readonly linkType: number;
-  readonly bytes: Buffer;
-  readonly expected: Partial<PacketDocument>;
-}
+import type { Sample } from './sample.js';
+import { TUNNEL_SAMPLES } from './tunnel-samples.js';
 
 const V4 = { source: '192.0.2.1', destination: '198.51.100.2' };
 const V6 = { source: '2001:db8::1', destination: '2001:db8::2' };
@@ -265,10 +258,6 @@ function tunnels(): void {
   });
   const bridged = networkData(ETHER_TYPE.transparentEthernet, ethernet({}, vlan({ id: 5 }, inner)));
   onIpv4('gre', 'Ethernet', gre({}, bridged), { ...outer, tunnel: { ...tunnel, type: 'gre' } });
-  const erspan = networkData(0x88be, Buffer.concat([Buffer.alloc(8), ethernet({}, inner)]));
-  onIpv4('gre', 'ERSPAN II', gre({ sequence: 1 }, erspan), { ...outer, tunnel: { ...tunnel, type: 'gre' } });
-  const erspan3 = networkData(0x22eb, Buffer.concat([Buffer.alloc(12), ethernet({}, inner)]));
-  onIpv4('gre', 'ERSPAN III', gre({ sequence: 1 }, erspan3), { ...outer, tunnel: { ...tunnel, type: 'gre' } });
   const pptp = ipData(47, Buffer.concat([hex('3081 880b 0000 0001 0000 0001 0000 0001'), ppp(inner)]));
   onIpv4('gre', 'PPTP', pptp, { ...outer, tunnel: { ...tunnel, type: 'gre', id: 1 } });
   onIpv4('vxlan', 'Ethernet', vxlan({ id: 4096 }, ethernet({}, inner)), {
@@ -459,4 +448,4 @@ links();
 olderLinks();
 wireless();
 
-export const SAMPLES: readonly Sample[] = samples;
+export const SAMPLES: readonly Sample[] = [...samples, ...TUNNEL_SAMPLES];

@@ -4,7 +4,14 @@ import { type OptionTable, toArguments, variablesOf } from '../../runtime/proces
 import { Part } from './supervisor.js';
 
 /** Each part serves its metrics on a port of its own: `--metrics-port`, and so many above it. */
-const METRICS_PORT_OFFSETS: Readonly<Record<string, number>> = { capture: 0, process: 1, sink: 2, api: 3, webhook: 4 };
+const METRICS_PORT_OFFSETS: Readonly<Record<string, number>> = {
+  capture: 0,
+  process: 1,
+  sink: 2,
+  api: 3,
+  webhook: 4,
+  cleanup: 5,
+};
 
 export interface LaunchOptions {
   readonly table: OptionTable;

@@ -231,7 +231,7 @@ export function readSettings<const T extends OptionTable>(
   const refusals: string[] = [];
   for (const [key, definition] of Object.entries(table)) {
     const given = flags[key];
-    const found = given === undefined ? readEnvironment(definition, environment, notices) : {};
+    const found = given === undefined ? readEnvironment(definition, table, environment, notices) : {};
     if (found.refused !== undefined) {
       refusals.push(found.refused);
       continue;
@@ -265,13 +265,16 @@ export function readSettings<const T extends OptionTable>(
 /** What the environment says of an option: its variable, the file of a secret, nothing, or why it is refused. */
 function readEnvironment(
   definition: OptionDefinition,
+  table: OptionTable,
   environment: Readonly<Record<string, string | undefined>>,
   notices: Notices,
 ): { readonly text?: string; readonly refused?: string } {
   const { env, kind } = definition;
   if (env === null) return {};
-  if (definition.secret) return readSecretSetting(env, environment);
   const text = environment[env];
+  // An option of its own may have the file already, and rules for it.
+  const fileIsAnOption = Object.values(table).some((other) => other.env === secretFileVariable(env));
+  if (definition.secret && !fileIsAnOption) return readSecretSetting(env, environment);
   if (kind === 'integer' && text !== undefined && isServiceLink(env, text)) {
     notices(`${env}=${text} is a service link that Kubernetes or Docker has set, no setting: it is left out`);
     return {};

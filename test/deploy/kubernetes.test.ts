@@ -1,131 +1,248 @@
-/** The Kubernetes manifest: it parses, and every flag and variable in it is one that `nta` knows. */
+/** The Kubernetes manifests as kustomize builds them: valid, known to `nta`, unprivileged, apart where they must be. */
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { apiCommandOptions } from '../../deploy/nta/commands/api.js';
 import { captureCommandOptions } from '../../deploy/nta/commands/capture.js';
+import { cleanupServiceOptions } from '../../deploy/nta/commands/cleanup.js';
 import { processCommandOptions } from '../../deploy/nta/commands/process.js';
+import { setupCommandOptions } from '../../deploy/nta/commands/setup.js';
 import { sinkCommandOptions } from '../../deploy/nta/commands/sink.js';
-import { topicOptions } from '../../runtime/kafka/topic-setup.js';
-import { flagOf, type OptionTable } from '../../runtime/process/options.js';
+import { flagOf, type OptionTable, variablesOf } from '../../runtime/process/options.js';
 import { projectRoot } from '../../runtime/process/project.js';
+import { TOPICS } from '../../schemas/topics.js';
+import {
+  buildOverlay,
+  type Container,
+  type KubernetesObject,
+  kubernetesValidate,
+  podTemplateOf,
+  requireKustomize,
+} from '../support/kustomize.js';
+import { requireCondition } from '../support/requirement.js';
 
-interface Container {
-  readonly args: readonly string[];
-  readonly env?: readonly {
-    readonly name: string;
-    readonly valueFrom?: { readonly fieldRef?: { readonly fieldPath: string } };
-  }[];
-  readonly ports?: readonly { readonly name: string; readonly containerPort: number; readonly hostPort?: number }[];
-  readonly livenessProbe?: { readonly httpGet: { readonly path: string; readonly port: string } };
-  readonly readinessProbe?: { readonly httpGet: { readonly path: string; readonly port: string } };
-  readonly securityContext: {
-    readonly readOnlyRootFilesystem: boolean;
-    readonly capabilities: { readonly drop: readonly string[] };
-  };
-}
-interface Item {
-  readonly kind: string;
-  readonly metadata: { readonly name: string };
-  readonly data?: Readonly<Record<string, string>>;
-  readonly stringData?: Readonly<Record<string, string>>;
-  readonly spec?: {
-    readonly template?: {
-      readonly spec: {
-        readonly hostNetwork?: boolean;
-        readonly containers: readonly Container[];
-        readonly securityContext: { readonly runAsNonRoot: boolean };
-      };
-    };
-  };
-}
-
-const tables: Readonly<Record<string, OptionTable>> = {
+const TABLES: Readonly<Record<string, OptionTable>> = {
   capture: captureCommandOptions,
   process: processCommandOptions,
   sink: sinkCommandOptions,
   api: apiCommandOptions,
-  setup: topicOptions,
+  setup: setupCommandOptions,
+  cleanup: cleanupServiceOptions,
 };
+const OVERLAYS = ['overlays/single-node', 'overlays/production'] as const;
+const built = new Map<string, ReturnType<typeof buildOverlay>>();
 
-const items = (
-  parse(readFileSync(join(projectRoot, 'deploy', 'kubernetes', 'nta.yaml'), 'utf8'), { merge: true }) as {
-    items: Item[];
-  }
-).items;
-const workloads = items.filter((item) => item.spec?.template);
+beforeEach((context) => {
+  requireKustomize(context);
+  for (const overlay of OVERLAYS) if (!built.has(overlay)) built.set(overlay, buildOverlay(overlay));
+});
 
-describe('deploy/kubernetes/nta.yaml', () => {
-  it('has a workload for each part', () => {
-    expect(workloads.map(({ kind, metadata }) => `${kind} ${metadata.name}`).sort()).toEqual([
-      'DaemonSet nta-capture',
-      'Deployment nta-api',
-      'Deployment nta-processors',
-      'Deployment nta-sink',
-      'Deployment nta-webhook',
-      'Job nta-setup',
-    ]);
-  });
+function workloads(overlay: string): KubernetesObject[] {
+  return built.get(overlay)!.objects.filter((item) => podTemplateOf(item) !== undefined);
+}
+function containersOf(item: KubernetesObject): readonly Container[] {
+  const { containers, initContainers = [] } = podTemplateOf(item)!.spec;
+  return [...initContainers, ...containers];
+}
+function find(overlay: string, kind: string, name: string): KubernetesObject {
+  return built.get(overlay)!.objects.find((item) => item.kind === kind && item.metadata.name === name)!;
+}
 
-  it('gives only flags that the command knows', () => {
-    for (const workload of workloads) {
-      for (const { args } of workload.spec!.template!.spec.containers) {
-        const known = Object.keys(tables[args[0]!]!).map(flagOf);
-        for (const argument of args.filter((text) => text.startsWith('--')))
-          expect(known).toContain(argument.split('=')[0]);
-      }
-    }
-  });
-
-  it('sets only variables that some part reads', () => {
-    const known = Object.values(tables).flatMap((table) => Object.values(table).map(({ env }) => env));
-    const set = [
-      ...items.flatMap((item) => Object.keys({ ...item.data, ...item.stringData })),
-      ...workloads.flatMap((item) =>
-        item.spec!.template!.spec.containers.flatMap(({ env }) => (env ?? []).map(({ name }) => name)),
-      ),
-    ];
-    expect(set.length).toBeGreaterThan(5);
-    for (const name of set) expect(known).toContain(name);
-  });
-
-  it('runs everything without root, on a read-only file system, with no capability but the capture node’s', () => {
-    for (const { metadata, spec } of workloads) {
-      expect(spec!.template!.spec.securityContext.runAsNonRoot).toBe(true);
-      for (const { securityContext } of spec!.template!.spec.containers) {
-        expect(securityContext.readOnlyRootFilesystem).toBe(true);
-        expect(securityContext.capabilities).toEqual(
-          metadata.name === 'nta-capture' ? { drop: ['ALL'], add: ['NET_RAW'] } : { drop: ['ALL'] },
-        );
-      }
-    }
-  });
-
-  it('has Prometheus reach every part that stays, on the address of its host where it has no other, by a token', () => {
-    const { data, stringData } = items.reduce<Pick<Item, 'data' | 'stringData'>>(
-      (all, item) => ({ data: { ...all.data, ...item.data }, stringData: { ...all.stringData, ...item.stringData } }),
-      {},
+describe.each(OVERLAYS)('%s', (overlay) => {
+  it('has a workload for each part, capture in a namespace of its own', () => {
+    expect(workloads(overlay).map(({ kind, metadata: { namespace, name } }) => `${kind} ${namespace}/${name}`)).toEqual(
+      expect.arrayContaining([
+        'DaemonSet nta-capture/nta-capture',
+        'Deployment nta/nta-api',
+        'Deployment nta/nta-maintenance',
+        'Deployment nta/nta-processors',
+        'Deployment nta/nta-sink',
+        'Deployment nta/nta-webhook',
+      ]),
     );
-    expect(Object.keys(stringData!)).toContain('NTA_METRICS_TOKEN');
-    for (const { kind, metadata, spec } of workloads.filter((item) => item.kind !== 'Job')) {
-      const [container] = spec!.template!.spec.containers;
+    // A Job's template is immutable: with one in it the next version could not be applied.
+    expect(workloads(overlay).map(({ kind }) => kind)).not.toContain('Job');
+  });
+
+  it('keeps the selectors of earlier releases, which cannot be changed', () => {
+    for (const part of ['processors', 'sink', 'webhook', 'api'])
+      expect(find(overlay, 'Deployment', `nta-${part}`).spec!.selector).toEqual({
+        matchLabels: { app: `nta-${part}` },
+      });
+  });
+
+  it('gives only flags and variables that the part knows', () => {
+    const maps = new Map(
+      built
+        .get(overlay)!
+        .objects.filter(({ kind }) => kind === 'ConfigMap')
+        .map(({ metadata, data }) => [metadata.name, Object.keys(data!)]),
+    );
+    const known = new Set(Object.values(TABLES).flatMap((table) => Object.values(table).flatMap(variablesOf)));
+    let seen = 0;
+    for (const container of workloads(overlay).flatMap(containersOf)) {
+      const table = TABLES[container.args![0]!]!;
+      const flags = [...Object.keys(table).map(flagOf), '--every-interval'];
+      for (const argument of container.args!.filter((text) => text.startsWith('--')))
+        expect(flags).toContain(argument.split('=')[0]);
+      const own = Object.values(table).flatMap(variablesOf);
+      for (const { name } of container.env!) expect(own, container.args!.join(' ')).toContain(name);
+      for (const { configMapRef } of container.envFrom!)
+        for (const name of maps.get(configMapRef!.name)!) expect(known, name).toContain(name);
+      seen++;
+    }
+    expect(seen).toBe(7);
+  });
+
+  it('sets no secret by a variable, and gives each part a Secret of its own', () => {
+    const secret = Object.values(TABLES).flatMap((table) =>
+      Object.values(table).flatMap(({ env, secret }) => (secret ? [env] : [])),
+    );
+    for (const item of workloads(overlay)) {
+      for (const { env, envFrom, volumeMounts } of containersOf(item)) {
+        for (const { name, value } of env!) {
+          expect(secret).not.toContain(name);
+          if (name.endsWith('_FILE')) expect(value).toMatch(/^\/etc\/nta\/secrets\/[a-z-]+$/);
+        }
+        expect(envFrom!.every((source) => source.secretRef === undefined)).toBe(true);
+        expect(volumeMounts.map(({ mountPath }) => mountPath)).toContain('/etc/nta/secrets');
+      }
+      const names = podTemplateOf(item)!.spec.volumes.flatMap((volume) => volume.secret?.secretName ?? []);
+      // The hash of its contents is at its end where the overlay makes it.
+      expect(names[0]).toMatch(new RegExp(`^${item.metadata.name}(-[a-z0-9]{10})?$`));
+    }
+  });
+
+  it('lets no Service become a setting, and no pod reach the API server', () => {
+    for (const item of workloads(overlay)) {
+      const { enableServiceLinks, automountServiceAccountToken, serviceAccountName } = podTemplateOf(item)!.spec;
+      expect(enableServiceLinks, item.metadata.name).toBe(false);
+      expect(automountServiceAccountToken).toBe(false);
+      expect(serviceAccountName).toBe(item.metadata.namespace);
+    }
+  });
+
+  it('runs everything unprivileged on a read-only file system; capture with NET_RAW and no way to more', () => {
+    for (const item of workloads(overlay)) {
+      const isCapture = item.metadata.name === 'nta-capture';
+      const { securityContext, hostNetwork = false } = podTemplateOf(item)!.spec;
+      expect(hostNetwork).toBe(isCapture);
+      expect(securityContext).toMatchObject(isCapture ? { runAsUser: 0 } : { runAsNonRoot: true, runAsUser: 1000 });
+      for (const container of containersOf(item)) {
+        expect(container.securityContext).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: isCapture ? { drop: ['ALL'], add: ['NET_RAW'] } : { drop: ['ALL'] },
+        });
+      }
+    }
+    expect(find(overlay, 'Namespace', 'nta').metadata.labels).toMatchObject({
+      'pod-security.kubernetes.io/enforce': 'restricted',
+    });
+  });
+
+  it('keeps the spool on the node, captures on every node and before others', () => {
+    const { spec } = podTemplateOf(find(overlay, 'DaemonSet', 'nta-capture'))!;
+    expect(spec.volumes).toContainEqual({
+      name: 'spool',
+      hostPath: { path: '/var/lib/nta/spool', type: 'DirectoryOrCreate' },
+    });
+    expect(spec.tolerations).toEqual([{ operator: 'Exists' }]);
+    expect(find(overlay, 'PriorityClass', spec.priorityClassName!)).toBeDefined();
+  });
+
+  it('has every part probed and scraped, on the address of its host where it has no other', () => {
+    for (const item of workloads(overlay)) {
+      const [container] = podTemplateOf(item)!.spec.containers;
+      const isCapture = item.kind === 'DaemonSet';
       const port = container!.ports?.find(({ name }) => name === 'metrics');
-      expect(port?.containerPort, metadata.name).toBe(Number(data!['NTA_METRICS_PORT']));
+      expect(port).toEqual({ name: 'metrics', containerPort: 9090, ...(isCapture ? { hostPort: 9090 } : {}) });
+      expect(container!.startupProbe?.httpGet).toEqual({ path: '/health', port: 'metrics' });
       expect(container!.livenessProbe?.httpGet).toEqual({ path: '/health', port: 'metrics' });
       expect(container!.readinessProbe?.httpGet).toEqual({ path: '/ready', port: 'metrics' });
-      expect(container!.args.filter((argument) => argument.startsWith('--metrics-'))).toEqual([]);
-      const host = container!.env?.find(({ name }) => name === 'NTA_METRICS_HOST');
       // 0.0.0.0 in the network of the host would be all networks that the host is in.
-      expect(spec!.template!.spec.hostNetwork ?? false).toBe(kind === 'DaemonSet');
-      expect(host?.valueFrom?.fieldRef?.fieldPath).toBe(kind === 'DaemonSet' ? 'status.hostIP' : undefined);
-      expect(port?.hostPort).toBe(kind === 'DaemonSet' ? port?.containerPort : undefined);
+      const host = container!.env!.find(({ name }) => name === 'NTA_METRICS_HOST');
+      expect(host?.valueFrom?.fieldRef?.fieldPath).toBe(isCapture ? 'status.hostIP' : undefined);
+      expect(container!.resources.requests).toHaveProperty('ephemeral-storage');
     }
-    const prometheus = parse(readFileSync(join(projectRoot, 'deploy', 'kubernetes', 'prometheus.yaml'), 'utf8')) as {
-      scrape_configs: [{ authorization?: { credentials_file?: string }; relabel_configs: unknown[] }];
-    };
-    const [job] = prometheus.scrape_configs;
-    expect(job.authorization?.credentials_file).toMatch(/^\//);
-    expect(job.relabel_configs).toContainEqual(expect.objectContaining({ regex: 'metrics', action: 'keep' }));
+  });
+
+  it('names what every object belongs to', () => {
+    for (const item of workloads(overlay))
+      expect(podTemplateOf(item)!.metadata.labels).toMatchObject({
+        app: item.metadata.name,
+        'app.kubernetes.io/name': 'nta',
+        'app.kubernetes.io/component': item.metadata.name.replace('nta-', ''),
+      });
+  });
+
+  it('is what Kubernetes’ own schemas allow', { timeout: 60_000 }, (context) => {
+    const folder = kubernetesValidate();
+    requireCondition(context, folder !== undefined, 'not installed: kubernetes-validate (pip)');
+    const output = execFileSync('python3', ['-m', 'kubernetes_validate', '--strict', '-k', '1.35', '-'], {
+      input: built.get(overlay)!.text,
+      env: { ...process.env, PYTHONPATH: folder! },
+      encoding: 'utf8',
+    });
+    expect(output).not.toMatch(/^ERROR/m);
+  });
+});
+
+describe('overlays/single-node', () => {
+  it('asks for less than a quarter of a core, so that a node of one has room', () => {
+    const millicores = workloads('overlays/single-node').flatMap((item) =>
+      podTemplateOf(item)!.spec.containers.map(({ resources }) => {
+        const times = item.kind === 'DaemonSet' ? 1 : (item.spec!.replicas ?? 1);
+        return times * Number.parseInt(resources.requests['cpu']!, 10);
+      }),
+    );
+    expect(millicores.reduce((sum, each) => sum + each, 0)).toBeLessThanOrEqual(250);
+  });
+
+  it('rolls the pods when a setting or a Secret changes', () => {
+    const { text } = built.get('overlays/single-node')!;
+    expect(buildOverlay('overlays/single-node').text).not.toBe(text);
+    const { spec } = podTemplateOf(find('overlays/single-node', 'Deployment', 'nta-sink'))!;
+    expect(spec.containers[0]!.envFrom).toEqual([
+      { configMapRef: { name: expect.stringMatching(/^nta-[a-z0-9]{10}$/) } },
+    ]);
+  });
+});
+
+describe('overlays/production', () => {
+  it('has the topics as nta setup would make them', () => {
+    for (const { name, config, copartitioned } of Object.values(TOPICS)) {
+      const spec = find('overlays/production', 'KafkaTopic', name)?.spec as { partitions: number; config: object };
+      expect(spec.partitions, name).toBe(copartitioned ? 12 : 1);
+      expect(Object.fromEntries(Object.entries(spec.config).map(([key, value]) => [key, String(value)]))).toEqual(
+        config,
+      );
+    }
+  });
+
+  it('has the alerting rules of deploy/prometheus', () => {
+    const file = join(projectRoot, 'deploy', 'prometheus', 'nta.rules.yaml');
+    const { groups } = parse(readFileSync(file, 'utf8')) as { groups: unknown };
+    expect(find('overlays/production', 'PrometheusRule', 'nta').spec).toEqual({ groups });
+  });
+
+  it('scales what KEDA scales to no more than the partitions, and down slowly', () => {
+    for (const part of ['processors', 'sink']) {
+      const spec = find('overlays/production', 'ScaledObject', `nta-${part}`).spec!;
+      expect(spec['maxReplicaCount']).toBe(12);
+      expect(JSON.stringify(spec)).toContain('"stabilizationWindowSeconds":900');
+      expect(find('overlays/production', 'Deployment', `nta-${part}`).spec!.replicas).toBeUndefined();
+    }
+  });
+});
+
+describe('components', () => {
+  it('that no overlay has fit the base as well', () => {
+    const kinds = buildOverlay('overlays/single-node', ['gateway', 'hpa', 'backup']).objects.map(({ kind }) => kind);
+    expect(kinds).toEqual(
+      expect.arrayContaining(['Gateway', 'HTTPRoute', 'HorizontalPodAutoscaler', 'CronJob', 'PersistentVolumeClaim']),
+    );
   });
 });

@@ -1,4 +1,5 @@
 import { checkPostgres, postgresOptions } from '../../../runtime/postgres/client.js';
+import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/process/metrics.js';
 import { type Command, defineOptions } from '../../../runtime/process/options.js';
 import { applyRetention, retentionOptions } from '../../../sinks/retention/retention.js';
 import { createRetention, retentionServiceOptions } from '../../../sinks/retention/retention-service.js';
@@ -21,7 +22,12 @@ const cleanupOptions = defineOptions({
   everyInterval: { kind: 'boolean', env: null, default: false, help: 'go on, and do it every --cleanup-interval' },
 });
 
-export const cleanupServiceOptions = { ...retentionOptions, ...retentionServiceOptions, ...postgresOptions };
+export const cleanupServiceOptions = {
+  ...retentionOptions,
+  ...retentionServiceOptions,
+  ...postgresOptions,
+  ...metricsOptions,
+};
 
 /** `nta cleanup`: applies retention now, or now and again. */
 export function cleanupCommand(): Command {
@@ -33,7 +39,9 @@ export function cleanupCommand(): Command {
       const dataRetentionDays = configured.retentionDays || configured.dataRetentionDays;
       const settings = { ...configured, dataRetentionDays };
       await checkPostgres(settings);
-      if (settings.everyInterval) return runPart([createRetention(settings, log)], log);
+      if (settings.everyInterval) {
+        return runPart([new MetricsServer(createRegistry(), settings), createRetention(settings, log)], log);
+      }
       const result = await applyRetention(settings, { dryRun: settings.dryRun }, log);
       for (const { name, range, bytes, seconds } of result.dropped) {
         const what = `${name}: ${range}, ${bytes} bytes`;

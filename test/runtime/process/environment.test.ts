@@ -55,6 +55,15 @@ describe('a secret', () => {
     refused({ T_PASSWORD_FILE: file('hush'.repeat(20_000)) }, /T_PASSWORD_FILE: .* has 80000 bytes/);
   });
 
+  it('leaves a file to the option that has that variable already', () => {
+    const own = defineOptions({
+      token: { kind: 'string', env: 'T_TOKEN', default: '', secret: true, help: 'token' },
+      tokenFile: { kind: 'string', env: 'T_TOKEN_FILE', default: '', help: 'file of the token' },
+    });
+    const path = file('hush');
+    expect(readSettings(own, {}, { T_TOKEN_FILE: path })).toEqual({ token: '', tokenFile: path });
+  });
+
   it('is alone in having such a variable', () => {
     expect(read({ T_HOST_FILE: file('elsewhere') }).settings.host).toBe('localhost');
     expect(variablesOf(TABLE.password)).toEqual(['T_PASSWORD', 'T_PASSWORD_FILE']);

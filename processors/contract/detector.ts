@@ -61,7 +61,13 @@ export interface MacsOption {
   readonly default: readonly string[];
   readonly help: string;
 }
-export type DetectorOption = IntegerOption | BooleanOption | PortsOption | NetworksOption | MacsOption;
+/** Names of domains: "example.org". */
+export interface DomainsOption {
+  readonly kind: 'domains';
+  readonly default: readonly string[];
+  readonly help: string;
+}
+export type DetectorOption = IntegerOption | BooleanOption | PortsOption | NetworksOption | MacsOption | DomainsOption;
 export type DetectorOptionTable = Readonly<Record<string, DetectorOption>>;
 
 type ValueOf<O extends DetectorOption> = O extends IntegerOption

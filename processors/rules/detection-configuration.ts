@@ -129,6 +129,10 @@ function optionSchema(option: DetectorOption): z.ZodType {
       return portsSchema;
     case 'networks':
       return z.array(networkSchema);
+    case 'domains':
+      return z.array(
+        z.string().regex(/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i, 'must be the name of a domain, such as example.org'),
+      );
     case 'macs':
       return z.array(
         z

@@ -55,6 +55,8 @@ function limitsOf(option: DetectorOption): string {
       return 'ports and ranges';
     case 'networks':
       return 'addresses and networks';
+    case 'domains':
+      return 'names of domains';
     case 'macs':
       return 'MACs or how they begin';
   }

@@ -106,3 +106,17 @@ export function formatDestination(block: PacketBlock, row: number): string {
       return '';
   }
 }
+
+/** A slot of `ADDRESS_SLOT_BYTES` (schemas/conversations/conversation-block.ts): its kind, then the address; empty where there is none. */
+export function formatAddressSlot(slots: Uint8Array, offset: number): string {
+  switch (slots[offset]) {
+    case ADDRESS_IPV4:
+      return `${slots[offset + 1]}.${slots[offset + 2]}.${slots[offset + 3]}.${slots[offset + 4]}`;
+    case ADDRESS_IPV6:
+      return formatIpv6(slots, offset + 1);
+    case ADDRESS_MAC:
+      return formatMac(slots, offset + 1);
+    default:
+      return '';
+  }
+}

@@ -3,11 +3,15 @@
  * are those that workers make of the same captures.
  */
 import type { AlertDocument } from '../schemas/alerts/alert.js';
+import type { ConversationBlock, ReceivedBlock } from '../schemas/conversations/conversation-block.js';
+import type { Observation } from '../schemas/observations/observation.js';
 import type { PacketBlock } from '../schemas/packets/packet-block.js';
 import type { DetectionRules } from './contract/rule.js';
 import { DetectionEngine } from './engine/detection-engine.js';
 import { DEFAULT_ENGINE_LIMITS, type EngineLimits, type EngineStatistics } from './engine/engine.js';
 import { defaultRules } from './rules/default-rules.js';
+
+const NONE_OBSERVED: readonly Observation[] = [];
 
 export class Analysis {
   private readonly engine: DetectionEngine;
@@ -20,10 +24,15 @@ export class Analysis {
 
   /**
    * Takes in the rows of a block in the order they were captured and gives the alerts that came of them. A timeline's
-   * blocks must come in order, which lets quiet episodes close and idle state go while a long capture is read.
+   * blocks must come in order, with what was said of conversations and received up to their end, which lets quiet episodes close and idle state go while a long capture is read.
    */
-  process(block: PacketBlock): readonly AlertDocument[] {
-    this.engine.process(block, 0, block.count);
+  process(
+    block: PacketBlock,
+    conversations: ConversationBlock | null = null,
+    received: ReceivedBlock | null = null,
+    observations: readonly Observation[] = NONE_OBSERVED,
+  ): readonly AlertDocument[] {
+    this.engine.process(block, 0, block.count, conversations, received, observations);
     this.advance(block);
     return this.engine.takeAlerts();
   }

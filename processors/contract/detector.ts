@@ -4,6 +4,7 @@
  * is one file that calls `defineDetector` and one line in built-in.ts, or a module of its own given by `--detector`.
  */
 import type { AlertTechnique, Severity } from '../../schemas/alerts/alert.js';
+import type { ConversationBlock } from '../../schemas/conversations/conversation-block.js';
 import type { ObservationKind } from '../../schemas/observations/observation.js';
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { EpisodeEvidence } from './evidence.js';
@@ -23,6 +24,8 @@ export const PACKET_KINDS = [
   'udp',
   /** UDP that opens a conversation: a thirtieth of it, so that whoever needs no more should ask for no more. */
   'udp-opening',
+  /** SCTP that opens an association. */
+  'sctp-opening',
   'icmp',
   'arp',
   'neighbor-discovery',
@@ -153,6 +156,10 @@ export interface Detector<T extends DetectorOptionTable = DetectorOptionTable> {
    * the input does not say what became of them.
    */
   judge?(outcomes: WindowOutcomes, settings: WatcherSettings): Severity;
+  /** For `judge` by what became of logins, not of attempts: what a conversation at its end says; null when nothing. */
+  judgeConversation?(block: ConversationBlock, row: number): 'failed' | 'answered' | null;
+  /** A second detector under the same rule, with key, thresholds and episodes of its own. */
+  readonly companion?: Detector;
   /** Makes the observer for these options; called when rules come into force. */
   createObserver(options: OptionValues<T>): PacketObserver;
   describe(evidence: EpisodeEvidence, options: OptionValues<T>): AlertText;

@@ -1,7 +1,13 @@
+/** What detectors see of an episode. */
+import type { WindowOutcomes } from './detector.js';
+
 /** What an episode has gathered, as detectors see it when they put an alert into words. Times in µs since the epoch. */
 export interface EpisodeEvidence {
-  /** The source as text. */
+  /** The key as text: mostly the address of the source. */
   readonly source: string;
+  readonly site: string;
+  /** What became of the attempts, where the detector judges by it and the input says it. */
+  readonly outcomes: WindowOutcomes | null;
   /** The destination port of detectors that keep one window each, else null. */
   readonly destinationPort: number | null;
   readonly threshold: number;

@@ -21,6 +21,7 @@ const SHAPE_FLAGS = 0x3f;
 const XMAS = TCP_FIN | TCP_PSH | TCP_URG;
 const TCP = 6;
 const UDP = 17;
+const SCTP = 132;
 
 const bit = (kind: PacketKind): number => 1 << PACKET_KINDS.indexOf(kind);
 export const KIND_TCP_SYN: number = bit('tcp-syn');
@@ -28,10 +29,14 @@ export const KIND_TCP_STEALTH: number = bit('tcp-stealth');
 export const KIND_TCP: number = bit('tcp');
 export const KIND_UDP: number = bit('udp');
 export const KIND_UDP_OPENING: number = bit('udp-opening');
+export const KIND_SCTP_OPENING: number = bit('sctp-opening');
 export const KIND_ICMP: number = bit('icmp');
 export const KIND_ARP: number = bit('arp');
 export const KIND_NEIGHBOR_DISCOVERY: number = bit('neighbor-discovery');
 export const KIND_OTHER: number = bit('other');
+
+/** What may open a conversation. */
+export const ATTEMPT_KINDS: number = KIND_TCP_SYN | KIND_TCP_STEALTH | KIND_UDP_OPENING | KIND_SCTP_OPENING | KIND_ICMP;
 
 /** The bits of rows that are of these kinds. */
 export function packetKindMask(kinds: readonly PacketKind[]): number {
@@ -61,6 +66,7 @@ export function packetKind(block: PacketBlock, row: number): number {
   }
   if ((present & HAS_PORTS) !== 0) {
     if (block.ipProtocol[row] === UDP) return block.role[row] === ROLE_OPENING ? KIND_UDP_OPENING : KIND_UDP;
+    if (block.ipProtocol[row] === SCTP && block.role[row] === ROLE_OPENING) return KIND_SCTP_OPENING;
     if ((present & HAS_FRAGMENT) !== 0 && isTinyFragment(block, row)) return KIND_TCP_STEALTH;
   }
   const extra = block.extra[row]!;
@@ -70,4 +76,13 @@ export function packetKind(block: PacketBlock, row: number): number {
     if (neighborDiscovery !== null) return KIND_NEIGHBOR_DISCOVERY;
   }
   return (present & HAS_ICMP) !== 0 && (present & HAS_IP) !== 0 ? KIND_ICMP : KIND_OTHER;
+}
+
+const ECHO = 8;
+const ECHO6 = 128;
+
+/** Whether a row of one of `ATTEMPT_KINDS` begins a conversation. */
+export function isAttempt(block: PacketBlock, row: number, kind: number): boolean {
+  if (kind === KIND_ICMP) return block.icmpType[row] === ECHO || block.icmpType[row] === ECHO6;
+  return block.role[row] === ROLE_OPENING;
 }

@@ -10,6 +10,8 @@ import type { Detector, DetectorOptions } from './detector.js';
 /** What a rule leaves out, compiled for the packet path. */
 export interface RuleExceptions {
   matches(block: PacketBlock, row: number): boolean;
+  /** The same for what is no packet: addresses as text, empty where there is none; a port of -1 is none. */
+  matchesText(source: string, target: string, port: number, captureNode: string): boolean;
   /** Whether everything of this source is left out, whatever it does. */
   coversSource(address: string): boolean;
 }

@@ -8,7 +8,8 @@ import {
   SEVERITY_NAMES,
 } from '../../schemas/alerts/alert.js';
 import type { EpisodeEvidence } from '../contract/evidence.js';
-import type { Episode } from './episode.js';
+import type { WatcherText } from '../contract/watcher.js';
+import { type Episode, TEXT_MARK } from './episode.js';
 
 const ECS_VERSION = '8.17.0';
 const CATEGORIES = ['network', 'intrusion_detection'];
@@ -18,7 +19,8 @@ export type CloseReason = 'quiet' | 'end_of_timeline' | 'superseded' | 'evicted'
 /** The episode's id: 128 bits of SHA-256 over detector, version, key and first crossing time. */
 export function episodeId(episode: Episode): string {
   const { key, rule, crossed } = episode;
-  return digest([key.detector, rule.detector.version, key.source, String(key.part), String(crossed)]);
+  const parts = [key.detector, rule.detector.version, key.source, String(key.part), String(crossed)];
+  return digest(key.site === '' ? parts : [...parts, key.site]);
 }
 
 /**
@@ -52,9 +54,11 @@ export function alertDocument(
   const { rule, key } = episode;
   const { detector } = rule;
   const evidence = episode.evidence(action === 'close');
-  const text = episode.compiled.describe(evidence);
+  const text = episode.compiled.describe(evidence, episode.state);
+  if (text.severity !== undefined && text.severity > episode.severity) episode.severity = text.severity;
+  const { severity } = episode;
   const id = episodeId(episode);
-  const destination = destinationOf(evidence);
+  const { source, destination, related } = endsOf(episode, evidence, text);
   return {
     '@timestamp': formatTimestamp(time),
     ecs: { version: ECS_VERSION },
@@ -67,13 +71,13 @@ export function alertDocument(
       action,
       module: 'nta',
       dataset: 'nta.alerts',
-      severity: rule.severity,
+      severity,
       start: formatTimestamp(evidence.firstSeen),
       end: formatTimestamp(evidence.lastSeen),
       reason: reasonOf(episode, action, closeReason),
     },
     rule: { id: detector.id, name: detector.name, version: detector.version },
-    source: { ip: ipOf(key.source), address: key.source },
+    source,
     ...(destination ? { destination } : {}),
     threat: {
       framework: 'MITRE ATT&CK',
@@ -83,18 +87,19 @@ export function alertDocument(
       },
     },
     observer: { name: [...episode.captureNodes].sort(), product: 'nta', type: 'sensor' },
-    related: { ip: [...new Set([ipOf(key.source), ...evidence.targets.sample])] },
+    related: { ip: related },
     nta: {
+      ...(key.site === '' ? {} : { site: key.site }),
       alert: {
         id,
         sequence: episode.sequence,
         status: action === 'close' ? 'closed' : 'open',
-        severity_name: SEVERITY_NAMES[rule.severity],
+        severity_name: SEVERITY_NAMES[severity],
         crossed: formatTimestamp(episode.crossed),
         threshold: rule.threshold,
         window_seconds: rule.windowMicros / 1e6,
         ...(closeReason === null ? {} : { close_reason: closeReason }),
-        evidence: evidenceDocument(evidence, text.details, detector.values),
+        evidence: evidenceDocument(evidence, { ...outcomeDetails(evidence), ...text.details }, detector.values),
       },
     },
   };
@@ -103,6 +108,55 @@ export function alertDocument(
 /** Of a source that is an IPv6 prefix, its first address. */
 function ipOf(source: string): string {
   return source.split('/')[0]!;
+}
+
+/** Who did it and to whom, by what the detection is keyed by. */
+function endsOf(
+  episode: Episode,
+  evidence: EpisodeEvidence,
+  text: WatcherText,
+): Pick<AlertDocument, 'source' | 'destination'> & { readonly related: readonly string[] } {
+  const { keyedBy } = episode.rule.detector;
+  const key = episode.key.source;
+  const others = evidence.targets.sample;
+  const isText = key.startsWith(TEXT_MARK);
+  let source: AlertDocument['source'];
+  let destination: AlertDocument['destination'] | null;
+  if (keyedBy === 'target') {
+    const only = evidence.targets.distinct === 1 ? others[0] : undefined;
+    source = only === undefined ? { address: MANY } : { ip: only, address: only };
+    destination = { ip: ipOf(key) };
+  } else if (isText) {
+    source = { address: key.slice(TEXT_MARK.length) };
+    destination = destinationOf(evidence);
+  } else {
+    source = { ip: ipOf(key), address: key };
+    destination = destinationOf(evidence);
+  }
+  if (text.source !== undefined) source = text.source;
+  if (text.destination !== undefined) destination = text.destination;
+  const own = isText ? [] : [ipOf(key)];
+  const named = [source.ip, destination?.ip].filter((ip) => ip !== undefined);
+  const related = [...new Set([...own, ...named, ...others, ...(text.related ?? [])])];
+  return { source, ...(destination ? { destination } : {}), related };
+}
+
+/** In place of a source where there are many. */
+const MANY = 'many';
+
+/** What became of the attempts, in a word. */
+function outcomeDetails({ outcomes }: EpisodeEvidence): Record<string, string | number> {
+  if (outcomes === null) return {};
+  const { failed, answered, halfOpen, unseen } = outcomes;
+  const outcome =
+    unseen > failed + answered
+      ? 'unseen'
+      : failed + halfOpen > answered
+        ? halfOpen > failed
+          ? 'half_open'
+          : 'failed'
+        : 'answered';
+  return { outcome, failed, answered };
 }
 
 /** The target when there is exactly one, and the port of detectors that watch each port by itself. */
@@ -119,7 +173,7 @@ function reasonOf(episode: Episode, action: AlertAction, closeReason: CloseReaso
   const { threshold, windowMicros, detector } = episode.rule;
   const counted =
     detector.measure === 'count'
-      ? 'packets'
+      ? (detector.counts ?? 'packets')
       : detector.values === 'none'
         ? 'distinct values'
         : `distinct ${detector.values === 'macs' ? 'MACs' : 'ports'}`;

@@ -8,6 +8,9 @@ import type { ChangelogEntry } from './engine.js';
 const snapshotSchema = z.strictObject({
   kind: z.literal('episode'),
   timeline: z.string(),
+  /** Entries of before there were sites have none. */
+  site: z.string().optional(),
+  severity: z.number().int().optional(),
   source: z.string(),
   detector: z.string(),
   version: z.string(),
@@ -42,6 +45,7 @@ const windowSchema = z.strictObject({
   kind: z.literal('window'),
   /** The timeline group. */
   timeline: z.string(),
+  site: z.string().optional(),
   source: z.string(),
   detector: z.string(),
   version: z.string(),
@@ -56,10 +60,29 @@ const windowSchema = z.strictObject({
 /** The window of a detector that remembers longer than input is re-read. */
 export type DurableWindow = z.infer<typeof windowSchema>;
 
+const stateSchema = z.strictObject({
+  kind: z.literal('state'),
+  timeline: z.string(),
+  site: z.string(),
+  source: z.string(),
+  detector: z.string(),
+  version: z.string(),
+  part: z.number().int(),
+  clock: z.number(),
+  run: z.string(),
+  first: z.number(),
+  last: z.number(),
+  /** What the watcher's `save` gave. */
+  value: z.unknown(),
+});
+
+/** The state of a durable watcher. */
+export type DurableState = z.infer<typeof stateSchema>;
+
 /** A key that is not gone, with its entry or the reason why that cannot be read. */
 export interface ChangelogReading {
   readonly key: string;
-  readonly entry: EpisodeSnapshot | DurableWindow | string;
+  readonly entry: EpisodeSnapshot | DurableWindow | DurableState | string;
 }
 
 export function readChangelog(entries: Iterable<ChangelogEntry>): ChangelogReading[] {
@@ -70,14 +93,15 @@ export function readChangelog(entries: Iterable<ChangelogEntry>): ChangelogReadi
   return readings;
 }
 
-function readEntry(text: string): EpisodeSnapshot | DurableWindow | string {
+function readEntry(text: string): EpisodeSnapshot | DurableWindow | DurableState | string {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     return 'it is not JSON';
   }
-  const schema = (value as { kind?: unknown } | null)?.kind === 'window' ? windowSchema : snapshotSchema;
+  const kind = (value as { kind?: unknown } | null)?.kind;
+  const schema = kind === 'window' ? windowSchema : kind === 'state' ? stateSchema : snapshotSchema;
   const result = schema.safeParse(value);
   return result.success ? result.data : z.prettifyError(result.error).replace(/\s+/g, ' ');
 }

@@ -9,6 +9,11 @@ export function windowEntryKey(key: EpisodeKey): string {
   return entryKey('window', key);
 }
 
-function entryKey(kind: string, { detector, source, part, timeline }: EpisodeKey): string {
-  return JSON.stringify([kind, detector, source, part, timeline]);
+export function stateEntryKey(key: EpisodeKey): string {
+  return entryKey('state', key);
+}
+
+function entryKey(kind: string, { detector, source, part, timeline, site }: EpisodeKey): string {
+  const key = [kind, detector, source, part, timeline];
+  return JSON.stringify(site === '' ? key : [...key, site]);
 }

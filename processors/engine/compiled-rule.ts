@@ -1,10 +1,11 @@
 /** A rule as the packet path wants it, with its counters. */
 
 import { messageOf } from '../../runtime/process/failure.js';
-import type { AlertText, PacketObserver } from '../contract/detector.js';
+import type { PacketObserver } from '../contract/detector.js';
 import type { EpisodeEvidence } from '../contract/evidence.js';
 import { packetKindMask } from '../contract/packet-kind.js';
 import type { DetectionRule } from '../contract/rule.js';
+import type { Watcher, WatcherSettings, WatcherText } from '../contract/watcher.js';
 import type { DetectorStatistics } from './engine.js';
 import { type WindowShape, windowShape } from './window-shape.js';
 
@@ -14,6 +15,10 @@ export class CompiledRule {
   readonly shape: WindowShape;
   readonly durable: boolean;
   readonly perPort: boolean;
+  readonly watcher: Watcher<unknown> | null;
+  /** Its severity depends on what became of the attempts in its window. */
+  readonly judges: boolean;
+  readonly settings: WatcherSettings;
   countedPackets = 0;
   exceptedPackets = 0;
   opened = 0;
@@ -26,8 +31,12 @@ export class CompiledRule {
   constructor(
     readonly rule: DetectionRule,
     latenessMicros: number,
+    readonly isCompanion = false,
   ) {
     const { detector, threshold, windowMicros } = rule;
+    this.settings = { threshold, windowMicros, severity: rule.severity };
+    this.watcher = detector.createWatcher?.(rule.options, this.settings) ?? null;
+    this.judges = detector.judge !== undefined;
     this.kinds = packetKindMask(detector.packets);
     this.observe = detector.createObserver(rule.options);
     this.shape = windowShape(detector.measure === 'distinct', threshold, windowMicros, latenessMicros);
@@ -40,10 +49,10 @@ export class CompiledRule {
   }
 
   /** The alert in the detector's words; in few of ours when its code fails, since the alert itself stands. */
-  describe(evidence: EpisodeEvidence): AlertText {
+  describe(evidence: EpisodeEvidence, state: unknown): WatcherText {
     const { detector, options } = this.rule;
     try {
-      return detector.describe(evidence, options);
+      return this.watcher === null ? detector.describe(evidence, options) : this.watcher.describe(evidence, state);
     } catch (error) {
       this.noteFailure(error);
       return { message: `${detector.name}: ${evidence.source}, ${evidence.packets} packets`, details: {} };
@@ -62,6 +71,7 @@ export class CompiledRule {
       this.rule.detector.version === other.rule.detector.version &&
       this.rule.threshold === other.rule.threshold &&
       this.rule.windowMicros === other.rule.windowMicros &&
+      (this.watcher === null || this.rule.severity === other.rule.severity) &&
       JSON.stringify(this.rule.options) === JSON.stringify(other.rule.options)
     );
   }

@@ -1,22 +1,33 @@
 /** The engine: its parts behind the interface of engine.ts, which says what it promises. */
 
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
+import type { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
+import type { Observation } from '../../schemas/observations/observation.js';
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { DetectionRules } from '../contract/rule.js';
 import type { ChangelogReading } from './changelog-reader.js';
-import type { Engine, EngineLimits, EngineOutput, EngineStatistics } from './engine.js';
+import type { CompiledRule } from './compiled-rule.js';
+import type { DetectorStatistics, Engine, EngineLimits, EngineOutput, EngineStatistics } from './engine.js';
 import { EngineState } from './engine-state.js';
 import type { Episode } from './episode.js';
 import { Offering } from './offering.js';
+import { Outcomes } from './outcomes.js';
 import { PacketIntake } from './packet-intake.js';
 import { Recovery } from './recovery.js';
 import { changeRules } from './rule-change.js';
+import { Verdicts } from './verdicts.js';
+import { Watching } from './watching.js';
 
 /** Event time between two looks for episodes that have gone quiet. µs. */
 const SWEEP_INTERVAL_MICROS = 1e6;
 
+const NONE_OBSERVED: readonly Observation[] = [];
+
 export class DetectionEngine implements Engine {
   private readonly state: EngineState;
+  private readonly verdicts: Verdicts;
+  private readonly watching: Watching;
+  private readonly outcomes: Outcomes;
   private readonly offering: Offering;
   private readonly intake: PacketIntake;
   private readonly recovery: Recovery;
@@ -25,30 +36,70 @@ export class DetectionEngine implements Engine {
 
   constructor(rules: DetectionRules, limits: EngineLimits) {
     this.state = new EngineState(rules, limits);
-    this.offering = new Offering(this.state);
-    this.intake = new PacketIntake(this.state, this.offering);
-    this.recovery = new Recovery(this.state);
+    this.verdicts = new Verdicts(this.state);
+    this.watching = new Watching(this.state);
+    this.outcomes = new Outcomes(this.state, this.watching, this.verdicts);
+    this.offering = new Offering(this.state, this.watching, this.outcomes, this.verdicts);
+    this.intake = new PacketIntake(this.state, this.offering, this.outcomes);
+    this.recovery = new Recovery(this.state, this.verdicts);
     this.state.endOldest = (timeline) => this.endTimeline(timeline.name, timeline.newest);
   }
 
-  process(block: PacketBlock, from: number, to: number): void {
+  process(
+    block: PacketBlock,
+    from: number,
+    to: number,
+    conversations: ConversationBlock | null = null,
+    received: ReceivedBlock | null = null,
+    observations: readonly Observation[] = NONE_OBSERVED,
+  ): void {
     this.packets += to - from;
     this.recovery.finish();
-    this.intake.consume(block, from, to);
-    this.advanceLiveClocks(block, from, to);
+    this.takeIn(block, from, to, conversations, received, observations);
   }
 
-  rebuild(block: PacketBlock, from: number, to: number): void {
+  rebuild(
+    block: PacketBlock,
+    from: number,
+    to: number,
+    conversations: ConversationBlock | null = null,
+    received: ReceivedBlock | null = null,
+    observations: readonly Observation[] = NONE_OBSERVED,
+  ): void {
     this.rebuiltPackets += to - from;
     this.state.rebuilding = true;
-    this.intake.consume(block, from, to);
+    this.takeIn(block, from, to, conversations, received, observations);
     this.state.rebuilding = false;
+  }
+
+  rebuildTick(timelineName: string, captureNode: string, micros: number): void {
+    const timeline = this.state.timelineOf(timelineName);
+    timeline.advance(this.state.nodeIndex(captureNode), micros);
+    this.state.rebuilding = true;
+    this.outcomes.settleTimeline(timeline);
+    this.state.rebuilding = false;
+  }
+
+  private takeIn(
+    block: PacketBlock,
+    from: number,
+    to: number,
+    conversations: ConversationBlock | null,
+    received: ReceivedBlock | null,
+    observations: readonly Observation[],
+  ): void {
+    this.outcomes.begin(conversations);
+    this.intake.consume(block, from, to);
+    this.outcomes.finish(received);
+    if (observations.length > 0) this.outcomes.observe(observations, block);
+    this.advanceLiveClocks(block, from, to);
   }
 
   tick(timelineName: string, captureNode: string, micros: number): void {
     this.recovery.finish();
     const timeline = this.state.timelineOf(timelineName);
     timeline.advance(this.state.nodeIndex(captureNode), micros);
+    this.outcomes.settleTimeline(timeline);
     this.state.closeQuiet(timeline);
   }
 
@@ -56,6 +107,7 @@ export class DetectionEngine implements Engine {
     this.recovery.finish();
     const timeline = this.state.timelines.find(timelineName);
     if (timeline === undefined) return;
+    this.outcomes.endTimeline(timeline);
     const end = Math.max(micros, timeline.newest);
     this.state.episodes.closeAll(
       (episode) => this.state.lastTimeline(episode.window) === timeline,
@@ -120,7 +172,7 @@ export class DetectionEngine implements Engine {
       windows: state.windows.windowCount,
       stateBytes: state.stateBytes,
       openEpisodes: state.episodes.size,
-      detectors: state.rules.map((rule) => rule.statistics),
+      detectors: detectorStatistics(state.rules),
     };
   }
 
@@ -135,7 +187,9 @@ export class DetectionEngine implements Engine {
       if (timeline === '') this.state.timelineOf('').advance(this.state.nodeIndex(captureNode), newest);
     }
     const live = this.state.timelines.find('');
-    if (live !== undefined && live.progress - live.sweptAt >= SWEEP_INTERVAL_MICROS) this.state.closeQuiet(live);
+    if (live === undefined) return;
+    this.outcomes.settleTimeline(live);
+    if (!this.state.rebuilding && live.progress - live.sweptAt >= SWEEP_INTERVAL_MICROS) this.state.closeQuiet(live);
   }
 
   /** Leaves an episode whose run ends to the run that reached its source since. */
@@ -146,4 +200,28 @@ export class DetectionEngine implements Engine {
     episode.lastNode = heir.captureNode;
     this.state.episodes.markDirty(episode);
   }
+}
+
+/** One entry a rule: what its companion did counts with it. */
+function detectorStatistics(rules: readonly CompiledRule[]): DetectorStatistics[] {
+  const all: DetectorStatistics[] = [];
+  for (const { isCompanion, statistics: own } of rules) {
+    const main = all.at(-1);
+    if (!isCompanion || main === undefined) {
+      all.push(own);
+      continue;
+    }
+    all[all.length - 1] = {
+      detector: main.detector,
+      countedPackets: main.countedPackets + own.countedPackets,
+      exceptedPackets: main.exceptedPackets + own.exceptedPackets,
+      opened: main.opened + own.opened,
+      updated: main.updated + own.updated,
+      closed: main.closed + own.closed,
+      open: main.open + own.open,
+      failures: main.failures + own.failures,
+      latestFailure: own.latestFailure ?? main.latestFailure,
+    };
+  }
+  return all;
 }

@@ -2,20 +2,25 @@
  * What an engine holds: the keys it watches, their windows and episodes, timelines and rules, within the state budget.
  * The parts of the engine (packet-intake, offering, recovery, rule-change) share it; it decides nothing about packets.
  */
-import type { DetectionRules } from '../contract/rule.js';
+import type { Detector } from '../contract/detector.js';
+import { ATTEMPT_KINDS } from '../contract/packet-kind.js';
+import type { DetectionRule, DetectionRules } from '../contract/rule.js';
+import type { AttemptOutcome } from '../contract/watcher.js';
 import { AddressPool } from './address-pool.js';
 import type { CloseReason } from './alert-document.js';
-import { windowEntryKey } from './changelog.js';
+import { Attempts, type Waiting } from './attempts.js';
+import { stateEntryKey, windowEntryKey } from './changelog.js';
 import { CompiledRule } from './compiled-rule.js';
 import { DuplicateFilter } from './duplicate-filter.js';
 import type { EngineLimits } from './engine.js';
-import type { Episode, EpisodeKey } from './episode.js';
+import { type Episode, type EpisodeKey, TEXT_MARK } from './episode.js';
 import { EpisodeBook } from './episode-book.js';
 import { KeyRuns } from './key-runs.js';
 import { KeyTable, NONE } from './key-table.js';
 import { KeyWords } from './key-words.js';
 import { LateSources } from './late-sources.js';
 import { type Timeline, Timelines } from './timelines.js';
+import { WatchedStates } from './watched.js';
 import type { StateBudget } from './window-shape.js';
 import { WindowStore } from './window-store.js';
 
@@ -23,11 +28,20 @@ import { WindowStore } from './window-store.js';
 const TIMELINES_MAX = 1000;
 /** Capture nodes told apart; all beyond share the last number. */
 const NODES_TOLD_APART = 65_535;
+/** What a text of a key takes, with its entry. */
+const KEY_TEXT_BYTES = 150;
+
+/** A companion has thresholds of its own, which its detector's options leave alone. */
+function companionSettings(companion: Detector): Pick<DetectionRule, 'threshold' | 'windowMicros'> {
+  return { threshold: companion.threshold.default, windowMicros: companion.windowSeconds.default * 1e6 };
+}
 
 export class EngineState implements StateBudget {
   rules: CompiledRule[] = [];
   /** Kinds of packets that some rule asks for. */
   kinds = 0;
+  /** Whether some rule asks what became of attempts. */
+  watchesAttempts = false;
   readonly keys = new KeyTable();
   readonly runs: KeyRuns;
   readonly addresses = new AddressPool();
@@ -45,6 +59,15 @@ export class EngineState implements StateBudget {
   readonly dirtyWindows = new Set<number>();
   /** Clocks and timelines of restored keys, which hold from the first packet after the rebuild. */
   readonly restored = new Map<number, { readonly clock: number; readonly run: number }>();
+  /** States of watchers, by window. */
+  readonly watched = new WatchedStates();
+  /** Texts of the keys that are texts, by slot. */
+  readonly keyTexts = new Map<number, string>();
+  readonly attempts: Attempts;
+  /** What becomes of an attempt, once it is known; set by the engine. */
+  onSettled: (attempt: Waiting, outcome: AttemptOutcome) => void = () => undefined;
+  /** Called before an episode closes; set by the engine. */
+  onClose: (episode: Episode) => void = () => undefined;
   rebuilding = false;
   /** The key at work, which must not be evicted. */
   current = NONE;
@@ -61,33 +84,43 @@ export class EngineState implements StateBudget {
     this.duplicates = limits.dedupeWindowMicros > 0 ? new DuplicateFilter(limits.dedupeWindowMicros) : null;
     this.runs = new KeyRuns(limits.allowedLatenessMicros);
     this.windows = new WindowStore(this, this.addresses);
-    this.episodes = new EpisodeBook(this.windows);
+    this.attempts = new Attempts(this.keys, (attempt, outcome) => this.onSettled(attempt, outcome));
+    this.episodes = new EpisodeBook(this.windows, (episode) => this.onClose(episode));
     this.compile(rules);
   }
 
   get stateBytes(): number {
     const duplicates = this.duplicates?.bytes ?? 0;
-    const { keys, runs, windows, addresses, episodes, lateSources } = this;
-    const marks = runs.bytes + lateSources.bytes + duplicates;
-    return keys.bytes + windows.bytes + addresses.stateBytes + episodes.bytes + marks;
+    const { keys, runs, windows, addresses, episodes, lateSources, watched, attempts, keyTexts } = this;
+    const marks = runs.bytes + lateSources.bytes + duplicates + keyTexts.size * KEY_TEXT_BYTES;
+    const pools = keys.bytes + windows.bytes + addresses.stateBytes + episodes.bytes;
+    return pools + marks + watched.bytes + attempts.bytes;
   }
 
   compile(rules: DetectionRules): void {
-    this.rules = rules.rules.map((rule) => new CompiledRule(rule, this.limits.allowedLatenessMicros));
-    this.kinds = this.rules.reduce((mask, rule) => mask | rule.kinds, 0);
+    this.rules = rules.rules.flatMap((rule) => {
+      const { companion } = rule.detector;
+      const compiled = new CompiledRule(rule, this.limits.allowedLatenessMicros);
+      if (companion === undefined) return [compiled];
+      const second = { ...rule, ...companionSettings(companion), detector: companion };
+      return [compiled, new CompiledRule(second, this.limits.allowedLatenessMicros, true)];
+    });
+    this.watchesAttempts = this.rules.some((rule) => rule.rule.detector.attempts === true || rule.judges);
+    this.kinds = this.rules.reduce((mask, rule) => mask | rule.kinds, this.watchesAttempts ? ATTEMPT_KINDS : 0);
     this.longestWindow = Math.max(0, ...this.rules.map((rule) => rule.shape.window));
     const replayed = this.rules.filter((rule) => !rule.durable);
     this.longestReplayedWindow = Math.max(0, ...replayed.map((rule) => rule.shape.window));
   }
 
   /** The slot of the source in `words`, made when it is new. */
-  slotOf(timeline: Timeline, clock: number): number {
+  slotOf(timeline: Timeline, site: string, clock: number): number {
+    const scope = this.timelines.scopeOf(timeline.group, site).index;
     const { kind, words } = this.words;
     const w0 = words[0]!;
     const w1 = words[1]!;
     const w2 = words[2]!;
     const w3 = words[3]!;
-    const known = this.keys.find(timeline.group.index, kind, w0, w1, w2, w3);
+    const known = this.keys.find(scope, kind, w0, w1, w2, w3);
     if (known !== NONE) {
       this.keys.touch(known);
       return known;
@@ -97,7 +130,7 @@ export class EngineState implements StateBudget {
       const bytes = this.keys.growthBytes;
       if (bytes === 0 || this.mayGrow(bytes) || !this.evict()) break;
     }
-    return this.keys.add(timeline.group.index, timeline.serial, kind, w0, w1, w2, w3, clock);
+    return this.keys.add(scope, timeline.serial, kind, w0, w1, w2, w3, clock);
   }
 
   windowOf(slot: number, key: number): number {
@@ -134,7 +167,7 @@ export class EngineState implements StateBudget {
     for (let i = 0; i < 2; i++) {
       const slot = this.keys.leastRecent;
       if (slot === NONE || slot === this.current) return;
-      const { slowestClock } = this.timelines.groupAt(this.keys.group[slot]!);
+      const { slowestClock } = this.timelines.scopeAt(this.keys.scope[slot]!).group;
       const horizon = this.longestWindow + 2 * this.limits.allowedLatenessMicros;
       if (this.keys.clock[slot]! + horizon >= slowestClock || this.hasOpenEpisode(slot)) return;
       this.forget(slot);
@@ -184,6 +217,8 @@ export class EngineState implements StateBudget {
   }
 
   forgetContents(slot: number): void {
+    this.keyTexts.delete(slot);
+    this.attempts.forget(slot);
     this.dropWindows(slot);
     this.restored.delete(slot);
     this.lateSources.forget(slot);
@@ -203,8 +238,11 @@ export class EngineState implements StateBudget {
   dropWindow(window: number, rules: readonly CompiledRule[] = this.rules): void {
     if (rules[this.windows.key[window]! >>> 16]!.durable) {
       this.dirtyWindows.delete(window);
-      this.episodes.log(windowEntryKey(this.windowKey(window, rules)), null);
+      const key = this.windowKey(window, rules);
+      const isState = rules[this.windows.key[window]! >>> 16]!.watcher !== null;
+      this.episodes.log(isState ? stateEntryKey(key) : windowEntryKey(key), null);
     }
+    this.watched.delete(window);
     this.windows.remove(window);
   }
 
@@ -213,6 +251,7 @@ export class EngineState implements StateBudget {
     for (let window = this.keys.windows[slot]!; window !== NONE; window = this.windows.next[window]!) {
       if (this.rules[this.windows.key[window]! >>> 16]!.durable) continue;
       this.windows.empty(window);
+      this.watched.delete(window);
       if (this.windows.open[window] === 1) this.episodes.of(window).forgetRecalled();
     }
   }
@@ -220,12 +259,46 @@ export class EngineState implements StateBudget {
   windowKey(window: number, rules: readonly CompiledRule[] = this.rules): EpisodeKey {
     const slot = this.windows.slot[window]!;
     const key = this.windows.key[window]!;
+    const { group, site } = this.timelines.scopeAt(this.keys.scope[slot]!);
+    const text = this.keyTexts.get(slot);
     return {
-      timeline: this.timelines.groupAt(this.keys.group[slot]!).name,
-      source: this.words.format(this.keys.kind[slot]!, this.keys.words, slot * 4),
+      timeline: group.name,
+      site,
+      source:
+        text === undefined ? this.words.format(this.keys.kind[slot]!, this.keys.words, slot * 4) : TEXT_MARK + text,
       detector: rules[key >>> 16]!.id,
       part: key & 0xffff,
     };
+  }
+
+  /**
+   * Settles what a packet is to a source that another run has reached too.
+   *
+   * @returns false when it is late
+   */
+  meet(slot: number, timeline: Timeline, node: number, time: number): boolean {
+    const { keys } = this;
+    const last = this.timelines.withSerial(keys.run[slot]!);
+    const lastRun = last === undefined ? null : { run: last.serial, node: last.captureNode };
+    const meeting = this.runs.meet(slot, lastRun, keys.clock[slot]!, timeline.serial, node, time);
+    if (meeting === 'late') return false;
+    if (meeting === 'starts over') this.startOver(slot, timeline, time);
+    keys.run[slot] = timeline.serial;
+    if (keys.founder[slot] === 0) keys.founder[slot] = timeline.serial;
+    return true;
+  }
+
+  /** Empties a source for a capture that is replayed again, or one whose clock was wrong. */
+  startOver(slot: number, timeline: Timeline, time: number): void {
+    if (this.rebuilding) {
+      this.emptyReplayedWindows(slot);
+    } else {
+      this.closeEpisodes(slot, 'superseded');
+      this.dropWindows(slot);
+    }
+    this.runs.forget(slot);
+    this.keys.clock[slot] = time;
+    this.keys.founder[slot] = timeline.serial;
   }
 
   closeQuiet(timeline: Timeline): void {

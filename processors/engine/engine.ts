@@ -25,6 +25,8 @@
  */
 
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
+import type { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
+import type { Observation } from '../../schemas/observations/observation.js';
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { DetectionRules } from '../contract/rule.js';
 import type { ChangelogReading } from './changelog-reader.js';
@@ -36,6 +38,8 @@ export interface EngineLimits {
   readonly allowedLatenessMicros: number;
   /** IPv6 sources are told apart by so many leading bits: 128, or 64 where an attacker owns a whole /64. */
   readonly ipv6PrefixBits: number;
+  /** How long after an attempt its outcome decides the severity; 0: severities do not depend on outcomes. µs of event time. */
+  readonly outcomeWaitMicros: number;
   /** The same packet seen by several capture nodes within this time counts once; 0 counts every sighting. µs. */
   readonly dedupeWindowMicros: number;
 }
@@ -44,6 +48,7 @@ export const DEFAULT_ENGINE_LIMITS: EngineLimits = {
   stateBudgetBytes: 512 * 1024 * 1024,
   allowedLatenessMicros: 5_000_000,
   ipv6PrefixBits: 128,
+  outcomeWaitMicros: 1_000_000,
   dedupeWindowMicros: 0,
 };
 
@@ -98,8 +103,18 @@ export interface DetectorStatistics {
 }
 
 export interface Engine {
-  /** Counts rows `from … to - 1` in the order they arrived, of any sources, timelines and capture nodes. */
-  process(block: PacketBlock, from: number, to: number): void;
+  /**
+   * Counts rows `from … to - 1` in the order they arrived, of any sources, timelines and capture nodes, and what came with
+   * them: conversations their sources began, what hosts received. Null where the input does not say.
+   */
+  process(
+    block: PacketBlock,
+    from: number,
+    to: number,
+    conversations?: ConversationBlock | null,
+    received?: ReceivedBlock | null,
+    observations?: readonly Observation[],
+  ): void;
 
   /**
    * Event time without packets: the capture node's clock. It closes episodes that have gone quiet. On a replay it must
@@ -136,7 +151,17 @@ export interface Engine {
    * Input from before the point the changelog stands for, which only fills windows: no alert and no change of an
    * episode comes of it. After `restore`, before the first `process`, in the order of arrival.
    */
-  rebuild(block: PacketBlock, from: number, to: number): void;
+  rebuild(
+    block: PacketBlock,
+    from: number,
+    to: number,
+    conversations?: ConversationBlock | null,
+    received?: ReceivedBlock | null,
+    observations?: readonly Observation[],
+  ): void;
+
+  /** A tick among that input, and how far the capture nodes had come where it ends. */
+  rebuildTick(timeline: string, captureNode: string, micros: number): void;
 
   /** The end of a timeline among that input: the windows it left are emptied. It is still to be given to `endTimeline`. */
   rebuildEnd(timeline: string): void;

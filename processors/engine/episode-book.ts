@@ -17,7 +17,10 @@ export class EpisodeBook {
   private alerts: AlertDocument[] = [];
   private changelog = new Map<string, string | null>();
 
-  constructor(private readonly windows: WindowStore) {}
+  constructor(
+    private readonly windows: WindowStore,
+    private readonly beforeClose: (episode: Episode) => void,
+  ) {}
 
   get size(): number {
     return this.byWindow.size;
@@ -57,6 +60,7 @@ export class EpisodeBook {
   }
 
   close(episode: Episode, reason: CloseReason): void {
+    this.beforeClose(episode);
     this.emit(episode, 'close', reason === 'quiet' ? episode.quietAt : episode.lastSeen, reason);
     this.dirty.delete(episode);
     this.log(episodeEntryKey(episode.key), null);
@@ -113,5 +117,5 @@ export class EpisodeBook {
 function compareKeys(a: EpisodeKey, b: EpisodeKey): number {
   if (a.detector !== b.detector) return a.detector < b.detector ? -1 : 1;
   if (a.source !== b.source) return a.source < b.source ? -1 : 1;
-  return a.part - b.part;
+  return a.site === b.site ? a.part - b.part : a.site < b.site ? -1 : 1;
 }

@@ -3,6 +3,8 @@
  * in the changelog; what a snapshot leaves out is what re-reading the last window brings back.
  */
 
+import type { Severity } from '../../schemas/alerts/alert.js';
+import type { WindowOutcomes } from '../contract/detector.js';
 import type { EpisodeEvidence } from '../contract/evidence.js';
 import { NODES_MAX, SAMPLE_MAX, TARGETS_MAX, VALUES_MAX } from '../contract/evidence.js';
 import type { DetectionRule } from '../contract/rule.js';
@@ -10,10 +12,15 @@ import type { CompiledRule } from '../engine/compiled-rule.js';
 import type { EpisodeSnapshot } from './changelog-reader.js';
 import { PacketMeter, ValueMeter } from './peak-meter.js';
 
+/** In front of the text of a key that is no address. */
+export const TEXT_MARK = '=';
+
 export interface EpisodeKey {
   /** The timeline group: '' for live traffic. */
   readonly timeline: string;
-  /** The source as text. */
+  /** The address space; '' where sites are not told apart. */
+  readonly site: string;
+  /** The address, or behind a mark another text. */
   readonly source: string;
   readonly detector: string;
   /** Destination port of detectors that keep one window each, else 0. */
@@ -40,6 +47,11 @@ export class Episode {
   /** `packets` at which the next update is due. */
   nextUpdate = 0;
   valueChanges = 0;
+  severity: Severity;
+  /** State of its watcher. */
+  state: unknown = null;
+  /** As last judged. */
+  outcomes: WindowOutcomes | null = null;
   /** Whether the changelog does not know its present state. */
   dirty = false;
   /** The capture node of the last packet to arrive, whose clock says when the episode has been quiet. */
@@ -67,8 +79,9 @@ export class Episode {
   ) {
     this.lastFull = crossed;
     const { windowMicros, detector } = compiled.rule;
-    const distinct = detector.measure === 'distinct';
-    this.packetMeter = distinct ? null : new PacketMeter(windowMicros);
+    this.severity = compiled.rule.severity;
+    const distinct = detector.measure === 'distinct' || detector.values === 'ports';
+    this.packetMeter = distinct || detector.isWatcher === true ? null : new PacketMeter(windowMicros);
     this.valueMeter = distinct ? new ValueMeter(windowMicros, VALUES_MAX) : null;
   }
 
@@ -101,6 +114,22 @@ export class Episode {
     if (this.rule.detector.values === 'macs') this.claim(time, value);
   }
 
+  /** Takes in what a watcher measured. */
+  countMeasured(time: number, value: number, packets: number, port: number, node: number, nodeName: string): void {
+    if (node !== this.lastNamed) {
+      if (this.captureNodes.size < NODES_MAX) this.captureNodes.add(nodeName);
+      this.lastNamed = node;
+    }
+    this.lastNode = node;
+    this.packets += packets;
+    if (time < this.firstSeen) this.firstSeen = time;
+    if (time > this.lastSeen) this.lastSeen = time;
+    if (value > this.peak) this.peak = value;
+    if (port < 0 || this.valueMeter === null) return;
+    if (this.valueSample.length < SAMPLE_MAX && !this.valueMeter.has(port)) this.valueSample.push(port);
+    this.valueMeter.add(time, port);
+  }
+
   /** Whether the episode does not know this target yet and still tells targets apart. */
   isNewTarget(targetKey: number): boolean {
     if (targetKey === this.lastTarget) return false;
@@ -115,7 +144,7 @@ export class Episode {
 
   /** Brings back what a snapshot leaves out, from a packet it already counts. */
   recall(time: number, value: number): void {
-    if (this.valueMeter === null) this.packetMeter!.add(time, 1);
+    if (this.valueMeter === null) this.packetMeter?.add(time, 1);
     else if (this.valueMeter.has(value)) this.valueMeter.add(time, value);
   }
 
@@ -127,7 +156,7 @@ export class Episode {
 
   private measure(time: number, value: number, sightings: number): void {
     if (this.valueMeter === null) {
-      this.peak = Math.max(this.peak, this.packetMeter!.add(time, sightings));
+      this.peak = Math.max(this.peak, this.packetMeter?.add(time, sightings) ?? 0);
       return;
     }
     if (this.valueSample.length < SAMPLE_MAX && !this.valueMeter.has(value)) this.valueSample.push(value);
@@ -149,7 +178,9 @@ export class Episode {
   evidence(closed: boolean): EpisodeEvidence {
     const { detector } = this.rule;
     return {
-      source: this.key.source,
+      source: this.key.source.startsWith(TEXT_MARK) ? this.key.source.slice(TEXT_MARK.length) : this.key.source,
+      site: this.key.site,
+      outcomes: this.outcomes,
       destinationPort: detector.perDestinationPort ? this.key.part : null,
       threshold: this.rule.threshold,
       windowSeconds: this.rule.windowMicros / 1e6,
@@ -178,6 +209,7 @@ export class Episode {
       kind: 'episode',
       ...this.key,
       version: this.rule.detector.version,
+      severity: this.severity,
       crossed: this.crossed,
       firstSeen: this.firstSeen,
       lastSeen: this.lastSeen,
@@ -216,8 +248,9 @@ export class Episode {
     window: number,
     nodeIndex: (name: string) => number,
   ): Episode {
-    const { timeline, source, detector, part } = snapshot;
-    const episode = new Episode({ timeline, source, detector, part }, compiled, snapshot.crossed, window);
+    const { timeline, site = '', source, detector, part } = snapshot;
+    const episode = new Episode({ timeline, site, source, detector, part }, compiled, snapshot.crossed, window);
+    episode.severity = (snapshot.severity ?? episode.severity) as Severity;
     episode.firstSeen = snapshot.firstSeen;
     episode.lastSeen = snapshot.lastSeen;
     episode.lastFull = snapshot.lastFull;

@@ -1,16 +1,21 @@
 /**
- * The keys an engine watches (hosts, by timeline group and address): flat columns under one open-addressing index, with a list from
+ * The keys an engine watches (hosts, by scope and address, or texts): flat columns under one open-addressing index, with a list from
  * the most to the least recently active for eviction. IPv4 and IPv6 share the layout: an address is four words.
  */
 import { grown, nextCapacity } from './growth.js';
 
 export const NONE = -1;
 
+/** Added to the kind of an address that is watched as a target. */
+export const KEY_TARGET = 16;
+/** The key is a text; its words are a hash of it. */
+export const KEY_TEXT = 64;
+
 /** More than one in so many keys at once: then mending the index costs more than making it anew. */
 const MANY = 8;
 
 /** Bytes a key takes in the columns and, at its fullest, in the index. */
-const BYTES_PER_KEY = 60;
+const BYTES_PER_KEY = 76;
 
 /** Columns begin with nothing and grow at once, for the reason that WindowStore gives. */
 export class KeyTable {
@@ -18,13 +23,19 @@ export class KeyTable {
   size = 0;
   /** Newest capture time of the key, µs. */
   clock = new Float64Array(0);
-  /** Index of its timeline group. */
-  group = new Uint16Array(0);
+  /** Index of its scope: timeline group and site. */
+  scope = new Uint32Array(0);
+  /** Tells the key from others that had its slot before. */
+  serial = new Uint32Array(0);
+  /** 1 when the input says what became of its attempts. */
+  outcomes = new Uint8Array(0);
+  /** Event time after which something is to be settled before its next packet, µs (attempts.ts); ∞ when there is nothing. */
+  due = new Float64Array(0);
   /** Serial of the timeline of its last packet that was not late; 0 for a restored key before its first. */
   run = new Uint32Array(0);
   /** Serial of the timeline that it began with, or started over with; 0 as in `run`. */
   founder = new Uint32Array(0);
-  /** 4 or 6; 0 marks a free slot. */
+  /** ADDRESS_IPV4 or ADDRESS_IPV6 of a source, KEY_TARGET added for a target, KEY_TEXT; 0 marks a free slot. */
   kind = new Uint8Array(0);
   /** Four words a slot. */
   words = new Uint32Array(0);
@@ -36,6 +47,7 @@ export class KeyTable {
   private oldest = NONE;
   private free = NONE;
   private used = 0;
+  private serials = 0;
   private capacity = 0;
   private index = new Int32Array(0);
   private indexMask = -1;
@@ -59,8 +71,8 @@ export class KeyTable {
   }
 
   /** The slot of a key, or `NONE`. */
-  find(group: number, kind: number, w0: number, w1: number, w2: number, w3: number): number {
-    let at = hash(group, w0, w1, w2, w3) & this.indexMask;
+  find(scope: number, kind: number, w0: number, w1: number, w2: number, w3: number): number {
+    let at = hash(scope, w0, w1, w2, w3) & this.indexMask;
     for (;;) {
       const slot = this.index[at]!;
       if (slot === NONE) return NONE;
@@ -68,7 +80,7 @@ export class KeyTable {
       if (
         this.words[word] === w0 &&
         this.kind[slot] === kind &&
-        this.group[slot] === group &&
+        this.scope[slot] === scope &&
         this.words[word + 1] === w1 &&
         this.words[word + 2] === w2 &&
         this.words[word + 3] === w3
@@ -80,7 +92,7 @@ export class KeyTable {
   }
 
   /** Adds a key that is not there, as the most recently active one. */
-  add(group: number, run: number, kind: number, w0: number, w1: number, w2: number, w3: number, clock: number): number {
+  add(scope: number, run: number, kind: number, w0: number, w1: number, w2: number, w3: number, clock: number): number {
     if (this.free === NONE && this.used === this.capacity) this.growTo(nextCapacity(this.capacity));
     let slot = this.free;
     if (slot === NONE) slot = this.used++;
@@ -91,7 +103,10 @@ export class KeyTable {
     this.words[word + 2] = w2;
     this.words[word + 3] = w3;
     this.kind[slot] = kind;
-    this.group[slot] = group;
+    this.scope[slot] = scope;
+    this.serial[slot] = ++this.serials;
+    this.outcomes[slot] = 0;
+    this.due[slot] = Number.POSITIVE_INFINITY;
     this.run[slot] = run;
     this.founder[slot] = run;
     this.clock[slot] = clock;
@@ -162,7 +177,7 @@ export class KeyTable {
   private home(slot: number): number {
     const word = slot * 4;
     const { words } = this;
-    return hash(this.group[slot]!, words[word]!, words[word + 1]!, words[word + 2]!, words[word + 3]!) & this.indexMask;
+    return hash(this.scope[slot]!, words[word]!, words[word + 1]!, words[word + 2]!, words[word + 3]!) & this.indexMask;
   }
 
   private insertIndex(slot: number): void {
@@ -207,7 +222,10 @@ export class KeyTable {
 
   private growTo(capacity: number): void {
     this.clock = grown(this.clock, capacity);
-    this.group = grown(this.group, capacity);
+    this.scope = grown(this.scope, capacity);
+    this.serial = grown(this.serial, capacity);
+    this.outcomes = grown(this.outcomes, capacity);
+    this.due = grown(this.due, capacity);
     this.run = grown(this.run, capacity);
     this.founder = grown(this.founder, capacity);
     this.kind = grown(this.kind, capacity);
@@ -220,8 +238,8 @@ export class KeyTable {
 }
 
 /** The finaliser of MurmurHash3 over the words; IPv4 addresses have only the first. */
-function hash(group: number, w0: number, w1: number, w2: number, w3: number): number {
-  let h = w0 ^ Math.imul(group + 1, 0x9e3779b1);
+function hash(scope: number, w0: number, w1: number, w2: number, w3: number): number {
+  let h = w0 ^ Math.imul(scope + 1, 0x9e3779b1);
   if ((w1 | w2 | w3) !== 0) {
     h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ w1;
     h = Math.imul(h ^ (h >>> 15), 0xc2b2ae35) ^ w2;

@@ -2,6 +2,7 @@
 import { formatIpv4, formatIpv6 } from '../../schemas/address.js';
 import { ADDRESS_IPV4, ADDRESS_IPV6 } from '../../schemas/packets/packet-block.js';
 import { ipAddresses } from '../contract/ip-addresses.js';
+import { KEY_TARGET, KEY_TEXT } from './key-table.js';
 
 /** The words of an address; reused, because there is one for every run of packets. */
 export class KeyWords {
@@ -34,6 +35,40 @@ export class KeyWords {
     }
   }
 
+  /** An address as conversations have it: its kind, then its bytes. False when it is none of IP. */
+  setSlot(bytes: Uint8Array, offset: number): boolean {
+    const kind = bytes[offset]!;
+    if (kind === ADDRESS_IPV6) this.setIpv6(bytes, offset + 1);
+    else if (kind === ADDRESS_IPV4) {
+      const at = offset + 1;
+      this.setIpv4(((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0);
+    } else return false;
+    return true;
+  }
+
+  /** Words of the key table. */
+  copy(kind: number, words: Uint32Array, offset: number): boolean {
+    this.kind = kind;
+    for (let i = 0; i < 4; i++) this.words[i] = words[offset + i]!;
+    return true;
+  }
+
+  /** The same address, watched as a target. */
+  asTarget(): void {
+    this.kind |= KEY_TARGET;
+  }
+
+  /** 128 bits of a text: four runs of FNV-1a with a finaliser, from different beginnings. */
+  setText(text: string): void {
+    this.kind = KEY_TEXT;
+    for (let i = 0; i < 4; i++) {
+      let h = (0x811c9dc5 ^ Math.imul(i + 1, 0x9e3779b1)) | 0;
+      for (let at = 0; at < text.length; at++) h = Math.imul(h ^ text.charCodeAt(at), 0x01000193 + 2 * i);
+      h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+      this.words[i] = h ^ (h >>> 13);
+    }
+  }
+
   /** Reads what `format` wrote; false when the text is no such source. */
   parse(text: string): boolean {
     const ipaddr = ipAddresses();
@@ -47,7 +82,7 @@ export class KeyWords {
 
   /** The text of a source whose words stand at `offset`. */
   format(kind: number, words: Uint32Array, offset: number): string {
-    if (kind === ADDRESS_IPV4) return formatIpv4(words[offset]!);
+    if ((kind & ~KEY_TARGET) === ADDRESS_IPV4) return formatIpv4(words[offset]!);
     const bytes = new Uint8Array(16);
     const view = new DataView(bytes.buffer);
     for (let i = 0; i < 4; i++) view.setUint32(i * 4, words[offset + i]!);

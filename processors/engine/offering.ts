@@ -1,27 +1,57 @@
 /** Rows offered to the rules that ask for them: windows are filled, episodes opened and carried on. */
 import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock } from '../../schemas/packets/packet-block.js';
+import { ATTEMPT_KINDS, isAttempt } from '../contract/packet-kind.js';
 import type { CompiledRule } from './compiled-rule.js';
 import type { EngineState } from './engine-state.js';
 import { Episode } from './episode.js';
+import type { Outcomes } from './outcomes.js';
 import { addIpv4Target, addIpv6Target } from './sighting-target.js';
+import type { Timeline } from './timelines.js';
+import type { Verdicts } from './verdicts.js';
+import type { RowPlace, Watching } from './watching.js';
 import { TARGET_IPV4, TARGET_IPV6, TARGET_NONE } from './window-store.js';
 
 export class Offering {
   duplicatePackets = 0;
 
-  constructor(private readonly state: EngineState) {}
+  constructor(
+    private readonly state: EngineState,
+    private readonly watching: Watching,
+    private readonly outcomes: Outcomes,
+    private readonly verdicts: Verdicts,
+  ) {}
 
   /** Shows a packet to the rules that asked for its kind, unless another node has shown it before. */
-  offer(block: PacketBlock, row: number, packet: number, slot: number, node: number, time: number): void {
+  offer(
+    block: PacketBlock,
+    row: number,
+    packet: number,
+    slot: number,
+    node: number,
+    time: number,
+    timeline: Timeline,
+  ): void {
     if (this.state.duplicates?.repeats(block, row, this.state.keys.founder[slot]!, node)) {
       if (!this.state.rebuilding) this.duplicatePackets++;
       return;
+    }
+    if (
+      this.outcomes.isKnown &&
+      (packet & ATTEMPT_KINDS) !== 0 &&
+      this.state.watchesAttempts &&
+      isAttempt(block, row, packet)
+    ) {
+      this.outcomes.beginAttempt(block, row, packet, slot, node, time, timeline.serial);
     }
     const { rules } = this.state;
     for (let index = 0; index < rules.length; index++) {
       const rule = rules[index]!;
       if ((rule.kinds & packet) === 0) continue;
       if (this.state.rebuilding && rule.durable) continue; // the changelog has these windows whole
+      if (rule.watcher !== null) {
+        this.watching.packet(block, row, rule, index, time, this.place(slot, node, timeline));
+        continue;
+      }
       let value: number;
       try {
         value = rule.observe(block, row);
@@ -117,7 +147,12 @@ export class Offering {
     if (block.destinationKind[row] === ADDRESS_IPV4) addIpv4Target(episode, address);
     else if (block.destinationKind[row] === ADDRESS_IPV6) addIpv6Target(episode, block.ipv6, address * 16);
     this.state.episodes.markDirty(episode);
-    if (episode.packets >= episode.nextUpdate) this.state.episodes.emit(episode, 'update', time, null);
+    if (episode.sequence > 0 && episode.packets >= episode.nextUpdate)
+      this.state.episodes.emit(episode, 'update', time, null);
+  }
+
+  private place(slot: number, node: number, timeline: Timeline): RowPlace {
+    return { timeline, site: this.state.timelines.scopeAt(this.state.keys.scope[slot]!).site, node };
   }
 
   private open(rule: CompiledRule, window: number, node: number, firstFull: number, lastFull: number): void {
@@ -139,7 +174,10 @@ export class Offering {
     episode.lastNode = node;
     episode.run = this.state.lastTimeline(window)!.name;
     this.state.episodes.add(episode);
-    this.state.episodes.emit(episode, 'open', firstFull, null);
+    if (this.verdicts.waits(window)) {
+      this.state.episodes.markDirty(episode);
+      this.verdicts.hold(episode);
+    } else this.state.episodes.emit(episode, 'open', firstFull, null);
     if (this.state.stateBytes > this.state.limits.stateBudgetBytes) this.state.evict();
   }
 }

@@ -1,13 +1,20 @@
 /** State that outlives the engine: windows and episodes as entries of the changelog, and taking them up again. */
-import { windowEntryKey } from './changelog.js';
-import type { ChangelogReading, DurableWindow, EpisodeSnapshot } from './changelog-reader.js';
+import { stateEntryKey, windowEntryKey } from './changelog.js';
+import type { ChangelogReading, DurableState, DurableWindow, EpisodeSnapshot } from './changelog-reader.js';
 import type { EngineState } from './engine-state.js';
-import { Episode } from './episode.js';
+import { Episode, TEXT_MARK } from './episode.js';
 import { NONE } from './key-table.js';
 import { holdTarget, targetText } from './sighting-target.js';
+import type { Verdicts } from './verdicts.js';
 
 export class Recovery {
-  constructor(private readonly state: EngineState) {}
+  /** Episodes of watchers that were taken up. */
+  private readonly unlinked: Episode[] = [];
+
+  constructor(
+    private readonly state: EngineState,
+    private readonly verdicts: Verdicts,
+  ) {}
 
   restore(entries: Iterable<ChangelogReading>): { key: string; reason: string }[] {
     const refused: { key: string; reason: string }[] = [];
@@ -21,6 +28,7 @@ export class Recovery {
   }
 
   finish(): void {
+    this.linkStates();
     if (this.state.restored.size === 0) return;
     for (const [slot, { clock, run }] of this.state.restored) {
       if (clock > this.state.keys.clock[slot]!) this.state.keys.clock[slot] = clock;
@@ -29,6 +37,15 @@ export class Recovery {
       this.state.keys.founder[slot] = run;
     }
     this.state.restored.clear();
+  }
+
+  /** Episodes of watchers see the states that were taken up or rebuilt. */
+  private linkStates(): void {
+    for (const episode of this.unlinked) {
+      const { window, compiled } = episode;
+      episode.state = this.state.watched.of(window, compiled).state;
+    }
+    this.unlinked.length = 0;
   }
 
   rebuildEnd(timelineName: string): void {
@@ -42,6 +59,7 @@ export class Recovery {
       }
       this.state.emptyReplayedWindows(slot);
       this.state.runs.forget(slot);
+      this.state.attempts.forget(slot);
       this.state.keys.clock[slot] = 0;
       this.state.keys.run[slot] = 0;
       this.state.keys.founder[slot] = 0;
@@ -52,10 +70,29 @@ export class Recovery {
   logWindows(): void {
     const { dirtyWindows, episodes } = this.state;
     for (const window of dirtyWindows) {
+      if (this.state.rules[this.state.windows.key[window]! >>> 16]!.watcher !== null) {
+        const durable = this.durableState(window);
+        if (durable !== null) episodes.log(stateEntryKey(durable), JSON.stringify(durable));
+        continue;
+      }
       const durable = this.durableWindow(window);
-      episodes.log(windowEntryKey(durable), JSON.stringify(durable));
+      episodes.log(windowEntryKey(this.state.windowKey(window)), JSON.stringify(durable));
     }
     dirtyWindows.clear();
+  }
+
+  /** The state of a durable watcher; null when it is not worth an entry. */
+  private durableState(window: number): DurableState | null {
+    const { state } = this;
+    const rule = state.rules[state.windows.key[window]! >>> 16]!;
+    const watched = state.watched.find(window);
+    const value = watched === undefined ? undefined : rule.watcher!.save?.(watched.state);
+    if (watched === undefined || value === undefined) return null;
+    const { version } = rule.rule.detector;
+    const clock = state.keys.clock[state.windows.slot[window]!]!;
+    const run = state.lastTimeline(window)?.name ?? '';
+    const { first, last } = watched;
+    return { kind: 'state', ...state.windowKey(window), version, clock, run, first, last, value };
   }
 
   private durableWindow(window: number): DurableWindow {
@@ -81,15 +118,19 @@ export class Recovery {
   }
 
   /** The reason when the entry cannot be taken up, else null. */
-  private restoreEntry(entry: EpisodeSnapshot | DurableWindow): string | null {
+  private restoreEntry(entry: EpisodeSnapshot | DurableWindow | DurableState): string | null {
     const index = this.state.rules.findIndex(
       (rule) => rule.id === entry.detector && rule.rule.detector.version === entry.version,
     );
     if (index < 0) return `the rules have no detector ${entry.detector} of version ${entry.version}`;
-    if (!this.state.words.parse(entry.source)) return `its source ${JSON.stringify(entry.source)} is no address`;
     const rule = this.state.rules[index]!;
+    const isText = entry.source.startsWith(TEXT_MARK);
+    if (isText) this.state.words.setText(entry.source.slice(TEXT_MARK.length));
+    else if (!this.state.words.parse(entry.source)) return `its source ${JSON.stringify(entry.source)} is no address`;
+    else if (rule.rule.detector.keyedBy === 'target') this.state.words.asTarget();
     const timeline = this.state.timelineOf(entry.run ?? entry.timeline);
-    const slot = this.state.slotOf(timeline, 0);
+    const slot = this.state.slotOf(timeline, entry.site ?? '', 0);
+    if (isText) this.state.keyTexts.set(slot, entry.source.slice(TEXT_MARK.length));
     this.state.keys.run[slot] = 0;
     this.state.keys.founder[slot] = 0;
     const before = this.state.restored.get(slot);
@@ -102,6 +143,15 @@ export class Recovery {
       const episode = Episode.restored(entry, rule, window, (name) => this.state.nodeIndex(name));
       if (timeline.captureNode === NONE) timeline.captureNode = episode.lastNode;
       this.state.episodes.add(episode);
+      if (rule.watcher !== null) this.unlinked.push(episode);
+      if (episode.sequence === 0) this.verdicts.adopt(episode);
+    } else if (entry.kind === 'state') {
+      if (rule.watcher?.load === undefined) return `${entry.detector} keeps no state`;
+      const watched = this.state.watched.of(window, rule);
+      watched.state = rule.watcher.load(entry.value);
+      watched.first = entry.first;
+      watched.last = entry.last;
+      this.state.watched.weigh(watched, rule);
     } else {
       for (const [time, value, count, text, node] of entry.sightings) {
         const { target, kind } = holdTarget(this.state.addresses, text);

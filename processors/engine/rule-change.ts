@@ -18,8 +18,13 @@ export function changeRules(state: EngineState, rules: DetectionRules): void {
     },
     () => 'disabled',
   );
-  for (const old of before) state.rules.find((rule) => rule.id === old.id)?.takeCounters(old);
-  for (const episode of state.episodes.all()) episode.compiled = successorOf(episode)!;
+  for (const old of before)
+    state.rules.find((rule) => rule.id === old.id && rule.isCompanion === old.isCompanion)?.takeCounters(old);
+  for (const episode of state.episodes.all()) {
+    const successor = successorOf(episode)!;
+    if (episode.severity === episode.rule.severity) episode.severity = successor.rule.severity;
+    episode.compiled = successor;
+  }
   for (let slot = 0; slot < state.keys.slots; slot++) {
     if (state.keys.kind[slot] !== 0) renumberWindows(state, slot, kept, before);
   }

@@ -24,14 +24,22 @@ interface NodeClock {
 
 const NONE = -1;
 
-/** What state is kept for, under a small number that is given out again when its last timeline has ended. */
+/** An address space within a group: keys of different sites never meet. Its small number is given out again when the group has ended. */
+export interface Scope {
+  readonly group: TimelineGroup;
+  readonly site: string;
+  readonly index: number;
+}
+
+/** Sites told apart; beyond, they share the last. */
+const SITES_MAX = 4096;
+
+/** What state is kept for. */
 export class TimelineGroup {
   readonly timelines = new Set<Timeline>();
+  readonly scopes = new Map<string, Scope>();
 
-  constructor(
-    readonly name: string,
-    readonly index: number,
-  ) {}
+  constructor(readonly name: string) {}
 
   /** How far every node of every run had come when each run was last looked at. */
   get slowestClock(): number {
@@ -103,7 +111,7 @@ export class Timelines {
   private readonly byName = new Map<string, Timeline>();
   private readonly bySerial = new Map<number, Timeline>();
   private readonly groups = new Map<string, TimelineGroup>();
-  private readonly groupByIndex: (TimelineGroup | undefined)[] = [];
+  private readonly scopeByIndex: (Scope | undefined)[] = [];
   private serials = 0;
 
   of(name: string): Timeline {
@@ -125,8 +133,20 @@ export class Timelines {
     return this.bySerial.get(serial);
   }
 
-  groupAt(index: number): TimelineGroup {
-    return this.groupByIndex[index]!;
+  scopeAt(index: number): Scope {
+    return this.scopeByIndex[index]!;
+  }
+
+  scopeOf(group: TimelineGroup, site: string): Scope {
+    const known = group.scopes.get(site);
+    if (known !== undefined) return known;
+    if (group.scopes.size >= SITES_MAX) return [...group.scopes.values()].at(-1)!;
+    let index = this.scopeByIndex.indexOf(undefined);
+    if (index < 0) index = this.scopeByIndex.length;
+    const scope: Scope = { group, site, index };
+    group.scopes.set(site, scope);
+    this.scopeByIndex[index] = scope;
+    return scope;
   }
 
   /** The group goes with its last timeline. */
@@ -137,7 +157,7 @@ export class Timelines {
     group.timelines.delete(timeline);
     if (group.timelines.size > 0) return;
     this.groups.delete(group.name);
-    this.groupByIndex[group.index] = undefined;
+    for (const { index } of group.scopes.values()) this.scopeByIndex[index] = undefined;
   }
 
   get size(): number {
@@ -155,11 +175,8 @@ export class Timelines {
   private groupOf(name: string): TimelineGroup {
     const known = this.groups.get(name);
     if (known !== undefined) return known;
-    let index = this.groupByIndex.indexOf(undefined);
-    if (index < 0) index = this.groupByIndex.length;
-    const group = new TimelineGroup(name, index);
+    const group = new TimelineGroup(name);
     this.groups.set(name, group);
-    this.groupByIndex[index] = group;
     return group;
   }
 }

@@ -26,3 +26,10 @@ export function windowShape(distinct: boolean, threshold: number, window: number
   const most = threshold * Math.min(8, 1 + Math.ceil(lateness / window));
   return { distinct, threshold, window, lateness, most };
 }
+
+/** What became of the attempt of a cell; none of these: not known yet. */
+export const CELL_FAILED: number = 1 << 21;
+export const CELL_ANSWERED: number = 1 << 22;
+export const CELL_HALF_OPEN: number = 1 << 23;
+export const CELL_UNSEEN: number = 1 << 24;
+export const OUTCOME_FLAGS: number = CELL_FAILED | CELL_ANSWERED | CELL_HALF_OPEN | CELL_UNSEEN;

@@ -9,9 +9,10 @@
  * any window of length W that holds another one also holds a neighbour of it. That leaves a handful a value, of the 2 N
  * most recently seen values.
  */
+
 import type { AddressPool } from './address-pool.js';
 import { grown, nextCapacity } from './growth.js';
-import type { StateBudget, WindowShape } from './window-shape.js';
+import { OUTCOME_FLAGS, type StateBudget, type WindowShape } from './window-shape.js';
 
 export const NONE = -1;
 /** Kinds of `cellTarget`: none, an IPv4 address, an entry of the address pool. */
@@ -44,9 +45,9 @@ export class WindowStore {
   /** 1 while an episode of this window is open. */
   open = new Uint8Array(0);
   private head = new Int32Array(0);
-  private tail = new Int32Array(0);
+  tail = new Int32Array(0);
   /** The oldest cell inside [newest − W, newest]. */
-  private edge = new Int32Array(0);
+  edge = new Int32Array(0);
   /** Cells that count, from `edge` on and in all. */
   private held = new Int32Array(0);
   private counting = new Int32Array(0);
@@ -54,14 +55,14 @@ export class WindowStore {
   private windowsUsed = 0;
   private freeWindow = NONE;
 
-  private cellTime = new Float64Array(0);
-  private cellValue = new Float64Array(0);
-  private cellTarget = new Uint32Array(0);
-  private cellTag = new Uint32Array(0);
+  cellTime = new Float64Array(0);
+  cellValue = new Float64Array(0);
+  cellTarget = new Uint32Array(0);
+  cellTag = new Uint32Array(0);
   /** Sightings that this cell stands for. */
   private cellSightings = new Uint32Array(0);
-  private cellNext = new Int32Array(0);
-  private cellBefore = new Int32Array(0);
+  cellNext = new Int32Array(0);
+  cellBefore = new Int32Array(0);
   private cellCapacity = 0;
   private cellsUsed = 0;
   private freeCell = NONE;
@@ -328,6 +329,7 @@ export class WindowStore {
     this.insert(window, cell, from, after1 === NONE);
     if (before2 !== NONE && time - this.cellTime[before2]! <= length) {
       this.cellSightings[cell]! += this.cellSightings[before1]!;
+      this.cellTag[cell]! |= this.cellTag[before1]! & OUTCOME_FLAGS;
       this.unlink(window, before1, from);
     }
     if (after2 !== NONE && this.cellTime[after2]! - time <= length) {

@@ -42,6 +42,14 @@ export const detectionOptions = defineOptions({
     unit: 'bits',
     help: 'leading bits that make IPv6 sources one; 64 because an attacker owns a whole /64',
   },
+  outcomeWait: {
+    kind: 'duration',
+    env: 'NTA_OUTCOME_WAIT',
+    default: 1_000,
+    minimum: 0,
+    maximum: 60_000,
+    help: 'how long an alert waits for what becomes of its attempts, which decides its severity; 0: severities do not depend on it',
+  },
   dedupeWindow: {
     kind: 'duration',
     env: 'NTA_DEDUPE_WINDOW',

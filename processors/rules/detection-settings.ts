@@ -20,6 +20,7 @@ export function toEngineLimits(
     stateBudgetBytes: Math.floor(settings.stateBudget / Math.max(1, partitions)),
     allowedLatenessMicros: settings.allowedLateness * 1000,
     ipv6PrefixBits: settings.ipv6Prefix,
+    outcomeWaitMicros: settings.outcomeWait * 1000,
     dedupeWindowMicros: settings.dedupeWindow * 1000,
   };
 }

@@ -51,6 +51,16 @@ export class ExceptionList implements RuleExceptions {
     return false;
   }
 
+  matchesText(source: string, target: string, port: number, captureNode: string): boolean {
+    return this.entries.some(
+      (entry) =>
+        (entry.ports === null || (port >= 0 && entry.ports[port] === 1)) &&
+        (entry.sources === null || entry.sources.hasText(source)) &&
+        (entry.targets === null || entry.targets.hasText(target)) &&
+        (entry.captureNodes === null || entry.captureNodes.has(captureNode)),
+    );
+  }
+
   /** Whether everything of this source is excepted, whatever it does: entries that name nothing but sources. */
   coversSource(address: string): boolean {
     return this.entries.some(

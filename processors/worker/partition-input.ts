@@ -82,6 +82,7 @@ export class PartitionInput {
     for (const idle of this.observe(record, batch)) this.rebuildEnd(idle.timeline, idle.newest);
     this.ended.delete(timeline);
     if (batch.packets > 0) this.engine.rebuild(this.block, 0, this.block.count);
+    else if (!batch.endOfTimeline) this.engine.rebuildTick(timeline, batch.origin.captureNode, batch.firstTimestamp);
     if (batch.endOfTimeline) {
       this.replay.end(timeline);
       this.rebuildEnd(timeline, this.batchTime);
@@ -98,7 +99,10 @@ export class PartitionInput {
     for (const [timeline, newest] of this.ended) this.engine.endTimeline(timeline, newest);
     this.ended.clear();
     this.clocks.restore(silent);
-    for (const [captureNode, clock] of Object.entries(this.clocks.all())) this.engine.tick(LIVE, captureNode, clock);
+    for (const [captureNode, clock] of Object.entries(this.clocks.all())) {
+      this.engine.rebuildTick(LIVE, captureNode, clock);
+      this.engine.tick(LIVE, captureNode, clock);
+    }
   }
 
   process(record: InputRecord): void {

@@ -66,6 +66,8 @@ export interface AlertDocument {
   readonly observer: { readonly name: readonly string[]; readonly product: 'nta'; readonly type: 'sensor' };
   readonly related: { readonly ip: readonly string[] };
   readonly nta: {
+    /** The address space that the addresses are of; absent where sites are not told apart. */
+    readonly site?: string;
     readonly alert: {
       /** Of the episode: a hash of detector, version, key and first crossing time. */
       readonly id: string;

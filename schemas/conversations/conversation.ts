@@ -11,13 +11,13 @@
 export const CONNECTION_STATES = [
   /** A connection attempt, or a first datagram, that nobody answered. */
   'S0',
-  /** Established, not terminated (UDP: answered). */
+  /** Established, not terminated. */
   'S1',
   /** Established, the originator has closed; no answer to that. */
   'S2',
   /** Established, the responder has closed; no answer to that. */
   'S3',
-  /** Normal begin and end. */
+  /** Normal begin and end; of datagrams (UDP, SCTP): both have spoken. */
   'SF',
   /** The attempt was rejected. */
   'REJ',
@@ -31,9 +31,9 @@ export const CONNECTION_STATES = [
   'RSTRH',
   /** The originator sent a SYN and then a FIN; no SYN-ACK was seen ("half open"). */
   'SH',
-  /** The responder sent a SYN-ACK and then a FIN; no SYN was seen. */
+  /** The responder sent a SYN-ACK and then a FIN; no SYN was seen. Of datagrams: only the responder has spoken. */
   'SHR',
-  /** No SYN was seen: the middle of a connection, never closed. */
+  /** No SYN was seen: the middle of a connection, never closed. All of ICMP, as in Zeek. */
   'OTH',
 ] as const;
 export type ConnectionState = (typeof CONNECTION_STATES)[number];
@@ -69,6 +69,11 @@ export const CONVERSATION_EVENTS = [
   'updated',
   /** Over: closed, reset, idle for longer than its timeout, or the capture ended. */
   'ended',
+  /**
+   * Nothing will be said of an answer: this tap sees one direction only. In place of `answered` or `refused`, so that
+   * nobody takes silence for a refusal; `outcome` is `unseen`.
+   */
+  'unseen',
 ] as const;
 export type ConversationEvent = (typeof CONVERSATION_EVENTS)[number];
 
@@ -76,6 +81,7 @@ export const EVENT_ANSWERED = 0;
 export const EVENT_REFUSED = 1;
 export const EVENT_UPDATED = 2;
 export const EVENT_ENDED = 3;
+export const EVENT_UNSEEN = 4;
 
 /** Longest `history`, characters; what would come behind is left out. */
 export const HISTORY_MAX = 24;

@@ -39,8 +39,8 @@ const EXIT_ALERT = 3;
 
 /** The settings of detection alone, as the thread takes them. */
 function detectionSettings(settings: DetectionSettings): DetectionSettings {
-  const { allowedLateness, stateBudget, detectionConfig, detector, ipv6Prefix, dedupeWindow } = settings;
-  return { allowedLateness, stateBudget, detectionConfig, detector, ipv6Prefix, dedupeWindow };
+  const { allowedLateness, stateBudget, detectionConfig, detector, ipv6Prefix, outcomeWait, dedupeWindow } = settings;
+  return { allowedLateness, stateBudget, detectionConfig, detector, ipv6Prefix, outcomeWait, dedupeWindow };
 }
 
 /** `nta analyze`: captures in, alerts out, in one process. */

@@ -1,0 +1,268 @@
+/**
+ * What became of attempts: rows about conversations are joined with the packets of their originator in the order of event
+ * time, attempts are settled when their time is up, and windows, watchers and episodes that wait for it learn of it.
+ */
+
+import { EVENT_ANSWERED, EVENT_ENDED, EVENT_REFUSED, EVENT_UNSEEN } from '../../schemas/conversations/conversation.js';
+import {
+  ADDRESS_SLOT_BYTES,
+  type ConversationBlock,
+  type ReceivedBlock,
+} from '../../schemas/conversations/conversation-block.js';
+import type { Observation } from '../../schemas/observations/observation.js';
+import {
+  ADDRESS_IPV4,
+  ADDRESS_IPV6,
+  type PacketBlock,
+  type PacketOrigin,
+  ROLE_ORIGINATOR,
+} from '../../schemas/packets/packet-block.js';
+import type { AttemptOutcome } from '../contract/watcher.js';
+import type { Waiting } from './attempts.js';
+import type { CompiledRule } from './compiled-rule.js';
+import type { EngineState } from './engine-state.js';
+import { NONE } from './key-table.js';
+import { ipv6Key, slotTargetKey } from './sighting-target.js';
+import type { Timeline } from './timelines.js';
+import type { Verdicts } from './verdicts.js';
+import type { RowPlace, Watching } from './watching.js';
+import { markOutcome } from './window-outcomes.js';
+import { CELL_ANSWERED, CELL_FAILED, CELL_HALF_OPEN, CELL_UNSEEN } from './window-shape.js';
+
+/** Event time that the rows of a host may lag behind packets of others of its capture node, µs: a flush, and some. */
+const SLACK_MICROS = 250_000;
+
+const FLAGS: Readonly<Record<AttemptOutcome, number>> = {
+  answered: CELL_ANSWERED,
+  refused: CELL_FAILED,
+  unanswered: CELL_FAILED,
+  'half-open': CELL_HALF_OPEN,
+  unseen: CELL_UNSEEN,
+};
+
+export function siteOf(origin: PacketOrigin): string {
+  return (origin as { readonly site?: string }).site ?? '';
+}
+
+/** The rows of a call that are about one originator, and how far they have been taken in. */
+interface Rows {
+  readonly rows: number[];
+  next: number;
+}
+
+export class Outcomes {
+  /** Whether the input at hand says what became of attempts. */
+  isKnown = false;
+  private block: ConversationBlock | null = null;
+  private readonly rows = new Map<number, Rows>();
+  private readonly wait: number;
+
+  constructor(
+    private readonly state: EngineState,
+    private readonly watching: Watching,
+    private readonly verdicts: Verdicts,
+  ) {
+    this.wait = state.limits.outcomeWaitMicros;
+    state.onSettled = (attempt, outcome) => this.onSettled(attempt, outcome);
+  }
+
+  /** Before the packets of a call: the rows that came with them wait for their time. */
+  begin(block: ConversationBlock | null): void {
+    this.isKnown = block !== null && this.wait > 0;
+    this.block = block;
+    if (block === null) return;
+    const { keys } = this.state;
+    for (let row = 0; row < block.count; row++) {
+      const place = this.placeOf(block.origins[block.origin[row]!]!);
+      if (!this.state.words.setSlot(block.originator, row * ADDRESS_SLOT_BYTES)) continue;
+      const time = block.time[row]!;
+      const slot = this.state.slotOf(place.timeline, place.site, time);
+      if (this.isKnown) keys.outcomes[slot] = 1;
+      const known = this.rows.get(slot);
+      if (known === undefined) this.rows.set(slot, { rows: [row], next: 0 });
+      else known.rows.push(row);
+      if (time < keys.due[slot]!) keys.due[slot] = time;
+    }
+  }
+
+  /** After the packets of a call: what rows are left, then what hosts received. */
+  finish(received: ReceivedBlock | null): void {
+    for (const [slot, rows] of this.rows) {
+      this.state.current = slot;
+      while (rows.next < rows.rows.length) this.take(slot, rows.rows[rows.next++]!);
+      this.updateDue(slot);
+    }
+    this.rows.clear();
+    this.block = null;
+    this.state.current = NONE;
+    if (received === null) return;
+    for (let row = 0; row < received.count; row++) {
+      this.watching.received(received, row, this.placeOf(received.origins[received.origin[row]!]!));
+    }
+  }
+
+  /** What packets said of the link, of names and of echoes; origins are those of the block. */
+  observe(observations: readonly Observation[], block: PacketBlock): void {
+    for (const observation of observations) {
+      const origin = block.origins[observation.origin]!;
+      this.watching.observation(observation, this.placeOf(origin), `${observation.vlan} ${origin.interface}`);
+    }
+  }
+
+  /** Everything of a key that comes before a packet of this time. */
+  settle(slot: number, time: number): void {
+    const { attempts } = this.state;
+    const rows = this.rows.get(slot);
+    while (rows !== undefined && rows.next < rows.rows.length) {
+      const row = rows.rows[rows.next]!;
+      if (this.block!.time[row]! > time) break;
+      rows.next++;
+      this.take(slot, row);
+    }
+    attempts.settleBefore(slot, time);
+    this.verdicts.releaseOf(slot, time);
+    this.updateDue(slot);
+  }
+
+  /** What of a timeline is due by its clocks: sources that send no more are settled here. */
+  settleTimeline(timeline: Timeline): void {
+    const { attempts } = this.state;
+    if (attempts.size > 0) attempts.settleDue(timeline.serial, (node) => timeline.clockOf(node) - SLACK_MICROS);
+    this.verdicts.releaseDue(timeline, SLACK_MICROS);
+  }
+
+  endTimeline(timeline: Timeline): void {
+    if (this.state.attempts.size > 0) this.state.attempts.settleAll(timeline.serial);
+    this.verdicts.releaseAll(timeline);
+  }
+
+  /** A packet that opens a conversation waits for what becomes of it. */
+  beginAttempt(
+    block: PacketBlock,
+    row: number,
+    kind: number,
+    slot: number,
+    node: number,
+    time: number,
+    run: number,
+  ): void {
+    const isIpv4 = block.destinationKind[row] === ADDRESS_IPV4;
+    if (!isIpv4 && block.destinationKind[row] !== ADDRESS_IPV6) return;
+    const address = block.destinationAddress[row]!;
+    this.state.attempts.begin({
+      slot,
+      time,
+      due: time + this.wait,
+      kind,
+      targetKey: isIpv4 ? address : ipv6Key(block.ipv6, address * 16),
+      target: isIpv4 ? null : block.ipv6.slice(address * 16, address * 16 + 16),
+      ipProtocol: block.ipProtocol[row]!,
+      ...portsOf(block, row),
+      ttl: block.ttl[row]!,
+      node,
+      run,
+    });
+  }
+
+  /** The sender of an answered SYN goes on: its connection is whole. */
+  goesOn(block: PacketBlock, row: number, slot: number): void {
+    if (block.role[row] !== ROLE_ORIGINATOR) return;
+    const attempt = this.findPacket(block, row, slot);
+    if (attempt?.answered === true) this.state.attempts.complete(attempt);
+  }
+
+  private findPacket(block: PacketBlock, row: number, slot: number): Waiting | undefined {
+    const address = block.destinationAddress[row]!;
+    const isIpv4 = block.destinationKind[row] === ADDRESS_IPV4;
+    const target = isIpv4 ? address : ipv6Key(block.ipv6, address * 16);
+    const { port, sourcePort } = portsOf(block, row);
+    return this.state.attempts.find(slot, target, block.ipProtocol[row]!, port, sourcePort);
+  }
+
+  /** Takes in a row about a conversation of a key. */
+  private take(slot: number, row: number): void {
+    const block = this.block!;
+    const event = block.event[row]!;
+    const time = block.time[row]!;
+    const place = this.placeOf(block.origins[block.origin[row]!]!);
+    this.state.attempts.settleBefore(slot, Math.min(time, this.state.keys.clock[slot]!));
+    if (event === EVENT_ANSWERED || event === EVENT_REFUSED || event === EVENT_UNSEEN) {
+      const isIcmp = block.ipProtocol[row] === 1 || block.ipProtocol[row] === 58;
+      const attempt = this.state.attempts.find(
+        slot,
+        slotTargetKey(block.responder, row * ADDRESS_SLOT_BYTES),
+        block.ipProtocol[row]!,
+        isIcmp ? 0 : block.responderPort[row]!,
+        isIcmp ? 0 : block.originatorPort[row]!,
+      );
+      const outcome = event === EVENT_ANSWERED ? 'answered' : event === EVENT_REFUSED ? 'refused' : 'unseen';
+      if (attempt !== undefined) this.state.attempts.outcome(attempt, outcome, time, this.wait);
+    }
+    if (event === EVENT_ENDED) this.judgeConversation(block, row, slot);
+    this.watching.conversation(block, row, place);
+  }
+
+  private judgeConversation(block: ConversationBlock, row: number, slot: number): void {
+    const { rules } = this.state;
+    for (let index = 0; index < rules.length; index++) {
+      const rule = rules[index]!;
+      const verdict = rule.rule.detector.judgeConversation?.(block, row) ?? null;
+      if (verdict === null) continue;
+      const flag = verdict === 'failed' ? CELL_FAILED : CELL_ANSWERED;
+      this.mark(rule, index, slot, block.responderPort[row]!, block.start[row]!, flag, block.time[row]!);
+    }
+  }
+
+  private onSettled(attempt: Waiting, outcome: AttemptOutcome): void {
+    const { rules, current } = this.state;
+    const { slot } = attempt;
+    this.state.current = slot;
+    for (let index = 0; index < rules.length; index++) {
+      const rule = rules[index]!;
+      if (!rule.judges || rule.rule.detector.judgeConversation !== undefined || (rule.kinds & attempt.kind) === 0)
+        continue;
+      this.mark(rule, index, slot, attempt.port, attempt.time, FLAGS[outcome], attempt.time + this.wait);
+    }
+    this.watching.attempt(attempt, outcome);
+    this.state.current = current;
+  }
+
+  private mark(
+    rule: CompiledRule,
+    index: number,
+    slot: number,
+    port: number,
+    attemptTime: number,
+    flag: number,
+    time: number,
+  ): void {
+    const { windows, keys } = this.state;
+    const window = windows.find(keys.windows[slot]!, ((index << 16) | (rule.perPort ? port : 0)) >>> 0);
+    if (window === NONE || !markOutcome(windows, window, rule.shape, port, attemptTime, flag)) return;
+    if (windows.open[window] === 1 && !this.state.rebuilding)
+      this.verdicts.review(window, Math.min(time, keys.clock[slot]!));
+  }
+
+  private updateDue(slot: number): void {
+    const rows = this.rows.get(slot);
+    const row = rows?.rows[rows.next];
+    const rowTime = row === undefined ? Number.POSITIVE_INFINITY : this.block!.time[row]!;
+    const { attempts, keys } = this.state;
+    keys.due[slot] = Math.min(rowTime, attempts.dueOf(slot), this.verdicts.dueOf(slot));
+  }
+
+  private placeOf(origin: PacketOrigin): RowPlace {
+    const node = this.state.nodeIndex(origin.captureNode);
+    const timeline = this.state.timelineOf(origin.timeline);
+    if (timeline.captureNode === NONE) timeline.captureNode = node;
+    return { timeline, site: siteOf(origin), node };
+  }
+}
+
+const NO_PORTS = { port: 0, sourcePort: 0 };
+
+function portsOf(block: PacketBlock, row: number): { readonly port: number; readonly sourcePort: number } {
+  const protocol = block.ipProtocol[row]!;
+  if (protocol === 1 || protocol === 58) return NO_PORTS;
+  return { port: block.destinationPort[row]!, sourcePort: block.sourcePort[row]! };
+}

@@ -1,0 +1,299 @@
+/** Rows given to watchers (contract/watcher.ts): their keys are opened, their states kept, what they measure becomes episodes. */
+import { formatIpv4, formatIpv6 } from '../../schemas/address.js';
+import type { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
+import { ADDRESS_SLOT_BYTES } from '../../schemas/conversations/conversation-block.js';
+import type { Observation } from '../../schemas/observations/observation.js';
+import { ADDRESS_IPV4, type PacketBlock } from '../../schemas/packets/packet-block.js';
+import type { Attempt, AttemptOutcome, Watch } from '../contract/watcher.js';
+import type { Waiting } from './attempts.js';
+import type { CompiledRule } from './compiled-rule.js';
+import type { EngineState } from './engine-state.js';
+import { Episode } from './episode.js';
+import { NONE } from './key-table.js';
+import { slotText, textKey } from './sighting-target.js';
+import type { Timeline } from './timelines.js';
+import type { Watched } from './watched.js';
+
+/** Where a row was captured. */
+export interface RowPlace {
+  readonly timeline: Timeline;
+  readonly site: string;
+  readonly node: number;
+}
+
+export class Watching implements Watch<unknown> {
+  time = 0;
+  site = '';
+  link = '';
+  private rule!: CompiledRule;
+  private ruleIndex = 0;
+  private timeline!: Timeline;
+  private node = 0;
+  /** How the row's addresses are brought into the state's words. */
+  private source_: () => boolean = () => false;
+  private target_: () => boolean = () => false;
+  /** Texts of the addresses, made when they are asked for. */
+  private texts: () => readonly [string, string] = () => ['', ''];
+  private opened: Watched | null = null;
+  private window = NONE;
+
+  constructor(private readonly state: EngineState) {}
+
+  packet(block: PacketBlock, row: number, rule: CompiledRule, index: number, time: number, place: RowPlace): void {
+    const { words } = this.state;
+    this.begin(rule, index, time, place);
+    this.source_ = () => setPacketAddress(words, block, block.sourceKind[row]!, block.sourceAddress[row]!);
+    this.target_ = () => setPacketAddress(words, block, block.destinationKind[row]!, block.destinationAddress[row]!);
+    this.texts = () => [
+      packetAddress(block, block.sourceKind[row]!, block.sourceAddress[row]!),
+      packetAddress(block, block.destinationKind[row]!, block.destinationAddress[row]!),
+    ];
+    if (rule.rule.exceptions?.matches(block, row)) {
+      if (!this.state.rebuilding) rule.exceptedPackets++;
+      return;
+    }
+    this.run(() => rule.watcher!.packet?.(block, row, this));
+  }
+
+  attempt(waiting: Waiting, outcome: AttemptOutcome): void {
+    const { state } = this;
+    const { rules, keys, words } = state;
+    let attempt: Attempt | null = null;
+    const place = this.placeOf(waiting);
+    for (let index = 0; index < rules.length; index++) {
+      const rule = rules[index]!;
+      if (!rule.rule.detector.attempts || (state.rebuilding && rule.durable)) continue;
+      attempt ??= {
+        time: waiting.time,
+        source: words.format(keys.kind[waiting.slot]!, keys.words, waiting.slot * 4).split('/')[0]!,
+        target: waiting.target === null ? formatIpv4(waiting.targetKey) : formatIpv6(waiting.target),
+        targetKey: waiting.targetKey,
+        ipProtocol: waiting.ipProtocol,
+        port: waiting.port,
+        sourcePort: waiting.sourcePort,
+        ttl: waiting.ttl,
+        outcome,
+      };
+      const said = attempt;
+      this.begin(rule, index, waiting.time, place);
+      this.source_ = () => words.copy(keys.kind[waiting.slot]!, keys.words, waiting.slot * 4);
+      this.target_ = () => words.parse(said.target);
+      this.texts = () => [said.source, said.target];
+      if (this.isExcepted(said.source, said.target, said.port)) continue;
+      this.run(() => rule.watcher!.attempt?.(said, this));
+    }
+  }
+
+  conversation(block: ConversationBlock, row: number, place: RowPlace): void {
+    const { rules, rebuilding, words } = this.state;
+    const originator = row * ADDRESS_SLOT_BYTES;
+    this.source_ = () => words.setSlot(block.originator, originator);
+    this.target_ = () => words.setSlot(block.responder, originator);
+    this.texts = () => [slotText(block.originator, originator), slotText(block.responder, originator)];
+    for (let index = 0; index < rules.length; index++) {
+      const rule = rules[index]!;
+      if (!rule.rule.detector.conversations || (rebuilding && rule.durable)) continue;
+      this.begin(rule, index, block.time[row]!, place);
+      if (rule.rule.exceptions !== null) {
+        const [source, target] = this.texts();
+        if (this.isExcepted(source, target, block.responderPort[row]!)) continue;
+      }
+      this.run(() => rule.watcher!.conversation?.(block, row, this));
+    }
+  }
+
+  received(block: ReceivedBlock, row: number, place: RowPlace): void {
+    const { rules, rebuilding, words } = this.state;
+    const target = row * ADDRESS_SLOT_BYTES;
+    this.source_ = () => false;
+    this.target_ = () => words.setSlot(block.target, target);
+    this.texts = () => ['', slotText(block.target, target)];
+    for (let index = 0; index < rules.length; index++) {
+      const rule = rules[index]!;
+      if (!rule.rule.detector.received || (rebuilding && rule.durable)) continue;
+      this.begin(rule, index, block.last[row]!, place);
+      if (rule.rule.exceptions !== null && this.isExcepted('', this.texts()[1], block.port[row]!)) continue;
+      this.run(() => rule.watcher!.received?.(block, row, this));
+    }
+  }
+
+  observation(observation: Observation, place: RowPlace, link: string): void {
+    const { rules, rebuilding, words } = this.state;
+    this.link = link;
+    this.source_ = () => observation.source !== '' && words.parse(observation.source);
+    this.target_ = () => observation.destination !== '' && words.parse(observation.destination);
+    this.texts = () => [observation.source, observation.destination];
+    for (let index = 0; index < rules.length; index++) {
+      const rule = rules[index]!;
+      const kinds = rule.rule.detector.observations;
+      if (kinds === undefined || !kinds.includes(observation.kind) || (rebuilding && rule.durable)) continue;
+      this.begin(rule, index, observation.time, place);
+      if (rule.rule.exceptions !== null && this.isExcepted(observation.source, observation.destination, -1)) continue;
+      this.run(() => rule.watcher!.observation?.(observation, this));
+    }
+    this.link = '';
+  }
+
+  source(): unknown {
+    return this.open(this.source_(), '');
+  }
+
+  target(): unknown {
+    const known = this.target_();
+    if (known) this.state.words.asTarget();
+    return this.open(known, '');
+  }
+
+  pair(): unknown {
+    const [source, target] = this.texts();
+    return this.key(`${source} ${target}`);
+  }
+
+  key(text: string): unknown {
+    this.state.words.setText(text);
+    return this.open(true, text);
+  }
+
+  measure(value: number, related = '', port = -1, packets = 1): void {
+    const { state, rule, window, time } = this;
+    const watched = this.opened;
+    if (watched === null) return;
+    if (rule.durable) state.dirtyWindows.add(window);
+    if (time - watched.last > rule.shape.window || Number.isNaN(watched.first)) watched.first = time;
+    if (time > watched.last) watched.last = time;
+    if (state.rebuilding) return;
+    rule.countedPackets += packets;
+    const full = value >= rule.rule.threshold;
+    if (state.windows.open[window] === 1) this.carryOn(watched, value, full, related, port, packets);
+    else if (full) this.openEpisode(watched, value, related, port, packets);
+  }
+
+  private begin(rule: CompiledRule, index: number, time: number, place: RowPlace): void {
+    this.rule = rule;
+    this.ruleIndex = index;
+    this.time = time;
+    this.site = place.site;
+    this.timeline = place.timeline;
+    this.node = place.node;
+    this.opened = null;
+  }
+
+  private run(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!this.state.rebuilding) this.rule.noteFailure(error);
+    }
+    if (this.opened !== null) this.state.watched.weigh(this.opened, this.rule);
+  }
+
+  /** Opens the key in the state's words. */
+  private open(known: boolean, text: string): unknown {
+    const { state, rule } = this;
+    if (this.opened !== null) state.watched.weigh(this.opened, rule);
+    if (!known) {
+      this.opened = null;
+      return rule.watcher!.newState(); // of an address that is none: measured for nobody
+    }
+    const { current } = state;
+    const slot = state.slotOf(this.timeline, this.site, this.time);
+    if (text !== '') state.keyTexts.set(slot, text);
+    if (slot !== current) this.meet(slot);
+    state.current = slot;
+    this.window = state.windowOf(slot, (this.ruleIndex << 16) >>> 0);
+    state.current = current;
+    this.opened = state.watched.of(this.window, rule);
+    return this.opened.state;
+  }
+
+  /** Keys that are opened by a row have clocks and runs as sources of packets do. */
+  private meet(slot: number): void {
+    const { state, timeline, time, node } = this;
+    const { keys } = state;
+    if (keys.run[slot] !== timeline.serial || state.runs.hasSeveral(slot)) {
+      // what comes late is no repetition
+      const lateness = state.limits.allowedLatenessMicros;
+      state.meet(slot, timeline, node, Math.max(time, keys.clock[slot]! - lateness));
+    }
+    if (time > keys.clock[slot]!) keys.clock[slot] = time;
+  }
+
+  private isExcepted(source: string, target: string, port: number): boolean {
+    const { exceptions } = this.rule.rule;
+    const isExcepted = exceptions?.matchesText(source, target, port, this.state.nodeNames[this.node]!) === true;
+    if (isExcepted && !this.state.rebuilding) this.rule.exceptedPackets++;
+    return isExcepted;
+  }
+
+  private openEpisode(watched: Watched, value: number, related: string, port: number, packets: number): void {
+    const { state, rule, window, time } = this;
+    const episode = new Episode(state.windowKey(window), rule, time, window);
+    episode.state = watched.state;
+    episode.lastNode = this.node;
+    this.addTo(episode, value, related, port, packets);
+    episode.firstSeen = Math.max(watched.first, time - rule.shape.window);
+    episode.severity = rule.watcher!.severity?.(watched.state) ?? rule.rule.severity;
+    episode.run = this.timeline.name;
+    state.episodes.add(episode);
+    state.episodes.emit(episode, 'open', time, null);
+    if (state.stateBytes > state.limits.stateBudgetBytes) state.evict();
+  }
+
+  private carryOn(
+    watched: Watched,
+    value: number,
+    full: boolean,
+    related: string,
+    port: number,
+    packets: number,
+  ): void {
+    const { state, rule, window, time } = this;
+    const episode = state.episodes.of(window);
+    if (full && time > episode.quietAt) {
+      state.episodes.close(episode, 'quiet');
+      this.openEpisode(watched, value, related, port, packets);
+      return;
+    }
+    if (full) {
+      if (time > episode.lastFull) episode.lastFull = time;
+    } else if (time > episode.quietAt) {
+      if (time > episode.quietAt + state.limits.allowedLatenessMicros) state.episodes.close(episode, 'quiet');
+      return;
+    }
+    this.addTo(episode, value, related, port, packets);
+    episode.run = this.timeline.name;
+    state.episodes.markDirty(episode);
+    const severity = rule.watcher!.severity?.(watched.state) ?? episode.severity;
+    if (severity > episode.severity) {
+      episode.severity = severity;
+      state.episodes.emit(episode, 'update', time, null);
+    } else if (episode.packets >= episode.nextUpdate) state.episodes.emit(episode, 'update', time, null);
+  }
+
+  private addTo(episode: Episode, value: number, related: string, port: number, packets: number): void {
+    episode.countMeasured(this.time, value, packets, port, this.node, this.state.nodeNames[this.node]!);
+    if (related === '') return;
+    const key = textKey(related);
+    if (episode.isNewTarget(key)) episode.addTarget(key, related);
+  }
+
+  private placeOf({ slot, node, run }: Waiting): RowPlace {
+    const { state } = this;
+    const scope = state.timelines.scopeAt(state.keys.scope[slot]!);
+    return { timeline: state.timelines.withSerial(run) ?? state.timelineOf(scope.group.name), site: scope.site, node };
+  }
+}
+
+type Words = EngineState['words'];
+
+function setPacketAddress(words: Words, block: PacketBlock, kind: number, address: number): boolean {
+  if (kind === ADDRESS_IPV4) words.setIpv4(address);
+  else if (kind === 6) words.setIpv6(block.ipv6, address * 16);
+  else return false;
+  return true;
+}
+
+function packetAddress(block: PacketBlock, kind: number, address: number): string {
+  if (kind === ADDRESS_IPV4) return formatIpv4(address);
+  return kind === 6 ? formatIpv6(block.ipv6, address * 16) : '';
+}

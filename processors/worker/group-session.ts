@@ -7,11 +7,12 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
-import { isKafkaError } from '../../runtime/kafka/client.js';
+import { isKafkaError, METADATA_AGE_MAX_MS } from '../../runtime/kafka/client.js';
 import { withKnownCoordinators } from '../../runtime/kafka/kafka-coordinators.js';
 import { fetchTopicIds } from '../../runtime/kafka/kafka-topic-ids.js';
 import { fetchedOffset } from '../../runtime/kafka/reading-place.js';
 import { createRecordConsumer, recordsOf } from '../../runtime/kafka/record-consumer.js';
+import { KafkaPresence } from '../../runtime/kafka/steady-consumer.js';
 import { isUnreadable, UnreadablePartitions } from '../../runtime/kafka/unreadable-partitions.js';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
@@ -21,6 +22,7 @@ import type { ClockSkew } from './clock-skew.js';
 import type { DetectorFailures } from './detector-failures.js';
 import { stickyAssigner } from './partition-assignment.js';
 import type { CommitPacing } from './partition-commits.js';
+import { readLayout } from './partition-layout.js';
 import { PartitionPublisher } from './partition-publisher.js';
 import { createPartitionSource } from './partition-source.js';
 import { inputChanged, PartitionWorker } from './partition-worker.js';
@@ -57,6 +59,8 @@ const FETCH_WAIT_MS = 100;
 const REBALANCE_TIMEOUT_MS = 15_000;
 /** Members notice a rebalance by their heartbeat, so partitions of a lost worker lie idle for up to this longer, ms. */
 const HEARTBEAT_MS = 200;
+/** While topics lack partitions, they are looked at again after this, ms. */
+const LAYOUT_INTERVAL_MS = 5_000;
 /** While a commit is slow, heartbeats go on at this interval, ms. */
 const COMMIT_WAIT_MS = 200;
 
@@ -65,14 +69,17 @@ export class GroupSession {
   readonly failed: Promise<never>;
   private rejectFailed: (error: unknown) => void = () => undefined;
   private readonly consumer: Consumer;
+  private readonly presence: KafkaPresence;
   private readonly admin: Admin;
   /** For the producers of all partitions. */
   private readonly producing: Kafka;
   private readonly partitions = new Map<number, PartitionWorker>();
   private readonly unreadable: UnreadablePartitions;
   private topicIds: Promise<ReadonlyMap<string, string>> | undefined;
+  /** Why not all partitions are worked on, or null. */
+  private shortage: string | null = null;
+  private layoutTimer: NodeJS.Timeout | undefined;
   private isEnding = false;
-  private hasJoined = false;
 
   constructor(private readonly options: SessionOptions) {
     const { kafka, groupId, topics, sessionTimeoutMs } = options;
@@ -92,16 +99,27 @@ export class GroupSession {
       maxBytesPerPartition: FETCH_BYTES_PER_PARTITION,
       maxBytes: FETCH_BYTES,
       maxWaitTimeInMs: FETCH_WAIT_MS,
-      partitionAssigners: [stickyAssigner(topics.input, topics.changelog, () => [...this.partitions.keys()])],
+      partitionAssigners: [
+        stickyAssigner(
+          topics.input,
+          topics.changelog,
+          () => [...this.partitions.keys()],
+          () => this.usablePartitions(),
+        ),
+      ],
+      metadataMaxAge: METADATA_AGE_MAX_MS,
       retry: { restartOnFailure: () => Promise.resolve(false) },
     });
+    this.presence = new KafkaPresence(this.consumer);
   }
 
   /** Why the session is not at work, or null when it is. */
   readiness(): string | null {
-    if (!this.hasJoined) return 'joining the consumer group';
+    const away = this.presence.obstacle;
+    if (away !== null) return away;
     if (this.unreadable.reason !== null) return this.unreadable.reason;
     const recovering = [...this.partitions.values()].filter(({ state }) => state !== 'running');
+    if (this.shortage !== null) return this.shortage;
     if (recovering.length > 0) return `${recovering.length} partitions are recovering`;
     return this.options.detectorFailures.readiness() ?? this.options.clockSkew.readiness();
   }
@@ -110,7 +128,7 @@ export class GroupSession {
   async start(): Promise<void> {
     const { topics } = this.options;
     await this.admin.connect();
-    await this.checkTopics();
+    await this.usablePartitions();
     const { events } = this.consumer;
     this.consumer.on(events.CRASH, ({ payload }) => this.fail(reasonOf(payload.error)));
     this.consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
@@ -121,7 +139,6 @@ export class GroupSession {
     const joined = new Promise<void>((resolve) => {
       this.consumer.on(events.GROUP_JOIN, ({ payload }) => {
         this.onAssignment((payload.memberAssignment as Record<string, number[]>)[topics.input] ?? []);
-        this.hasJoined = true;
         this.options.onJoin?.(payload.memberId);
         resolve();
       });
@@ -161,6 +178,7 @@ export class GroupSession {
   private async release(): Promise<void> {
     const open = [...this.partitions.values()];
     this.partitions.clear();
+    clearTimeout(this.layoutTimer);
     this.unreadable.forget();
     this.options.metrics.partitions.set(0);
     await Promise.all(open.map((partition) => partition.close()));
@@ -177,29 +195,29 @@ export class GroupSession {
     if (!this.isEnding) this.rejectFailed(error);
   }
 
-  private async checkTopics(): Promise<void> {
-    const { topics } = this.options;
-    const names = Object.values(topics);
-    const existing = new Set(await this.admin.listTopics());
-    const missing = names.filter((name) => !existing.has(name));
-    if (missing.length > 0) {
-      throw new Failure(
-        'TOPICS_MISSING',
-        `Kafka has no topic ${missing.join(', ')}: create what is missing with nta setup`,
-      );
+  /** How many partitions can be worked on; what is short is said, and looked at again. */
+  private async usablePartitions(): Promise<number> {
+    const { topics, log } = this.options;
+    const { usable, shortage } = await readLayout(this.admin, topics);
+    if (shortage !== null && shortage !== this.shortage) log.error(shortage);
+    this.shortage = shortage;
+    clearTimeout(this.layoutTimer);
+    if (shortage !== null && !this.isEnding) {
+      this.layoutTimer = setTimeout(() => void this.lookAgain(), LAYOUT_INTERVAL_MS);
     }
-    const metadata = await this.admin.fetchTopicMetadata({ topics: names });
-    const partitionCount = (name: string): number =>
-      metadata.topics.find((topic) => topic.name === name)?.partitions.length ?? 0;
-    const expected = partitionCount(topics.input);
-    for (const name of [topics.alerts, topics.changelog]) {
-      if (partitionCount(name) < expected) {
-        throw new Failure(
-          'TOPICS_PARTITIONS',
-          `the topic ${name} has ${partitionCount(name)} partitions and ${topics.input} has ${expected}: let nta setup add what is missing`,
-        );
-      }
-    }
+    return usable;
+  }
+
+  /** Nobody else notices when the topic of alerts has got its partitions: no member reads it. */
+  private async lookAgain(): Promise<void> {
+    await this.lookAtLayout();
+    if (this.shortage === null) this.fail(inputChanged(this.options.topics.input, 'all of it can be processed now'));
+  }
+
+  private async lookAtLayout(): Promise<void> {
+    await this.usablePartitions().catch((error: unknown) =>
+      this.options.log.debug({ reason: messageOf(error) }, 'the partitions of the topics are not known'),
+    );
   }
 
   /** Called before the first fetch that follows. */
@@ -216,6 +234,7 @@ export class GroupSession {
     }
     const added = assigned.filter((partition) => !this.partitions.has(partition));
     this.unreadable.forget();
+    void this.lookAtLayout();
     this.checkIdentity().catch((error: unknown) => this.options.log.debug({ reason: messageOf(error) }, 'topic ids'));
     for (const worker of this.partitions.values()) worker.resumeAfterRebalance();
     for (const partition of added) {

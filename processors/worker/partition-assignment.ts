@@ -44,13 +44,18 @@ export function assignPartitions(
   return new Map(kept.map((member) => [member.memberId, member.partitions]));
 }
 
-/** The assigner for kafkajs. Input and changelog have the same number of partitions; the input's is what counts. */
+/**
+ * The assigner for kafkajs.
+ *
+ * @param partitionCount how many partitions can be worked on: input, changelog and alerts have to have them.
+ */
 export function stickyAssigner(
   inputTopic: string,
   changelogTopic: string,
   owned: () => readonly number[],
+  partitionCount: () => Promise<number>,
 ): PartitionAssigner {
-  return ({ cluster }) => ({
+  return () => ({
     name: NAME,
     version: VERSION,
     protocol: ({ topics }) => ({
@@ -62,7 +67,7 @@ export function stickyAssigner(
       }),
     }),
     assign: async ({ members }) => {
-      const partitions = cluster.findTopicPartitionMetadata(inputTopic).map(({ partitionId }) => partitionId);
+      const partitions = Array.from({ length: await partitionCount() }, (_, partition) => partition);
       const shares = assignPartitions(
         partitions,
         members.map(({ memberId, memberMetadata }) => ({ memberId, owned: readOwned(memberMetadata) })),

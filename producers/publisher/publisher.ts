@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka, Message, Producer } from 'kafkajs';
+import { METADATA_AGE_MAX_MS } from '../../runtime/kafka/client.js';
 import { withPartitionCounts } from '../../runtime/kafka/kafkajs-internals.js';
 import { partitionOf } from '../../runtime/kafka/partition.js';
 import { withProduceRequests } from '../../runtime/kafka/produce-connection.js';
@@ -38,8 +39,6 @@ const PAUSE_MIN_MS = 50;
 const PAUSE_MAX_MS = 2_000;
 /** Between two attempts to reach a Kafka that has not answered since the start, milliseconds. */
 const CONNECTION_PAUSE_MS = 1_000;
-/** Partitions that were added to the topic are used after this, milliseconds. */
-const METADATA_AGE_MAX_MS = 10_000;
 /** At most one log line about the same trouble in this time, milliseconds. */
 const COMPLAINT_INTERVAL_MS = 10_000;
 

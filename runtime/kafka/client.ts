@@ -81,6 +81,9 @@ export const kafkaOptions = defineOptions({
 });
 export type KafkaSettings = Settings<typeof kafkaOptions>;
 
+/** What changes of a topic (its partitions, their leaders) is known to clients that read or write it after this, milliseconds. */
+export const METADATA_AGE_MAX_MS = 10_000;
+
 /** How long a first connection may take before the broker counts as away, milliseconds. */
 const CONNECTION_TIMEOUT_MS = 5_000;
 

@@ -1,4 +1,7 @@
-/** Creates the topics of the catalogue that are missing. Existing ones are never changed, shrunk or deleted. */
+/**
+ * Creates the topics of the catalogue that are missing, and gives those that workers read partition by partition the same
+ * number of partitions. Nothing else of existing ones is changed, and nothing is shrunk or deleted.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin, Kafka } from 'kafkajs';
 import { TOPICS, type TopicId, topicName } from '../../schemas/topics.js';
@@ -9,11 +12,11 @@ export const topicOptions = defineOptions({
   partitions: {
     kind: 'integer',
     env: 'NTA_PARTITIONS',
-    default: 4,
-    minimum: 1,
+    default: 0,
+    minimum: 0,
     maximum: 10_000,
     unit: 'partitions',
-    help: 'partitions of topics that are created: the most processor workers that can share the work',
+    help: 'the most processor workers that can share the work: partitions of topics that are created, and of existing ones that have fewer; 0 takes 4 for new ones and leaves those there are',
   },
   replicationFactor: {
     kind: 'integer',
@@ -44,14 +47,24 @@ export const topicOptions = defineOptions({
 });
 export type TopicSettings = Settings<typeof topicOptions> & { readonly topicPrefix: string };
 
+const NEW_PARTITIONS = 4;
+
 export interface TopicSetupResult {
   readonly created: readonly string[];
   readonly existing: readonly string[];
+  /** Existing ones that got partitions. */
+  readonly grown: readonly TopicGrowth[];
+  /** What was asked for and is not so, or null: Kafka takes no partitions away. */
+  readonly note: string | null;
 }
 
-/**
- * @throws Failure `TOPIC_LAYOUT` when topics that workers read partition by partition differ in their partition counts.
- */
+export interface TopicGrowth {
+  readonly name: string;
+  readonly before: number;
+  readonly after: number;
+}
+
+/** @throws Failure `TOPIC_CREATE` or `TOPIC_GROW` with what Kafka says. */
 export async function ensureTopics(kafka: Kafka, settings: TopicSettings): Promise<TopicSetupResult> {
   const admin = kafka.admin();
   await admin.connect();
@@ -60,10 +73,15 @@ export async function ensureTopics(kafka: Kafka, settings: TopicSettings): Promi
     const wanted = (Object.keys(TOPICS) as TopicId[]).map((id) => ({ id, name: topicName(id, settings.topicPrefix) }));
     const missing = wanted.filter(({ name }) => !existing.has(name));
     if (missing.length > 0) await createTopics(admin, missing, settings);
-    await checkCopartitioning(admin, settings.topicPrefix);
+    const { grown, partitions } = await growTopics(admin, settings);
+    const isMore = settings.partitions > 0 && partitions > settings.partitions;
     return {
       created: missing.map(({ name }) => name),
       existing: wanted.filter(({ name }) => existing.has(name)).map(({ name }) => name),
+      grown,
+      note: isMore
+        ? `the topics have ${partitions} partitions and keep them: Kafka takes none away, so --partitions ${settings.partitions} changes nothing`
+        : null,
     };
   } finally {
     await admin.disconnect();
@@ -80,7 +98,7 @@ async function createTopics(
   // A fleet that adds topics later keeps the partition count that `packets` already has.
   const packets = topicName('packets', settings.topicPrefix);
   const partitions = topics.some(({ id }) => id === 'packets')
-    ? settings.partitions
+    ? settings.partitions || NEW_PARTITIONS
     : await partitionCount(admin, packets);
   try {
     await admin.createTopics({
@@ -121,12 +139,12 @@ const NOT_YET = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE']);
  * kafkajs waits for leaders itself, but gives up at once when the broker has not yet heard of the topic, which a KRaft
  * broker under load has not for some time after it was created.
  */
-async function awaitLeaders(admin: Admin, names: string[]): Promise<void> {
+async function awaitLeaders(admin: Admin, names: string[], least = 1): Promise<void> {
   const deadline = performance.now() + LEADER_TIMEOUT_MS;
   for (;;) {
     try {
       const { topics } = await admin.fetchTopicMetadata({ topics: names });
-      if (topics.every(({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)))
+      if (topics.every(({ partitions }) => partitions.length >= least && partitions.every(({ leader }) => leader >= 0)))
         return;
     } catch (error) {
       if (!NOT_YET.has((error as { type?: string }).type ?? '') || performance.now() > deadline) throw error;
@@ -150,18 +168,38 @@ async function partitionCount(admin: Admin, topic: string): Promise<number> {
   return topics[0]?.partitions.length ?? 0;
 }
 
-async function checkCopartitioning(admin: Admin, prefix: string): Promise<void> {
-  const counts = new Map<string, number>();
-  for (const id of Object.keys(TOPICS) as TopicId[]) {
-    if (!TOPICS[id].copartitioned) continue;
-    const name = topicName(id, prefix);
-    counts.set(name, await partitionCount(admin, name));
-  }
-  if (new Set(counts.values()).size > 1) {
-    const layout = [...counts].map(([name, count]) => `${name} has ${count}`).join(', ');
+/**
+ * Topics that workers read partition by partition get as many partitions as the one that has most. `packets` comes last: what
+ * it has is processed only where the others have it too.
+ */
+async function growTopics(
+  admin: Admin,
+  settings: TopicSettings,
+): Promise<{ readonly grown: readonly TopicGrowth[]; readonly partitions: number }> {
+  const ids = (Object.keys(TOPICS) as TopicId[]).filter((id) => TOPICS[id].copartitioned);
+  const counted = await Promise.all(
+    ids.map(async (id) => {
+      const name = topicName(id, settings.topicPrefix);
+      return { id, name, before: await partitionCount(admin, name) };
+    }),
+  );
+  const partitions = Math.max(settings.partitions, ...counted.map(({ before }) => before));
+  const grown = counted
+    .filter(({ before }) => before < partitions)
+    .sort((a, b) => Number(a.id === 'packets') - Number(b.id === 'packets'))
+    .map(({ name, before }) => ({ name, before, after: partitions }));
+  try {
+    for (const { name } of grown) {
+      await admin.createPartitions({ topicPartitions: [{ topic: name, count: partitions }] });
+      await awaitLeaders(admin, [name], partitions);
+    }
+  } catch (error) {
+    const names = grown.map(({ name }) => name).join(', ');
     throw new Failure(
-      'TOPIC_LAYOUT',
-      `topics must have the same number of partitions, but ${layout}: add partitions with kafka-topics.sh --alter, or use another --topic-prefix`,
+      'TOPIC_GROW',
+      `cannot give ${names} ${partitions} partitions: ${messageOf(error)}; the Kafka user needs Alter on them`,
+      { cause: error },
     );
   }
+  return { grown, partitions };
 }

@@ -1,4 +1,5 @@
 /** What every sink that reads a topic as a member of a group has in common. */
+import { METADATA_AGE_MAX_MS } from '../../runtime/kafka/client.js';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
 
 const HEARTBEAT_INTERVAL_MS = 1_000;
@@ -10,6 +11,7 @@ export const GROUP_READER = {
   sessionTimeout: 6_000,
   heartbeatInterval: HEARTBEAT_INTERVAL_MS,
   maxWaitTimeInMs: 100,
+  metadataMaxAge: METADATA_AGE_MAX_MS,
 } as const;
 
 /** Offsets are committed no more often. */

@@ -10,6 +10,7 @@ import type { FetchedRecords } from '../../runtime/kafka/fetched-records.js';
 import { fetchTopicIds } from '../../runtime/kafka/kafka-topic-ids.js';
 import { fetchedOffset, positionBeyondEnd, ReadingPlace } from '../../runtime/kafka/reading-place.js';
 import { createRecordConsumer, recordsOf } from '../../runtime/kafka/record-consumer.js';
+import { SteadyConsumer } from '../../runtime/kafka/steady-consumer.js';
 import { isUnreadable, UnreadablePartitions } from '../../runtime/kafka/unreadable-partitions.js';
 import { type Failure, messageOf } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
@@ -46,6 +47,7 @@ interface PartitionState {
 
 export class TopicReader {
   private readonly consumer: Consumer;
+  private readonly steady: SteadyConsumer;
   private readonly states = new Map<number, PartitionState>();
   private assigned: readonly number[] = [];
   /** How often positions were given up. */
@@ -79,6 +81,17 @@ export class TopicReader {
       this.reject = reject;
     });
     this.failed.catch(() => undefined);
+    this.steady = new SteadyConsumer(
+      this.consumer,
+      {
+        autoCommit: false,
+        eachBatchAutoResolve: true,
+        partitionsConsumedConcurrently: settings.partitionsAtOnce,
+        eachBatch: (payload) => this.eachBatch(payload),
+      },
+      log,
+      (error) => this.fail(readingStopped(topic, error)),
+    );
   }
 
   /** Rejects when the consumer has stopped for good. */
@@ -88,11 +101,11 @@ export class TopicReader {
 
   /** Why records of a partition cannot be read, or null when all can. */
   get obstacle(): string | null {
-    return this.unreadable.reason;
+    return this.steady.obstacle ?? this.unreadable.reason;
   }
 
   async start(): Promise<void> {
-    const { GROUP_JOIN, CRASH } = this.consumer.events;
+    const { GROUP_JOIN } = this.consumer.events;
     this.consumer.on(GROUP_JOIN, ({ payload }) => {
       this.assigned = payload.memberAssignment[this.settings.topic] ?? [];
       this.states.clear(); // another member may have stored records meanwhile
@@ -102,21 +115,13 @@ export class TopicReader {
       // would come then.
       this.reposition();
     });
-    this.consumer.on(CRASH, ({ payload }) => {
-      if (payload.restart) return;
-      this.fail(readingStopped(this.settings.topic, payload.error));
-    });
     await this.consumer.connect();
     await this.consumer.subscribe({ topic: this.settings.topic, fromBeginning: true });
-    await this.consumer.run({
-      autoCommit: false,
-      eachBatchAutoResolve: true,
-      partitionsConsumedConcurrently: this.settings.partitionsAtOnce,
-      eachBatch: (payload) => this.eachBatch(payload),
-    });
+    await this.steady.run();
   }
 
   async stop(): Promise<void> {
+    this.steady.stop();
     await this.consumer.stop();
     this.unreadable.forget();
     await this.taker.settled();

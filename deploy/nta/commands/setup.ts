@@ -69,9 +69,15 @@ async function awaitServers(settings: SetupSettings, log: Logger): Promise<void>
 
 async function setUpTopics(settings: SetupSettings, log: Logger, output: StandardOutput): Promise<void> {
   await checkKafka(settings, log);
-  const { created, existing } = await ensureTopics(createKafka(settings, 'nta-setup', log), settings);
+  const { created, existing, grown, note } = await ensureTopics(createKafka(settings, 'nta-setup', log), settings);
+  const before = new Map(grown.map((growth) => [growth.name, growth]));
   for (const name of created) await output.write(`topic ${name}: created\n`);
-  for (const name of existing) await output.write(`topic ${name}: exists, left as it is\n`);
+  for (const name of existing) {
+    const growth = before.get(name);
+    const state = growth === undefined ? 'left as it is' : `${growth.before} partitions, now ${growth.after}`;
+    await output.write(`topic ${name}: exists, ${state}\n`);
+  }
+  if (note !== null) process.stderr.write(`nta: ${note}\n`);
 }
 
 /** @throws Failure `MIGRATION_ROLES` where parts could only run as the owner of the tables: less safe than was asked for. */

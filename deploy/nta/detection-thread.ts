@@ -7,7 +7,7 @@ import { Failure } from '../../runtime/process/failure.js';
 import { projectRoot } from '../../runtime/process/project.js';
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
-import type { AnalysisAnswer, AnalysisMessage, AnalysisOrder } from './analysis-thread.js';
+import type { AnalysisAnswer, AnalysisMessage, AnalysisOrder, TrackedRows } from './analysis-thread.js';
 import { createSharedColumns, type SharedColumns, writeShared } from './shared-block.js';
 
 const ENTRY = join(projectRoot, 'dist', 'deploy', 'nta', 'analysis-thread.js');
@@ -58,11 +58,19 @@ export class DetectionThread {
     return Promise.race([work, this.failed]);
   }
 
-  /** Takes the rows of a block over, of at most `BLOCK_CAPACITY`. A promise only when it has to wait for the thread. */
-  process(block: PacketBlock): void | Promise<void> {
+  /**
+   * Takes the rows of a block over, of at most `BLOCK_CAPACITY`, and what their conversations came to. A promise only when
+   * it has to wait for the thread.
+   */
+  process(block: PacketBlock, rows: TrackedRows): void | Promise<void> {
     const slot = this.free.pop() ?? this.addSlot(block);
-    if (slot === null) return this.slotFree().then(() => this.process(block));
-    this.send({ type: 'block', slot, contents: writeShared(block, this.columns[slot]!) });
+    if (slot === null) return this.slotFree().then(() => this.process(block, rows));
+    this.send({ type: 'block', slot, contents: writeShared(block, this.columns[slot]!), rows });
+  }
+
+  /** Takes over what conversations came to without a packet. */
+  processRows(rows: TrackedRows): void {
+    this.send({ type: 'rows', rows });
   }
 
   /** Ends a timeline; resolves when all its alerts have been given, with what each detector has counted so far. */
@@ -115,7 +123,7 @@ export class DetectionThread {
     if (answer.type === 'block') {
       this.free.push(answer.slot);
       this.onFree?.();
-    } else {
+    } else if (answer.type === 'end') {
       this.onEnd?.(answer.detectors);
     }
   }

@@ -1,15 +1,7 @@
 /**
- * Who started a conversation, told at the only place that sees both directions: the capture node. A conversation is
- * a 5-tuple (protocol, two addresses, two ports) whose directions map to one entry.
- *
- * The rule, by what a packet finds:
- * - UDP and SCTP: without an entry it is `opening`; after that its sender is `originator` or `responder` for good.
- * - TCP with SYN and no ACK: `opening` when there is no entry or the sender was not its originator; a repeated SYN of
- *   the originator is `originator`.
- * - TCP without an entry: SYN and ACK comes from the `responder`. A segment with neither ACK nor RST belongs to no
- *   connection that ever was (NULL, FIN and Xmas probes), so it is `opening`. Anything else is the middle of
- *   a connection whose begin nobody saw: `unknown`, and so is everything after it until a SYN tells.
- * - Packets without ports (ICMP, later fragments, ARP) are `unknown`.
+ * Where the conversations of a capture node are remembered. A conversation is a 5-tuple (protocol, two addresses, two
+ * ports; of ICMP queries type and identifier in place of ports) whose directions map to one entry, which has a place: a
+ * number below `capacity`, by which whoever keeps more about it (conversation-tracker.ts) finds that.
  *
  * An entry is forgotten when it was idle for longer than the timeout, in event time. The table is a set-associative
  * cache: an entry lies in one of the 16 places of the set that its hash names; when all 16 are taken by
@@ -17,20 +9,9 @@
  * kilobyte: finding an entry is waiting for memory, and one page and three cache lines of it are fetched faster than what
  * arrays of tags, keys, times and originators each add.
  */
-import {
-  ADDRESS_IPV4,
-  HAS_PORTS,
-  HAS_TCP,
-  type PacketBlock,
-  ROLE_OPENING,
-  ROLE_ORIGINATOR,
-  ROLE_RESPONDER,
-  ROLE_UNKNOWN,
-  TCP_ACK,
-  TCP_RST,
-  TCP_SYN,
-} from '../../schemas/packets/packet-block.js';
-import { PROTOCOL_TCP } from '../protocols/ip-protocol.js';
+import { ADDRESS_IPV4, HAS_ICMP, HAS_PORTS, type PacketBlock } from '../../schemas/packets/packet-block.js';
+import type { Payloads } from '../decoding/payloads.js';
+import { echoKey } from './icmp-query.js';
 
 export interface ConversationTableOptions {
   /** Conversations remembered at once, rounded up to a power of two; 262,144 by default, 64 bytes each. */
@@ -48,7 +29,7 @@ const WAYS = 16;
  * addresses and of memory, so a set takes as long to come as the rest of the row's work; of many asked for at once most
  * of that is saved.
  */
-const LOOKAHEAD = 64;
+export const LOOKAHEAD = 64;
 /**
  * Words of a set: 16 tags (the hash of an entry, never 0; 0 is a free place), 16 doubles of when an entry was last seen,
  * and 16 entries. A set is filled from the place that an entry's tag names on, round about, and a place that was taken
@@ -68,13 +49,15 @@ const PORTS = 1;
 const ADDRESSES = 2;
 const ORIGINATOR = 10;
 const KIND_IPV6 = 0x100;
+const QUERY_TYPE_SHIFT = 9;
 
-/** In place of TCP flags: the protocol has no handshake. */
-const NO_CONNECTION = -1;
+/** Which end of an entry: that whose address comes first in it. */
+export const END_UNKNOWN = 0;
+export const END_FIRST = 1;
+export const END_SECOND = 2;
 
-const ORIGINATOR_UNKNOWN = 0;
-const ORIGINATOR_IS_FIRST = 1;
-const ORIGINATOR_IS_SECOND = 2;
+/** In place of a place: the packet belongs to no conversation, or to none that is known. */
+export const NO_PLACE = -1;
 
 /** Masks, so that the endpoints are put in order without a branch, which the processor would guess wrong half the time. */
 const SENDER_IS_FIRST = -1;
@@ -90,15 +73,23 @@ export class ConversationTable {
   /** The same memory as doubles. */
   private readonly times: Float64Array;
   /** What `prepare` found of the rows at hand. A tag of 0: the row has no conversation. */
-  private readonly tags = new Int32Array(LOOKAHEAD);
-  private readonly orders = new Int32Array(LOOKAHEAD);
-  private readonly ports = new Int32Array(LOOKAHEAD);
-  private readonly firsts = new Int32Array(LOOKAHEAD);
-  private readonly seconds = new Int32Array(LOOKAHEAD);
+  private readonly tags = new Int32Array(LOOKAHEAD + 1);
+  private readonly orders = new Int32Array(LOOKAHEAD + 1);
+  private readonly kinds = new Int32Array(LOOKAHEAD + 1);
+  private readonly ports = new Int32Array(LOOKAHEAD + 1);
+  private readonly firsts = new Int32Array(LOOKAHEAD + 1);
+  private readonly seconds = new Int32Array(LOOKAHEAD + 1);
   /** Of no meaning: V8 would leave out loads whose value goes nowhere. */
   touched = 0;
+  /** What `place` found besides: the sender's end, and whether the conversation was not known. */
+  sender = END_UNKNOWN;
+  isNew = false;
 
-  constructor(options: ConversationTableOptions = {}) {
+  /** @param onForget is told of a place whose conversation makes way for another, before it does */
+  constructor(
+    options: ConversationTableOptions,
+    private readonly onForget: (place: number) => void,
+  ) {
     const wanted = Math.max(WAYS, options.capacity ?? CONVERSATION_CAPACITY_DEFAULT);
     this.capacity = 2 ** Math.ceil(Math.log2(wanted));
     this.idleTimeout = options.idleTimeoutMicroseconds ?? CONVERSATION_IDLE_TIMEOUT_DEFAULT;
@@ -107,33 +98,34 @@ export class ConversationTable {
     this.times = new Float64Array(this.sets.buffer);
   }
 
-  /** Sets the roles of these rows. Rows come in the order of capture. */
-  classify(block: PacketBlock, from: number, to: number): void {
-    for (let start = from; start < to; start += LOOKAHEAD) {
-      const end = Math.min(start + LOOKAHEAD, to);
-      for (let row = start; row < end; row++) this.prepare(block, row, row - start);
-      this.fetch(end - start);
-      for (let row = start; row < end; row++) this.classifyPrepared(block, row, row - start);
-    }
-  }
-
   /** Works out the hash of a row's conversation, and all that takes both its ends. */
-  private prepare(block: PacketBlock, row: number, index: number): void {
-    if ((block.present[row]! & HAS_PORTS) === 0) {
-      this.tags[index] = 0;
-      return;
+  prepare(block: PacketBlock, row: number, index: number, payloads: Payloads | null): void {
+    const present = block.present[row]!;
+    let sourcePort: number;
+    let destinationPort: number;
+    let kind: number = block.ipProtocol[row]!;
+    if ((present & HAS_PORTS) !== 0) {
+      sourcePort = block.sourcePort[row]!;
+      destinationPort = block.destinationPort[row]!;
+      // Both together only has the query that an ICMP error quotes (icmp-quote.ts).
+      if ((present & HAS_ICMP) !== 0) kind |= block.icmpType[row]! << QUERY_TYPE_SHIFT;
+    } else {
+      const echo = (present & HAS_ICMP) !== 0 && payloads !== null ? echoKey(block, row, payloads, index) : NO_PLACE;
+      if (echo === NO_PLACE) {
+        this.tags[index] = 0;
+        return;
+      }
+      sourcePort = destinationPort = echo & 0xffff;
+      kind |= (echo >>> 16) << QUERY_TYPE_SHIFT;
     }
     const isIpv4 = block.sourceKind[row] === ADDRESS_IPV4;
     let source = block.sourceAddress[row]! | 0;
     let destination = block.destinationAddress[row]! | 0;
-    let kind: number = block.ipProtocol[row]!;
     if (!isIpv4) {
       source = digestIpv6(block, source);
       destination = digestIpv6(block, destination);
       kind |= KIND_IPV6;
     }
-    const sourcePort = block.sourcePort[row]!;
-    const destinationPort = block.destinationPort[row]!;
     // Which endpoint is the first is a matter of the sign of a difference, but for two differences that have no other.
     const difference = (source - destination) | 0;
     let order = difference >> 31;
@@ -144,42 +136,47 @@ export class ConversationTable {
     const forth = (sourcePort << 16) | destinationPort;
     const back = (destinationPort << 16) | sourcePort;
     const ports = back ^ ((forth ^ back) & order);
-    const tag = hash(kind, ports, first, second);
-    this.tags[index] = tag;
+    this.tags[index] = hash(kind, ports, first, second);
     this.orders[index] = order;
+    this.kinds[index] = kind;
     this.ports[index] = ports;
     this.firsts[index] = first;
     this.seconds[index] = second;
   }
 
-  /** Touches the set of each row, in a loop that is short enough for the processor to have many loads under way. */
-  private fetch(rows: number): void {
+  /**
+   * Touches the set of each row and what else is kept of its place (`words` of it, from `beside` on), in a loop that is
+   * short enough for the processor to have many loads under way.
+   */
+  fetch(rows: number, beside: Int32Array, words: number): void {
     const { sets, tags, setMask } = this;
     let touched = 0;
     for (let index = 0; index < rows; index++) {
       const tag = tags[index]!;
-      const set = (tag & setMask) * SET_WORDS;
+      const set = tag & setMask;
       const way = tag >>> 28;
-      touched ^= sets[set + way]! ^ sets[set + ENTRIES + way * ENTRY_WORDS]!;
+      const sides = (set * WAYS + way) * words;
+      touched ^= sets[set * SET_WORDS + way]! ^ sets[set * SET_WORDS + ENTRIES + way * ENTRY_WORDS]!;
+      touched ^= beside[sides]! ^ beside[sides + 16]!;
     }
     this.touched = touched;
   }
 
-  /** Looks a row's conversation up, adding it when it is new. */
-  private classifyPrepared(block: PacketBlock, row: number, index: number): void {
+  /** The place of a prepared row's conversation, which is added when it is new; `NO_PLACE` when it has none. */
+  place(block: PacketBlock, row: number, index: number): number {
     const tag = this.tags[index]!;
-    if (tag === 0) return;
+    if (tag === 0) return NO_PLACE;
     const { sets, times } = this;
-    const isIpv4 = block.sourceKind[row] === ADDRESS_IPV4;
-    const kind = isIpv4 ? block.ipProtocol[row]! : block.ipProtocol[row]! | KIND_IPV6;
+    const kind = this.kinds[index]!;
+    const isIpv4 = (kind & KIND_IPV6) === 0;
     const order = this.orders[index]!;
     const ports = this.ports[index]!;
     const first = this.firsts[index]!;
     const second = this.seconds[index]!;
-    const set = (tag & this.setMask) * SET_WORDS;
-    const sender = ORIGINATOR_IS_SECOND + order;
+    const setNumber = tag & this.setMask;
+    const set = setNumber * SET_WORDS;
+    this.sender = END_SECOND + order;
     const now = block.timestamp[row]!;
-    const flags = connectionFlags(block, row);
 
     let way = tag >>> 28;
     let entry: number;
@@ -196,39 +193,73 @@ export class ConversationTable {
       ) {
         const seen = (set + LAST_SEEN) / 2 + way;
         const last = times[seen]!;
-        if (now - last > this.idleTimeout) break;
+        if (now - last > this.idleTimeout) {
+          this.onForget(setNumber * WAYS + way);
+          break;
+        }
         if (now > last) times[seen] = now;
-        block.role[row] = this.knownRole(entry, sender, flags);
-        return;
+        this.isNew = false;
+        return setNumber * WAYS + way;
       }
       if (found === 0) break;
       if (--left === 0) {
         way = this.oldest(set, now);
         entry = set + ENTRIES + way * ENTRY_WORDS;
+        this.onForget(setNumber * WAYS + way);
         break;
       }
     }
     sets[set + way] = tag;
     times[(set + LAST_SEEN) / 2 + way] = now;
     this.putKey(entry, kind, ports, first, second, block, row, order);
-    const role = firstRole(flags);
-    sets[entry + ORIGINATOR] = role === ROLE_RESPONDER ? otherEnd(sender) : sender;
-    if (role === ROLE_UNKNOWN) sets[entry + ORIGINATOR] = ORIGINATOR_UNKNOWN;
-    block.role[row] = role;
+    sets[entry + ORIGINATOR] = END_UNKNOWN;
+    this.isNew = true;
+    return setNumber * WAYS + way;
   }
 
-  private knownRole(entry: number, sender: number, flags: number): number {
-    const originator = this.sets[entry + ORIGINATOR]!;
-    if (flags !== NO_CONNECTION && (flags & TCP_SYN) !== 0) {
-      if ((flags & TCP_ACK) !== 0) {
-        this.sets[entry + ORIGINATOR] = otherEnd(sender);
-        return ROLE_RESPONDER;
-      }
-      this.sets[entry + ORIGINATOR] = sender;
-      return originator === sender ? ROLE_ORIGINATOR : ROLE_OPENING;
+  /** As `place`, but adds nothing and leaves times as they are: `NO_PLACE` when the conversation is not known. */
+  find(block: PacketBlock, row: number): number {
+    this.prepare(block, row, LOOKAHEAD, null);
+    const tag = this.tags[LOOKAHEAD]!;
+    if (tag === 0) return NO_PLACE;
+    const { sets } = this;
+    const kind = this.kinds[LOOKAHEAD]!;
+    const set = (tag & this.setMask) * SET_WORDS;
+    const order = this.orders[LOOKAHEAD]!;
+    this.sender = END_SECOND + order;
+    let way = tag >>> 28;
+    for (let left = WAYS; left > 0; left--, way = (way + 1) & (WAYS - 1)) {
+      const entry = set + ENTRIES + way * ENTRY_WORDS;
+      const found = sets[set + way]!;
+      if (found === 0) return NO_PLACE;
+      if (found !== tag || sets[entry + PORTS] !== this.ports[LOOKAHEAD]) continue;
+      if (sets[entry + KIND_AND_PROTOCOL] !== kind) continue;
+      const isSame =
+        (kind & KIND_IPV6) === 0
+          ? sets[entry + ADDRESSES] === this.firsts[LOOKAHEAD] &&
+            sets[entry + ADDRESSES + 1] === this.seconds[LOOKAHEAD]
+          : this.isIpv6(entry, block, row, order);
+      if (isSame) return (tag & this.setMask) * WAYS + way;
     }
-    if (originator === ORIGINATOR_UNKNOWN) return ROLE_UNKNOWN;
-    return originator === sender ? ROLE_ORIGINATOR : ROLE_RESPONDER;
+    return NO_PLACE;
+  }
+
+  /** The end that began, as far as it is known. */
+  originator(place: number): number {
+    return this.sets[this.entryOf(place) + ORIGINATOR]!;
+  }
+
+  setOriginator(place: number, end: number): void {
+    this.sets[this.entryOf(place) + ORIGINATOR] = end;
+  }
+
+  /** Where the key of a place lies in `words`, as the functions below read it. */
+  entryOf(place: number): number {
+    return (place >>> 4) * SET_WORDS + ENTRIES + (place & (WAYS - 1)) * ENTRY_WORDS;
+  }
+
+  get words(): Int32Array {
+    return this.sets;
   }
 
   /** The place of the entry that was idle for longest, in a set without a free one. */
@@ -324,18 +355,31 @@ function digestIpv6(block: PacketBlock, address: number): number {
   return digest;
 }
 
-/** The TCP flags of a packet; those of the middle of a connection when they were cut off; none for other protocols. */
-function connectionFlags(block: PacketBlock, row: number): number {
-  if (block.ipProtocol[row] !== PROTOCOL_TCP) return NO_CONNECTION;
-  return (block.present[row]! & HAS_TCP) !== 0 ? block.tcpFlags[row]! : TCP_ACK;
+export function isIpv6Entry(words: Int32Array, entry: number): boolean {
+  return (words[entry + KIND_AND_PROTOCOL]! & KIND_IPV6) !== 0;
 }
 
-function firstRole(flags: number): number {
-  if (flags === NO_CONNECTION) return ROLE_OPENING;
-  if ((flags & TCP_SYN) !== 0) return (flags & TCP_ACK) !== 0 ? ROLE_RESPONDER : ROLE_OPENING;
-  return (flags & (TCP_ACK | TCP_RST)) === 0 ? ROLE_OPENING : ROLE_UNKNOWN;
+export function protocolOfEntry(words: Int32Array, entry: number): number {
+  return words[entry + KIND_AND_PROTOCOL]! & 0xff;
 }
 
-function otherEnd(end: number): number {
-  return ORIGINATOR_IS_FIRST + ORIGINATOR_IS_SECOND - end;
+/** Type of the ICMP query that the conversation consists of. */
+export function queryTypeOfEntry(words: Int32Array, entry: number): number {
+  return words[entry + KIND_AND_PROTOCOL]! >>> QUERY_TYPE_SHIFT;
+}
+
+/** Of ICMP: the identifier. */
+export function portOfEntry(words: Int32Array, entry: number, end: number): number {
+  const ports = words[entry + PORTS]!;
+  return end === END_FIRST ? ports >>> 16 : ports & 0xffff;
+}
+
+/** The first word of an end's address: one of IPv4, four of IPv6. */
+export function addressOfEntry(words: Int32Array, entry: number, end: number): number {
+  if (end === END_FIRST) return entry + ADDRESSES;
+  return entry + ADDRESSES + (isIpv6Entry(words, entry) ? 4 : 1);
+}
+
+export function otherEnd(end: number): number {
+  return END_FIRST + END_SECOND - end;
 }

@@ -5,8 +5,9 @@ import type { CaptureFailure } from '../capture-file/failure.js';
 import type { CaptureInterface, InterfaceStatistics } from '../capture-file/frame-handler.js';
 import type { CaptureParser } from '../capture-file/parser.js';
 import { type CaptureConsumer, readCapture } from '../capture-file/reader.js';
-import type { ConversationTable } from '../conversations/conversation-table.js';
+import type { ConversationTracker } from '../conversations/conversation-tracker.js';
 import { type DecodeOptions, Dissection, decodeFrame } from './decoder.js';
+import { PAYLOADS_MAX, Payloads } from './payloads.js';
 
 export interface DecodeCaptureOptions extends DecodeOptions {
   /** Rows a block; 8,192 by default. */
@@ -16,8 +17,8 @@ export interface DecodeCaptureOptions extends DecodeOptions {
   readonly timeline?: string;
   /** The path by default. */
   readonly interface?: string;
-  /** Tells the roles of the packets; without it they are unknown. */
-  readonly conversations?: ConversationTable;
+  /** Tells the roles of the packets and keeps their conversations, which are not finished at the end; without it roles are unknown. */
+  readonly conversations?: ConversationTracker;
   readonly signal?: AbortSignal;
   readonly standardInput?: Readable;
 }
@@ -68,7 +69,7 @@ export async function decodeCapture(
 const BLOCK_CAPACITY_DEFAULT = 8192;
 const NOT_IN_BLOCK = -1;
 /** Roles are told of so many rows at once, whose columns are in the processor's first cache still. */
-const ROWS_CLASSIFIED = 64;
+const ROWS_CLASSIFIED = PAYLOADS_MAX;
 
 class BlockFiller implements CaptureConsumer {
   frames = 0;
@@ -79,6 +80,7 @@ class BlockFiller implements CaptureConsumer {
   private readonly originIndexes: number[] = [];
   private readonly block: PacketBlock;
   private readonly dissection: Dissection;
+  private readonly payloads: Payloads | null;
   /** Rows whose roles are known. */
   private classified = 0;
 
@@ -90,6 +92,7 @@ class BlockFiller implements CaptureConsumer {
   ) {
     this.block = new PacketBlock(options.blockCapacity ?? BLOCK_CAPACITY_DEFAULT);
     this.dissection = new Dissection(options);
+    this.payloads = options.conversations === undefined ? null : new Payloads();
   }
 
   onInterface(captureInterface: CaptureInterface): void {
@@ -124,7 +127,19 @@ class BlockFiller implements CaptureConsumer {
       this.originIndexes[interfaceIndex] = origin;
     }
     const linkType = this.interfaces[interfaceIndex]!.linkType;
-    decodeFrame(block, linkType, buffer, offset, capturedLength, frameLength, timestamp, origin, this.dissection);
+    const { dissection, payloads } = this;
+    const row = decodeFrame(
+      block,
+      linkType,
+      buffer,
+      offset,
+      capturedLength,
+      frameLength,
+      timestamp,
+      origin,
+      dissection,
+    );
+    if (payloads !== null) payloads.keep(row - this.classified, block, row, dissection);
     this.frames++;
     if (block.count - this.classified === ROWS_CLASSIFIED) this.classify();
     if (block.count === block.capacity) this.parser.pause();
@@ -135,7 +150,7 @@ class BlockFiller implements CaptureConsumer {
   }
 
   private classify(): void {
-    this.options.conversations?.classify(this.block, this.classified, this.block.count);
+    this.options.conversations?.classify(this.block, this.classified, this.block.count, this.payloads);
     this.classified = this.block.count;
   }
 

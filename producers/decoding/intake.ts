@@ -7,11 +7,12 @@ import { DECODE_FAILURES } from '../../schemas/packets/decode-failure.js';
 import { ADDRESS_NONE, PacketBlock, type PacketOrigin } from '../../schemas/packets/packet-block.js';
 import { add, type Balance, type InterfaceCounts } from '../balance.js';
 import type { CaptureInterface, FrameHandler } from '../capture-file/frame-handler.js';
-import { ConversationTable } from '../conversations/conversation-table.js';
+import { ConversationTracker } from '../conversations/conversation-tracker.js';
 import type { OutgoingRecord } from '../publisher/lane.js';
 import { RecordAccumulator, ROWS_MAX } from '../publisher/record-accumulator.js';
 import { keepsFlow, keepsPacket } from '../sampling.js';
 import { type DecodeOptions, Dissection, decodeFrame } from './decoder.js';
+import { Payloads } from './payloads.js';
 
 export interface Sampling {
   readonly kind: PacketOrigin['sampling'];
@@ -38,7 +39,8 @@ export class Intake {
   /** Packets that are decoded and not encoded yet: few, so that their columns stay in the processor's first cache. */
   private readonly block = new PacketBlock(ROWS_MAX);
   private readonly records = new RecordAccumulator(this.block);
-  private readonly conversations = new ConversationTable();
+  private readonly conversations = new ConversationTracker();
+  private readonly payloads = new Payloads();
   private readonly dissection: Dissection;
 
   constructor(
@@ -92,6 +94,7 @@ export class Intake {
       block.truncate(row, ipv6Count, extras, applicationsLength);
       return;
     }
+    this.payloads.keep(row, block, row, this.dissection);
     if (block.count === ROWS_MAX) this.encode();
   }
 
@@ -105,7 +108,7 @@ export class Intake {
   private encode(): void {
     const { block, records } = this;
     const rows = block.count;
-    this.conversations.classify(block, 0, rows);
+    this.conversations.classify(block, 0, rows, this.payloads);
     if (records.isFull) this.flushRecords();
     records.add(0, rows);
     block.reset();

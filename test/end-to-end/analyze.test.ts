@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Analysis } from '../../processors/analysis.js';
-import { ConversationTable } from '../../producers/conversations/conversation-table.js';
+import { ConversationTracker } from '../../producers/conversations/conversation-tracker.js';
 import { decodeCapture } from '../../producers/decoding/capture-decoder.js';
 import { arpSpoofing, portScan } from '../support/attack-traffic.js';
 import { clientHost, GATEWAY, normalTraffic, serverHost } from '../support/normal-traffic.js';
@@ -51,7 +51,7 @@ describe('nta analyze', () => {
     const analysis = new Analysis();
     const expected: string[] = [];
     for (const timeline of ['analyze-0', 'analyze-1']) {
-      const options = { captureNode: 'here', timeline, conversations: new ConversationTable() };
+      const options = { captureNode: 'here', timeline, conversations: new ConversationTracker() };
       await decodeCapture(capture, options, (block) => {
         expected.push(...analysis.process(block).map((alert) => JSON.stringify(alert)));
       });

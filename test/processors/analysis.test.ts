@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Analysis } from '../../processors/analysis.js';
-import { ConversationTable } from '../../producers/conversations/conversation-table.js';
+import { ConversationTracker } from '../../producers/conversations/conversation-tracker.js';
 import { decodeCapture } from '../../producers/decoding/capture-decoder.js';
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import { requireSharedCaptures, sharedCaptureFolder } from '../support/shared-captures.js';
@@ -15,10 +15,21 @@ interface Truth {
 }
 type TruthFile = Record<string, Record<'port_scan' | 'syn_flood' | 'brute_force' | 'arp_spoof', Truth[]>>;
 
+/**
+ * What the truth takes for scans and is none: it lets every first packet of a UDP conversation open it, and these come from the
+ * port of a service to one that is none's: answers of a resolver whose questions the capture does not have, answers by
+ * LLMNR to questions asked to all.
+ */
+const ANSWERS_TAKEN_FOR_SCANS: ReadonlySet<string> = new Set([
+  'port-scan 8.8.8.8  2021-09-21T15:45:36.978654Z',
+  'port-scan 192.168.199.1  2016-10-16T08:09:24.029930Z',
+  'port-scan fe80::78da:c04d:12da:8a08  2016-10-16T08:09:24.030277Z',
+]);
+
 async function analyze(path: string): Promise<AlertDocument[]> {
   const analysis = new Analysis();
   const alerts: AlertDocument[] = [];
-  const options = { captureNode: 'node', timeline: path, conversations: new ConversationTable() };
+  const options = { captureNode: 'node', timeline: path, conversations: new ConversationTracker() };
   await decodeCapture(path, options, (block) => {
     alerts.push(...analysis.process(block));
   });
@@ -50,6 +61,7 @@ function truthLines(truth: TruthFile[string]): string[] {
         return `${detector} ${source} ${port ?? ''} ${iso}.${time.split('.')[1]!.slice(0, 6)}Z`;
       }),
     )
+    .filter((line) => !ANSWERS_TAKEN_FOR_SCANS.has(line))
     .sort();
 }
 

@@ -4,6 +4,7 @@ import { type DetectionSettings, detectionOptions } from '../../../processors/ru
 import { parseVlanTpids, VLAN_TPIDS_OPTION } from '../../../producers/decoding/vlan-tpids.js';
 import { type Command, defineOptions } from '../../../runtime/process/options.js';
 import type { AlertDocument } from '../../../schemas/alerts/alert.js';
+import type { TrackedRows } from '../analysis-thread.js';
 import { formatCount } from '../balance.js';
 import { defineCommand, describeFile, printRefusal } from '../command.js';
 import { BLOCK_CAPACITY, DetectionThread } from '../detection-thread.js';
@@ -15,6 +16,13 @@ const analyzeOptions = defineOptions({
     default: 'table',
     choices: ['table', 'json'],
     help: 'a table of episodes, or one ECS document a line for each of their events',
+  },
+  conversations: {
+    kind: 'string',
+    env: null,
+    default: '',
+    placeholder: '<file>',
+    help: 'write what became of each conversation to this file, one JSON object a line',
   },
   failOnAlert: { kind: 'boolean', env: null, default: false, help: 'exit code 3 when there is an alert' },
   nodeId: {
@@ -70,12 +78,16 @@ export function analyzeCommand(): Command {
       });
       // The decoders are loaded while the thread starts.
       const { decodeCapture } = await import('../../../producers/decoding/capture-decoder.js');
-      const { ConversationTable } = await import('../../../producers/conversations/conversation-table.js');
+      const { TrackedCapture } = await import('../tracked-capture.js');
+      const { ConversationLines } = await import('../conversation-lines.js');
+      const lines = settings.conversations === '' ? null : new ConversationLines(settings.conversations);
       let frames = 0;
       let exitCode = 0;
       let detectors: readonly DetectorStatistics[] = [];
       for (const [index, file] of files.entries()) {
         const timeline = `analyze-${index}`;
+        const tracked = new TrackedCapture((conversations) => lines?.add(conversations));
+        const takeRows = (): TrackedRows => tracked.take((rows) => detection.processRows(rows));
         const options = {
           tunnels: settings.tunnels,
           vlanTpids: parseVlanTpids(settings.vlanTpids),
@@ -83,10 +95,14 @@ export function analyzeCommand(): Command {
           application: settings.detector.length > 0,
           captureNode: settings.nodeId,
           timeline,
-          conversations: new ConversationTable(),
+          conversations: tracked.tracker,
           blockCapacity: BLOCK_CAPACITY,
         };
-        const decoded = await detection.during(decodeCapture(file, options, (block) => detection.process(block)));
+        const decoded = await detection.during(
+          decodeCapture(file, options, (block) => detection.process(block, takeRows())),
+        );
+        tracked.tracker.finish();
+        detection.processRows(takeRows());
         detectors = await detection.endTimeline(timeline);
         frames += decoded.frames;
         if (decoded.failure !== null) {
@@ -94,6 +110,7 @@ export function analyzeCommand(): Command {
           exitCode = 1;
         }
       }
+      lines?.close();
       await detection.stop();
       for (const { detector, failures, latestFailure } of detectors) {
         if (failures === 0) continue;

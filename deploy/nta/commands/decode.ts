@@ -1,4 +1,4 @@
-import { ConversationTable } from '../../../producers/conversations/conversation-table.js';
+import { ConversationTracker } from '../../../producers/conversations/conversation-tracker.js';
 import { decodeCapture } from '../../../producers/decoding/capture-decoder.js';
 import {
   emptySummary,
@@ -42,7 +42,7 @@ export function decodeCommand(): Command {
       let exitCode = 0;
       for (const file of files) {
         const vlanTpids = parseVlanTpids(settings.vlanTpids);
-        const options = { tunnels: settings.tunnels, vlanTpids, conversations: new ConversationTable() };
+        const options = { tunnels: settings.tunnels, vlanTpids, conversations: new ConversationTracker() };
         const consume = settings.summary
           ? (block: PacketBlock) => summarizeBlock(summary, block)
           : (block: PacketBlock, firstFrame: number) => output.write(packetLines(block, firstFrame));

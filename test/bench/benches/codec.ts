@@ -1,6 +1,6 @@
 /** The codec of records beside avsc, on as many packets as a capture node gathers at most. */
 
-import { ConversationTable } from '../../../producers/conversations/conversation-table.js';
+import { ConversationTracker } from '../../../producers/conversations/conversation-tracker.js';
 import { decodeCapture } from '../../../producers/decoding/capture-decoder.js';
 import { PACKETS_MAX, RecordAccumulator } from '../../../producers/publisher/record-accumulator.js';
 import {
@@ -31,7 +31,7 @@ export const codec: Bench = {
     const input = provideInput(context, 'mix', packets);
     const stop = new AbortController();
     const measured: Figure[] = [];
-    const options = { blockCapacity: PACKETS_MAX, conversations: new ConversationTable(), signal: stop.signal };
+    const options = { blockCapacity: PACKETS_MAX, conversations: new ConversationTracker(), signal: stop.signal };
     // In the callback, because the decoder fills its block again when it returns.
     await decodeCapture(input.path, options, async (block) => {
       if (measured.length === 0) measured.push(...(await measureBlock(block, input.summary, context.scale.repeats)));

@@ -1,6 +1,6 @@
 /** A capture file to columns: the parser of captures and the decoders, without anything behind them. */
 
-import { ConversationTable } from '../../../producers/conversations/conversation-table.js';
+import { ConversationTracker } from '../../../producers/conversations/conversation-tracker.js';
 import { decodeCapture } from '../../../producers/decoding/capture-decoder.js';
 import type { Bench, BenchContext } from '../bench.js';
 import type { Figure, Yardstick } from '../figure.js';
@@ -86,7 +86,7 @@ async function measure(context: BenchContext, name: string, input: Input): Promi
 async function rate(input: Input, roles: boolean, passes: number): Promise<number> {
   const startedAt = performance.now();
   for (let pass = 0; pass < passes; pass++) {
-    const options = roles ? { conversations: new ConversationTable() } : {};
+    const options = roles ? { conversations: new ConversationTracker() } : {};
     const { frames, failure } = await decodeCapture(input.path, options, () => undefined);
     if (failure !== null || frames !== input.packets)
       throw new Error(`${frames} of ${input.packets} frames: ${failure?.message}`);

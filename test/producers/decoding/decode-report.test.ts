@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ConversationTable } from '../../../producers/conversations/conversation-table.js';
+import { ConversationTracker } from '../../../producers/conversations/conversation-tracker.js';
 import { decodeCapture } from '../../../producers/decoding/capture-decoder.js';
 import {
   formatPacket,
@@ -95,7 +95,7 @@ describe('a capture', () => {
   it('tells the roles when it is given a table, and what a consumer throws', async () => {
     const path = await ethernetCapture();
     const roles = new Set<string>();
-    await decodeCapture(path, { conversations: new ConversationTable() }, (block) => {
+    await decodeCapture(path, { conversations: new ConversationTracker() }, (block) => {
       for (let row = 0; row < block.count; row++) roles.add(JSON.parse(formatPacket(block, row, 1)).role);
     });
     expect(roles).toContain('opening');
@@ -181,7 +181,7 @@ describe.runIf(existsSync(TRUTH))('captures of others in ../shared/data', () => 
         let rows = 0;
         const { frames } = await decodeCapture(
           path,
-          { tunnels, conversations: new ConversationTable({ capacity: 16 }) },
+          { tunnels, conversations: new ConversationTracker({ capacity: 16 }) },
           (block, first) => {
             for (let row = 0; row < block.count; row++) formatPacket(block, row, first + row);
             rows += block.count;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { Analysis } from '../../../processors/analysis.js';
-import { ConversationTable } from '../../../producers/conversations/conversation-table.js';
+import { ConversationTracker } from '../../../producers/conversations/conversation-tracker.js';
 import { decodeCapture } from '../../../producers/decoding/capture-decoder.js';
 import { projectRoot } from '../../../runtime/process/project.js';
 import { type AlertDocument, formatTimestamp } from '../../../schemas/alerts/alert.js';
@@ -16,7 +16,7 @@ const fixtures = join(projectRoot, 'test', 'fixtures');
 async function alertsOf(file: string): Promise<AlertDocument[]> {
   const analysis = new Analysis();
   const alerts: AlertDocument[] = [];
-  await decodeCapture(file, { conversations: new ConversationTable(), captureNode: 'test' }, (block) => {
+  await decodeCapture(file, { conversations: new ConversationTracker(), captureNode: 'test' }, (block) => {
     alerts.push(...analysis.process(block));
   });
   return [...alerts, ...analysis.finish()];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ConversationTable } from '../../../producers/conversations/conversation-table.js';
+import { ConversationTracker } from '../../../producers/conversations/conversation-tracker.js';
 import { Dissection, decodeFrame } from '../../../producers/decoding/decoder.js';
 import {
   PacketBlock,
@@ -20,7 +20,7 @@ import { icmp, sctp, tcp, udp } from '../../support/transport-segments.js';
 const SECOND = 1_000_000;
 const START = 1_700_000_000 * SECOND;
 const A = { address: '192.0.2.1', port: 50000 };
-const B = { address: '198.51.100.2', port: 443 };
+const B = { address: '198.51.100.2', port: 4433 };
 type End = typeof A;
 
 /** A capture node's table, fed with one packet at a time. */
@@ -28,7 +28,7 @@ class Node {
   private readonly block = new PacketBlock(4);
   private readonly dissection = new Dissection();
 
-  constructor(readonly table = new ConversationTable()) {}
+  constructor(readonly table = new ConversationTracker()) {}
 
   role(packet: NetworkPacket, time = START): string {
     const { block } = this;
@@ -47,7 +47,7 @@ function packet(from: End, to: End, build: typeof udp | typeof tcp | typeof sctp
 }
 
 const A6 = { address: '2001:db8::1', port: 50000 };
-const B6 = { address: '2001:db8::2', port: 443 };
+const B6 = { address: '2001:db8::2', port: 4433 };
 
 describe.each([
   ['IPv4', A, B],
@@ -57,9 +57,9 @@ describe.each([
   ['one address on both ends', A, { ...A, port: 7 }],
   ['one IPv6 address on both ends', A6, { ...A6, port: 7 }],
   // What the table orders the ends by leaves these as they are, or takes each for lower than the other.
-  ['addresses half the numbers apart', A, { address: '64.0.2.1', port: 443 }],
-  ['IPv6 addresses that the table makes the same of', A6, { address: '2001:db8::1:8add:f0c6', port: 443 }],
-  ['IPv6 addresses that it makes half the numbers apart', A6, { address: '2001:db8::1:add:f0c6', port: 443 }],
+  ['addresses half the numbers apart', A, { address: '64.0.2.1', port: 4433 }],
+  ['IPv6 addresses that the table makes the same of', A6, { address: '2001:db8::1:8add:f0c6', port: 44333 }],
+  ['IPv6 addresses that it makes half the numbers apart', A6, { address: '2001:db8::1:add:f0c6', port: 4433 }],
 ] as const)('%s', (_, client, server) => {
   it.each([
     ['UDP', udp],
@@ -122,7 +122,7 @@ it('UDP and TCP on the same ports are two conversations', () => {
 });
 
 it('a conversation idle for longer than the timeout is forgotten, by event time', () => {
-  const node = new Node(new ConversationTable({ idleTimeoutMicroseconds: 60 * SECOND }));
+  const node = new Node(new ConversationTracker({ idleTimeoutMicroseconds: 60 * SECOND }));
   expect(node.role(packet(A, B, udp), START)).toBe('opening');
   expect(node.role(packet(B, A, udp), START + 60 * SECOND)).toBe('responder');
   expect(node.role(packet(B, A, udp), START + 120 * SECOND)).toBe('responder');
@@ -133,7 +133,7 @@ it('a conversation idle for longer than the timeout is forgotten, by event time'
 
 it('a full table forgets those idle for longest, counts them, and stays within its memory', () => {
   const capacity = 1024;
-  const node = new Node(new ConversationTable({ capacity }));
+  const node = new Node(new ConversationTracker({ capacity }));
   expect(node.table.capacity).toBe(capacity);
   const conversations = 20 * capacity;
   for (let index = 0; index < conversations; index++) {
@@ -186,12 +186,12 @@ it('tells of many rows at once what it tells of one after the other, in a table 
     const time = START + index * 1000;
     decodeFrame(block, LINK_TYPE.raw, bytes, 0, bytes.length, bytes.length, time, 0, dissection);
   }
-  const one = new ConversationTable({ capacity: 256 });
+  const one = new ConversationTracker({ capacity: 256 });
   for (let row = 0; row < rows; row++) one.classify(block, row, row + 1);
   const expected = [...block.role.subarray(0, rows)];
   expect(new Set(expected).size).toBe(ROLE_NAMES.length);
   block.role.fill(0);
-  const many = new ConversationTable({ capacity: 256 });
+  const many = new ConversationTracker({ capacity: 256 });
   many.classify(block, 0, 3);
   many.classify(block, 3, rows);
   expect([...block.role.subarray(0, rows)]).toEqual(expected);

@@ -1,0 +1,88 @@
+/**
+ * Which datagrams do not open a conversation though nothing was seen before them: those from the port of a service, and
+ * those that were announced. A server may answer from a port that nobody asked (TFTP, RFC 1350), or a host to which
+ * nobody spoke may answer a question to all (SSDP, LLMNR, multicast DNS); a data connection of FTP was agreed on in its control
+ * connection. What was announced is remembered for a minute of event time, and at most so many at once.
+ */
+
+/** UDP services that answer from the port they were asked at; ports by IANA. */
+const SERVICE_PORTS: ReadonlySet<number> = new Set([
+  7, 13, 17, 19, 37, 53, 67, 69, 80, 88, 111, 123, 137, 161, 177, 389, 443, 500, 514, 520, 547, 623, 853, 1194, 1434,
+  1701, 1812, 1813, 1900, 2123, 2152, 3283, 3389, 3478, 3702, 4500, 4789, 5004, 5060, 5349, 5351, 5353, 5355, 5683,
+  6343, 8443, 10001, 10074, 11211, 19302, 27015, 30120, 32414, 37810, 51820,
+]);
+const DHCP_SERVER = 67;
+const DHCP_CLIENT = 68;
+const DHCP6_SERVER = 547;
+const DHCP6_CLIENT = 546;
+/** Ports below are given to services only. */
+const EPHEMERAL_MIN = 1024;
+
+/** Whether a datagram answers by its ports alone: from a service to a port that is no service's. */
+export function answersByPort(sourcePort: number, destinationPort: number): boolean {
+  if (!SERVICE_PORTS.has(sourcePort)) return false;
+  if (sourcePort === DHCP_SERVER) return destinationPort === DHCP_CLIENT;
+  if (sourcePort === DHCP6_SERVER) return destinationPort === DHCP6_CLIENT;
+  return destinationPort >= EPHEMERAL_MIN && !SERVICE_PORTS.has(destinationPort);
+}
+
+const TFTP = 69;
+const QUESTIONS_TO_ALL: ReadonlySet<number> = new Set([137, 138, 1900, 3702, 5353, 5355]);
+
+/** Whether the answer to a datagram to this port may come from another port, or another host. */
+export function mayAnswerFromElsewhere(destinationPort: number): boolean {
+  return destinationPort === TFTP || QUESTIONS_TO_ALL.has(destinationPort);
+}
+
+const EXPECTED_MAX = 4096;
+const EXPECTED_MICROS = 60_000_000;
+const IPV6_KEYS = 2 ** 48;
+
+/** Ends to which somebody is expected to begin a conversation that is no attempt of his own. */
+export class Expectations {
+  private readonly until = new Map<number, number>();
+
+  get size(): number {
+    return this.until.size;
+  }
+
+  /** @param address a word of IPv4, or what stands for an IPv6 address */
+  expect(address: number, isIpv6: boolean, port: number, now: number): void {
+    const key = keyOf(address, isIpv6, port);
+    this.until.delete(key);
+    if (this.until.size >= EXPECTED_MAX) {
+      const { value } = this.until.keys().next();
+      if (value !== undefined) this.until.delete(value);
+    }
+    this.until.set(key, now + EXPECTED_MICROS);
+  }
+
+  has(address: number, isIpv6: boolean, port: number, now: number): boolean {
+    const until = this.until.get(keyOf(address, isIpv6, port));
+    return until !== undefined && now <= until;
+  }
+}
+
+function keyOf(address: number, isIpv6: boolean, port: number): number {
+  return (isIpv6 ? IPV6_KEYS : 0) + (address >>> 0) * 65_536 + port;
+}
+
+/** The longest line of FTP that agrees on a data connection. */
+const FTP_LINE_MAX = 80;
+const DIGIT_TWO = 0x32;
+const LETTER_E = 0x45;
+const LETTER_P = 0x50;
+
+/**
+ * The port of the data connection that a line of FTP's control connection agrees on: replies 227 and 229 (the responder
+ * listens), commands PORT and EPRT (the originator does), RFC 959 and RFC 2428. 0 when it does not.
+ */
+export function ftpDataPort(bytes: Buffer, start: number, end: number): number {
+  const first = bytes[start];
+  if (end - start < 8 || (first !== DIGIT_TWO && first !== LETTER_E && first !== LETTER_P)) return 0;
+  const line = bytes.toString('latin1', start, Math.min(end, start + FTP_LINE_MAX));
+  const plain = /^(?:227 .*?|PORT )\(?(?:\d{1,3},){4}(\d{1,3}),(\d{1,3})/.exec(line);
+  if (plain !== null) return ((Number(plain[1]) << 8) | Number(plain[2])) & 0xffff;
+  const extended = /^229 .*\(\|\|\|(\d{1,5})\|\)/.exec(line) ?? /^EPRT \|[12]\|[^|]*\|(\d{1,5})\|/.exec(line);
+  return extended === null ? 0 : Number(extended[1]) & 0xffff;
+}

@@ -1,0 +1,112 @@
+/**
+ * Who began a conversation, by what a packet finds; see conversation-tracker.ts for the rule. Which end began is kept with
+ * the key of the conversation and outlives it, as long as the table remembers its ends.
+ */
+import {
+  type PacketBlock,
+  ROLE_OPENING,
+  ROLE_ORIGINATOR,
+  ROLE_RESPONDER,
+  ROLE_UNKNOWN,
+  TCP_ACK,
+  TCP_RST,
+  TCP_SYN,
+} from '../../schemas/packets/packet-block.js';
+import { PROTOCOL_UDP } from '../protocols/ip-protocol.js';
+import { isAttempt } from './conversation-state.js';
+import {
+  addressOfEntry,
+  type ConversationTable,
+  END_UNKNOWN,
+  isIpv6Entry,
+  otherEnd,
+  portOfEntry,
+} from './conversation-table.js';
+import { answersByPort, Expectations } from './opening.js';
+import { hashTarget } from './received-table.js';
+
+/** In place of TCP flags: the protocol has no handshake. */
+export const NO_CONNECTION = -1;
+
+export class Originators {
+  private readonly expectations = new Expectations();
+
+  constructor(private readonly table: ConversationTable) {}
+
+  /** Conversations that begin towards this end of a place are no attempts of who begins them. */
+  expectAt(place: number, end: number, time: number, port?: number): void {
+    const { words } = this.table;
+    const entry = this.table.entryOf(place);
+    const isIpv6 = isIpv6Entry(words, entry);
+    const address = addressWord(words, addressOfEntry(words, entry, end), isIpv6);
+    this.expectations.expect(address, isIpv6, port ?? portOfEntry(words, entry, end), time);
+  }
+
+  firstRole(block: PacketBlock, row: number, place: number, sender: number, flags: number, time: number): number {
+    if (flags === NO_CONNECTION) {
+      if (this.isExpected(place, otherEnd(sender), time)) return ROLE_RESPONDER;
+      const { sourcePort, destinationPort, ipProtocol } = block;
+      if (ipProtocol[row] === PROTOCOL_UDP && answersByPort(sourcePort[row]!, destinationPort[row]!))
+        return ROLE_UNKNOWN;
+      return ROLE_OPENING;
+    }
+    if ((flags & TCP_SYN) !== 0) {
+      if ((flags & TCP_ACK) !== 0) return ROLE_RESPONDER;
+      return this.isExpected(place, otherEnd(sender), time) ? ROLE_ORIGINATOR : ROLE_OPENING;
+    }
+    return (flags & (TCP_ACK | TCP_RST)) === 0 ? ROLE_OPENING : ROLE_UNKNOWN;
+  }
+
+  private isExpected(place: number, end: number, time: number): boolean {
+    if (this.expectations.size === 0) return false;
+    const { words } = this.table;
+    const entry = this.table.entryOf(place);
+    const isIpv6 = isIpv6Entry(words, entry);
+    const address = addressWord(words, addressOfEntry(words, entry, end), isIpv6);
+    return this.expectations.has(address, isIpv6, portOfEntry(words, entry, end), time);
+  }
+
+  /** The role of a packet that begins a conversation between ends that had one before. */
+  nextRole(block: PacketBlock, row: number, place: number, sender: number, flags: number, before: number): number {
+    // An attempt that is repeated late is no further attempt.
+    const isRepeated = isAttempt(before) && this.table.originator(place) === sender;
+    const role = this.knownRole(block, row, place, sender, flags);
+    return isSyn(flags) && !isRepeated ? ROLE_OPENING : role;
+  }
+
+  knownRole(block: PacketBlock, row: number, place: number, sender: number, flags: number): number {
+    const { table } = this;
+    const originator = table.originator(place);
+    if (flags !== NO_CONNECTION && (flags & TCP_SYN) !== 0) {
+      if ((flags & TCP_ACK) !== 0) {
+        if (originator === sender) table.setOriginator(place, otherEnd(sender));
+        else if (originator === END_UNKNOWN) table.setOriginator(place, otherEnd(sender));
+        return ROLE_RESPONDER;
+      }
+      if (originator === sender) return ROLE_ORIGINATOR;
+      table.setOriginator(place, sender);
+      return ROLE_OPENING;
+    }
+    if (originator === END_UNKNOWN) {
+      if (flags !== NO_CONNECTION) return ROLE_UNKNOWN;
+      if (answersByPort(block.sourcePort[row]!, block.destinationPort[row]!)) return ROLE_UNKNOWN;
+      table.setOriginator(place, sender);
+      return ROLE_ORIGINATOR;
+    }
+    return originator === sender ? ROLE_ORIGINATOR : ROLE_RESPONDER;
+  }
+}
+
+export function isSyn(flags: number): boolean {
+  return flags !== NO_CONNECTION && (flags & (TCP_SYN | TCP_ACK)) === TCP_SYN;
+}
+
+/** Whether a packet in the middle of a conversation comes from the responder, as far as it can be told from it alone. */
+export function looksLikeAnswer(block: PacketBlock, row: number, flags: number): boolean {
+  if (flags === NO_CONNECTION || (flags & TCP_RST) !== 0) return true;
+  return block.sourcePort[row]! < block.destinationPort[row]!;
+}
+
+function addressWord(words: Int32Array, at: number, isIpv6: boolean): number {
+  return isIpv6 ? hashTarget(words, at, true, 0) : words[at]!;
+}

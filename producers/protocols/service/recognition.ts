@@ -4,6 +4,7 @@
  */
 import { uint16, uint32 } from '../bytes.js';
 import type { ServiceName, ServicePayload } from './service-facts.js';
+import { latin1, startsWith } from './text.js';
 
 const TCP = 6;
 const UDP = 17;
@@ -29,12 +30,17 @@ export function recognise(payload: ServicePayload): ServiceName | null {
   return payload.transport === UDP ? recogniseUdp(payload) : null;
 }
 
+/** A record of a handshake; SSL 2 and record versions above 3.4 do not exist any more. */
+export function isTlsHandshake({ buffer, start, end }: ServicePayload): boolean {
+  return end - start > 5 && buffer[start] === 0x16 && buffer[start + 1] === 0x03 && buffer[start + 2]! <= 0x04;
+}
+
 function recogniseTcp(payload: ServicePayload): ServiceName | null {
   const { buffer, start } = payload;
   const first = buffer[start]!;
   switch (first) {
-    case 0x16: // TLS handshake; SSL 2 and record versions above 3.4 do not exist any more
-      return buffer[start + 1] === 0x03 && buffer[start + 2]! <= 0x04 ? 'tls' : null;
+    case 0x16:
+      return isTlsHandshake(payload) ? 'tls' : null;
     case 0x00: // NetBIOS session message around SMB; length prefixes of DNS and Kerberos
       return recogniseLengthPrefixed(payload);
     case 0x03: // TPKT around X.224: connection request or confirm, whose length counts what follows it
@@ -123,9 +129,7 @@ function recogniseText(payload: ServicePayload, first: number): ServiceName | nu
     if (responderPort === FTP_PORT) return 'ftp';
     if (SMTP_PORTS.includes(responderPort)) return 'smtp';
     if (first !== 0x32) return null;
-    const greeting = Buffer.from(buffer.buffer, buffer.byteOffset + start, Math.min(end - start, 128)).toString(
-      'latin1',
-    );
+    const greeting = latin1(buffer, start, end, 128);
     if (/\bE?SMTP\b/.test(greeting)) return 'smtp';
     return /\bFTP/i.test(greeting) ? 'ftp' : null;
   } else if (first === 0x2b) {
@@ -156,10 +160,4 @@ function isReply(buffer: Uint8Array, start: number): boolean {
 
 function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;
-}
-
-export function startsWith(buffer: Uint8Array, start: number, end: number, text: string): boolean {
-  if (end - start < text.length) return false;
-  for (let i = 0; i < text.length; i++) if (buffer[start + i] !== text.charCodeAt(i)) return false;
-  return true;
 }

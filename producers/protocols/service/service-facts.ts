@@ -35,6 +35,8 @@ export interface ServicePayload {
   /** Bytes `start … end - 1` of the buffer were captured of the payload. */
   start: number;
   end: number;
+  /** When it was captured, µs: what costs much work is done so many times a second of the capture's own clock. */
+  time: number;
   /** IP protocol: 6 or 17; others have no services. */
   transport: number;
   /** Who sent it; false where nobody knows who began and the sender has the lower port. */
@@ -50,8 +52,11 @@ export interface ServicePayload {
 /** What one payload says. What it does not say is absent. */
 export interface ServiceFacts {
   readonly service: ServiceName;
-  /** To be given back with the next payload of the conversation: what a reader has to know of those before. A 32-bit number. */
-  state: number;
+  /**
+   * To be given back with the next payload of the conversation, of either end: what its reader has to know of those
+   * before. A 32-bit number of the reader's own meaning.
+   */
+  readonly state: number;
 
   dnsQuery?: string;
   dnsType?: number;

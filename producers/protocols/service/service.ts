@@ -7,14 +7,59 @@
  * where its first bytes tell it, a line in recognition.ts. Every payload comes from a stranger: readers never throw,
  * read nothing outside `start … end`, and cut texts to their limits.
  */
-import { recognise } from './recognition.js';
-import type { ServiceFacts, ServicePayload } from './service-facts.js';
+import { readDhcp } from './dhcp-reader.js';
+import { readDns } from './dns-reader.js';
+import { readHttp } from './http-reader.js';
+import { readKerberos } from './kerberos-reader.js';
+import { readFtp, readImap, readPop3, readSmtp } from './line-readers.js';
+import { PendingPayloads } from './pending-payloads.js';
+import { QuicReader } from './quic-reader.js';
+import { readRdp } from './rdp-reader.js';
+import { isTlsHandshake, recognise } from './recognition.js';
+import type { PayloadReader, ServiceFacts, ServiceName, ServicePayload } from './service-facts.js';
+import { readSmb } from './smb-reader.js';
+import { readSsh } from './ssh-reader.js';
+import { readTelnet } from './telnet-reader.js';
+import { readTls } from './tls-reader.js';
+
+/** Conversations of these may go on in TLS: STARTTLS and its kin, CONNECT of HTTP. They stay what they were. */
+const STARTS_TLS: readonly ServiceName[] = ['http', 'ftp', 'smtp', 'pop3', 'imap'];
 
 /** One a capture node: what has to be put together from several payloads waits in it, within bounds. */
 export class ServiceReader {
+  private readonly pending = new PendingPayloads();
+  private readonly quic = new QuicReader();
+  private readonly readers: Readonly<Record<ServiceName, PayloadReader>> = {
+    dns: readDns,
+    dhcp: readDhcp,
+    tls: readTls,
+    quic: (payload) => this.quic.read(payload),
+    http: readHttp,
+    ssh: (payload) => readSsh(payload, this.pending),
+    smb: readSmb,
+    rdp: readRdp,
+    kerberos: readKerberos,
+    ftp: readFtp,
+    smtp: readSmtp,
+    pop3: readPop3,
+    imap: readImap,
+    telnet: readTelnet,
+  };
+
+  /** QUIC packets that were not decrypted because too many came in a second. */
+  get quicSkipped(): number {
+    return this.quic.skipped;
+  }
+
   /** What a payload says, or null when it says nothing. Cheap for payloads that nobody recognises. */
   read(payload: ServicePayload): ServiceFacts | null {
+    if (payload.start >= payload.end) return null;
     const service = payload.service ?? recognise(payload);
-    return service === null ? null : { service, state: payload.state };
+    if (service === null) return null;
+    if (STARTS_TLS.includes(service) && isTlsHandshake(payload)) {
+      const facts = readTls(payload);
+      return facts && { ...facts, service };
+    }
+    return this.readers[service](payload);
   }
 }

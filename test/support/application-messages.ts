@@ -97,6 +97,44 @@ function clientHelloBody(serverName: string, options: ClientHelloOptions): Buffe
   ]);
 }
 
+/** What a ClientHello offers, as fingerprints of clients see it. */
+export interface ClientHelloLists {
+  readonly version: number;
+  readonly ciphers: readonly number[];
+  /** Types in the order sent; those of names, protocols, versions and signatures are filled, the others empty. */
+  readonly extensions: readonly number[];
+  readonly signatureAlgorithms: readonly number[];
+  /** Bytes of the one protocol of ALPN; null where the extension is not among the types. */
+  readonly protocol: Uint8Array | null;
+  /** A made-up version (RFC 8701) before the real ones. */
+  readonly greasesVersions?: boolean;
+}
+
+/** A handshake message of these lists, without a record around it. */
+export function clientHelloOf(lists: ClientHelloLists): Buffer {
+  const numbers = (values: readonly number[]): Buffer => Buffer.concat(values.map((value) => twoBytes(value)));
+  const versions = [...(lists.greasesVersions ? [0xdada] : []), lists.version, 0x0303];
+  const contents: Readonly<Record<number, Buffer>> = {
+    0: vector16(Buffer.concat([Buffer.from([0]), vector16(Buffer.from('www.example.org'))])),
+    13: lists.signatureAlgorithms.length === 0 ? Buffer.alloc(0) : vector16(numbers(lists.signatureAlgorithms)),
+    16: vector16(Buffer.concat([Buffer.from([lists.protocol?.length ?? 0]), lists.protocol ?? Buffer.alloc(0)])),
+    43: Buffer.concat([Buffer.from([2 * versions.length]), numbers(versions)]),
+  };
+  const body = Buffer.concat([
+    twoBytes(lists.version === 0x0304 ? 0x0303 : lists.version), // 1.3 is told by an extension alone
+    Buffer.alloc(32, 0xa5),
+    Buffer.from([0]),
+    vector16(numbers(lists.ciphers)),
+    Buffer.from([1, 0]),
+    vector16(Buffer.concat(lists.extensions.map((type) => extension(type, contents[type] ?? Buffer.alloc(0))))),
+  ]);
+  return Buffer.concat([Buffer.from([1, 0]), vector16(body)]);
+}
+
+function twoBytes(value: number): Buffer {
+  return Buffer.from([value >> 8, value & 0xff]);
+}
+
 /** A TLS record of application data of `length` bytes in all. */
 export function tlsApplicationData(length: number): Buffer {
   return Buffer.concat([Buffer.from([23, 3, 3]), vector16(Buffer.alloc(Math.max(0, length - 5), 0xe7))]);

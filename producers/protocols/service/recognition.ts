@@ -56,7 +56,7 @@ function recogniseTcp(payload: ServicePayload): ServiceName | null {
 function recogniseUdp(payload: ServicePayload): ServiceName | null {
   const { buffer, start, end, originatorPort, responderPort } = payload;
   if (isDnsPort(responderPort) || isDnsPort(originatorPort)) return end - start >= 12 ? 'dns' : null;
-  if (isDhcpPort(responderPort) && isDhcpPort(originatorPort)) return 'dhcp';
+  if (isDhcpPort(responderPort) || isDhcpPort(originatorPort)) return isDhcp(buffer, start, end) ? 'dhcp' : null;
   if (responderPort === KERBEROS_PORT) return isKerberos(buffer[start]!) ? 'kerberos' : null;
   // QUIC long header (RFC 9000 section 17.2) of a version whose Initial packets can be read.
   if ((buffer[start]! & 0xc0) === 0xc0 && end - start >= 7 && isQuicVersion(uint32(buffer, start + 1))) {
@@ -71,6 +71,11 @@ function isQuicVersion(version: number): boolean {
 
 function isDnsPort(port: number): boolean {
   return port === DNS_PORT || port === MDNS_PORT || port === LLMNR_PORT;
+}
+
+/** The cookie before the options, RFC 2131 section 3. */
+function isDhcp(buffer: Uint8Array, start: number, end: number): boolean {
+  return end - start >= 240 && uint32(buffer, start + 236) === 0x63825363;
 }
 
 function isDhcpPort(port: number): boolean {

@@ -11,7 +11,8 @@ AS $$
 DECLARE
   partition name;
 BEGIN
-  IF parent NOT IN ('packet_segments', 'traffic_totals', 'traffic_protocols', 'traffic_sources', 'traffic_ports') THEN
+  IF parent NOT IN ('packet_segments', 'conversations', 'traffic_totals', 'traffic_protocols', 'traffic_sources', 'traffic_ports',
+    'traffic_conversations') THEN
     RAISE EXCEPTION 'no partitioned table of the analyzer: %', parent USING ERRCODE = 'invalid_parameter_value';
   END IF;
   IF partition_start >= partition_end OR partition_end - partition_start > interval '31 days' THEN

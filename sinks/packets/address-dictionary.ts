@@ -4,7 +4,7 @@
  */
 import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { INDEXED_PREFIXES, KEYS_MAX, SEGMENT_PACKETS } from '../../schemas/tables/packet-table.js';
-import type { CopyBuffer } from './copy-buffer.js';
+import { type CopyBuffer, PGSQL_AF_INET, PGSQL_AF_INET6 } from './copy-buffer.js';
 
 /** The two addresses of each packet, or KEYS_MAX addresses with their networks. */
 const ENTRIES_MAX = Math.max(
@@ -17,9 +17,6 @@ export const ADDRESSES_BYTES_MAX = 24 + ENTRIES_MAX * (4 + 20);
 const SLOTS = 2048;
 const IPV4_BITS = 32;
 const IPV6_BITS = 128;
-/** Families of the binary form of inet. */
-const PGSQL_AF_INET = 2;
-const PGSQL_AF_INET6 = 3;
 const INET_OID = 869;
 
 export class AddressDictionary {

@@ -12,6 +12,9 @@ export const COPY_HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'la
 export const COPY_TRAILER = Buffer.from([0xff, 0xff]);
 
 const INTEGER_OID = 23;
+/** Families of the binary form of inet. */
+export const PGSQL_AF_INET = 2;
+export const PGSQL_AF_INET6 = 3;
 const TWO_32 = 4_294_967_296;
 /** Length of a field that is null. */
 const NULL = -1;
@@ -140,5 +143,31 @@ export class CopyBuffer {
     this.putInt32(2);
     this.view.setInt16(this.at, value);
     this.at += 2;
+  }
+
+  putBoolean(value: boolean): void {
+    this.putInt32(1);
+    this.bytes[this.at++] = value ? 1 : 0;
+  }
+
+  putText(text: string): void {
+    const written = this.bytes.write(text, this.at + 4, 'utf8');
+    this.putInt32(written);
+    this.at += written;
+  }
+
+  /** A timestamptz later than all others. */
+  putInfinity(): void {
+    this.putInt32(8);
+    this.putInt32(0x7fffffff);
+    this.putInt32(-1);
+  }
+
+  /** An inet of 4 or 16 bytes: family, bits, whether it is a cidr, bytes (network_recv). */
+  putAddress(address: Uint8Array): void {
+    const family = address.length === 4 ? PGSQL_AF_INET : PGSQL_AF_INET6;
+    this.putInt32(4 + address.length);
+    this.putInt32((family << 24) | ((8 * address.length) << 16) | address.length);
+    for (let index = 0; index < address.length; index++) this.bytes[this.at++] = address[index]!;
   }
 }

@@ -6,6 +6,8 @@ import { once } from 'node:events';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { messageOf } from '../../runtime/process/failure.js';
+import { CONVERSATION_COPY_SQL } from '../conversations/conversation-rows.js';
+import { storeConversations } from '../conversations/conversation-store.js';
 import { classifyPostgresError, sqlState } from '../stream/postgres-errors.js';
 import { type Advance, advancePositions } from '../stream/topic-position.js';
 import { storeTraffic } from '../traffic/traffic-store.js';
@@ -16,6 +18,13 @@ import { SEGMENT_COPY_SQL } from './segment-rows.js';
 /** A packet that Postgres refused, by its row in the block of the unit. */
 export interface RefusedRow {
   readonly blockRow: number;
+  readonly sqlState: string;
+  readonly message: string;
+}
+
+/** A conversation that Postgres refused, by its row of the unit. */
+export interface RefusedConversation {
+  readonly row: number;
   readonly sqlState: string;
   readonly message: string;
 }
@@ -43,8 +52,13 @@ export async function nextUnit(pool: pg.Pool): Promise<number> {
 export async function storeUnit(client: pg.ClientBase, unit: PacketUnit): Promise<void> {
   await inTransaction(client, async () => {
     await advancePositions(client, advancesOf(unit));
-    await copyRows(client, unit.rows.copy, 0, unit.rows.copy.rows);
+    await copyRows(client, SEGMENT_COPY_SQL, unit.rows.copy, 0, unit.rows.copy.rows);
     await storeTraffic(client, unit.rollup);
+    const { conversations } = unit;
+    await storeConversations(client, conversations, async (from, to) => {
+      await copyRows(client, CONVERSATION_COPY_SQL, conversations.copy, from, to);
+      return [];
+    });
   });
 }
 
@@ -55,14 +69,15 @@ export async function storeUnit(client: pg.ClientBase, unit: PacketUnit): Promis
 export async function storeUnitWithoutRefused(
   client: pg.ClientBase,
   unit: PacketUnit,
-  deadLetter: (refused: readonly RefusedRow[]) => Promise<void>,
-): Promise<readonly RefusedRow[]> {
+  deadLetter: (refused: readonly RefusedRow[], conversations: readonly RefusedConversation[]) => Promise<void>,
+): Promise<{ readonly rows: readonly RefusedRow[]; readonly conversations: readonly RefusedConversation[] }> {
   const refused: RefusedRow[] = [];
+  const refusedConversations: RefusedConversation[] = [];
   await inTransaction(client, async () => {
     await advancePositions(client, advancesOf(unit));
-    await bisect(client, unit.rows.copy, 0, unit.rows.copy.rows, async (segment) => {
+    await bisect(client, SEGMENT_COPY_SQL, unit.rows.copy, 0, unit.rows.copy.rows, async (segment) => {
       const packets = unit.packOneByOne(segment);
-      await bisect(client, packets.copy, 0, packets.copy.rows, (row, error) => {
+      await bisect(client, SEGMENT_COPY_SQL, packets.copy, 0, packets.copy.rows, (row, error) => {
         refused.push({ blockRow: packets.blockRows[row]!, sqlState: sqlState(error), message: messageOf(error) });
       });
     });
@@ -75,9 +90,17 @@ export async function storeUnitWithoutRefused(
       );
     }
     await storeTraffic(client, unit.rollup);
-    await deadLetter(refused);
+    const { conversations } = unit;
+    await storeConversations(client, conversations, async (from, to) => {
+      const first = refusedConversations.length;
+      await bisect(client, CONVERSATION_COPY_SQL, conversations.copy, from, to, (row, error) => {
+        refusedConversations.push({ row, sqlState: sqlState(error), message: messageOf(error) });
+      });
+      return refusedConversations.slice(first).map(({ row }) => row);
+    });
+    await deadLetter(refused, refusedConversations);
   });
-  return refused;
+  return { rows: refused, conversations: refusedConversations };
 }
 
 async function inTransaction(client: pg.ClientBase, work: () => Promise<void>): Promise<void> {
@@ -96,9 +119,9 @@ function advancesOf(unit: PacketUnit): Advance[] {
 }
 
 /** Sends rows `from … to - 1`. */
-async function copyRows(client: pg.ClientBase, rows: CopyBuffer, from: number, to: number): Promise<void> {
+async function copyRows(client: pg.ClientBase, sql: string, rows: CopyBuffer, from: number, to: number): Promise<void> {
   if (from === to) return;
-  const stream = client.query(copyFrom(SEGMENT_COPY_SQL, { highWaterMark: COPY_CHUNK_BYTES }));
+  const stream = client.query(copyFrom(sql, { highWaterMark: COPY_CHUNK_BYTES }));
   const finished = new Promise<void>((resolve, reject) => {
     stream.once('finish', resolve);
     stream.on('error', (error) => {
@@ -121,6 +144,7 @@ async function copyRows(client: pg.ClientBase, rows: CopyBuffer, from: number, t
 /** Stores the rows that can be stored, in steps of half the range; `onRefused` hears of each of the others. */
 async function bisect(
   client: pg.ClientBase,
+  sql: string,
   rows: CopyBuffer,
   from: number,
   to: number,
@@ -129,7 +153,7 @@ async function bisect(
   if (from === to) return;
   await client.query('SAVEPOINT bisection');
   try {
-    await copyRows(client, rows, from, to);
+    await copyRows(client, sql, rows, from, to);
     await client.query('RELEASE SAVEPOINT bisection');
   } catch (error) {
     if (classifyPostgresError(error) !== 'refused') throw error;
@@ -139,7 +163,7 @@ async function bisect(
       return;
     }
     const middle = from + ((to - from) >>> 1);
-    await bisect(client, rows, from, middle, onRefused);
-    await bisect(client, rows, middle, to, onRefused);
+    await bisect(client, sql, rows, from, middle, onRefused);
+    await bisect(client, sql, rows, middle, to, onRefused);
   }
 }

@@ -2,6 +2,7 @@
 import { formatSource } from '../../schemas/address.js';
 import { type DecodedPacketBatch, encodePacketBatch, MAX_BATCH_PACKETS } from '../../schemas/packets/packet-batch.js';
 import { PacketBlock } from '../../schemas/packets/packet-block.js';
+import { ConversationRows } from '../conversations/conversation-rows.js';
 import type { TopicPosition } from '../stream/topic-position.js';
 import { SourceDictionary } from '../traffic/source-dictionary.js';
 import { TrafficRollup } from '../traffic/traffic-rollup.js';
@@ -10,6 +11,8 @@ import { SegmentRows } from './segment-rows.js';
 /** Past these a unit takes no more records, and reading waits. */
 const PACKETS_MAX = 1 << 18;
 const RECORDS_MAX = 1 << 17;
+/** Rows of conversations, the same one told of again among them. */
+const CONVERSATIONS_MAX = 1 << 16;
 /** Minutes by nodes: each is rows to write, and an old capture may hold a minute a packet. */
 const MINUTES_MAX = 2_048;
 /** A fleet has a few, a replay one a file. */
@@ -49,6 +52,8 @@ export class PacketUnit {
   readonly sources = new SourceDictionary();
   readonly rows = new SegmentRows(this.block);
   readonly rollup = new TrafficRollup(this.sources);
+  /** What is told of conversations in the same records. */
+  readonly conversations = new ConversationRows();
   readonly partitions = new Map<number, UnitPartition>();
   /** Packets so far, whether they are stored or not. */
   packets = 0;
@@ -85,7 +90,8 @@ export class PacketUnit {
       this.packets < PACKETS_MAX &&
       this.records < RECORDS_MAX &&
       this.rollup.size < MINUTES_MAX &&
-      this.block.origins.length < ORIGINS_MAX
+      this.block.origins.length < ORIGINS_MAX &&
+      this.conversations.copy.rows < CONVERSATIONS_MAX
     );
   }
 
@@ -94,6 +100,7 @@ export class PacketUnit {
     this.rows.reset();
     this.sources.reset();
     this.rollup.reset();
+    this.conversations.reset();
     this.partitions.clear();
     this.originIds.length = 0;
     this.packets = 0;

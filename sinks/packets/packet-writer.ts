@@ -9,13 +9,19 @@ import { type DecodedPacketBatch, decodePacketBatch } from '../../schemas/packet
 import type { StorePolicy } from '../options.js';
 import type { PartitionKeeper } from '../retention/partition-keeper.js';
 import type { Availability } from '../stream/availability.js';
-import { type DeadLetter, poisonLetter, refusedLetter } from '../stream/dead-letters.js';
+import { type DeadLetter, poisonLetter, refusedConversationLetter, refusedLetter } from '../stream/dead-letters.js';
 import { classifyPostgresError } from '../stream/postgres-errors.js';
 import type { SinkMetrics } from '../stream/sink-metrics.js';
 import { Superseded, storedOffsets, type TopicPosition } from '../stream/topic-position.js';
 import type { AlertedSources } from './alerted-sources.js';
 import { OriginDictionary } from './origin-dictionary.js';
-import { nextUnit, type RefusedRow, storeUnit, storeUnitWithoutRefused } from './packet-store.js';
+import {
+  nextUnit,
+  type RefusedConversation,
+  type RefusedRow,
+  storeUnit,
+  storeUnitWithoutRefused,
+} from './packet-store.js';
 import { PacketUnit } from './packet-unit.js';
 
 /**
@@ -42,6 +48,12 @@ export interface PacketWriterEvents {
   /** Storing has ended for good. */
   broken(error: unknown): void;
 }
+
+interface Refused {
+  readonly rows: readonly RefusedRow[];
+  readonly conversations: readonly RefusedConversation[];
+}
+const NOTHING_REFUSED: Refused = { rows: [], conversations: [] };
 
 export class PacketWriter {
   private filling = new PacketUnit();
@@ -199,29 +211,36 @@ export class PacketWriter {
     unit.pack(unitNumber);
     this.metrics.bufferedBytes.inc(unit.rows.copy.length);
     const end = this.metrics.transactionSeconds.startTimer();
-    let refused: readonly RefusedRow[] = [];
+    let refused: Refused = NOTHING_REFUSED;
     try {
       await this.availability.persist((failures) => this.attempt(unit, failures, storeUnit));
     } catch (error) {
       if (classifyPostgresError(error) !== 'refused' || error instanceof Superseded) throw error;
       refused = await this.availability.persist((failures) =>
         this.attempt(unit, failures, (client) =>
-          storeUnitWithoutRefused(client, unit, (rows) => this.deadLetter(this.refusedLetters(unit, rows))),
+          storeUnitWithoutRefused(client, unit, (rows, conversations) =>
+            this.deadLetter(this.refusedLetters(unit, { rows, conversations })),
+          ),
         ),
       );
     }
     end();
-    for (const { sqlState } of refused) this.metrics.refusedRows.inc({ sqlstate: sqlState });
-    if (refused.length > 0) {
-      this.log.warn(
-        { rows: refused.length, sqlstate: refused[0]!.sqlState },
-        `Postgres refused ${refused.length} rows (${refused[0]!.message}); they are on packets-dead-letter`,
-      );
-    }
+    this.countRefused(refused);
     this.metrics.records.inc({ topic: this.topic }, unit.records);
     this.metrics.packets.inc(unit.packets);
-    this.metrics.rows.inc(unit.rows.packets - refused.length);
+    this.metrics.rows.inc(unit.rows.packets - refused.rows.length);
+    this.metrics.conversations.inc(unit.conversations.size - refused.conversations.length);
     this.events.stored(new Map([...unit.partitions].map(([partition, part]) => [partition, part.nextOffset])));
+  }
+
+  private countRefused({ rows, conversations }: Refused): void {
+    const all = [...rows, ...conversations];
+    for (const { sqlState } of all) this.metrics.refusedRows.inc({ sqlstate: sqlState });
+    if (all.length === 0) return;
+    this.log.warn(
+      { rows: all.length, sqlstate: all[0]!.sqlState },
+      `Postgres refused ${all.length} rows (${all[0]!.message}); they are on packets-dead-letter`,
+    );
   }
 
   /** One try. After a failure the table says first whether the try before was committed after all. */
@@ -229,12 +248,12 @@ export class PacketWriter {
     unit: PacketUnit,
     failures: number,
     work: (client: pg.ClientBase, unit: PacketUnit) => Promise<T>,
-  ): Promise<T | []> {
-    await this.keeper.ensure(unit.rollup.minutes());
+  ): Promise<T | typeof NOTHING_REFUSED> {
+    await this.keeper.ensure(unit.rollup.minutes(), unit.conversations.minutes());
     const client = await this.pool.connect();
     let failure: Error | undefined;
     try {
-      if (failures > 0 && (await this.committed(client, unit))) return [];
+      if (failures > 0 && (await this.committed(client, unit))) return NOTHING_REFUSED;
       return await work(client, unit);
     } catch (error) {
       failure = error instanceof Error ? error : new Error(String(error));
@@ -256,8 +275,12 @@ export class PacketWriter {
     return parts.every(({ position, nextOffset }) => stored.get(position.partition) === nextOffset);
   }
 
-  private refusedLetters(unit: PacketUnit, refused: readonly RefusedRow[]): DeadLetter[] {
-    return refused.map((row) => refusedLetter(this.topic, unit.packetOf(row.blockRow), row));
+  private refusedLetters(unit: PacketUnit, { rows, conversations }: Refused): DeadLetter[] {
+    const known = new Map(unit.conversations.conversations().map((conversation) => [conversation.row, conversation]));
+    return [
+      ...rows.map((row) => refusedLetter(this.topic, unit.packetOf(row.blockRow), row)),
+      ...conversations.map((refused) => refusedConversationLetter(this.topic, known.get(refused.row)!, refused)),
+    ];
   }
 
   /** Resolves when everything taken is stored, or thrown away because the sink stops. */

@@ -46,7 +46,8 @@ const nextMonth = (micros: number): number => {
 };
 
 export class PartitionKeeper {
-  private readonly parents: readonly Parent[];
+  private readonly packetParents: readonly Parent[];
+  private readonly conversationParents: readonly Parent[];
   private readonly defaultsTouchedAt = new Map<string, number>();
 
   constructor(
@@ -64,35 +65,42 @@ export class PartitionKeeper {
       readAt: 0,
       refused: new Set(),
     });
-    this.parents = [
-      {
-        name: 'packet_segments',
-        floor: (micros) => Math.floor(micros / span) * span,
-        next: (start) => start + span,
-        ranges: null,
-        readAt: 0,
-        refused: new Set(),
-      },
+    const bySpan = (name: string, length: number): Parent => ({
+      name,
+      floor: (micros) => Math.floor(micros / length) * length,
+      next: (start) => start + length,
+      ranges: null,
+      readAt: 0,
+      refused: new Set(),
+    });
+    this.packetParents = [
+      bySpan('packet_segments', span),
       byMonth('traffic_totals'),
       byMonth('traffic_protocols'),
       byMonth('traffic_sources'),
       byMonth('traffic_ports'),
     ];
+    this.conversationParents = [bySpan('conversations', DAY_MICROS), byMonth('traffic_conversations')];
   }
 
   /** Makes the partitions of the present and of the next interval. */
   async ensureAhead(): Promise<void> {
     const now = this.now() * 1000;
-    for (const parent of this.parents) await this.ensureParent(parent, [now, parent.next(parent.floor(now))]);
+    for (const parent of [...this.packetParents, ...this.conversationParents]) {
+      await this.ensureParent(parent, [now, parent.next(parent.floor(now))]);
+    }
   }
 
   /**
-   * Makes the partitions of these minutes (seconds since 1970-01-01 UTC) and notes that they are written. To be called
-   * before the transaction, outside of it.
+   * Makes the partitions of packets of these minutes (seconds since 1970-01-01 UTC), and of conversations that end in those, and
+   * notes that they are written. To be called before the transaction, outside of it.
    */
-  async ensure(minutes: Iterable<number>): Promise<void> {
+  async ensure(minutes: Iterable<number>, conversationMinutes: Iterable<number>): Promise<void> {
     const micros = [...minutes].map((seconds) => seconds * 1e6);
-    for (const parent of this.parents) await this.ensureParent(parent, micros);
+    for (const parent of this.packetParents) await this.ensureParent(parent, micros);
+    const ends = [...conversationMinutes].map((seconds) => seconds * 1e6);
+    if (ends.length === 0) return;
+    for (const parent of this.conversationParents) await this.ensureParent(parent, ends);
   }
 
   private async ensureParent(parent: Parent, times: readonly number[]): Promise<void> {

@@ -20,6 +20,15 @@ export const retentionOptions = defineOptions({
     unit: 'days',
     help: 'age at which packets are dropped',
   },
+  conversationRetentionDays: {
+    kind: 'integer',
+    env: 'NTA_CONVERSATION_RETENTION_DAYS',
+    default: 30,
+    minimum: 1,
+    maximum: 36_500,
+    unit: 'days',
+    help: 'age at which conversations are dropped',
+  },
   statsRetentionDays: {
     kind: 'integer',
     env: 'NTA_STATS_RETENTION_DAYS',
@@ -80,8 +89,10 @@ const LOCK_TIMEOUT_MS = 100;
 const LOCK_ATTEMPTS = 50;
 const LOCK_PAUSE_MS = 100;
 const ALERTS_AT_ONCE = 1_000;
-/** The table that has the packets. */
+/** The tables that have the packets and the conversations; the others of `partitions` are statistics. */
 const PACKETS = 'packet_segments';
+const CONVERSATIONS = 'conversations';
+const OPEN_CONVERSATIONS = 'conversations_open';
 
 interface Partition {
   readonly name: string;
@@ -139,7 +150,7 @@ async function clean(
     return done;
   };
   for (const partition of await oldPartitions(client, settings)) {
-    await drop(partition, partition.parent === PACKETS ? settings.dataRetentionDays : settings.statsRetentionDays);
+    await drop(partition, retentionDays(settings, partition.parent));
   }
   if (settings.maxDatabaseSize > 0) {
     const gone = new Set([...dropped.map(({ name }) => name), ...postponed]);
@@ -161,7 +172,17 @@ async function clean(
     const range = `${alerts} closed alerts older than ${settings.alertRetentionDays} days`;
     dropped.push({ name: 'alerts', range, bytes: 0, reason: 'age', seconds: secondsSince(startedAt) });
   }
+  const forgotten = await dropOpenConversations(client, settings.conversationRetentionDays, dryRun);
+  if (forgotten > 0) {
+    const range = `${forgotten} conversations not heard of for ${settings.conversationRetentionDays} days`;
+    dropped.push({ name: OPEN_CONVERSATIONS, range, bytes: 0, reason: 'age', seconds: 0 });
+  }
   return { dropped, postponed, busy: false };
+}
+
+function retentionDays(settings: RetentionSettings, parent: string): number {
+  if (parent === PACKETS) return settings.dataRetentionDays;
+  return parent === CONVERSATIONS ? settings.conversationRetentionDays : settings.statsRetentionDays;
 }
 
 function secondsSince(startedAt: number): number {
@@ -182,9 +203,9 @@ async function oldPartitions(client: pg.Client, settings: RetentionSettings): Pr
   const { rows } = await client.query<Partition>(
     `SELECT ${PARTITION_COLUMNS} FROM partitions
      WHERE to_regclass(quote_ident(partition_name)) IS NOT NULL
-       AND ((parent_name = '${PACKETS}' AND ${oldCondition('$1')}) OR (parent_name <> '${PACKETS}' AND ${oldCondition('$2')}))
+       AND ${oldCondition(`CASE parent_name WHEN '${PACKETS}' THEN $1::integer WHEN '${CONVERSATIONS}' THEN $2 ELSE $3 END`)}
      ORDER BY parent_name, range_start`,
-    [settings.dataRetentionDays, settings.statsRetentionDays],
+    [settings.dataRetentionDays, settings.conversationRetentionDays, settings.statsRetentionDays],
   );
   const filled: Partition[] = [];
   for (const partition of rows) {
@@ -249,6 +270,19 @@ async function dropPartition(client: pg.Client, partition: Partition, days: numb
     }
   }
   return false;
+}
+
+/** Those whose capture node died never end: they go by rows. */
+async function dropOpenConversations(client: pg.Client, days: number, dryRun: boolean): Promise<number> {
+  const old = `heard_at < now() - make_interval(days => $1)`;
+  const { rows } = await client.query<{ conversations: number }>(
+    dryRun
+      ? `SELECT count(*)::integer AS conversations FROM ${OPEN_CONVERSATIONS} WHERE ${old}`
+      : `WITH gone AS (DELETE FROM ${OPEN_CONVERSATIONS} WHERE ${old} RETURNING 1)
+         SELECT count(*)::integer AS conversations FROM gone`,
+    [days],
+  );
+  return rows[0]!.conversations;
 }
 
 /** Alerts are few, so they go by rows, with their events; open ones stay. */

@@ -6,6 +6,7 @@
  * `source-topic`, `source-partition`, `source-offset` and `source-index` tell it from another.
  */
 import type { IHeaders, Kafka, Producer } from 'kafkajs';
+import type { CountedConversation } from '../conversations/conversation-rows.js';
 import type { RefusedRow } from '../packets/packet-store.js';
 import type { UnitPacket } from '../packets/packet-unit.js';
 
@@ -66,6 +67,27 @@ export function poisonLetter(
       'source-partition': String(partition),
       'source-offset': String(record.offset),
       'source-timestamp': String(record.timestamp),
+    },
+  };
+}
+
+/** A conversation that Postgres refused, as JSON. */
+export function refusedConversationLetter(
+  topic: string,
+  conversation: CountedConversation,
+  refused: { readonly sqlState: string; readonly message: string },
+): DeadLetter {
+  const [originator = ''] = conversation.pair.split(' ');
+  return {
+    key: Buffer.from(originator),
+    value: Buffer.from(JSON.stringify(conversation)),
+    headers: {
+      reason: 'conversation_refused_by_postgres',
+      detail: refused.message,
+      sqlstate: refused.sqlState,
+      'source-topic': topic,
+      'source-partition': String(conversation.partition),
+      'source-offset': String(conversation.offset),
     },
   };
 }

@@ -5,6 +5,7 @@ export class SinkMetrics {
   readonly records: Counter<'topic'>;
   readonly packets: Counter;
   readonly rows: Counter;
+  readonly conversations: Counter;
   readonly refusedRows: Counter<'sqlstate'>;
   readonly poisonRecords: Counter<'reason'>;
   readonly lostRecords: Counter<'topic'>;
@@ -23,9 +24,12 @@ export class SinkMetrics {
     this.records = counter('records_total', 'records stored', ['topic']);
     this.packets = counter('packets_total', 'packets taken from the topic and accounted for in the tables');
     this.rows = counter('rows_total', 'packets written as rows');
-    this.refusedRows = counter('refused_rows_total', 'packets that Postgres refused, now on packets-dead-letter', [
-      'sqlstate',
-    ]);
+    this.conversations = counter('conversations_total', 'conversations written, each again as often as it was told of');
+    this.refusedRows = counter(
+      'refused_rows_total',
+      'packets and conversations that Postgres refused, now on packets-dead-letter',
+      ['sqlstate'],
+    );
     this.poisonRecords = counter('poison_records_total', 'records that could not be read, now on packets-dead-letter', [
       'reason',
     ]);

@@ -8,6 +8,7 @@ import { StoredRows } from '../../support/sink-rows.js';
 
 const SETTINGS: RetentionSettings = {
   dataRetentionDays: 7,
+  conversationRetentionDays: 14,
   statsRetentionDays: 60,
   alertRetentionDays: 90,
   maxDatabaseSize: 0,
@@ -70,6 +71,31 @@ describe('applyRetention', () => {
     await rows.query(`UPDATE partitions SET last_write_at = now() - interval '8 days'`);
     expect((await apply()).dropped.map(({ name }) => name)).toEqual(['packet_segments_default']);
     expect(await rows.value('SELECT count(*)::int FROM packets')).toBe(0);
+  });
+
+  it('keeps conversations for their own time, and open ones while they are heard of', async () => {
+    const conversation = (ended: string, heard: string): string =>
+      `INSERT INTO conversations (ended_at, started_at, last_at, heard_at, id, originator_bytes, responder_bytes,
+         originator_payload, responder_payload, originator_packets, responder_packets, origin_id, originator_port,
+         responder_port, ip_protocol, state, outcome, begun, originator, responder)
+       VALUES (${ended}, '2026-01-01Z', NULL, ${heard}, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 6, 4, 2, true, '10.0.0.1', '10.0.0.2')`;
+    const day = `date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - interval '10 days'`;
+    await rows.query(`SELECT create_partition('conversations', ${day}, ${day} + interval '1 day')`);
+    await rows.query(conversation(`${day} + interval '1 hour'`, 'NULL'));
+    await rows.query(conversation(`'infinity'`, `now() - interval '15 days'`));
+    await rows.query(conversation(`'infinity'`, `now() - interval '13 days'`));
+    await rows.query(
+      `UPDATE partitions SET last_write_at = now() - interval '9 days' WHERE parent_name = 'conversations'`,
+    );
+    expect((await apply({}, true)).dropped.map(({ name }) => name)).toEqual(['conversations_open']);
+    expect((await apply()).dropped.map(({ name }) => name)).toEqual(['conversations_open']);
+    expect(await rows.value('SELECT count(*)::int FROM conversations')).toBe(2);
+    const shorter = await apply({ conversationRetentionDays: 8 });
+    expect(shorter.dropped.map(({ name }) => name)).toEqual([
+      expect.stringMatching(/^conversations_\d{8}$/),
+      'conversations_open',
+    ]);
+    expect(await rows.value('SELECT count(*)::int FROM conversations')).toBe(0);
   });
 
   it('keeps statistics and alerts for their own times', async () => {

@@ -1,6 +1,7 @@
 /** Conversations of a unit as rows of binary COPY, of each the latest; and what of them is counted. */
 import { hash } from 'node:crypto';
 import { formatAddressBytes } from '../../schemas/address.js';
+import { communityId } from '../../schemas/conversations/community-id.js';
 import {
   type ConversationNames,
   EVENT_ENDED,
@@ -9,7 +10,7 @@ import {
 } from '../../schemas/conversations/conversation.js';
 import { ADDRESS_SLOT_BYTES, type ConversationBlock } from '../../schemas/conversations/conversation-block.js';
 import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketOrigin } from '../../schemas/packets/packet-block.js';
-import { CONVERSATION_COLUMNS, communityHash } from '../../schemas/tables/conversation-table.js';
+import { CONVERSATION_COLUMNS, communityHalf } from '../../schemas/tables/conversation-table.js';
 import { CopyBuffer } from '../packets/copy-buffer.js';
 import { storable } from '../packets/origin-dictionary.js';
 import { storableJson } from '../packets/packet-details.js';
@@ -129,14 +130,14 @@ export class ConversationRows {
     origin: PacketOrigin,
   ): string {
     const { idBytes } = this;
-    const community = communityHash({
+    const community = communityId(
+      block.ipProtocol[row]!,
       originator,
       responder,
-      originatorPort: block.originatorPort[row]!,
-      responderPort: block.responderPort[row]!,
-      ipProtocol: block.ipProtocol[row]!,
-    });
-    community.copy(idBytes, 0, 0, 4);
+      block.originatorPort[row]!,
+      block.responderPort[row]!,
+    );
+    communityHalf(community).copy(idBytes, 0, 0, 4);
     let where = this.originHashes.get(origin);
     if (where === undefined) {
       where = JSON.stringify(origin);

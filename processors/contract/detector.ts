@@ -156,6 +156,8 @@ export interface Detector<T extends DetectorOptionTable = DetectorOptionTable> {
    * the input does not say what became of them.
    */
   judge?(outcomes: WindowOutcomes, settings: WatcherSettings): Severity;
+  /** Attempts that `judge` leaves out; all count where this is left out. */
+  judgesAttempt?(port: number, ttl: number): boolean;
   /** For `judge` by what became of logins, not of attempts: what a conversation at its end says; null when nothing. */
   judgeConversation?(block: ConversationBlock, row: number): 'failed' | 'answered' | null;
   /** A second detector under the same rule, with key, thresholds and episodes of its own. */

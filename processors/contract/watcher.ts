@@ -72,6 +72,8 @@ export interface Watch<S> {
   readonly link: string;
   /** State of the key, made when it is new. */
   source(): S;
+  /** As `source`, but null when there is no state yet. */
+  knownSource(): S | null;
   target(): S;
   pair(): S;
   key(text: string): S;
@@ -131,6 +133,8 @@ export interface WatcherDetector<S, T extends DetectorOptionTable> {
   /** Kinds of observations that `observation` gets to see. */
   readonly observations?: readonly ObservationKind[];
   readonly durable?: boolean;
+  /** A second watcher under the same rule, with thresholds and episodes of its own. */
+  readonly companion?: Detector;
   /** What the threshold counts, for the alert's reason: "hosts", "failed logins". */
   readonly counts: string;
   readonly threshold: Omit<IntegerOption, 'kind'>;

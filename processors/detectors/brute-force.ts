@@ -6,6 +6,8 @@
 import { defineDetector, NOT_COUNTED } from '../contract/detector.js';
 import { portSet } from '../contract/network-list.js';
 import { seconds, toTargets } from './alert-words.js';
+import { loginGuesses } from './login-guesses.js';
+import { loginResult } from './logins.js';
 
 const SERVICES: ReadonlyMap<number, string> = new Map([
   [21, 'FTP'],
@@ -41,6 +43,13 @@ export const bruteForce = defineDetector({
     const watched = portSet(loginPorts);
     return (block, row) => (watched[block.destinationPort[row]!] === 1 ? 0 : NOT_COUNTED);
   },
+  judge: ({ failed }, { threshold, severity }) => (failed >= threshold ? severity : 1),
+  judgeConversation: (block, row) => {
+    const result = loginResult(block, row);
+    if (result === null) return null;
+    return result.failed > 0 && result.succeeded === 0 ? 'failed' : 'answered';
+  },
+  companion: loginGuesses,
   describe: (evidence) => {
     const port = evidence.destinationPort!;
     const service = SERVICES.get(port) ?? 'login';

@@ -3,10 +3,13 @@
  * and Xmas shapes, first fragments that hide their flags, and UDP that opens a conversation. So neither a server that answers many clients' ephemeral ports
  * nor the transfer of a busy connection looks like a scan.
  */
+
+import type { Severity } from '../../schemas/alerts/alert.js';
 import { type PacketBlock, ROLE_ORIGINATOR, ROLE_RESPONDER } from '../../schemas/packets/packet-block.js';
-import { type AlertText, defineDetector, NOT_COUNTED } from '../contract/detector.js';
+import { type AlertText, defineDetector, NOT_COUNTED, type WindowOutcomes } from '../contract/detector.js';
 import type { EpisodeEvidence } from '../contract/evidence.js';
-import { KIND_TCP_SYN, KIND_UDP_OPENING, packetKind } from '../contract/packet-kind.js';
+import { KIND_SCTP_OPENING, KIND_TCP_SYN, KIND_UDP_OPENING, packetKind } from '../contract/packet-kind.js';
+import type { WatcherSettings } from '../contract/watcher.js';
 import { counted, seconds } from './alert-words.js';
 
 export const portScan = defineDetector({
@@ -20,7 +23,7 @@ export const portScan = defineDetector({
   severity: 3,
   keyedBy: 'source',
   perDestinationPort: false,
-  packets: ['tcp-syn', 'tcp-stealth', 'udp-opening'],
+  packets: ['tcp-syn', 'tcp-stealth', 'udp-opening', 'sctp-opening'],
   measure: 'distinct',
   values: 'ports',
   durable: false,
@@ -38,12 +41,34 @@ export const portScan = defineDetector({
     ({ stealthProbes, udpProbes }) =>
     (block, row) => {
       const kind = packetKind(block, row);
-      if (kind === KIND_TCP_SYN) return block.destinationPort[row]!;
+      if (kind === KIND_TCP_SYN || kind === KIND_SCTP_OPENING) return block.destinationPort[row]!;
       if (kind === KIND_UDP_OPENING) return udpProbes ? block.destinationPort[row]! : NOT_COUNTED;
       return stealthProbes && !inConversation(block, row) ? block.destinationPort[row]! : NOT_COUNTED;
     },
+  judge,
+  judgesAttempt: (port, ttl) => ttl > HOPS_MAX || port < TRACEROUTE_FIRST || port > TRACEROUTE_LAST,
   describe,
 });
+
+/** Probes of traceroute by UDP: its ports (IANA), sent to die within so many hops. They are no scan of these ports. */
+const TRACEROUTE_FIRST = 33_434;
+const TRACEROUTE_LAST = 33_625;
+const HOPS_MAX = 30;
+
+/** Ports of one host that must have failed, or the share of all that failed at few hosts, for a scan and not many peers. */
+const AT_ONE_HOST = 3;
+const PORTS_PER_HOST = 2;
+
+/**
+ * A scan is what fails: ports of which none was answered. Peers of a distributed program (BitTorrent, calls) fail as well, each
+ * at a port of its own; a scan tries several ports of a host.
+ */
+function judge(outcomes: WindowOutcomes, { threshold, severity }: WatcherSettings): Severity {
+  const { failed, answered, unseen, failedAtOne, failedTargets } = outcomes;
+  if (unseen > failed + answered) return severity;
+  if (failed < threshold) return 1;
+  return failedAtOne >= AT_ONE_HOST || failed >= PORTS_PER_HOST * failedTargets ? severity : 1;
+}
 
 /** A broken stack may send such a segment inside a conversation; that is no probe. */
 function inConversation(block: PacketBlock, row: number): boolean {

@@ -6,6 +6,9 @@
 import { defineDetector } from '../contract/detector.js';
 import { counted, seconds, toTargets } from './alert-words.js';
 
+/** Share of what fails that one target has at least, where it is meant to be flooded. */
+const AT_ONE_SHARE = 0.25;
+
 export const synFlood = defineDetector({
   id: 'syn-flood',
   version: '1',
@@ -28,6 +31,13 @@ export const synFlood = defineDetector({
   windowSeconds: { default: 60, minimum: 1, maximum: 3600, help: 'length of the window' },
   options: {},
   createObserver: () => () => 0,
+  judge: ({ failed, answered, halfOpen, unseen, failedAtOne }, { threshold, severity }) => {
+    if (unseen > failed + answered) return severity;
+    const bare = failed + halfOpen;
+    if (bare < threshold) return 1;
+    // spread over ever other hosts it is a sweep, or a program whose peers are gone
+    return halfOpen + failedAtOne >= bare * AT_ONE_SHARE ? severity : 1;
+  },
   describe: (evidence) => ({
     message: `${evidence.source} sent ${evidence.packets} SYN ${toTargets(evidence.targets)} in ${seconds(evidence)}`,
     details: { spread: evidence.targets.distinct <= 1 ? 'one target' : counted(evidence.targets, 'target') },

@@ -133,6 +133,13 @@ export class EngineState implements StateBudget {
     return this.keys.add(scope, timeline.serial, kind, w0, w1, w2, w3, clock);
   }
 
+  /** The slot of the key in `words`, or `NONE`. */
+  findSlot(timeline: Timeline, site: string): number {
+    const { kind, words } = this.words;
+    const scope = this.timelines.scopeOf(timeline.group, site).index;
+    return this.keys.find(scope, kind, words[0]!, words[1]!, words[2]!, words[3]!);
+  }
+
   windowOf(slot: number, key: number): number {
     const first = this.keys.windows[slot]!;
     const known = this.windows.find(first, key);

@@ -221,6 +221,7 @@ export class Outcomes {
       const rule = rules[index]!;
       if (!rule.judges || rule.rule.detector.judgeConversation !== undefined || (rule.kinds & attempt.kind) === 0)
         continue;
+      if (rule.rule.detector.judgesAttempt?.(attempt.port, attempt.ttl) === false) continue;
       this.mark(rule, index, slot, attempt.port, attempt.time, FLAGS[outcome], attempt.time + this.wait);
     }
     this.watching.attempt(attempt, outcome);

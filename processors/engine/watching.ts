@@ -3,7 +3,7 @@ import { formatIpv4, formatIpv6 } from '../../schemas/address.js';
 import type { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
 import { ADDRESS_SLOT_BYTES } from '../../schemas/conversations/conversation-block.js';
 import type { Observation } from '../../schemas/observations/observation.js';
-import { ADDRESS_IPV4, type PacketBlock } from '../../schemas/packets/packet-block.js';
+import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { Attempt, AttemptOutcome, Watch } from '../contract/watcher.js';
 import type { Waiting } from './attempts.js';
 import type { CompiledRule } from './compiled-rule.js';
@@ -29,25 +29,20 @@ export class Watching implements Watch<unknown> {
   private ruleIndex = 0;
   private timeline!: Timeline;
   private node = 0;
-  /** How the row's addresses are brought into the state's words. */
-  private source_: () => boolean = () => false;
-  private target_: () => boolean = () => false;
-  /** Texts of the addresses, made when they are asked for. */
-  private texts: () => readonly [string, string] = () => ['', ''];
+  /** The addresses of the row at hand. */
+  private ends: RowEnds = NO_ENDS;
+  private readonly packetEnds: PacketEnds;
   private opened: Watched | null = null;
   private window = NONE;
 
-  constructor(private readonly state: EngineState) {}
+  constructor(private readonly state: EngineState) {
+    this.packetEnds = new PacketEnds(state.words);
+  }
 
   packet(block: PacketBlock, row: number, rule: CompiledRule, index: number, time: number, place: RowPlace): void {
-    const { words } = this.state;
     this.begin(rule, index, time, place);
-    this.source_ = () => setPacketAddress(words, block, block.sourceKind[row]!, block.sourceAddress[row]!);
-    this.target_ = () => setPacketAddress(words, block, block.destinationKind[row]!, block.destinationAddress[row]!);
-    this.texts = () => [
-      packetAddress(block, block.sourceKind[row]!, block.sourceAddress[row]!),
-      packetAddress(block, block.destinationKind[row]!, block.destinationAddress[row]!),
-    ];
+    this.packetEnds.at(block, row);
+    this.ends = this.packetEnds;
     if (rule.rule.exceptions?.matches(block, row)) {
       if (!this.state.rebuilding) rule.exceptedPackets++;
       return;
@@ -76,9 +71,11 @@ export class Watching implements Watch<unknown> {
       };
       const said = attempt;
       this.begin(rule, index, waiting.time, place);
-      this.source_ = () => words.copy(keys.kind[waiting.slot]!, keys.words, waiting.slot * 4);
-      this.target_ = () => words.parse(said.target);
-      this.texts = () => [said.source, said.target];
+      this.ends = {
+        setSource: () => words.copy(keys.kind[waiting.slot]!, keys.words, waiting.slot * 4),
+        setTarget: () => words.parse(said.target),
+        texts: () => [said.source, said.target],
+      };
       if (this.isExcepted(said.source, said.target, said.port)) continue;
       this.run(() => rule.watcher!.attempt?.(said, this));
     }
@@ -87,15 +84,17 @@ export class Watching implements Watch<unknown> {
   conversation(block: ConversationBlock, row: number, place: RowPlace): void {
     const { rules, rebuilding, words } = this.state;
     const originator = row * ADDRESS_SLOT_BYTES;
-    this.source_ = () => words.setSlot(block.originator, originator);
-    this.target_ = () => words.setSlot(block.responder, originator);
-    this.texts = () => [slotText(block.originator, originator), slotText(block.responder, originator)];
+    this.ends = {
+      setSource: () => words.setSlot(block.originator, originator),
+      setTarget: () => words.setSlot(block.responder, originator),
+      texts: () => [slotText(block.originator, originator), slotText(block.responder, originator)],
+    };
     for (let index = 0; index < rules.length; index++) {
       const rule = rules[index]!;
       if (!rule.rule.detector.conversations || (rebuilding && rule.durable)) continue;
       this.begin(rule, index, block.time[row]!, place);
       if (rule.rule.exceptions !== null) {
-        const [source, target] = this.texts();
+        const [source, target] = this.ends.texts();
         if (this.isExcepted(source, target, block.responderPort[row]!)) continue;
       }
       this.run(() => rule.watcher!.conversation?.(block, row, this));
@@ -105,14 +104,16 @@ export class Watching implements Watch<unknown> {
   received(block: ReceivedBlock, row: number, place: RowPlace): void {
     const { rules, rebuilding, words } = this.state;
     const target = row * ADDRESS_SLOT_BYTES;
-    this.source_ = () => false;
-    this.target_ = () => words.setSlot(block.target, target);
-    this.texts = () => ['', slotText(block.target, target)];
+    this.ends = {
+      setSource: () => false,
+      setTarget: () => words.setSlot(block.target, target),
+      texts: () => ['', slotText(block.target, target)],
+    };
     for (let index = 0; index < rules.length; index++) {
       const rule = rules[index]!;
       if (!rule.rule.detector.received || (rebuilding && rule.durable)) continue;
       this.begin(rule, index, block.last[row]!, place);
-      if (rule.rule.exceptions !== null && this.isExcepted('', this.texts()[1], block.port[row]!)) continue;
+      if (rule.rule.exceptions !== null && this.isExcepted('', this.ends.texts()[1], block.port[row]!)) continue;
       this.run(() => rule.watcher!.received?.(block, row, this));
     }
   }
@@ -120,9 +121,11 @@ export class Watching implements Watch<unknown> {
   observation(observation: Observation, place: RowPlace, link: string): void {
     const { rules, rebuilding, words } = this.state;
     this.link = link;
-    this.source_ = () => observation.source !== '' && words.parse(observation.source);
-    this.target_ = () => observation.destination !== '' && words.parse(observation.destination);
-    this.texts = () => [observation.source, observation.destination];
+    this.ends = {
+      setSource: () => observation.source !== '' && words.parse(observation.source),
+      setTarget: () => observation.destination !== '' && words.parse(observation.destination),
+      texts: () => [observation.source, observation.destination],
+    };
     for (let index = 0; index < rules.length; index++) {
       const rule = rules[index]!;
       const kinds = rule.rule.detector.observations;
@@ -135,17 +138,26 @@ export class Watching implements Watch<unknown> {
   }
 
   source(): unknown {
-    return this.open(this.source_(), '');
+    return this.open(this.ends.setSource(), '');
+  }
+
+  knownSource(): unknown {
+    const { state } = this;
+    if (!this.ends.setSource()) return null;
+    const slot = state.findSlot(this.timeline, this.site);
+    if (slot === NONE) return null;
+    const window = state.windows.find(state.keys.windows[slot]!, (this.ruleIndex << 16) >>> 0);
+    return window === NONE || state.watched.find(window) === undefined ? null : this.source();
   }
 
   target(): unknown {
-    const known = this.target_();
+    const known = this.ends.setTarget();
     if (known) this.state.words.asTarget();
     return this.open(known, '');
   }
 
   pair(): unknown {
-    const [source, target] = this.texts();
+    const [source, target] = this.ends.texts();
     return this.key(`${source} ${target}`);
   }
 
@@ -284,16 +296,53 @@ export class Watching implements Watch<unknown> {
   }
 }
 
-type Words = EngineState['words'];
-
-function setPacketAddress(words: Words, block: PacketBlock, kind: number, address: number): boolean {
-  if (kind === ADDRESS_IPV4) words.setIpv4(address);
-  else if (kind === 6) words.setIpv6(block.ipv6, address * 16);
-  else return false;
-  return true;
+/** Both ends of a row: brought into the state's words, and as text. */
+interface RowEnds {
+  /** False when it is no IP address. */
+  setSource(): boolean;
+  setTarget(): boolean;
+  texts(): readonly [string, string];
 }
 
-function packetAddress(block: PacketBlock, kind: number, address: number): string {
-  if (kind === ADDRESS_IPV4) return formatIpv4(address);
-  return kind === 6 ? formatIpv6(block.ipv6, address * 16) : '';
+const NO_ENDS: RowEnds = { setSource: () => false, setTarget: () => false, texts: () => ['', ''] };
+
+/** Of packets, which are many: one for all of them. */
+class PacketEnds implements RowEnds {
+  private block!: PacketBlock;
+  private row = 0;
+
+  constructor(private readonly words: EngineState['words']) {}
+
+  at(block: PacketBlock, row: number): void {
+    this.block = block;
+    this.row = row;
+  }
+
+  setSource(): boolean {
+    return this.set(this.block.sourceKind[this.row]!, this.block.sourceAddress[this.row]!);
+  }
+
+  setTarget(): boolean {
+    return this.set(this.block.destinationKind[this.row]!, this.block.destinationAddress[this.row]!);
+  }
+
+  texts(): readonly [string, string] {
+    const { block, row } = this;
+    return [
+      this.text(block.sourceKind[row]!, block.sourceAddress[row]!),
+      this.text(block.destinationKind[row]!, block.destinationAddress[row]!),
+    ];
+  }
+
+  private set(kind: number, address: number): boolean {
+    if (kind === ADDRESS_IPV4) this.words.setIpv4(address);
+    else if (kind === ADDRESS_IPV6) this.words.setIpv6(this.block.ipv6, address * 16);
+    else return false;
+    return true;
+  }
+
+  private text(kind: number, address: number): string {
+    if (kind === ADDRESS_IPV4) return formatIpv4(address);
+    return kind === ADDRESS_IPV6 ? formatIpv6(this.block.ipv6, address * 16) : '';
+  }
 }

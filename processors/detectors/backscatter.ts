@@ -1,0 +1,54 @@
+/**
+ * A host that answers many of ours though none of them asked: somebody floods it with our addresses as the forged sources. It is
+ * a victim, not an attacker.
+ */
+import { defineWatcher } from '../contract/watcher.js';
+import { WindowedSet } from '../contract/windowed.js';
+import { sourcesOf, targetOf } from './received-rows.js';
+
+const TCP = 6;
+const ICMP = 1;
+
+interface Victim {
+  readonly targets: WindowedSet<string>;
+}
+
+export const backscatter = defineWatcher<Victim>()({
+  id: 'backscatter',
+  version: '1',
+  name: 'Backscatter',
+  summary:
+    'A host answers many addresses that never asked (SYN-ACK, RST, ICMP errors): it is flooded elsewhere by somebody who forges these.',
+  techniques: [],
+  eventTypes: ['info'],
+  severity: 1,
+  keyedBy: 'pair',
+  received: true,
+  counts: 'addresses answered that never asked',
+  threshold: {
+    default: 8,
+    minimum: 3,
+    maximum: 10_000,
+    help: 'addresses; a server answers one that has just gone away',
+  },
+  windowSeconds: { default: 60, minimum: 10, maximum: 3600, help: 'length of the window' },
+  options: {},
+  createWatcher: (_, { windowMicros, threshold }) => ({
+    newState: () => ({ targets: new WindowedSet<string>(windowMicros, 4 * threshold) }),
+    received(block, row, watch) {
+      const protocol = block.ipProtocol[row]!;
+      if ((protocol !== TCP && protocol !== ICMP) || block.unasked[row] === 0) return;
+      const target = targetOf(block, row);
+      for (const source of sourcesOf(block, row)) {
+        const { targets } = watch.key(source);
+        watch.measure(targets.add(watch.time, target), target, block.port[row]!, block.unasked[row]!);
+      }
+    },
+    describe: ({ source }, { targets }) => ({
+      message: `${source} answers ${targets.size} addresses that never asked: it is under a flood with forged sources`,
+      details: { addresses: targets.size },
+      source: { ip: source, address: source },
+    }),
+    bytes: ({ targets }) => 400 + 60 * targets.size,
+  }),
+});

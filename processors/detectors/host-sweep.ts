@@ -1,0 +1,169 @@
+/**
+ * A source that tries one port, or echo, on many hosts of which few answer. Whoever talks to many hosts that answer (a monitor, a
+ * scraper, a crawler, a mail relay) is none; so what failed must be more than what was answered.
+ */
+import type { Attempt, WatcherDetector } from '../contract/watcher.js';
+import { defineWatcher } from '../contract/watcher.js';
+import { WindowedSet } from '../contract/windowed.js';
+import { counted } from './alert-words.js';
+
+/** Ports of a source told apart; those tried least lately go. */
+const PORTS_MAX = 16;
+
+interface PortSweep {
+  readonly failed: WindowedSet<number>;
+  readonly answered: WindowedSet<number>;
+}
+
+interface Sweep {
+  readonly ports: Map<string, PortSweep>;
+  /** What was measured last. */
+  what: string;
+  failed: number;
+  answered: number;
+}
+
+const PROTOCOLS: ReadonlyMap<number, string> = new Map([
+  [6, 'TCP'],
+  [17, 'UDP'],
+  [132, 'SCTP'],
+]);
+
+function isEcho({ ipProtocol }: Attempt): boolean {
+  return ipProtocol === 1 || ipProtocol === 58;
+}
+
+function isGroup(target: string): boolean {
+  return target.startsWith('ff') || target.endsWith('.255') || /^(22[4-9]|23\d)\./.test(target);
+}
+
+function count(state: Sweep, attempt: Attempt, windowMicros: number, most: number): number {
+  const failed = attempt.outcome === 'refused' || attempt.outcome === 'unanswered';
+  const what = isEcho(attempt)
+    ? 'ICMP echo'
+    : `${PROTOCOLS.get(attempt.ipProtocol) ?? attempt.ipProtocol} port ${attempt.port}`;
+  let port = state.ports.get(what);
+  if (port === undefined) {
+    port = { failed: new WindowedSet(windowMicros, most), answered: new WindowedSet(windowMicros, 2 * most) };
+    state.ports.set(what, port);
+    for (const old of state.ports.keys()) {
+      if (state.ports.size <= PORTS_MAX) break;
+      state.ports.delete(old);
+    }
+  }
+  if (failed && !port.answered.has(attempt.targetKey)) port.failed.add(attempt.time, attempt.targetKey);
+  else if (attempt.outcome === 'answered') {
+    port.answered.add(attempt.time, attempt.targetKey);
+    port.failed.delete(attempt.targetKey); // its earlier silence was no address without a host
+  }
+  state.what = what;
+  state.failed = port.failed.advance(attempt.time);
+  state.answered = port.answered.advance(attempt.time);
+  return state.failed >= state.answered ? state.failed : 0;
+}
+
+function describe(source: string, targets: Parameters<typeof counted>[0], { what, failed, answered }: Sweep) {
+  return {
+    message: `${source} tries ${what} on ${counted(targets, 'host')}: ${failed} silent or refusing, ${answered} answered`,
+    details: { what, failed, answered },
+  };
+}
+
+function bytes({ ports }: Sweep): number {
+  let total = 300;
+  for (const { failed, answered } of ports.values()) total += 250 + 50 * (failed.size + answered.size);
+  return total;
+}
+
+const THRESHOLD = {
+  default: 20,
+  minimum: 3,
+  maximum: 10_000,
+  help: 'hosts that do not answer or refuse, on one port or by echo; a busy crawler or NAT gateway meets 15 a minute',
+};
+const WINDOW = { default: 60, minimum: 1, maximum: 3600, help: 'length of the window' };
+
+const IDENTITY = {
+  id: 'host-sweep',
+  name: 'Host sweep',
+  summary:
+    'A source tries one port, or ICMP echo, on many hosts within the window, and more of them stay silent or refuse than answer.',
+  techniques: [{ id: 'T1018', name: 'Remote System Discovery' }],
+  eventTypes: ['info'],
+  severity: 3,
+  keyedBy: 'source',
+  attempts: true,
+  counts: 'hosts without an answer',
+  threshold: THRESHOLD,
+  windowSeconds: WINDOW,
+  options: {},
+} as const satisfies Partial<WatcherDetector<Sweep, Record<string, never>>>;
+
+/** Echo keeps for an hour who answers: somebody who is pinged again and again is answered for only at the beginning of a conversation. */
+const ANSWERS_REMEMBERED = 3600e6;
+
+interface Echo extends Sweep {
+  readonly answering: WindowedSet<number>;
+}
+
+const echoSweep = defineWatcher<Echo>()({
+  ...IDENTITY,
+  version: '1-echo',
+  durable: true,
+  createWatcher: (_, { windowMicros, threshold }) => {
+    const fresh = (): Echo => ({
+      ports: new Map(),
+      what: '',
+      failed: 0,
+      answered: 0,
+      answering: new WindowedSet(ANSWERS_REMEMBERED, 1024),
+    });
+    return {
+      newState: fresh,
+      attempt(attempt, watch) {
+        if (!isEcho(attempt) || attempt.outcome === 'unseen' || isGroup(attempt.target)) return;
+        const state = watch.source();
+        if (attempt.outcome === 'answered') state.answering.add(attempt.time, attempt.targetKey);
+        else if (state.answering.has(attempt.targetKey)) return;
+        const measured = count(state, attempt, windowMicros, 2 * threshold);
+        watch.measure(measured, attempt.target);
+      },
+      describe: ({ source, targets }, state) => describe(source, targets, state),
+      save: ({ ports, answering }) => {
+        const port = ports.get('ICMP echo');
+        if (port === undefined || (port.failed.size < 3 && answering.size < 3)) return undefined;
+        return { failed: port.failed.entries(), answered: port.answered.entries(), answering: answering.entries() };
+      },
+      load: (value) => {
+        const saved = value as Record<'failed' | 'answered' | 'answering', [number, number][]>;
+        const state = fresh();
+        state.ports.set('ICMP echo', {
+          failed: new WindowedSet<number>(windowMicros, 2 * threshold).restore(saved.failed),
+          answered: new WindowedSet<number>(windowMicros, 4 * threshold).restore(saved.answered),
+        });
+        state.answering.restore(saved.answering);
+        return state;
+      },
+      bytes: (state) => bytes(state) + 50 * state.answering.size,
+    };
+  },
+});
+
+export const hostSweep = defineWatcher<Sweep>()({
+  ...IDENTITY,
+  version: '1',
+  companion: echoSweep,
+  createWatcher: (_, { windowMicros, threshold }) => ({
+    newState: () => ({ ports: new Map(), what: '', failed: 0, answered: 0 }),
+    attempt(attempt, watch) {
+      if (isEcho(attempt) || isGroup(attempt.target)) return;
+      if (attempt.outcome === 'unseen' || attempt.outcome === 'half-open') return;
+      const state = attempt.outcome === 'answered' ? watch.knownSource() : watch.source();
+      if (state === null) return;
+      const measured = count(state, attempt, windowMicros, 2 * threshold);
+      watch.measure(measured, attempt.target, attempt.port);
+    },
+    describe: ({ source, targets }, state) => describe(source, targets, state),
+    bytes,
+  }),
+});

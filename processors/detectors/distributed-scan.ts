@@ -21,6 +21,7 @@ export const distributedScan = defineWatcher<Scanned>()({
   severity: 3,
   keyedBy: 'target',
   received: true,
+  durable: true,
   counts: 'ports tried without an answer',
   threshold: {
     default: 30,
@@ -62,6 +63,14 @@ export const distributedScan = defineWatcher<Scanned>()({
       message: `${counted(targets, 'source')} try ${ports.size} ports of ${source}`,
       details: { ports: ports.size },
     }),
+    save: ({ ports, sources }) => (ports.size < 5 ? undefined : { ports: ports.entries(), sources: sources.entries() }),
+    load: (value) => {
+      const saved = value as { ports: [number, number][]; sources: [string, number][] };
+      return {
+        ports: new WindowedSet<number>(windowMicros, 8 * threshold).restore(saved.ports),
+        sources: new WindowedSet<string>(windowMicros, 8 * threshold).restore(saved.sources),
+      };
+    },
     bytes: ({ ports, sources }) => 500 + 50 * (ports.size + sources.size),
   }),
 });

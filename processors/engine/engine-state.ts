@@ -28,6 +28,8 @@ import { WindowStore } from './window-store.js';
 const TIMELINES_MAX = 1000;
 /** Capture nodes told apart; all beyond share the last number. */
 const NODES_TOLD_APART = 65_535;
+/** How long a state is kept at least that is not worth an entry in the changelog: the one packet of a forged source. µs. */
+const SLIGHT_MICROS = 900e6;
 /** What a text of a key takes, with its entry. */
 const KEY_TEXT_BYTES = 150;
 
@@ -53,7 +55,6 @@ export class EngineState implements StateBudget {
   private readonly nodeIndexes = new Map<string, number>();
   readonly nodeNames: string[] = [];
   readonly episodes: EpisodeBook;
-  longestWindow = 0;
   longestReplayedWindow = 0;
   /** Windows whose entry in the changelog is out of date. */
   readonly dirtyWindows = new Set<number>();
@@ -107,7 +108,6 @@ export class EngineState implements StateBudget {
     });
     this.watchesAttempts = this.rules.some((rule) => rule.rule.detector.attempts === true || rule.judges);
     this.kinds = this.rules.reduce((mask, rule) => mask | rule.kinds, this.watchesAttempts ? ATTEMPT_KINDS : 0);
-    this.longestWindow = Math.max(0, ...this.rules.map((rule) => rule.shape.window));
     const replayed = this.rules.filter((rule) => !rule.durable);
     this.longestReplayedWindow = Math.max(0, ...replayed.map((rule) => rule.shape.window));
   }
@@ -175,10 +175,27 @@ export class EngineState implements StateBudget {
       const slot = this.keys.leastRecent;
       if (slot === NONE || slot === this.current) return;
       const { slowestClock } = this.timelines.scopeAt(this.keys.scope[slot]!).group;
-      const horizon = this.longestWindow + 2 * this.limits.allowedLatenessMicros;
+      const horizon = this.horizonOf(slot) + 2 * this.limits.allowedLatenessMicros;
       if (this.keys.clock[slot]! + horizon >= slowestClock || this.hasOpenEpisode(slot)) return;
       this.forget(slot);
     }
+  }
+
+  /** How long what a key has matters after its last packet, but for lateness, µs. */
+  private horizonOf(slot: number): number {
+    let horizon = this.longestReplayedWindow;
+    for (let window = this.keys.windows[slot]!; window !== NONE; window = this.windows.next[window]!) {
+      const rule = this.rules[this.windows.key[window]! >>> 16]!;
+      const isSlight = rule.watcher !== null && rule.durable && !this.isWorthKeeping(window, rule);
+      horizon = Math.max(horizon, isSlight ? Math.min(rule.shape.window, SLIGHT_MICROS) : rule.shape.window);
+    }
+    return horizon;
+  }
+
+  /** Whether the state of a durable watcher would go to the changelog. */
+  private isWorthKeeping(window: number, rule: CompiledRule): boolean {
+    const watched = this.watched.find(window);
+    return watched !== undefined && rule.watcher!.save?.(watched.state) !== undefined;
   }
 
   private hasOpenEpisode(slot: number): boolean {

@@ -1,28 +1,29 @@
 /**
  * The local Apache Kafka: one KRaft node, broker and controller at once, listening on 127.0.0.1 only.
  *
- *     <directory>/kafka/server.properties   written at each start
+ *     <directory>/kafka/server.properties   written at each start; holds passwords, mode 0600
  *                /kafka/data/               the topics, formatted once
  *                /kafka.json                ports and processes
+ *                /kafka-password, /kafka.properties   see kafka-login.ts
  *                /logs/kafka*.log
  *
  * Measured on 2 cores with Java 17: ready 4.2 s after the first start, 2.4 s after later ones. The difference is the
  * class data archive (a dump of the loaded classes that the JVM maps at start), which the first stop writes. Stopping
  * the compiler at its first tier would save 0.4 s more at the cost of every request afterwards.
  */
-import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
 import { projectRoot } from '../../runtime/process/project.js';
 import { draftOf, removeAbandonedDrafts } from './draft.js';
-import { type GuardedProcessOptions, runGuarded } from './guarded-process.js';
+import type { GuardedProcessOptions } from './guarded-process.js';
 import { renderKafkaConfiguration } from './kafka-configuration.js';
 import type { KafkaDistribution } from './kafka-distribution.js';
-import { awaitKafka } from './kafka-readiness.js';
+import { type KafkaLogin, provideKafkaLogin, writeKafkaClientFile } from './kafka-login.js';
+import { awaitKafka, awaitListener } from './kafka-readiness.js';
+import { addLogin, CONFIGURATION, DATA, formatStorage, type KafkaStorage, knowsLogin } from './kafka-storage.js';
 import { LocalServer, type ServerKind } from './local-server.js';
-import { reasonIn } from './log-tail.js';
+import { randomSecret, writePrivateFile } from './secret-file.js';
 
 export interface KafkaBrokerOptions {
   readonly directory: string;
@@ -30,7 +31,7 @@ export interface KafkaBrokerOptions {
   readonly log: Logger;
   /** Broker settings in place of ours; Kafka's names. */
   readonly properties?: Readonly<Record<string, string>>;
-  /** Listeners beside the plain one: name → port. */
+  /** Listeners beside our own: name → port. */
   readonly listeners?: Readonly<Record<string, number>>;
 }
 
@@ -40,12 +41,20 @@ const START_TIMEOUT_MS = 90_000;
 const HEAP = '-Xmx512m';
 /** What Kafka's own start script gives the JVM. */
 const COLLECTOR = ['-XX:+UseG1GC', '-XX:MaxGCPauseMillis=20', '-XX:InitiatingHeapOccupancyPercent=35'];
-const DATA = 'data';
-const CONFIGURATION = 'server.properties';
+/** Has the right to give a storage without a user one, for one start. */
+const FOUNDER = 'founder';
 
 export class KafkaBroker extends LocalServer {
+  readonly #directory: string;
+
   constructor(options: KafkaBrokerOptions) {
     super(kafkaKind(options), options.directory, options.log);
+    this.#directory = options.directory;
+  }
+
+  /** Of the one user that the broker lets in. */
+  get login(): KafkaLogin {
+    return provideKafkaLogin(this.#directory);
   }
 
   /** For `KAFKA_BROKERS`. */
@@ -59,6 +68,8 @@ function kafkaKind(options: KafkaBrokerOptions): ServerKind {
   const archive = new ClassDataArchive(distribution.classDataArchive);
   const home = join(directory, 'kafka');
   const logs = join(directory, 'logs');
+  const storage: KafkaStorage = { distribution, home, logs };
+  let founder: KafkaLogin | undefined;
   return {
     title: 'Kafka',
     name: 'kafka',
@@ -70,18 +81,26 @@ function kafkaKind(options: KafkaBrokerOptions): ServerKind {
     prepare: async (ports, outputFile): Promise<GuardedProcessOptions> => {
       mkdirSync(home, { recursive: true, mode: 0o700 });
       mkdirSync(logs, { recursive: true, mode: 0o700 });
+      const login = provideKafkaLogin(directory);
       const configuration = {
         brokerPort: ports['broker'] ?? 0,
         controllerPort: ports['controller'] ?? 0,
         listeners: options.listeners ?? {},
         overrides: options.properties ?? {},
+        login,
+        controllerLogin: { user: 'controller', password: randomSecret() },
       };
       if (!existsSync(join(home, DATA))) {
-        await formatStorage(distribution, home, logs, (logDirectory) =>
+        await formatStorage(storage, login, (logDirectory) =>
           renderKafkaConfiguration({ ...configuration, logDirectory }),
         );
       }
-      writeFileSync(join(home, CONFIGURATION), renderKafkaConfiguration({ ...configuration, logDirectory: DATA }));
+      founder = knowsLogin(storage, login) ? undefined : { user: FOUNDER, password: randomSecret() };
+      writePrivateFile(
+        join(home, CONFIGURATION),
+        renderKafkaConfiguration({ ...configuration, logDirectory: DATA, ...(founder ? { founder } : {}) }),
+      );
+      writeKafkaClientFile(directory, configuration.brokerPort, login);
       return {
         command: distribution.java.command,
         args: [
@@ -101,48 +120,19 @@ function kafkaKind(options: KafkaBrokerOptions): ServerKind {
         stopSequence: [{ signal: 'SIGTERM', waitMs: STOP_MS }],
       };
     },
-    awaitReady: (ports, signal) => awaitKafka(ports['broker'] ?? 0, signal),
+    awaitReady: async (ports, signal) => {
+      const port = ports['broker'] ?? 0;
+      const login = provideKafkaLogin(directory);
+      if (founder !== undefined) {
+        await awaitListener(port, signal);
+        await addLogin(storage, port, founder, login);
+      }
+      await awaitKafka(port, login, signal);
+    },
     onStopped: ({ signal }) => {
       if (signal !== 'SIGKILL') archive.adopt();
     },
   };
-}
-
-/** Formats a folder aside and moves it into place, so that a start cut short leaves no half-formatted one. */
-async function formatStorage(
-  distribution: KafkaDistribution,
-  home: string,
-  logs: string,
-  render: (logDirectory: string) => string,
-): Promise<void> {
-  const draft = `${DATA}.new`;
-  rmSync(join(home, draft), { recursive: true, force: true });
-  writeFileSync(join(home, `${CONFIGURATION}.new`), render(draft));
-  const { exit, output } = await runGuarded({
-    command: distribution.java.command,
-    args: [
-      // A tool that runs for a second need not be compiled well.
-      ...['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-cp', distribution.classPath, 'kafka.tools.StorageTool'],
-      ...['format', '--cluster-id', randomClusterId(), '--config', `${CONFIGURATION}.new`],
-    ],
-    workingDirectory: home,
-    outputFile: join(logs, 'kafka-format.log'),
-  });
-  if (exit.code !== 0) {
-    throw new Failure(
-      'KAFKA_FORMAT',
-      `cannot format the local Kafka's storage in ${home}: ${reasonIn(output) ?? 'no reason given'}; check that the folder can be written to, or give another --data-dir`,
-    );
-  }
-  rmSync(join(home, `${CONFIGURATION}.new`));
-  renameSync(join(home, draft), join(home, DATA));
-}
-
-/** 16 bytes in base64url that do not begin with a hyphen, which the tool would take for a flag. */
-function randomClusterId(): string {
-  const bytes = randomBytes(16);
-  bytes[0] = bytes.readUInt8(0) & 0x7f;
-  return bytes.toString('base64url');
 }
 
 /**

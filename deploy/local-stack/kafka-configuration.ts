@@ -1,10 +1,17 @@
 /** server.properties of the local broker: one KRaft node that is broker and controller at once. */
+import { KAFKA_MECHANISM, type KafkaLogin, plainJaas, scramJaas } from './kafka-login.js';
 
 export interface KafkaConfiguration {
   readonly brokerPort: number;
   readonly controllerPort: number;
-  /** Listeners beside the plain one: Kafka's name of one → its port. How each is secured is said by `overrides`. */
+  /** Listeners beside our own: Kafka's name of one → its port. How each is secured is said by `overrides`. */
   readonly listeners: Readonly<Record<string, number>>;
+  /** The one user that is let in, of clients and of the broker itself. */
+  readonly login: KafkaLogin;
+  /** How the broker logs in at its controller, which cannot know the users before the log that holds them is read. */
+  readonly controllerLogin: KafkaLogin;
+  /** Also let in, with PLAIN: who gives a storage without users its first. */
+  readonly founder?: KafkaLogin;
   /** The folder of the topics' data, relative to the broker's working directory: Kafka would split a path at commas. */
   readonly logDirectory: string;
   /** Added to or put in place of the settings here. */
@@ -16,7 +23,7 @@ export const NODE_ID = 1;
 /** https://kafka.apache.org/documentation/#brokerconfigs */
 export function renderKafkaConfiguration(configuration: KafkaConfiguration): string {
   const { brokerPort, controllerPort, logDirectory } = configuration;
-  const clientListeners = Object.entries({ PLAINTEXT: brokerPort, ...configuration.listeners })
+  const clientListeners = Object.entries({ LOCAL: brokerPort, ...configuration.listeners })
     .map(([name, port]) => `${name}://127.0.0.1:${port}`)
     .join(',');
   const properties: Record<string, string> = {
@@ -26,6 +33,7 @@ export function renderKafkaConfiguration(configuration: KafkaConfiguration): str
     listeners: `${clientListeners},CONTROLLER://127.0.0.1:${controllerPort}`,
     'advertised.listeners': clientListeners,
     'controller.listener.names': 'CONTROLLER',
+    ...securityOf(configuration),
     'log.dirs': logDirectory,
 
     // One node: nothing can be replicated. Few internal partitions, each costs files and start time.
@@ -67,6 +75,25 @@ export function renderKafkaConfiguration(configuration: KafkaConfiguration): str
   return `${Object.entries(properties)
     .map(([name, value]) => `${name}=${escapeValue(value)}`)
     .join('\n')}\n`;
+}
+
+/** Loopback is no protection: every account of the machine reaches it. */
+function securityOf({ login, controllerLogin, founder }: KafkaConfiguration): Record<string, string> {
+  const users = [login, controllerLogin, ...(founder ? [founder] : [])];
+  return {
+    'listener.security.protocol.map': 'LOCAL:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT',
+    'inter.broker.listener.name': 'LOCAL',
+    'sasl.mechanism.inter.broker.protocol': KAFKA_MECHANISM,
+    'listener.name.local.sasl.enabled.mechanisms': founder ? `${KAFKA_MECHANISM},PLAIN` : KAFKA_MECHANISM,
+    [`listener.name.local.${KAFKA_MECHANISM.toLowerCase()}.sasl.jaas.config`]: scramJaas(login),
+    ...(founder ? { 'listener.name.local.plain.sasl.jaas.config': plainJaas(founder, false) } : {}),
+    'sasl.mechanism.controller.protocol': 'PLAIN',
+    'listener.name.controller.sasl.enabled.mechanisms': 'PLAIN',
+    'listener.name.controller.plain.sasl.jaas.config': plainJaas(controllerLogin, true),
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'allow.everyone.if.no.acl.found': 'false',
+    'super.users': users.map(({ user }) => `User:${user}`).join(';'),
+  };
 }
 
 /** java.util.Properties: a backslash starts an escape; anything beyond Latin-1 is \uXXXX. */

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { Kafka, logLevel } from 'kafkajs';
+import type { KafkaLogin } from './kafka-login.js';
 
 const POLL_MS = 25;
 
@@ -12,14 +13,12 @@ const POLL_MS = 25;
  *
  * @param signal ends the waiting; the promise then rejects.
  */
-export async function awaitKafka(port: number, signal: AbortSignal): Promise<void> {
-  while (!(await accepts(port))) {
-    signal.throwIfAborted();
-    await new Promise((done) => setTimeout(done, POLL_MS));
-  }
+export async function awaitKafka(port: number, login: KafkaLogin, signal: AbortSignal): Promise<void> {
+  await awaitListener(port, signal);
   const kafka = new Kafka({
     clientId: 'nta-readiness',
     brokers: [`127.0.0.1:${port}`],
+    sasl: { mechanism: 'scram-sha-256', username: login.user, password: login.password },
     // What it would log is what is being waited for.
     logLevel: logLevel.NOTHING,
     retry: { initialRetryTime: POLL_MS, maxRetryTime: 4 * POLL_MS, factor: 0, retries: 20 },
@@ -38,6 +37,14 @@ export async function awaitKafka(port: number, signal: AbortSignal): Promise<voi
     ]);
   } finally {
     await Promise.allSettled([admin.disconnect(), producer.disconnect()]);
+  }
+}
+
+/** Resolves once somebody listens on the port. */
+export async function awaitListener(port: number, signal: AbortSignal): Promise<void> {
+  while (!(await accepts(port))) {
+    signal.throwIfAborted();
+    await new Promise((done) => setTimeout(done, POLL_MS));
   }
 }
 

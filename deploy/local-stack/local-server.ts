@@ -168,7 +168,11 @@ export class LocalServer {
     const ready = this.#kind.awaitReady(ports, waiting.signal).then(
       () => undefined,
       (error: unknown) =>
-        waiting.signal.aborted ? `was not ready after ${this.#kind.startTimeoutMs / 1000} s` : messageOf(error),
+        error instanceof Failure
+          ? error
+          : waiting.signal.aborted
+            ? `was not ready after ${this.#kind.startTimeoutMs / 1000} s`
+            : messageOf(error),
     );
     const ended = guarded.exited.then(({ code, signal }) => `ended with ${signal ?? `code ${code}`}`);
     const problem = await Promise.race([ready, ended]);
@@ -181,6 +185,7 @@ export class LocalServer {
     }
     waiting.abort();
     await guarded.stop();
+    if (problem instanceof Failure) return problem;
     return this.#failure(problem, files.map((file, index) => tailLog(file, before[index])).join('\n'));
   }
 

@@ -18,7 +18,7 @@ export interface LocalStackOptions {
   readonly onProgress?: (message: string) => void;
   /** Broker settings in place of ours; Kafka's names. */
   readonly kafkaProperties?: Readonly<Record<string, string>>;
-  /** Listeners of the broker beside the plain one, name → port, which `kafkaProperties` secure. For tests of TLS and SASL. */
+  /** Listeners of the broker beside its own, name → port, which `kafkaProperties` secure. For tests of TLS and SASL. */
   readonly kafkaListeners?: Readonly<Record<string, number>>;
   /** Server settings in place of ours; PostgreSQL's names. */
   readonly postgresSettings?: Readonly<Record<string, string>>;
@@ -32,6 +32,9 @@ export type ServerControl = Pick<
 
 export interface LocalKafka {
   readonly brokers: readonly string[];
+  /** SCRAM-SHA-256, for `KAFKA_SASL_USERNAME` and `KAFKA_SASL_PASSWORD`. */
+  readonly user: string;
+  readonly password: string;
   readonly control: ServerControl;
 }
 
@@ -58,7 +61,7 @@ const LEAST_FREE_BYTES = 1_000_000_000;
  * this process, however that ends.
  *
  * @throws Failure `DATA_DIRECTORY`, `DATA_DIRECTORY_IN_USE`, `DISK_FULL`, those of provideKafkaDistribution, `KAFKA_FORMAT`,
- *   `KAFKA_START`, `POSTGRES_ACCOUNT`, `POSTGRES_MISSING`, `POSTGRES_INIT`, `POSTGRES_START`; everything is stopped then.
+ *   `KAFKA_LOGIN`, `KAFKA_START`, `POSTGRES_ACCOUNT`, `POSTGRES_MISSING`, `POSTGRES_INIT`, `POSTGRES_START`; everything is stopped then.
  */
 export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
   const dataDir = resolve(options.dataDir);
@@ -87,7 +90,7 @@ function describeStack(
   const failed = Promise.race([kafka?.failed, postgres?.failed].filter((promise) => promise !== undefined));
   failed.catch(() => undefined);
   return {
-    ...(kafka ? { kafka: { brokers: kafka.brokers, control: kafka } } : {}),
+    ...(kafka ? { kafka: { brokers: kafka.brokers, ...kafka.login, control: kafka } } : {}),
     ...(postgres ? { postgres: { ...postgres.connection, control: postgres } } : {}),
     failed,
     stop,

@@ -21,6 +21,7 @@ import { reasonIn } from './log-tail.js';
 import { canEnter, postgresAccount, systemFolderFor } from './postgres-account.js';
 import { findPostgresOrphans } from './postgres-orphans.js';
 import { type PostgresPrograms, providePostgresPrograms } from './postgres-programs.js';
+import { provideSecret } from './secret-file.js';
 import { readServerRecord } from './server-record.js';
 
 export interface PostgresServerOptions {
@@ -130,7 +131,7 @@ function postgresKind(options: PostgresServerOptions, passwordFile: string): Ser
       const programs = providePostgresPrograms(account);
       const data = join(home, 'postgres');
       if (existsSync(data) && !existsSync(passwordFile)) removeAbandonedData(data, home === directory, passwordFile);
-      const password = providePassword(passwordFile);
+      const password = provideSecret(passwordFile);
       if (!existsSync(data))
         await initialise(programs, account, home, password, join(directory, 'logs', 'postgres-init.log'));
       removeForeignPidFile(data);
@@ -147,7 +148,7 @@ function postgresKind(options: PostgresServerOptions, passwordFile: string): Ser
     },
     awaitReady: (ports, signal) =>
       awaitPostgres(
-        { host: HOST, port: ports['postgres'] ?? 0, user: USER, password: providePassword(passwordFile) },
+        { host: HOST, port: ports['postgres'] ?? 0, user: USER, password: provideSecret(passwordFile) },
         signal,
       ),
   };
@@ -157,15 +158,6 @@ function postgresKind(options: PostgresServerOptions, passwordFile: string): Ser
 function serverEnvironment(): NodeJS.ProcessEnv {
   const ours = Object.entries(process.env).filter(([name]) => !name.startsWith('PG') && !name.startsWith('LC_'));
   return { ...Object.fromEntries(ours), LANG: 'C', LC_ALL: 'C' };
-}
-
-/** Made once; only we can read it. */
-function providePassword(passwordFile: string): string {
-  if (!existsSync(passwordFile)) {
-    writeFileSync(`${passwordFile}.new`, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 });
-    renameSync(`${passwordFile}.new`, passwordFile);
-  }
-  return readFileSync(passwordFile, 'utf8').trim();
 }
 
 /** Who runs Postgres, and where its data is. */

@@ -32,7 +32,7 @@ export async function startServers(
   if (local.kafka && (given.kafkaSsl || given.kafkaSaslMechanism !== 'none')) {
     throw new Failure(
       'CONFIGURATION',
-      'TLS or a login is asked for and no broker is named: give --kafka-brokers (KAFKA_BROKERS), or leave out KAFKA_SSL and KAFKA_SASL_…, which the Kafka of nta run itself has not',
+      'TLS or a login is asked for and no broker is named: give --kafka-brokers (KAFKA_BROKERS), or leave out KAFKA_SSL and KAFKA_SASL_…: the Kafka of nta run itself has a login of its own',
     );
   }
   if (needs.kafka && !local.kafka) await checkKafka(given, log);
@@ -46,7 +46,16 @@ export async function startServers(
       onProgress: (line) => process.stderr.write(`nta: ${line}\n`),
     });
     onStack(stack);
-    if (stack.kafka) settings = { ...settings, kafkaBrokers: stack.kafka.brokers };
+    if (stack.kafka) {
+      const { brokers, user, password } = stack.kafka;
+      settings = {
+        ...settings,
+        kafkaBrokers: brokers,
+        kafkaSaslMechanism: 'scram-sha-256',
+        kafkaSaslUsername: user,
+        kafkaSaslPassword: password,
+      };
+    }
     if (stack.postgres) {
       const { host, port, user, password, database } = stack.postgres;
       settings = { ...settings, dbHost: host, dbPort: port, dbUser: user, dbPassword: password, dbName: database };

@@ -1,5 +1,6 @@
 /** The Kafka and the Postgres of a run: fresh, of their own, started when the first bench needs them. */
 import { join } from 'node:path';
+import { kafkaClientFile } from '../../deploy/local-stack/kafka-login.js';
 import { type LocalStack, removeLocalStackData, startLocalStack } from '../../deploy/local-stack/local-stack.js';
 import { createLog } from '../../runtime/process/log.js';
 import { projectRoot } from '../../runtime/process/project.js';
@@ -27,6 +28,9 @@ export class BenchStack {
     const { host, port, user, password, database } = postgres!;
     return {
       brokers: kafka!.brokers,
+      kafkaUser: kafka!.user,
+      kafkaPassword: kafka!.password,
+      kafkaClientFile: kafkaClientFile(this.dataDir),
       postgres: { host, port, user, password, database },
       kafkaPid: kafka!.control.pid!,
       postgresPid: postgres!.control.pid!,

@@ -33,6 +33,10 @@ export interface DatabaseAddress {
 /** The Kafka and the Postgres of the run, both of its own. */
 export interface BenchServers {
   readonly brokers: readonly string[];
+  readonly kafkaUser: string;
+  readonly kafkaPassword: string;
+  /** Logs in Kafka's own tools. */
+  readonly kafkaClientFile: string;
   readonly postgres: DatabaseAddress;
   /** For their share of processor time and memory. */
   readonly kafkaPid: number;

@@ -46,6 +46,7 @@ export class Pipeline {
     this.kafka = new Kafka({
       clientId: 'nta-bench',
       brokers: [...servers.brokers],
+      sasl: { mechanism: 'scram-sha-256', username: servers.kafkaUser, password: servers.kafkaPassword },
       logLevel: logLevel.NOTHING,
       retry: { initialRetryTime: 20 },
     });
@@ -76,14 +77,20 @@ export class Pipeline {
   }
 
   get kafkaSettings(): KafkaSettings {
-    const flags = { kafkaBrokers: [...this.servers.brokers], topicPrefix: this.prefix };
+    const flags = {
+      kafkaBrokers: [...this.servers.brokers],
+      kafkaSaslMechanism: 'scram-sha-256',
+      kafkaSaslUsername: this.servers.kafkaUser,
+      kafkaSaslPassword: this.servers.kafkaPassword,
+      topicPrefix: this.prefix,
+    };
     return readSettings(kafkaOptions, flags, {}) as KafkaSettings;
   }
 
   /** Runs a sub-command that ends by itself, and gives what it printed. */
   async run(args: readonly string[]): Promise<string> {
     const { stdout } = await timeRun(process.execPath, [NTA, ...args, ...this.addresses(args[0]!)], {
-      env: this.environment(),
+      env: this.environment(args[0]!),
     });
     return stdout;
   }
@@ -91,7 +98,7 @@ export class Pipeline {
   /** Starts a part, such as `['process', '--workers=2']`; resolves when it says that it is ready. */
   async start(args: readonly string[]): Promise<Part> {
     const part = new Part(
-      spawnPart([...this.nodeArguments, NTA, ...args, ...this.addresses(args[0]!)], this.environment()),
+      spawnPart([...this.nodeArguments, NTA, ...args, ...this.addresses(args[0]!)], this.environment(args[0]!)),
       args[0]!,
     );
     this.parts.add(part);
@@ -101,15 +108,25 @@ export class Pipeline {
 
   private addresses(command: string): string[] {
     const { host, port, user, database } = this.database;
-    const kafka = [`--kafka-brokers=${this.servers.brokers.join(',')}`, `--topic-prefix=${this.prefix}`];
+    const kafka = [
+      `--kafka-brokers=${this.servers.brokers.join(',')}`,
+      '--kafka-sasl-mechanism=scram-sha-256',
+      `--kafka-sasl-username=${this.servers.kafkaUser}`,
+      `--topic-prefix=${this.prefix}`,
+    ];
     const postgres = [`--db-host=${host}`, `--db-port=${port}`, `--db-user=${user}`, `--db-name=${database}`];
     if (command === 'api' || command === 'cleanup') return postgres;
     return this.options.database && (command === 'setup' || command === 'sink') ? [...kafka, ...postgres] : kafka;
   }
 
-  private environment(): NodeJS.ProcessEnv {
+  private environment(command: string): NodeJS.ProcessEnv {
     const own = Object.entries(process.env).filter(([name]) => !/^(NTA|KAFKA|DB)_/.test(name));
-    return { ...Object.fromEntries(own), DB_PASSWORD: this.database.password };
+    return {
+      ...Object.fromEntries(own),
+      DB_PASSWORD: this.database.password,
+      // Without a mechanism, as for the API and cleanup, it would be refused.
+      ...(command === 'api' || command === 'cleanup' ? {} : { KAFKA_SASL_PASSWORD: this.servers.kafkaPassword }),
+    };
   }
 
   /** Replays captures in this process, as `nta capture --read` does, and resolves when Kafka has acknowledged everything. */

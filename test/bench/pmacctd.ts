@@ -29,11 +29,25 @@ type PluginSettings = Readonly<Record<string, string | number | boolean>>;
 /** Packets a second of a capture file to one JSON record a packet on Kafka. */
 export function pmacctdToKafka(context: BenchContext): Promise<Yardstick> {
   return measure(context, 'kafka', 'pmacctd to Kafka', {}, async (pipeline) => {
-    const [host, port] = context.servers().brokers[0]!.split(':');
+    const { brokers, kafkaUser, kafkaPassword } = context.servers();
+    const [host, port] = brokers[0]!.split(':');
+    const login = join(context.folder, 'pmacctd-kafka-login.conf');
+    writeFileSync(
+      login,
+      [
+        'global, security.protocol, sasl_plaintext',
+        'global, sasl.mechanism, SCRAM-SHA-256',
+        `global, sasl.username, ${kafkaUser}`,
+        `global, sasl.password, ${kafkaPassword}`,
+        '',
+      ].join('\n'),
+      { mode: 0o600 },
+    );
     const run = await runPmacctd(context, 'kafka', {
       kafka_broker_host: host!,
       kafka_broker_port: port!,
       kafka_topic: pipeline.topic,
+      kafka_config_file: login,
     });
     return {
       ...run,

@@ -9,7 +9,13 @@ import { DEMONSTRATION } from '../../deploy/nta/capture-plan.js';
 import type { ReplaySummary } from '../../deploy/nta/replay-once.js';
 import { libpcapUnavailable } from '../../producers/live/libpcap-engine.js';
 import { projectRoot } from '../../runtime/process/project.js';
-import { createTestDatabase, createTestTopics, type TestDatabase, type TestTopics } from '../support/local-stack.js';
+import {
+  createTestDatabase,
+  createTestTopics,
+  kafkaLoginEnvironment,
+  type TestDatabase,
+  type TestTopics,
+} from '../support/local-stack.js';
 import { type CommandResult, runNta } from '../support/nta-command.js';
 import { requireCondition, requireTool } from '../support/requirement.js';
 
@@ -23,7 +29,7 @@ beforeAll(async () => {
   topics = createTestTopics(inject('kafkaBrokers'));
   database = await createTestDatabase(inject('postgres'));
   const { host, port, user, password, database: name } = database.connection;
-  environment = { DB_PASSWORD: password };
+  environment = { DB_PASSWORD: password, ...kafkaLoginEnvironment() };
   servers = [
     `--kafka-brokers=${topics.brokers.join(',')}`,
     `--topic-prefix=${topics.prefix}`,
@@ -173,7 +179,7 @@ describe('servers', () => {
 
   it('a wrong database password', async () => {
     const result = await runNta(['run', '--read', DEMONSTRATION, '--once', ...servers], {
-      env: { DB_PASSWORD: 'wrong' },
+      env: { ...environment, DB_PASSWORD: 'wrong' },
     });
     expect(result.code).not.toBe(0);
     expect(refusal(result)).toMatch(/refuses user.*DB_PASSWORD/);

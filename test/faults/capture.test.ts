@@ -14,6 +14,7 @@ import {
   createTestTopics,
   type PrivateStack,
   quietKafka,
+  stackEnvironment,
   startPrivateStack,
   type TestTopics,
 } from '../support/local-stack.js';
@@ -106,8 +107,7 @@ it('sends after kill -9 what had reached the spool', async (context) => {
   const on = createWire(context);
   const spoolDir = join(folder, 'spool');
   const settings = {
-    KAFKA_BROKERS: topics.brokers.join(','),
-    NTA_TOPIC_PREFIX: topics.prefix,
+    ...stackEnvironment(topics),
     NTA_SPOOL_DIR: spoolDir,
     NTA_INTERFACE: on.interface,
   };

@@ -35,6 +35,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     });
     const { control: _control, ...postgres } = stack.postgres!;
     project.provide('kafkaBrokers', [...stack.kafka!.brokers]);
+    project.provide('kafkaPassword', stack.kafka!.password);
     project.provide('postgres', postgres);
     return async () => {
       await stack.stop();

@@ -3,13 +3,14 @@
  * kill, pause or restart them. Each has a `remove` that the test calls when it is done.
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdtempSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import pino from 'pino';
 import { inject } from 'vitest';
+import { KAFKA_USER } from '../../deploy/local-stack/kafka-login.js';
 import {
   type LocalStack,
   type LocalStackOptions,
@@ -17,6 +18,7 @@ import {
   startLocalStack,
 } from '../../deploy/local-stack/local-stack.js';
 import type { PostgresConnection } from '../../deploy/local-stack/postgres-server.js';
+import { writePrivateFile } from '../../deploy/local-stack/secret-file.js';
 import type { KafkaSettings } from '../../runtime/kafka/client.js';
 import type { PostgresSettings } from '../../runtime/postgres/client.js';
 
@@ -24,6 +26,8 @@ declare module 'vitest' {
   /** What the global setup of the integration tests hands over. */
   interface ProvidedContext {
     kafkaBrokers: string[];
+    /** Of every local Kafka of the run, the private ones too. */
+    kafkaPassword: string;
     postgres: PostgresConnection;
   }
 }
@@ -92,6 +96,7 @@ export async function startPrivateStack(
   options: Pick<LocalStackOptions, 'kafka' | 'postgres'> & Partial<LocalStackOptions>,
 ): Promise<PrivateStack> {
   const dataDir = options.dataDir ?? createDataDirectory();
+  if (options.kafka) giveKafkaPassword(dataDir);
   const stack = await startLocalStack({ log: testLog(), ...options, dataDir }).catch((error: unknown) => {
     // A directory that was given may hold data, or belong to a run.
     if (options.dataDir === undefined) removeLocalStackData(dataDir);
@@ -105,6 +110,12 @@ export async function startPrivateStack(
       removeLocalStackData(dataDir);
     },
   };
+}
+
+/** A Kafka that is started on the directory asks for the password that clients of the tests know. */
+export function giveKafkaPassword(dataDir: string, password = inject('kafkaPassword')): void {
+  mkdirSync(dataDir, { recursive: true, mode: 0o711 });
+  writePrivateFile(join(dataDir, 'kafka-password'), `${password}\n`);
 }
 
 /** An empty folder that the user who runs Postgres can enter. */
@@ -121,11 +132,27 @@ export function kafkaSettings(brokers: readonly string[], topicPrefix: string): 
     kafkaSslCa: '',
     kafkaSslCert: '',
     kafkaSslKey: '',
-    kafkaSaslMechanism: 'none',
-    kafkaSaslUsername: '',
-    kafkaSaslPassword: '',
+    ...kafkaLogin(),
     schemaRegistryUrl: '',
     topicPrefix,
+  };
+}
+
+/** Unit tests have no Kafka, and no login. */
+function kafkaLogin(): Pick<KafkaSettings, 'kafkaSaslMechanism' | 'kafkaSaslUsername' | 'kafkaSaslPassword'> {
+  const password = inject('kafkaPassword') as string | undefined;
+  return password === undefined
+    ? { kafkaSaslMechanism: 'none', kafkaSaslUsername: '', kafkaSaslPassword: '' }
+    : { kafkaSaslMechanism: 'scram-sha-256', kafkaSaslUsername: KAFKA_USER, kafkaSaslPassword: password };
+}
+
+/** The same for the environment of a process under test. */
+export function kafkaLoginEnvironment(): Record<string, string> {
+  const { kafkaSaslMechanism, kafkaSaslUsername, kafkaSaslPassword } = kafkaLogin();
+  return {
+    KAFKA_SASL_MECHANISM: kafkaSaslMechanism,
+    KAFKA_SASL_USERNAME: kafkaSaslUsername,
+    KAFKA_SASL_PASSWORD: kafkaSaslPassword,
   };
 }
 
@@ -145,7 +172,9 @@ export function postgresSettings(connection: PostgresConnection): PostgresSettin
 /** For the environment of a process under test: the shared or given servers, and the test's corner of them. */
 export function stackEnvironment(topics?: TestTopics, database?: TestDatabase): Record<string, string> {
   return {
-    ...(topics ? { KAFKA_BROKERS: topics.brokers.join(','), NTA_TOPIC_PREFIX: topics.prefix } : {}),
+    ...(topics
+      ? { KAFKA_BROKERS: topics.brokers.join(','), NTA_TOPIC_PREFIX: topics.prefix, ...kafkaLoginEnvironment() }
+      : {}),
     ...(database
       ? {
           DB_HOST: database.connection.host,
@@ -160,7 +189,12 @@ export function stackEnvironment(topics?: TestTopics, database?: TestDatabase): 
 
 /** A client that keeps quiet: what a test provokes is no news. */
 export function quietKafka(brokers: readonly string[]): Kafka {
-  return new Kafka({ clientId: 'nta-test', brokers: [...brokers], logLevel: logLevel.NOTHING });
+  return new Kafka({
+    clientId: 'nta-test',
+    brokers: [...brokers],
+    sasl: { mechanism: 'scram-sha-256', username: KAFKA_USER, password: inject('kafkaPassword') },
+    logLevel: logLevel.NOTHING,
+  });
 }
 
 /** Warnings and worse, or what NTA_TEST_LOG_LEVEL says. */

@@ -1,6 +1,7 @@
 /**
  * A broker of a test's own that listens with TLS and SASL as well, with an authority, certificates and users made for it:
  *
+ *     PLAINTEXT       neither
  *     SSL             TLS; the broker's key in a PKCS12 store
  *     MUTUAL          TLS that asks for the client's certificate too; PEM stores
  *     SASL_SSL        TLS, and users by PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512
@@ -17,7 +18,7 @@ import { type PrivateStack, startPrivateStack } from './local-stack.js';
 
 const execute = promisify(execFile);
 
-export type SecuredListener = 'SSL' | 'MUTUAL' | 'SASL_SSL' | 'SASL_PLAINTEXT';
+export type SecuredListener = 'PLAINTEXT' | 'SSL' | 'MUTUAL' | 'SASL_SSL' | 'SASL_PLAINTEXT';
 
 export const KAFKA_USER = 'nta-fleet';
 /** With what quotes, commas and equal signs may break in a JAAS line, a SCRAM message or a shell. */
@@ -26,7 +27,7 @@ export const KAFKA_PASSWORD = 'Geheim,=n,,1%&$x';
 export interface SecuredKafka {
   readonly stack: PrivateStack;
   /** `host:port` of a listener. */
-  address(listener: SecuredListener | 'PLAINTEXT'): string;
+  address(listener: SecuredListener): string;
   /** PEM files: of the broker's authority, of another one, and of a client that the first has signed. */
   readonly authority: string;
   readonly strangeAuthority: string;
@@ -46,6 +47,7 @@ export async function startSecuredKafka({ loginLifetimeMs = 0 }: SecuredKafkaOpt
   try {
     const files = makeCertificates(folder);
     const ports: Record<SecuredListener, number> = {
+      PLAINTEXT: await getPort({ host: '127.0.0.1' }),
       SSL: await getPort({ host: '127.0.0.1' }),
       MUTUAL: await getPort({ host: '127.0.0.1' }),
       SASL_SSL: await getPort({ host: '127.0.0.1' }),
@@ -61,14 +63,14 @@ export async function startSecuredKafka({ loginLifetimeMs = 0 }: SecuredKafkaOpt
       await stack.remove();
       rmSync(folder, { recursive: true, force: true });
     };
-    const plain = stack.kafka!.brokers[0]!;
-    await addScramUser(plain).catch(async (error: unknown) => {
+    const address = (listener: SecuredListener): string => `127.0.0.1:${ports[listener]}`;
+    await addScramUser(address('PLAINTEXT')).catch(async (error: unknown) => {
       await remove();
       throw error;
     });
     return {
       stack,
-      address: (listener) => (listener === 'PLAINTEXT' ? plain : `127.0.0.1:${ports[listener]}`),
+      address,
       authority: files.authority,
       strangeAuthority: files.strangeAuthority,
       clientCertificate: files.clientCertificate,
@@ -149,7 +151,9 @@ function securityProperties(files: CertificateFiles, loginLifetimeMs: number): R
   });
   return {
     'listener.security.protocol.map':
-      'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,MUTUAL:SSL,SASL_SSL:SASL_SSL,SASL_PLAINTEXT:SASL_PLAINTEXT',
+      'LOCAL:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,MUTUAL:SSL,SASL_SSL:SASL_SSL,SASL_PLAINTEXT:SASL_PLAINTEXT',
+    // Here it is connections that are refused; whoever gets one may do everything.
+    'allow.everyone.if.no.acl.found': 'true',
     'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
     'connections.max.reauth.ms': String(loginLifetimeMs),
     ...pkcs12('ssl'),

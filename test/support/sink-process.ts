@@ -33,7 +33,13 @@ export class SinkProcess {
       `--db-user=${postgres.dbUser}`,
       ...args,
     ];
-    this.exited = this.supervise(command, { ...process.env, DB_PASSWORD: postgres.dbPassword });
+    this.exited = this.supervise(command, {
+      ...process.env,
+      KAFKA_SASL_MECHANISM: kafka.kafkaSaslMechanism,
+      KAFKA_SASL_USERNAME: kafka.kafkaSaslUsername,
+      KAFKA_SASL_PASSWORD: kafka.kafkaSaslPassword,
+      DB_PASSWORD: postgres.dbPassword,
+    });
   }
 
   private async supervise(command: readonly string[], env: NodeJS.ProcessEnv): Promise<number | NodeJS.Signals> {

@@ -113,6 +113,7 @@ async function consumerPerformance(
   const records = ends.reduce((sum, end) => sum + end, 0);
   const { command, args } = await kafkaTool('org.apache.kafka.tools.ConsumerPerformance', [
     `--bootstrap-server=${servers().brokers.join(',')}`,
+    `--command-config=${servers().kafkaClientFile}`,
     `--topic=${pipeline.topic}`,
     `--num-records=${records}`,
     '--timeout=20000',

@@ -1,4 +1,5 @@
 /** A capture file to Kafka, acknowledged by all in-sync replicas: decoding, grouping, encoding and publishing in one process. */
+import { readFileSync } from 'node:fs';
 import { decodeCapture } from '../../../producers/decoding/capture-decoder.js';
 import { formatSource } from '../../../schemas/address.js';
 import { encodePacketBatch } from '../../../schemas/packets/packet-batch.js';
@@ -149,6 +150,7 @@ async function producerPerformance(context: BenchContext, recordBytes: number): 
   }
 }
 
-function producerProperties({ brokers }: BenchServers): string[] {
-  return [`bootstrap.servers=${brokers.join(',')}`, 'acks=all', 'linger.ms=5', 'batch.size=262144'];
+function producerProperties({ kafkaClientFile }: BenchServers): string[] {
+  const login = readFileSync(kafkaClientFile, 'utf8').trim().split('\n');
+  return [...login, 'acks=all', 'linger.ms=5', 'batch.size=262144'];
 }

@@ -5,6 +5,7 @@ import type { PostgresConnection } from '../../../deploy/local-stack/postgres-se
 import {
   createTestDatabase,
   createTestTopics,
+  stackEnvironment,
   startPrivateStack,
   type TestDatabase,
   type TestTopics,
@@ -24,13 +25,7 @@ afterEach(async () => {
 
 function environment(): NodeJS.ProcessEnv {
   return {
-    KAFKA_BROKERS: topics.brokers.join(','),
-    NTA_TOPIC_PREFIX: topics.prefix,
-    DB_HOST: database.settings.dbHost,
-    DB_PORT: String(database.settings.dbPort),
-    DB_NAME: database.settings.dbName,
-    DB_USER: database.settings.dbUser,
-    DB_PASSWORD: database.settings.dbPassword,
+    ...stackEnvironment(topics, database),
     NTA_SETUP_WAIT: '60s',
   };
 }

@@ -4,6 +4,7 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import type { ChildExit, StopStep } from '../../runtime/process/child.js';
 import { Failure } from '../../runtime/process/failure.js';
 import { projectRoot } from '../../runtime/process/project.js';
 import { identifyProcess, isRunning, type ProcessIdentity } from './process-identity.js';
@@ -12,12 +13,6 @@ import { identifyProcess, isRunning, type ProcessIdentity } from './process-iden
 export interface Account {
   readonly uid: number;
   readonly gid: number;
-}
-
-/** One step of a stop: the signal, and how long to wait for the end before the next step. */
-export interface StopStep {
-  readonly signal: NodeJS.Signals;
-  readonly waitMs: number;
 }
 
 /** What the guardian is told, as JSON. */
@@ -34,12 +29,8 @@ export interface GuardianPlan {
 export interface GuardedProcessOptions extends GuardianPlan {
   /** Takes the child's standard output and error, appended. */
   readonly outputFile: string;
-  readonly environment?: NodeJS.ProcessEnv;
-}
-
-export interface ProcessExit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
+  /** The whole of what it inherits. */
+  readonly environment: NodeJS.ProcessEnv;
 }
 
 interface GuardianReport {
@@ -51,11 +42,11 @@ interface GuardianReport {
 
 export class GuardedProcess {
   readonly pid: number;
-  readonly exited: Promise<ProcessExit>;
+  readonly exited: Promise<ChildExit>;
   readonly #guardian: ChildProcess;
   #running = true;
 
-  private constructor(guardian: ChildProcess, pid: number, exited: Promise<ProcessExit>) {
+  private constructor(guardian: ChildProcess, pid: number, exited: Promise<ChildExit>) {
     this.#guardian = guardian;
     this.pid = pid;
     this.exited = exited;
@@ -74,7 +65,7 @@ export class GuardedProcess {
       {
         cwd: '/',
         detached: true,
-        env: { ...(environment ?? process.env), NODE_OPTIONS: '' },
+        env: { ...environment, NODE_OPTIONS: '' },
         stdio: ['pipe', output, output, 'pipe'],
       },
     );
@@ -88,7 +79,7 @@ export class GuardedProcess {
       throw new Failure('PROCESS_START', `cannot run ${plan.command}: ${first?.error ?? 'the guardian ended early'}`);
     }
     const { pid } = first;
-    const exited = nextReport(reports).then((last): ProcessExit => {
+    const exited = nextReport(reports).then((last): ChildExit => {
       if (last !== undefined) return { code: last.code ?? null, signal: last.signal ?? null };
       // The guardian was killed, so nobody else ends the child.
       killGroup(pid);
@@ -111,7 +102,7 @@ export class GuardedProcess {
   }
 
   /** Closes the guardian's pipe, just as the death of this process would, and waits for the child's end. */
-  async stop(): Promise<ProcessExit> {
+  async stop(): Promise<ChildExit> {
     this.#guardian.stdin?.end();
     return this.exited;
   }
@@ -132,7 +123,7 @@ function killGroup(pid: number): void {
 }
 
 export interface GuardedRun {
-  readonly exit: ProcessExit;
+  readonly exit: ChildExit;
   /** What the command wrote, both streams. */
   readonly output: string;
 }

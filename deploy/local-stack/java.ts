@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { childEnvironment } from '../../runtime/process/child.js';
 import { Failure } from '../../runtime/process/failure.js';
 
 /** Apache Kafka 4 brokers need Java 17. */
@@ -72,6 +73,11 @@ export function mavenMissing(): Failure {
     'MAVEN_MISSING',
     `no "mvn" on the PATH, and the local Kafka is fetched with Apache Maven; install it: ${installCommand()}`,
   );
+}
+
+/** What a JVM inherits: where it is and the options that its user gives every JVM. */
+export function javaEnvironment(): NodeJS.ProcessEnv {
+  return childEnvironment(/^(JAVA_HOME|JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS)$/);
 }
 
 export function isOnPath(command: string, environment: NodeJS.ProcessEnv): boolean {

@@ -17,6 +17,7 @@ import type { Logger } from '../../runtime/process/log.js';
 import { projectRoot } from '../../runtime/process/project.js';
 import { draftOf, removeAbandonedDrafts } from './draft.js';
 import type { GuardedProcessOptions } from './guarded-process.js';
+import { javaEnvironment } from './java.js';
 import { renderKafkaConfiguration } from './kafka-configuration.js';
 import type { KafkaDistribution } from './kafka-distribution.js';
 import { type KafkaLogin, provideKafkaLogin, writeKafkaClientFile } from './kafka-login.js';
@@ -33,6 +34,8 @@ export interface KafkaBrokerOptions {
   readonly properties?: Readonly<Record<string, string>>;
   /** Listeners beside our own: name → port. */
   readonly listeners?: Readonly<Record<string, number>>;
+  /** As LocalServer's `keepsRunning`. */
+  readonly keepRunning?: boolean;
 }
 
 /** Within this the broker has closed its segments, and written the class data archive if it had to (4 s). */
@@ -48,7 +51,7 @@ export class KafkaBroker extends LocalServer {
   readonly #directory: string;
 
   constructor(options: KafkaBrokerOptions) {
-    super(kafkaKind(options), options.directory, options.log);
+    super(kafkaKind(options), options.directory, options.log, options.keepRunning);
     this.#directory = options.directory;
   }
 
@@ -116,6 +119,7 @@ function kafkaKind(options: KafkaBrokerOptions): ServerKind {
           CONFIGURATION,
         ],
         workingDirectory: home,
+        environment: javaEnvironment(),
         outputFile,
         stopSequence: [{ signal: 'SIGTERM', waitMs: STOP_MS }],
       };

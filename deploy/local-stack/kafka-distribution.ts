@@ -10,10 +10,11 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { type ChildExit, describeExit } from '../../runtime/process/child.js';
 import { Failure } from '../../runtime/process/failure.js';
 import { projectRoot } from '../../runtime/process/project.js';
 import { draftOf, removeAbandonedDrafts } from './draft.js';
-import { type ProcessExit, runGuarded } from './guarded-process.js';
+import { runGuarded } from './guarded-process.js';
 import { findJava, isOnPath, type Java, mavenMissing } from './java.js';
 
 export interface KafkaDistribution {
@@ -150,10 +151,10 @@ async function copyDependencies(
   throw downloadFailure(version, exit, errors);
 }
 
-function downloadFailure(version: string, exit: ProcessExit, errors: readonly string[]): Failure {
+function downloadFailure(version: string, exit: ChildExit, errors: readonly string[]): Failure {
   return new Failure(
     'KAFKA_DOWNLOAD',
-    `Maven could not fetch Apache Kafka ${version}: ${errors[0] ?? `it ended with ${exit.signal ?? `code ${exit.code}`}`}; check the network (a mirror or proxy goes into ~/.m2/settings.xml) and try again, or use an existing cluster with --kafka-brokers`,
+    `Maven could not fetch Apache Kafka ${version}: ${errors[0] ?? `it ${describeExit(exit)}`}; check the network (a mirror or proxy goes into ~/.m2/settings.xml) and try again, or use an existing cluster with --kafka-brokers`,
     { cause: new Error(errors.join('\n')), retriable: true },
   );
 }

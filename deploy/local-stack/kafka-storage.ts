@@ -8,6 +8,7 @@ import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { Failure } from '../../runtime/process/failure.js';
 import { type GuardedRun, runGuarded } from './guarded-process.js';
+import { javaEnvironment } from './java.js';
 import type { KafkaDistribution } from './kafka-distribution.js';
 import { fingerprintOf, KAFKA_MECHANISM, type KafkaLogin, plainJaas } from './kafka-login.js';
 import { reasonIn } from './log-tail.js';
@@ -119,6 +120,7 @@ async function runTool(
       command: distribution.java.command,
       args: [`@${name}.args`],
       workingDirectory: home,
+      environment: javaEnvironment(),
       outputFile: join(logs, `${name}.log`),
     });
   } finally {

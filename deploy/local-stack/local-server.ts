@@ -5,11 +5,14 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { type ChildExit, describeExit } from '../../runtime/process/child.js';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
+import { GrowingDelay } from '../../runtime/process/growing-delay.js';
+import { KeptRunning, type Launched } from '../../runtime/process/kept-running.js';
 import type { Logger } from '../../runtime/process/log.js';
-import { awaitLeftovers, GuardedProcess, type GuardedProcessOptions, type ProcessExit } from './guarded-process.js';
+import { awaitLeftovers, GuardedProcess, type GuardedProcessOptions } from './guarded-process.js';
 import { choosePort } from './local-ports.js';
-import { logSize, reasonIn, rotateLog, tailLog } from './log-tail.js';
+import { faultIn, logSize, reasonIn, rotateLog, tailLog } from './log-tail.js';
 import type { ProcessIdentity } from './process-identity.js';
 import { readServerRecord, writeServerRecord } from './server-record.js';
 
@@ -35,17 +38,24 @@ export interface ServerKind {
   /** Resolves when the server is ready for use; rejects when `signal` aborts. */
   awaitReady(ports: Readonly<Record<string, number>>, signal: AbortSignal): Promise<void>;
   /** Called after a stop that was asked for. */
-  onStopped?(exit: ProcessExit): void;
+  onStopped?(exit: ChildExit): void;
 }
 
 /** How long a start is tried again, milliseconds: processes of a killed server take their time to end on a busy machine. */
 const RETRY_MS = 30_000;
 const RETRY_PAUSE_MS = 500;
+/** Pauses before a server that ended is started again, and how long one runs that does well, milliseconds. */
+const RESTART_FIRST_MS = 500;
+const RESTART_LAST_MS = 30_000;
+const STABLE_AFTER_MS = 60_000;
 const TAIL_LINES = 30;
 /** More than the longest stop sequence: whoever is left behind is being stopped by its guardian. */
 const LEFTOVER_WAIT_MS = 30_000;
 /** Those of a killed server have nobody who stops them; the idle ones notice at once. */
 const ORPHAN_WAIT_MS = 1_000;
+
+/** Of a process that is gone already. */
+const ENDED: ChildExit = { code: null, signal: null };
 
 export class LocalServer {
   readonly #kind: ServerKind;
@@ -57,9 +67,17 @@ export class LocalServer {
   #fail: (failure: Failure) => void = () => undefined;
   #process: GuardedProcess | undefined;
   #ports: Readonly<Record<string, number>> = {};
+  /** Ends the waiting for a server that is being started. */
+  #starting = new AbortController();
+  readonly #keepsRunning: boolean;
+  #kept: KeptRunning | undefined;
 
-  /** @param directory holds the record and `logs/`. */
-  constructor(kind: ServerKind, directory: string, log: Logger) {
+  /**
+   * @param directory holds the record and `logs/`.
+   * @param keepsRunning starts the server again when it ends although nobody stopped it, on the same ports.
+   */
+  constructor(kind: ServerKind, directory: string, log: Logger, keepsRunning = false) {
+    this.#keepsRunning = keepsRunning;
     this.#kind = kind;
     this.#directory = directory;
     this.#outputFile = join(directory, 'logs', `${kind.name}-output.log`);
@@ -81,7 +99,7 @@ export class LocalServer {
     return this.#process?.pid;
   }
 
-  /** Rejects with a Failure when the process ends although nobody asked it to. */
+  /** Rejects with a Failure when the process ends although nobody asked it to; never when it is kept running. */
   get failed(): Promise<never> {
     return this.#failed;
   }
@@ -93,6 +111,32 @@ export class LocalServer {
    */
   async start(): Promise<void> {
     assert(this.#process === undefined, `the local ${this.#kind.title} runs already`);
+    this.#starting = new AbortController();
+    if (!this.#keepsRunning) return this.#startUp();
+    this.#kept = new KeptRunning({
+      launch: () => this.#launch(),
+      delay: new GrowingDelay(RESTART_FIRST_MS, RESTART_LAST_MS, STABLE_AFTER_MS),
+      onEnded: (reason, restartMs) =>
+        this.#log.error({ restart_ms: restartMs }, `the local ${this.#kind.title} ${reason}; starting it again`),
+      onRestarted: () => this.#log.info({ ports: this.#ports }, `the local ${this.#kind.title} runs again`),
+    });
+    await this.#kept.start();
+  }
+
+  #launch(): Launched {
+    const ready = this.#startUp();
+    return {
+      ready,
+      exited: ready.then(() => this.#process?.exited ?? ENDED).then((exit) => this.#describeEnd(exit)),
+      stop: async () => {
+        this.#starting.abort();
+        await ready.catch(() => undefined);
+        await this.#stopProcess();
+      },
+    };
+  }
+
+  async #startUp(): Promise<void> {
     const record = readServerRecord(this.#recordFile);
     await awaitLeftovers(record.processes, LEFTOVER_WAIT_MS);
     const known = Object.keys(this.#ports).length > 0 ? this.#ports : undefined;
@@ -107,7 +151,7 @@ export class LocalServer {
         this.#log.debug({ ports, server: this.pid, tookMs: Date.now() - started }, `${this.#kind.title} is ready`);
         return;
       }
-      if (!problem.retriable || Date.now() > deadline) throw problem;
+      if (!problem.retriable || Date.now() > deadline || this.#starting.signal.aborted) throw problem;
       this.#log.debug({ ports, reason: problem.message }, `${this.#kind.title} did not start; trying again`);
       kept = {};
       await new Promise((done) => setTimeout(done, RETRY_PAUSE_MS));
@@ -116,6 +160,12 @@ export class LocalServer {
 
   /** Stops the process by its stop sequence; the data stays. */
   async stop(): Promise<void> {
+    const kept = this.#kept;
+    this.#kept = undefined;
+    await (kept?.stop() ?? this.#stopProcess());
+  }
+
+  async #stopProcess(): Promise<void> {
     const process = this.#process;
     this.#process = undefined;
     if (process === undefined) return;
@@ -165,6 +215,8 @@ export class LocalServer {
 
     const waiting = new AbortController();
     const deadline = setTimeout(() => waiting.abort(), this.#kind.startTimeoutMs);
+    const onStop = (): void => waiting.abort();
+    this.#starting.signal.addEventListener('abort', onStop);
     const ready = this.#kind.awaitReady(ports, waiting.signal).then(
       () => undefined,
       (error: unknown) =>
@@ -174,13 +226,13 @@ export class LocalServer {
             ? `was not ready after ${this.#kind.startTimeoutMs / 1000} s`
             : messageOf(error),
     );
-    const ended = guarded.exited.then(({ code, signal }) => `ended with ${signal ?? `code ${code}`}`);
-    const problem = await Promise.race([ready, ended]);
+    const problem = await Promise.race([ready, guarded.exited.then(describeExit)]);
     clearTimeout(deadline);
+    this.#starting.signal.removeEventListener('abort', onStop);
     if (problem === undefined) {
       this.#ports = ports;
       this.#process = guarded;
-      void guarded.exited.then(() => this.#onExit(guarded));
+      void guarded.exited.then((exit) => this.#onExit(guarded, exit));
       return undefined;
     }
     waiting.abort();
@@ -189,11 +241,27 @@ export class LocalServer {
     return this.#failure(problem, files.map((file, index) => tailLog(file, before[index])).join('\n'));
   }
 
-  #onExit(guarded: GuardedProcess): void {
+  #onExit(guarded: GuardedProcess, exit: ChildExit): void {
     if (this.#process !== guarded) return;
     this.#process = undefined;
-    const tail = [this.#outputFile, ...this.#kind.logFiles].map((file) => tailLog(file)).join('\n');
-    this.#fail(this.#failure('ended although nobody stopped it', tail));
+    if (this.#keepsRunning) return;
+    this.#fail(
+      new Failure(this.#kind.failureCode, `the local ${this.#kind.title} ${this.#describeEnd(exit)}`, {
+        cause: new Error(this.#tail().split('\n').slice(-TAIL_LINES).join('\n')),
+      }),
+    );
+  }
+
+  /** How a server ended that nobody stopped: the signal that killed it, else what its log calls an error. */
+  #describeEnd(exit: ChildExit): string {
+    const killed = exit.code === null || exit.code > 128;
+    const fault = killed ? undefined : faultIn(this.#tail());
+    const logs = `its logs are in ${join(this.#directory, 'logs')}`;
+    return `${describeExit(exit)} although nobody stopped it${fault === undefined ? '' : `: ${fault}`}; ${logs}`;
+  }
+
+  #tail(): string {
+    return [this.#outputFile, ...this.#kind.logFiles].map((file) => tailLog(file)).join('\n');
   }
 
   /** The message names the likeliest reason; the cause is the end of the log. */

@@ -16,6 +16,8 @@ export interface LocalStackOptions {
   readonly log: Logger;
   /** Takes one line at a time while something long goes on. */
   readonly onProgress?: (message: string) => void;
+  /** Starts a server again, on its ports, when it ends although nobody stopped it; `failed` does not hear of it then. */
+  readonly keepRunning?: boolean;
   /** Broker settings in place of ours; Kafka's names. */
   readonly kafkaProperties?: Readonly<Record<string, string>>;
   /** Listeners of the broker beside its own, name → port, which `kafkaProperties` secure. For tests of TLS and SASL. */
@@ -113,6 +115,7 @@ async function startKafka(options: LocalStackOptions, dataDir: string): Promise<
     log: options.log,
     properties: options.kafkaProperties ?? {},
     listeners: options.kafkaListeners ?? {},
+    keepRunning: options.keepRunning ?? false,
   });
   await kafka.start();
   return kafka;
@@ -124,6 +127,7 @@ async function startPostgres(options: LocalStackOptions, dataDir: string): Promi
     directory: dataDir,
     log: options.log,
     settings: options.postgresSettings ?? {},
+    keepRunning: options.keepRunning ?? false,
   });
   await postgres.start();
   return postgres;

@@ -35,14 +35,22 @@ export function tailLog(path: string, since = 0): string {
 
 /** The line of a log that most likely says why its server gave up: a root cause, an error, or else the last line. */
 export function reasonIn(log: string): string | undefined {
-  const lines = log.split('\n').filter((line) => line !== '' && !/^\s+at /.test(line));
+  const lines = linesOf(log);
+  return faultIn(log) ?? (lines.findLast((line) => /Exception|error/i.test(line)) ?? lines.at(-1))?.trim();
+}
+
+/** The line of a log that its server itself calls an error; none when it complains of nothing worse than a warning. */
+export function faultIn(log: string): string | undefined {
+  const lines = linesOf(log);
   return (
     lines.findLast((line) => line.startsWith('Caused by: ')) ??
     lines.findLast((line) => /\b(FATAL|PANIC)\b/.test(line)) ??
-    lines.findLast((line) => /\bERROR\b/.test(line)) ??
-    lines.findLast((line) => /Exception|error/i.test(line)) ??
-    lines.at(-1)
+    lines.findLast((line) => /\bERROR\b/.test(line))
   )?.trim();
+}
+
+function linesOf(log: string): string[] {
+  return log.split('\n').filter((line) => line !== '' && !/^\s+at /.test(line));
 }
 
 /** The size of a log in bytes, 0 when there is none. */

@@ -13,6 +13,7 @@ import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
+import { childEnvironment } from '../../runtime/process/child.js';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
 import { type Account, type GuardedProcessOptions, runGuarded } from './guarded-process.js';
@@ -29,6 +30,8 @@ export interface PostgresServerOptions {
   readonly log: Logger;
   /** Server settings in place of ours; PostgreSQL's names. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** As LocalServer's `keepsRunning`. */
+  readonly keepRunning?: boolean;
 }
 
 export interface PostgresConnection {
@@ -89,7 +92,7 @@ export class PostgresServer extends LocalServer {
 
   constructor(options: PostgresServerOptions) {
     const passwordFile = join(options.directory, 'postgres-password');
-    super(postgresKind(options, passwordFile), options.directory, options.log);
+    super(postgresKind(options, passwordFile), options.directory, options.log, options.keepRunning);
     this.#passwordFile = passwordFile;
   }
 
@@ -154,10 +157,9 @@ function postgresKind(options: PostgresServerOptions, passwordFile: string): Ser
   };
 }
 
-/** PG… variables of ours would reach the server; its messages are English, because they are searched. */
+/** Its messages are English, because they are searched. */
 function serverEnvironment(): NodeJS.ProcessEnv {
-  const ours = Object.entries(process.env).filter(([name]) => !name.startsWith('PG') && !name.startsWith('LC_'));
-  return { ...Object.fromEntries(ours), LANG: 'C', LC_ALL: 'C' };
+  return { ...childEnvironment(), LANG: 'C', LC_ALL: 'C' };
 }
 
 /** Who runs Postgres, and where its data is. */

@@ -1,7 +1,7 @@
 /** Starts the parts of a run with the settings that each knows, and stops them in reverse order. */
 import { type Logger, logOptions } from '../../runtime/process/log.js';
 import { type OptionTable, toArguments, variablesOf } from '../../runtime/process/options.js';
-import { Part } from './supervisor.js';
+import { PartProcess } from './part-process.js';
 
 /** Each part serves its metrics on a port of its own: `--metrics-port`, and so many above it. */
 const METRICS_PORT_OFFSETS: Readonly<Record<string, number>> = {
@@ -24,7 +24,7 @@ export interface LaunchOptions {
 }
 
 export class PartLauncher {
-  private readonly parts: Part[] = [];
+  private readonly parts: PartProcess[] = [];
   /** Ports of /metrics, by part. */
   readonly metricsPorts = new Map<string, number>();
 
@@ -34,12 +34,12 @@ export class PartLauncher {
   async launch(
     name: string,
     { table, settings, command = name, extra = [], finite = false }: LaunchOptions,
-  ): Promise<Part> {
+  ): Promise<PartProcess> {
     const metricsPort = settings.metricsPort === 0 ? 0 : settings.metricsPort + (METRICS_PORT_OFFSETS[name] ?? 0);
     if (metricsPort !== 0 && 'metricsPort' in table) this.metricsPorts.set(name, metricsPort);
     const known = { ...table, ...logOptions };
     const own = { ...settings, metricsPort };
-    const part = new Part(
+    const part = new PartProcess(
       {
         name,
         arguments: [command, ...extra, ...toArguments(known, own)],

@@ -85,7 +85,7 @@ export async function runPipeline(given: RunSettings, log: Logger, output: Stand
     if (launcher.metricsPorts.size > 0)
       say(`metrics    ${describeMetrics(settings.metricsHost, launcher.metricsPorts)}`);
     say('running; Ctrl-C stops everything');
-    await (servers.stack?.failed ?? signal);
+    await signal;
     return 0;
   };
   try {

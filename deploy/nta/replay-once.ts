@@ -12,7 +12,7 @@ import { formatAlertTable, latestEvents } from './alert-table.js';
 import { formatCount } from './balance.js';
 import type { RunSettings } from './commands/run.js';
 import { caughtUp, Ledger, type LedgerSnapshot } from './ledger.js';
-import type { Part } from './supervisor.js';
+import type { PartProcess } from './part-process.js';
 
 /** How often progress is looked at, and how long it may stand still before the run gives up, milliseconds. */
 const POLL_MS = 100;
@@ -34,7 +34,7 @@ interface ReplayContext {
   readonly settings: RunSettings;
   readonly log: Logger;
   readonly output: StandardOutput;
-  readonly launchCapture: (extra: readonly string[]) => Promise<Part>;
+  readonly launchCapture: (extra: readonly string[]) => Promise<PartProcess>;
   readonly interrupted: Promise<NodeJS.Signals>;
 }
 

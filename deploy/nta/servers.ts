@@ -42,6 +42,8 @@ export async function startServers(
     const stack = await startLocalStack({
       dataDir: resolve(given.dataDir),
       ...local,
+      // A capture goes on without its servers, into the spool; it must not end with them.
+      keepRunning: true,
       log,
       onProgress: (line) => process.stderr.write(`nta: ${line}\n`),
     });

@@ -3,9 +3,9 @@
  * (a broker restarted, the worker was fenced, a transaction failed) is given up whole and the next one finds
  * everything as it was committed.
  */
-import { setTimeout } from 'node:timers/promises';
 import { isKafkaError } from '../../runtime/kafka/client.js';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
+import { GrowingDelay, pause } from '../../runtime/process/growing-delay.js';
 import type { Logger } from '../../runtime/process/log.js';
 import type { Service } from '../../runtime/process/service.js';
 import { GroupSession, type SessionOptions } from './group-session.js';
@@ -91,7 +91,7 @@ export class GroupMember implements Service {
         await this.session?.abandon();
         this.session = undefined;
       }
-      await setTimeout(pauseMs, undefined, { signal }).catch(() => undefined);
+      await pause(pauseMs, signal);
       if (signal.aborted) return null;
     }
   }
@@ -120,7 +120,7 @@ export class GroupMember implements Service {
   private async supervise(first: GroupSession): Promise<void> {
     const { log, metrics } = this.options;
     let session = first;
-    let retryMs = RETRY_FIRST_MS;
+    const delay = new GrowingDelay(RETRY_FIRST_MS, RETRY_LAST_MS, STABLE_AFTER_MS);
     let startedAt = performance.now();
     for (;;) {
       const error = await this.brokenOrStopped(session);
@@ -129,13 +129,12 @@ export class GroupMember implements Service {
       metrics.sessionFailures.inc();
       await session.abandon();
       if (!isMendable(error)) throw error;
-      if (performance.now() - startedAt > STABLE_AFTER_MS) retryMs = RETRY_FIRST_MS;
+      const retryMs = Math.round(delay.next(performance.now() - startedAt));
       log.warn(
         { code: (error as { code?: string }).code, retry_ms: retryMs },
         `joining the group again: ${messageOf(error)}`,
       );
-      await setTimeout(retryMs, undefined, { signal: this.stopping.signal }).catch(() => undefined);
-      retryMs = Math.min(retryMs * 2, RETRY_LAST_MS);
+      await pause(retryMs, this.stopping.signal);
       if (this.stopping.signal.aborted) return;
       session = new GroupSession(this.sessionOptions);
       startedAt = performance.now();

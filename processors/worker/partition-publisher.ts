@@ -3,9 +3,9 @@
  * takes the partition over fences it: kafkajs has no KIP-447, where the group's generation would do that. Alert records,
  * changelog, dead letters and the input offset go into one transaction; readers with read_committed see all or nothing.
  */
-import { setTimeout } from 'node:timers/promises';
 import { type Kafka, type Message, Partitioners, type Producer, type TopicMessages } from 'kafkajs';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
+import { GrowingDelay } from '../../runtime/process/growing-delay.js';
 import type { NodeClocks } from './live-clocks.js';
 
 export interface PublisherSettings {
@@ -155,12 +155,12 @@ export class PartitionPublisher {
  * when records are sent, but not when a transaction begins with offsets.
  */
 async function retryWhileConcurrent(operation: () => Promise<void>): Promise<void> {
-  for (let delayMs = 2; ; delayMs = Math.min(delayMs * 2, 200)) {
+  for (const delay = new GrowingDelay(2, 200); ; ) {
     try {
       return await operation();
     } catch (error) {
       if ((error as { type?: string }).type !== 'CONCURRENT_TRANSACTIONS') throw error;
-      await setTimeout(delayMs);
+      await delay.wait();
     }
   }
 }

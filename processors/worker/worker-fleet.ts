@@ -8,11 +8,14 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { checkKafka, createKafka, type KafkaSettings } from '../../runtime/kafka/client.js';
 import { evictMember } from '../../runtime/kafka/member-eviction.js';
+import { describeExit, exitOf, stopChild } from '../../runtime/process/child.js';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
+import { GrowingDelay } from '../../runtime/process/growing-delay.js';
+import { KeptRunning, type Launched } from '../../runtime/process/kept-running.js';
 import { LOG_LEVELS, type Logger, type LogLevel } from '../../runtime/process/log.js';
 import type { Registry } from '../../runtime/process/metrics.js';
 import { projectRoot } from '../../runtime/process/project.js';
-import { type Service, withTimeout } from '../../runtime/process/service.js';
+import type { Service } from '../../runtime/process/service.js';
 import { groupName } from '../../schemas/topics.js';
 import type { ProcessSettings } from '../processor.js';
 import { FleetMetrics, type MetricSnapshot } from './fleet-metrics.js';
@@ -42,12 +45,12 @@ const ENTRY = join(projectRoot, 'dist', 'processors', 'worker', 'worker-process.
 const RESTART_FIRST_MS = 200;
 const RESTART_LAST_MS = 10_000;
 const STABLE_AFTER_MS = 30_000;
-const STOP_TIMEOUT_MS = 25_000;
+const STOP_SEQUENCE = [{ signal: 'SIGTERM', waitMs: 25_000 }] as const;
 
 export class WorkerFleet implements Service {
   readonly name = 'processor';
   readonly done: Promise<void>;
-  private readonly workers: WorkerChild[];
+  private readonly workers: WorkerProcess[];
   private readonly metrics: FleetMetrics;
   private readonly onHangup = (): void => {
     for (const worker of this.workers) worker.signal('SIGHUP');
@@ -66,7 +69,7 @@ export class WorkerFleet implements Service {
     };
     this.workers = Array.from({ length: settings.workers }, (_, index) => {
       const child = log.child({ worker: index });
-      return new WorkerChild(order, child, {
+      return new WorkerProcess(order, child, {
         onMetrics: (snapshot) => this.metrics.update(index, snapshot),
         onLost: (memberId) => void this.evict(settings, memberId, child),
       });
@@ -115,22 +118,37 @@ interface WorkerEvents {
   readonly onLost: (memberId: string) => void;
 }
 
-class WorkerChild {
+class WorkerProcess {
   readiness: string | null = 'starting';
   private child: ChildProcess | undefined;
-  private isStopping = false;
-  private restartMs = RESTART_FIRST_MS;
-  private restartTimer: NodeJS.Timeout | undefined;
+  private readonly kept: KeptRunning;
 
   constructor(
     private readonly order: WorkerOrder,
     private readonly log: Logger,
     private readonly events: WorkerEvents,
-  ) {}
+  ) {
+    this.kept = new KeptRunning({
+      launch: () => this.launch(),
+      delay: new GrowingDelay(RESTART_FIRST_MS, RESTART_LAST_MS, STABLE_AFTER_MS),
+      onEnded: (reason, restartMs) => log.error({ restart_ms: restartMs }, `the worker ${reason}; starting it again`),
+    });
+  }
 
   /** Resolves when the worker is a member of the group. */
   start(): Promise<void> {
-    const startedAt = Date.now();
+    return this.kept.start();
+  }
+
+  stop(): Promise<void> {
+    return this.kept.stop();
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child?.kill(signal);
+  }
+
+  private launch(): Launched {
     const child = fork(ENTRY, [], {
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
       // A process group of its own: Ctrl-C reaches the parent alone, which stops its workers in order.
@@ -140,8 +158,9 @@ class WorkerChild {
     this.child = child;
     relayLog(child, this.log);
     child.send(this.order, () => undefined);
-    return new Promise((resolve, reject) => {
-      let isReady = false;
+    let stopping = false;
+    const exited = exitOf(child);
+    const ready = new Promise<void>((resolve, reject) => {
       let failure: Failure | undefined;
       let memberId: string | undefined;
       child.on('message', (message: WorkerMessage) => {
@@ -149,7 +168,6 @@ class WorkerChild {
           this.readiness = message.readiness;
           this.events.onMetrics(message.metrics);
         } else if (message.type === 'ready') {
-          isReady = true;
           resolve();
         } else if (message.type === 'joined') {
           memberId = message.memberId;
@@ -158,51 +176,23 @@ class WorkerChild {
         }
       });
       child.on('error', (error) => this.log.error(`the worker process: ${messageOf(error)}`));
-      child.on('exit', (code, signal) => {
+      void exited.then((exit) => {
         this.child = undefined;
-        const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
-        this.readiness = `ended with ${how}`;
-        if (memberId !== undefined && code !== 0) this.events.onLost(memberId);
-        if (isReady || this.isStopping) resolve();
-        else
-          reject(
-            failure ?? new Failure('WORKER_ENDED', `a worker ended with ${how} before it was ready; the log says why`),
-          );
-        if (isReady && !this.isStopping) this.scheduleRestart(how, Date.now() - startedAt);
+        const how = describeExit(exit);
+        this.readiness = how;
+        if (memberId !== undefined && exit.code !== 0) this.events.onLost(memberId);
+        if (stopping) resolve();
+        else reject(failure ?? new Failure('WORKER_ENDED', `a worker ${how} before it was ready; the log says why`));
       });
     });
-  }
-
-  private scheduleRestart(how: string, livedMs: number): void {
-    if (livedMs > STABLE_AFTER_MS) this.restartMs = RESTART_FIRST_MS;
-    this.log.error({ restart_ms: this.restartMs }, `the worker ended with ${how}; starting it again`);
-    this.restartTimer = setTimeout(() => {
-      this.start().catch((error: unknown) => {
-        this.log.error(messageOf(error));
-        if (!this.isStopping) this.scheduleRestart('a failed start', 0);
-      });
-    }, this.restartMs);
-    this.restartMs = Math.min(this.restartMs * 2, RESTART_LAST_MS);
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.child?.kill(signal);
-  }
-
-  async stop(): Promise<void> {
-    this.isStopping = true;
-    clearTimeout(this.restartTimer);
-    const { child } = this;
-    if (child === undefined) return;
-    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-    child.kill('SIGTERM');
-    try {
-      await withTimeout(exited, STOP_TIMEOUT_MS, 'the worker did not stop');
-    } catch {
-      this.log.error('the worker did not stop in time; killed');
-      child.kill('SIGKILL');
-      await exited;
-    }
+    return {
+      ready,
+      exited: exited.then(describeExit),
+      stop: () => {
+        stopping = true;
+        return stopChild(child, exited, STOP_SEQUENCE, () => this.log.error('the worker did not stop in time; killed'));
+      },
+    };
   }
 }
 

@@ -2,8 +2,9 @@
  * A live engine: a child process that captures on one interface and writes a pcap stream to its standard output. It
  * alone needs the right to capture, and a flood cannot stop anything but itself.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import { childEnvironment, endWithUs, exitOf, stopChild } from '../../runtime/process/child.js';
 
 export interface EngineOptions {
   readonly interface: string;
@@ -62,8 +63,10 @@ const STDERR_KEPT = 4096;
 
 export function startEngine(definition: EngineDefinition, options: EngineOptions): Engine {
   const { file, args } = definition.command(options);
-  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C' } });
-  const watchdog = guardAgainstOrphan(child);
+  const child = spawn(file, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...childEnvironment(), LC_ALL: 'C' },
+  });
   let standardError = '';
   let statistics: EngineStatistics = { dropped: 0 };
   let begun = false;
@@ -75,7 +78,9 @@ export function startEngine(definition: EngineDefinition, options: EngineOptions
   const exited = new Promise<EngineExit>((resolve) => {
     child.once('error', (error) => resolve({ message: error.message, code: null, signal: null }));
     child.once('close', (code, signal) => resolve({ message: lastWords(standardError), code, signal }));
-  }).finally(() => watchdog?.kill('SIGKILL'));
+  });
+  endWithUs(child, exited, 'INT');
+  const gone = exitOf(child);
   return {
     output: child.stdout,
     exited,
@@ -86,23 +91,9 @@ export function startEngine(definition: EngineDefinition, options: EngineOptions
       if (begun && child.exitCode === null) child.kill('SIGUSR1');
     },
     stop: () => {
-      child.kill('SIGINT');
-      const impatience = setTimeout(() => child.kill('SIGKILL'), STOP_PATIENCE_MS).unref();
-      child.once('close', () => clearTimeout(impatience));
+      void stopChild(child, gone, [{ signal: 'SIGINT', waitMs: STOP_PATIENCE_MS }]);
     },
   };
-}
-
-/**
- * Kills the engine when this process dies without a word: a shell waits on a pipe that closes with us. (A parent-death
- * signal would do, but tcpdump drops its privileges, and that clears it.)
- */
-function guardAgainstOrphan(child: ChildProcess): ChildProcess | null {
-  if (child.pid === undefined) return null;
-  const watchdog = spawn('sh', ['-c', `read _; kill -INT ${child.pid}`], { stdio: ['pipe', 'ignore', 'ignore'] });
-  watchdog.on('error', () => undefined);
-  watchdog.unref();
-  return watchdog;
 }
 
 /** The lines that say why, without the engine's name and its counters. */

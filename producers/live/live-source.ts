@@ -3,7 +3,10 @@
  * dies or the interface goes away. The time without a capture is logged and counted.
  */
 import { readFileSync } from 'node:fs';
+import { describeExit } from '../../runtime/process/child.js';
 import { Failure } from '../../runtime/process/failure.js';
+import { GrowingDelay } from '../../runtime/process/growing-delay.js';
+import { KeptRunning, type Launched } from '../../runtime/process/kept-running.js';
 import type { Logger } from '../../runtime/process/log.js';
 import { CaptureParser } from '../capture-file/parser.js';
 import type { SourceIntake } from '../decoding/intake.js';
@@ -19,17 +22,16 @@ const BEGIN_TIMEOUT_MS = 10_000;
 
 export class LiveSource {
   private engine: Engine | null = null;
-  private stopping = false;
   private timer: NodeJS.Timeout | undefined;
-  private wakeUp: (() => void) | null = null;
   private header: { resolve: () => void } | null = null;
-  private running: Promise<void> = Promise.resolve();
+  private readonly kept: KeptRunning;
+  /** Engines so far. */
+  private launches = 0;
   /** Of the present engine, what has been counted already. */
   private countedDrops = 0;
   /** Whether an engine runs, and whether its interface is down: libpcap waits silently until it comes back. */
   private capturing = false;
   private interfaceDown = false;
-  restarts = 0;
   private downSince: number | null = null;
   private pastGapsMs = 0;
 
@@ -38,7 +40,13 @@ export class LiveSource {
     private readonly options: EngineOptions,
     private readonly intake: SourceIntake,
     private readonly log: Logger,
-  ) {}
+  ) {
+    this.kept = new KeptRunning({
+      launch: () => this.launch(),
+      delay: new GrowingDelay(PAUSE_MIN_MS, PAUSE_MAX_MS, WELL_AFTER_MS),
+      onEnded: (reason) => this.beginGap({ reason }, 'the capture has stopped; it is started again'),
+    });
+  }
 
   /**
    * Resolves when the first engine captures.
@@ -46,16 +54,18 @@ export class LiveSource {
    * @throws Failure `CAPTURE_PERMISSION`, `INTERFACE_MISSING`, `CAPTURE_ENGINE`.
    */
   async start(): Promise<void> {
-    const exited = this.launch();
-    const begun = await Promise.race([exited, this.awaitHeader()]);
-    if (begun !== null) throw explain(this.options.interface, begun);
+    await this.kept.start();
     this.timer = setInterval(() => this.poll(), STATISTICS_INTERVAL_MS);
-    this.running = this.supervise(exited);
   }
 
   /** Whether frames can come in now. */
   get up(): boolean {
     return this.capturing && !this.interfaceDown;
+  }
+
+  /** How often an engine had to be started again. */
+  get restarts(): number {
+    return Math.max(0, this.launches - 1);
   }
 
   get name(): string {
@@ -69,11 +79,13 @@ export class LiveSource {
 
   /** Ends the engine and resolves when all that it captured has been handed on. */
   async stop(): Promise<void> {
-    this.stopping = true;
     clearInterval(this.timer);
-    this.engine?.stop();
-    this.wakeUp?.();
-    await this.running;
+    await this.kept.stop();
+  }
+
+  private async begun(exited: Promise<EngineExit>): Promise<void> {
+    const exit = await Promise.race([exited, this.awaitHeader()]);
+    if (exit !== null) throw explain(this.options.interface, exit);
   }
 
   /** The pcap header comes as soon as the engine has opened the interface. */
@@ -96,7 +108,7 @@ export class LiveSource {
     });
   }
 
-  private launch(): Promise<EngineExit> {
+  private launch(): Launched {
     const engine = startEngine(this.definition, this.options);
     this.engine = engine;
     this.countedDrops = 0;
@@ -109,11 +121,20 @@ export class LiveSource {
         engine.stop();
       }
     });
-    return engine.exited.then((exit) => {
+    const exited = engine.exited.then((exit) => {
       this.countDrops(engine);
       this.capturing = false;
       return exit;
     });
+    return {
+      // One that is started again may wait for its interface to come back.
+      ready: ++this.launches === 1 ? this.begun(exited) : Promise.resolve(),
+      exited: exited.then((exit) => (exit.message === '' ? describeExit(exit) : exit.message)),
+      stop: async () => {
+        engine.stop();
+        await exited;
+      },
+    };
   }
 
   private onBegun(): void {
@@ -140,26 +161,6 @@ export class LiveSource {
     );
   }
 
-  private async supervise(first: Promise<EngineExit>): Promise<void> {
-    let pause = PAUSE_MIN_MS;
-    let exited = first;
-    let launchedAt = performance.now();
-    for (;;) {
-      const exit = await exited;
-      if (this.stopping) return;
-      const { message: reason, code, signal } = exit;
-      this.log.debug({ interface: this.options.interface, reason, code, signal }, 'the engine has ended');
-      this.beginGap({ reason, code, signal }, 'the capture has stopped; it is started again');
-      if (performance.now() - launchedAt > WELL_AFTER_MS) pause = PAUSE_MIN_MS;
-      await this.sleep(pause);
-      if (this.stopping) return;
-      pause = Math.min(pause * 2, PAUSE_MAX_MS);
-      this.restarts++;
-      launchedAt = performance.now();
-      exited = this.launch();
-    }
-  }
-
   private poll(): void {
     const engine = this.engine;
     if (engine === null || !this.capturing) return;
@@ -178,16 +179,6 @@ export class LiveSource {
     this.countedDrops = dropped;
     this.intake.counts.seen += more;
     this.intake.counts.dropped.kernel_dropped += more;
-  }
-
-  private sleep(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      this.wakeUp = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }
 

@@ -10,6 +10,7 @@ import { withPartitionCounts } from '../../runtime/kafka/kafkajs-internals.js';
 import { partitionOf } from '../../runtime/kafka/partition.js';
 import { withProduceRequests } from '../../runtime/kafka/produce-connection.js';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
+import { GrowingDelay } from '../../runtime/process/growing-delay.js';
 import type { Logger } from '../../runtime/process/log.js';
 import { Lane, type OutgoingRecord, type SendOutcome } from './lane.js';
 
@@ -254,7 +255,7 @@ export class Publisher {
       const answers = await this.producer!.send({ topic: this.topic, acks: -1, messages });
       // kafkajs sends nothing to a partition that it does not know, and says so by no answer.
       if (answers.length === 0) return this.judge(new Error(`partition ${partition} is not there`));
-      this.pause = PAUSE_MIN_MS;
+      this.delay.reset();
       return 'sent';
     } catch (error) {
       if (this.stopped) return 'later';
@@ -262,7 +263,7 @@ export class Publisher {
     }
   }
 
-  private pause = PAUSE_MIN_MS;
+  private readonly delay = new GrowingDelay(PAUSE_MIN_MS, PAUSE_MAX_MS);
 
   private async judge(error: unknown): Promise<SendOutcome> {
     const type = errorType(error);
@@ -289,8 +290,7 @@ export class Publisher {
         }),
       );
     }
-    await sleep(this.pause);
-    this.pause = Math.min(this.pause * 2, PAUSE_MAX_MS);
+    await this.delay.wait();
     return 'later';
   }
 

@@ -2,13 +2,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import {
-  awaitLeftovers,
-  GuardedProcess,
-  runGuarded,
-  type StopStep,
-} from '../../../deploy/local-stack/guarded-process.js';
+import { awaitLeftovers, GuardedProcess, runGuarded } from '../../../deploy/local-stack/guarded-process.js';
 import { identifyProcess, isRunning } from '../../../deploy/local-stack/process-identity.js';
+import type { StopStep } from '../../../runtime/process/child.js';
 
 let folder: string;
 let outputFile: string;
@@ -27,6 +23,7 @@ function spawnShell(script: string, stopSequence: readonly StopStep[]): Promise<
     command: '/bin/sh',
     args: ['-c', script],
     workingDirectory: '/',
+    environment: process.env,
     outputFile,
     stopSequence,
   });
@@ -76,7 +73,13 @@ test('the end of the guardian ends the process', async () => {
 });
 
 test('a command that is not there is named', async () => {
-  const run = runGuarded({ command: join(folder, 'nothing'), args: [], workingDirectory: '/', outputFile });
+  const run = runGuarded({
+    command: join(folder, 'nothing'),
+    args: [],
+    workingDirectory: '/',
+    environment: process.env,
+    outputFile,
+  });
   const outcome = await run.then(
     ({ exit, output }) => `${exit.code} ${output}`,
     (error: Error) => error.message,
@@ -89,6 +92,7 @@ test('a run gives exit code and output', async () => {
     command: '/bin/sh',
     args: ['-c', 'echo out; echo error >&2; exit 4'],
     workingDirectory: '/',
+    environment: process.env,
     outputFile,
   };
   expect(await runGuarded(options)).toEqual({ exit: { code: 4, signal: null }, output: 'out\nerror\n' });

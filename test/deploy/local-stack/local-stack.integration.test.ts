@@ -270,7 +270,7 @@ describe('a server that does not do well', () => {
     await expect(start).rejects.toMatchObject({
       code: 'POSTGRES_START',
       message: expect.stringMatching(
-        /^the local Postgres ended with code 1: .*invalid value for parameter "shared_buffers": "plenty"/,
+        /^the local Postgres ended with exit code 1: .*invalid value for parameter "shared_buffers": "plenty"/,
       ),
     });
   });
@@ -286,7 +286,7 @@ describe('a server that does not do well', () => {
       'a plug-in that is not there',
       { 'metric.reporters': 'no.such.Reporter' },
       'KAFKA_START',
-      /ended with code 1: .*no\.such\.Reporter/,
+      /ended with exit code 1: .*no\.such\.Reporter/,
     ],
   ])('a broker that fails over %s is quoted', async (_, kafkaProperties, code, message) => {
     const start = startPrivateStack({ kafka: true, postgres: false, kafkaProperties });

@@ -1,0 +1,100 @@
+/** `nta run` when its own Kafka and its own Postgres die: they are started again, the capture goes on, and nothing is missing. */
+import { createSocket, type Socket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { removeLocalStackData } from '../../deploy/local-stack/local-stack.js';
+import { localPostgresConnection } from '../../deploy/local-stack/postgres-server.js';
+import { listInterfaces } from '../../producers/live/interfaces.js';
+import { createDataDirectory } from '../support/local-stack.js';
+import { type RunningCommand, startNta } from '../support/nta-command.js';
+import { requireCondition } from '../support/requirement.js';
+
+const dataDir = createDataDirectory();
+const FIRST_PORT = 40_000;
+/** Told of a program: where its data is, what the accounts of this machine must not read. */
+const SECRET = 'a-token-of-whoever-starts-it';
+
+let run: RunningCommand | undefined;
+let socket: Socket;
+let sent = 0;
+
+beforeAll(() => {
+  socket = createSocket('udp4');
+});
+
+afterAll(async () => {
+  socket.close();
+  await run?.interrupt();
+  removeLocalStackData(dataDir);
+});
+
+/** Each packet to a port of its own, by which it is known again. */
+async function send(count: number): Promise<void> {
+  for (let packet = 0; packet < count; packet++)
+    await new Promise<void>((resolve, reject) =>
+      socket.send('x', FIRST_PORT + sent++, '127.0.0.1', (error) => (error ? reject(error) : resolve())),
+    );
+}
+
+async function storedPackets(): Promise<number> {
+  const client = new pg.Client({ ...localPostgresConnection(dataDir) });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ ports: string }>(
+      'SELECT count(DISTINCT destination_port) AS ports FROM packets WHERE destination_port BETWEEN $1 AND $2',
+      [FIRST_PORT, FIRST_PORT + sent - 1],
+    );
+    return Number(rows[0]!.ports);
+  } catch {
+    return -1; // it is away
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** The second of its processes; the first is the guardian. */
+function serverPid(name: 'kafka' | 'postgres'): number {
+  const { processes } = JSON.parse(readFileSync(join(dataDir, `${name}.json`), 'utf8')) as {
+    processes: { pid: number }[];
+  };
+  return processes[1]!.pid;
+}
+
+async function killed(name: 'kafka' | 'postgres', title: string): Promise<void> {
+  const pid = serverPid(name);
+  process.kill(pid, 'SIGKILL');
+  await run!.printed(new RegExp(`the local ${title} was killed by SIGKILL, .*starting it again`));
+  await send(50);
+  await run!.printed(new RegExp(`the local ${title} runs again`), 90_000);
+  await send(50);
+  await expect.poll(storedPackets, { timeout: 90_000, interval: 500 }).toBe(sent);
+  expect(serverPid(name)).not.toBe(pid);
+}
+
+it('loses no packet over the death of both', { timeout: 300_000 }, async (context) => {
+  const loopback = (await listInterfaces()).find(({ name }) => name === 'lo');
+  requireCondition(context, loopback?.capture.allowed === true, 'this user may not capture on lo');
+  const ports = `${FIRST_PORT}-${FIRST_PORT + 999}`;
+  const args = ['run', '--interface=lo', `--packet-filter=udp and dst portrange ${ports}`, `--data-dir=${dataDir}`];
+  run = startNta([...args, '--api-port=0'], {
+    env: { NTA_SPOOL_DIR: join(dataDir, 'spool'), AWS_SECRET_ACCESS_KEY: SECRET },
+  });
+  await run.printed(/^running; /m, 120_000);
+  await send(50);
+  await expect.poll(storedPackets, { timeout: 60_000, interval: 500 }).toBe(sent);
+  for (const name of ['kafka', 'postgres'] as const)
+    expect(readFileSync(`/proc/${serverPid(name)}/environ`, 'utf8')).not.toContain(SECRET);
+
+  await killed('kafka', 'Kafka');
+  await killed('postgres', 'Postgres');
+
+  const { code, stderr } = await run.interrupt();
+  run = undefined;
+  expect(code).toBe(0);
+  // The reason is what happened, not whatever the server had said last.
+  for (const line of stderr.split('\n').filter((text) => text.includes('although nobody stopped it')))
+    expect(line).not.toMatch(/WARN|INFO|LOG:/);
+});

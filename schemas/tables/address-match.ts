@@ -79,3 +79,13 @@ function lastAddressOf(network: string): string {
 export function isMac(text: string): boolean {
   return /^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(text);
 }
+
+/** An address or a network. */
+export function isAddress(text: string): boolean {
+  try {
+    parseAddress(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

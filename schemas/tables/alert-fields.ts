@@ -3,6 +3,7 @@
  * matches.
  */
 import { SEVERITY_NAMES } from '../alerts/alert.js';
+import { TRIAGE_STATES, VERDICTS } from '../alerts/triage.js';
 import { type AddressMatch, isMac, parseAddress } from './address-match.js';
 import { checkValues, Refusal } from './field-values.js';
 import { type NameOf, namesOf } from './field-words.js';
@@ -39,11 +40,22 @@ function addressField(...columns: readonly AddressColumn[]): Field['parse'] {
     );
 }
 
-function numbers(values: readonly string[], minimum: number, maximum: number): number[] {
-  return values.map((value) => {
-    if (/^\d{1,5}$/.test(value) && Number(value) >= minimum && Number(value) <= maximum) return Number(value);
-    throw new Refusal(`"${value}" is no number from ${minimum} to ${maximum}`);
-  });
+const PORT_MAX = 65_535;
+
+function portRange(value: string): { low: number; high: number } {
+  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(value);
+  const low = Number(match?.[1]);
+  const high = Number(match?.[2] ?? match?.[1]);
+  if (!match || low > high || high > PORT_MAX) {
+    throw new Refusal(`"${value}" is no number from 0 to ${PORT_MAX}, and no range of them such as 1-10`);
+  }
+  return { low, high };
+}
+
+function severitiesOf(value: string): number[] {
+  const [, low, high] = /^([0-5])-([0-5])$/.exec(value) ?? [];
+  if (low === undefined) return [severityOf(value)];
+  return [1, 2, 3, 4, 5].filter((severity) => severity >= Number(low) && severity <= Number(high));
 }
 
 function severityOf(value: string): number {
@@ -88,8 +100,12 @@ export const ALERT_FIELDS = {
     description: `Destination port, of alerts about one port. ${LIST}`,
     example: '22',
     parse: (values) => {
-      const ports = numbers(values, 0, 65_535);
-      return (sql) => `destination_port = ANY(${sql.add(ports, 'integer[]')})`;
+      const ranges = values.map((value) => portRange(value));
+      return anyOf(
+        ranges.map(({ low, high }) => (sql) => {
+          return `destination_port BETWEEN ${sql.add(low, 'integer')} AND ${sql.add(high, 'integer')}`;
+        }),
+      );
     },
   },
   rule: {
@@ -103,10 +119,10 @@ export const ALERT_FIELDS = {
     parse: (values) => (sql) => `technique_ids && ${sql.add(values, 'text[]')}`,
   },
   severity: {
-    description: `Exactly this severity, 1 to 5 or by name. ${LIST}`,
+    description: `Severity, 1 to 5 or by name, or a range of numbers. ${LIST}`,
     example: '4',
     parse: (values) => {
-      const severities = values.map(severityOf);
+      const severities = values.flatMap(severitiesOf);
       return (sql) => `severity = ANY(${sql.add(severities, 'smallint[]')})`;
     },
   },
@@ -130,6 +146,28 @@ export const ALERT_FIELDS = {
       ['true', 'false'],
       (values) => (sql) => `(resolved_at IS NOT NULL) = ANY(${sql.add(values, 'boolean[]')})`,
     ),
+  },
+  triage: {
+    description: `How far people are with it: ${TRIAGE_STATES.join(', ')}. ${LIST}`,
+    example: 'new,acknowledged',
+    parse: choiceField(
+      TRIAGE_STATES,
+      (values) => (sql) =>
+        `CASE WHEN resolved_at IS NULL THEN stage ELSE 'resolved' END = ANY(${sql.add(values, 'text[]')})`,
+    ),
+  },
+  verdict: {
+    description: `What people say it was: ${VERDICTS.join(', ')}, or none. ${LIST}`,
+    example: 'true_positive',
+    parse: choiceField(
+      [...VERDICTS, 'none'],
+      (values) => (sql) => `coalesce(verdict, 'none') = ANY(${sql.add(values, 'text[]')})`,
+    ),
+  },
+  assignee: {
+    description: `Who looks after it, or none for those that nobody does. ${LIST}`,
+    example: 'ada',
+    parse: (values) => (sql) => `coalesce(assignee, 'none') = ANY(${sql.add(values, 'text[]')})`,
   },
   capture_node: {
     description: `Capture node that saw it. ${LIST}`,

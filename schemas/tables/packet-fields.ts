@@ -9,6 +9,7 @@ import { checkValues, Refusal } from './field-values.js';
 import { type NameOf, namesOf } from './field-words.js';
 import { nearestName } from './nearest.js';
 import { anyOf, type PacketCondition } from './packet-condition.js';
+import { PACKET_NAME_FIELDS } from './packet-names.js';
 import { portRangeKey } from './packet-table.js';
 import type { AddressColumn, PacketColumn } from './packet-terms.js';
 import type { Condition, SqlValues } from './sql-values.js';
@@ -144,6 +145,18 @@ const portSegment: SegmentOfNumbers = (column, ranges) => {
 const hasArray =
   (array: string): SegmentOfNumbers =>
   () => ({ segment: () => `${array} IS NOT NULL` });
+
+/** More than any frame has, bytes. */
+export const LENGTH_MAX = 999_999_999;
+
+const lengthSegment: SegmentOfNumbers = (_column, ranges) => ({
+  segment: (sql) =>
+    ranges
+      .map(({ low, high }) => {
+        return `(${sql.add(low, 'integer')} <= ANY(frame_lengths) AND ${sql.add(high, 'integer')} >= ANY(frame_lengths))`;
+      })
+      .join(' OR '),
+});
 
 function boundField(operator: '>=' | '<='): Field['parse'] {
   return (values) => {
@@ -333,6 +346,11 @@ export const PACKET_FIELDS = {
     example: 'office-2026-01-02',
     parse: originField('timeline'),
   },
+  length: {
+    description: `Length on the wire, bytes, or a range of them. ${LIST}`,
+    example: '1000-1518',
+    parse: numberField(['frame_length'], LENGTH_MAX, lengthSegment),
+  },
   min_length: {
     description: 'Least length on the wire, bytes.',
     example: '64',
@@ -343,6 +361,7 @@ export const PACKET_FIELDS = {
     example: '1518',
     parse: boundField('<='),
   },
+  ...PACKET_NAME_FIELDS,
   failure: {
     description: `Packets that could not be decoded whole: "any", or reasons such as tcp_truncated. ${LIST}`,
     example: 'any',

@@ -2,26 +2,40 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
-import { routePath } from 'hono/route';
+import { requestId } from 'hono/request-id';
 import type pg from 'pg';
 import type { Logger } from '../runtime/process/log.js';
 import type { AlertFeed } from './alert-feed.js';
 import { dashboardRoutes, readDashboard } from './dashboard.js';
-import { type ApiBindings, guardAccess, guardHost } from './http/access.js';
+import { guardAccess, guardHost, guardRole } from './http/access.js';
+import { accessLog } from './http/access-log.js';
 import { type Admission, admit } from './http/admission.js';
+import { audit } from './http/audit.js';
+import { Authenticator } from './http/authenticator.js';
 import { BurstLog } from './http/burst-log.js';
-import { openApiDocument } from './http/open-api.js';
+import { compression } from './http/compression.js';
+import { Downloads } from './http/download.js';
+import { cachedDocument } from './http/open-api.js';
 import { ApiProblem, databaseProblem, problemResponse } from './http/problem.js';
+import type { ApiBindings } from './http/request.js';
 import type { RequestMetrics } from './http/request-metrics.js';
 import { responseHeaders } from './http/response-headers.js';
+import { isTls } from './http/tls.js';
+import { referenceRoutes } from './reference.js';
 import { alertStreamRoutes } from './routes/alert-stream.js';
+import { alertTriageRoutes } from './routes/alert-triage.js';
 import { alertRoutes } from './routes/alerts.js';
+import { auditRoutes } from './routes/audit.js';
+import { downloadRoutes } from './routes/downloads.js';
+import { fieldRoutes } from './routes/fields.js';
 import { healthRoutes } from './routes/health.js';
 import { nodeRoutes } from './routes/nodes.js';
 import { packetRoutes } from './routes/packets.js';
 import { createRouter } from './routes/route.js';
+import { sessionRoutes } from './routes/session.js';
 import { statsRoutes } from './routes/stats.js';
 import type { ApiSettings } from './settings.js';
+import { TokenDirectory } from './tokens/token-directory.js';
 
 /** Largest body, bytes: a search of 200 expressions fits many times. */
 const BODY_MAX = 64 * 1024;
@@ -30,13 +44,18 @@ export interface ApiDependencies {
   /** From `createApiPool`, whose values have the form that answers carry. */
   readonly pool: pg.Pool;
   readonly feed: AlertFeed;
-  readonly settings: Pick<ApiSettings, 'apiHost' | 'apiAllowedHosts' | 'apiOpenReads'>;
+  readonly settings: Pick<
+    ApiSettings,
+    'apiHost' | 'apiAllowedHosts' | 'apiOpenReads' | 'apiAccessLog' | 'apiTlsCert' | 'apiTlsKey'
+  >;
   /** Empty when none is set: writes are refused then. */
   readonly token: string;
   readonly log: Logger;
   readonly metrics: RequestMetrics;
   /** For what has to be known while requests queue for the other; the same when absent. */
   readonly healthPool?: pg.Pool;
+  /** A connection of its own for each download. */
+  readonly connect: () => pg.Client;
   readonly admission: Admission;
   /** Whether another answer may be made while others are not read yet. */
   readonly hasRoom?: () => boolean;
@@ -46,25 +65,21 @@ export interface ApiDependencies {
 
 /** The application, without a listener: tests call its `request`. */
 export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBindings> {
-  const { pool, feed, settings, token, log, metrics, now = Date.now } = dependencies;
+  const { pool, healthPool = pool, feed, settings, token, log, metrics, now = Date.now } = dependencies;
   const bursts = new BurstLog(log);
 
   const app = createRouter();
-  app.use('*', async (c, next) => {
-    const stop = metrics.duration.startTimer();
-    await next();
-    // The route's pattern, never the path: paths carry ids.
-    const route = c.res.status === 404 || c.res.status === 421 ? 'none' : routePath(c, -1);
-    const seconds = stop({ method: c.req.method, route, status: c.res.status });
-    log.debug(
-      { method: c.req.method, path: c.req.path, status: c.res.status, milliseconds: Math.round(seconds * 1000) },
-      'request',
-    );
-  });
+  app.use('*', requestId({ limitLength: 64 }));
+  app.use('*', accessLog(log, metrics, settings.apiAccessLog));
+  app.use('*', compression);
   app.use('*', responseHeaders);
-  const rules = { settings, token, refused: metrics.refused, now };
+  const tokens = new TokenDirectory(healthPool, bursts, now);
+  const authenticator = new Authenticator({ settings, token, tokens, now });
+  const rules = { settings, refused: metrics.refused };
   app.use('*', guardHost(rules));
-  app.use('/api/*', guardAccess(rules));
+  app.use('/api/*', guardAccess(rules, authenticator));
+  app.use('/api/*', audit(pool, log));
+  app.use('/api/*', guardRole(rules));
   app.use('/api/*', admit(dependencies.admission, dependencies.hasRoom ?? (() => true)));
   app.use(
     '/api/*',
@@ -86,18 +101,31 @@ export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBinding
 
   const routes = { pool, feed, now };
   app.route('/api', packetRoutes(routes));
+  app.route('/api', downloadRoutes(routes, new Downloads(dependencies.connect, metrics, log)));
   app.route('/api', alertStreamRoutes(routes));
   app.route('/api', alertRoutes(routes));
+  app.route('/api', alertTriageRoutes(routes));
   app.route('/api', statsRoutes(routes));
+  app.route('/api', fieldRoutes());
   app.route('/api', nodeRoutes(routes));
-  app.route('/api', healthRoutes({ ...routes, pool: dependencies.healthPool ?? pool }));
-  app.get('/api/openapi.json', (c) => c.json(openApiDocument(app)));
+  app.route('/api', auditRoutes(routes));
+  app.route('/api', sessionRoutes(authenticator, isTls(settings)));
+  app.route('/api', healthRoutes({ ...routes, pool: healthPool }));
+  const document = cachedDocument(app);
+  app.get('/api/openapi.json', (c) => {
+    const { text, etag } = document();
+    const headers = { etag, 'cache-control': 'no-cache' };
+    if (c.req.header('if-none-match')?.replace(/^W\//, '') === etag) return c.body(null, 304, headers);
+    return c.body(text, 200, { ...headers, 'content-type': 'application/json' });
+  });
+  app.route('/api/docs', referenceRoutes());
   app.route('/', dashboardRoutes(readDashboard()));
 
-  app.notFound((c) => problemResponse(c, missingRoute(c.req.method, c.req.path)));
+  const missing = missingRoute(app);
+  app.notFound((c) => problemResponse(c, missing(c.req.method, c.req.path)));
   app.onError((error, c) => {
     const problem = problemOf(error);
-    const fields = { method: c.req.method, path: c.req.path, code: problem.code };
+    const fields = { request_id: c.get('requestId'), method: c.req.method, path: c.req.path, code: problem.code };
     if (problem.status === 500) log.error({ ...fields, err: error }, problem.message);
     else if (problem.status > 500) bursts.warn(problem.code, fields, problem.message);
     return problemResponse(c, problem);
@@ -105,21 +133,28 @@ export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBinding
   return app;
 }
 
-/** Methods that the paths of the API take, for a 405 that says so. */
-function missingRoute(method: string, path: string): ApiProblem {
-  const isWrite = path === '/api/packets/search' || /^\/api\/alerts\/[^/]+\/(resolve|reopen)$/.test(path);
-  const isRead = /^\/api\/(packets|alerts|alerts\/[^/]+|stats|nodes|health|openapi\.json)$/.test(path) && !isWrite;
-  if (isWrite || isRead) {
-    const allowed = isWrite ? 'POST' : 'GET';
-    return new ApiProblem(405, 'METHOD_NOT_ALLOWED', `${path} takes ${allowed}, not ${method}`, {
-      headers: { allow: allowed },
-    });
-  }
-  return new ApiProblem(
-    404,
-    'NO_SUCH_PATH',
-    `there is nothing at ${path.slice(0, 200)}; /api/openapi.json lists the API, / is the dashboard`,
-  );
+/** Tells a path that is there, but takes other methods, from one that is not. */
+function missingRoute(app: OpenAPIHono<ApiBindings>): (method: string, path: string) => ApiProblem {
+  const known = app.routes
+    .filter(({ method }) => method !== 'ALL')
+    .map(({ method, path }) => ({
+      method,
+      pattern: new RegExp(`^${path.replaceAll('.', '\\.').replace(/:\w+/g, '[^/]+')}$`),
+    }));
+  return (method, path) => {
+    const methods = new Set(known.filter(({ pattern }) => pattern.test(path)).map((route) => route.method));
+    if (methods.size > 0) {
+      const allowed = [...methods].sort().join(', ');
+      return new ApiProblem(405, 'METHOD_NOT_ALLOWED', `${path} takes ${allowed}, not ${method}`, {
+        headers: { allow: allowed },
+      });
+    }
+    return new ApiProblem(
+      404,
+      'NO_SUCH_PATH',
+      `there is nothing at ${path.slice(0, 200)}; /api/openapi.json lists the API, / is the dashboard`,
+    );
+  };
 }
 
 function problemOf(error: Error): ApiProblem {

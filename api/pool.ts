@@ -59,6 +59,11 @@ export function createFeedClient(settings: PostgresSettings): pg.Client {
   return new pg.Client({ ...postgresConfig(settings, 'nta-api-feed'), query_timeout: FEED_TIMEOUT_MS });
 }
 
+/** A download's own connection, which it has for as long as its client reads. */
+export function createDownloadClient(settings: PostgresSettings): pg.Client {
+  return new pg.Client(postgresConfig(settings, 'nta-api-download'));
+}
+
 /** Requests that may wait for a connection; further ones are turned away at once rather than after a timeout. */
 const WAITING_MAX = 100;
 

@@ -1,6 +1,8 @@
 /** The service that listens with the application of `app.ts`. */
 import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import { getRequestListener } from '@hono/node-server';
 import type pg from 'pg';
 import { checkPostgres, type PostgresSettings } from '../runtime/postgres/client.js';
@@ -14,12 +16,14 @@ import { Admission, admissionLimits } from './http/admission.js';
 import { BurstLog } from './http/burst-log.js';
 import { CONNECTION_LIMITS, Connections, SERVER_TIMEOUTS } from './http/connections.js';
 import { RequestMetrics } from './http/request-metrics.js';
-import { createApiPool, createFeedClient } from './pool.js';
+import { isTls, readTls, TlsReload } from './http/tls.js';
+import { createApiPool, createDownloadClient, createFeedClient } from './pool.js';
 import { type ApiSettings, readApiToken } from './settings.js';
 
 export { type ApiSettings, apiOptions } from './settings.js';
 
 const HEALTH_CONNECTIONS = 2;
+const HANDSHAKE_TIMEOUT_MS = 5_000;
 const ACCEPTED_BEYOND = 50;
 
 export interface ApiService extends Service {
@@ -34,6 +38,7 @@ class Api implements ApiService {
   private healthPool: pg.Pool | undefined;
   private feed: AlertFeed | undefined;
   private server: Server | undefined;
+  private tlsReload: TlsReload | undefined;
   private readonly metrics: RequestMetrics;
 
   constructor(
@@ -65,6 +70,7 @@ class Api implements ApiService {
     const app = createApp({
       pool,
       healthPool,
+      connect: () => createDownloadClient(settings),
       feed,
       settings,
       token,
@@ -73,14 +79,21 @@ class Api implements ApiService {
       admission: new Admission(admissionLimits(settings.dbMaxConn)),
       hasRoom: () => connections.hasRoom(),
     });
-    const server = createServer(SERVER_TIMEOUTS, connections.serially(getRequestListener(app.fetch)));
+    const listener = connections.serially(getRequestListener(app.fetch));
+    const server = isTls(settings)
+      ? createTlsServer({ ...SERVER_TIMEOUTS, handshakeTimeout: HANDSHAKE_TIMEOUT_MS, ...readTls(settings) }, listener)
+      : createServer(SERVER_TIMEOUTS, listener);
     // Those beyond the limit are seen, and others are closed for them.
     server.maxConnections = CONNECTION_LIMITS.connections + ACCEPTED_BEYOND;
     connections.guard(server);
     this.server = server;
     await listen(server, settings.apiHost, settings.apiPort, '--api-port');
     const { address, port, family } = server.address() as AddressInfo;
-    this.url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+    if (server instanceof TlsServer) {
+      this.tlsReload = new TlsReload(settings, server, log);
+      await this.tlsReload.start();
+    }
+    this.url = `${isTls(settings) ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
     if (token === '')
       log.warn(
         'no API token is set, so this machine reads without one and nothing can be changed: give NTA_API_TOKEN or --api-token-file',
@@ -94,6 +107,7 @@ class Api implements ApiService {
     const { server, pool } = this;
     // Streams have no end of their own.
     this.feed?.stop();
+    await this.tlsReload?.stop();
     if (server?.listening) {
       // Requests in flight are answered; idle keep-alive connections are not waited for.
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -50,6 +50,26 @@ export const apiOptions = defineOptions({
     placeholder: '<name>',
     help: 'names, besides its addresses and localhost, that browsers may reach the API by (a reverse proxy’s name)',
   },
+  apiTlsCert: {
+    kind: 'string',
+    env: 'NTA_API_TLS_CERT',
+    default: '',
+    placeholder: '<file>',
+    help: 'PEM file of the certificate, with those between it and its authority; read again when it changes. HTTP without TLS when empty',
+  },
+  apiTlsKey: {
+    kind: 'string',
+    env: 'NTA_API_TLS_KEY',
+    default: '',
+    placeholder: '<file>',
+    help: 'PEM file of its private key',
+  },
+  apiAccessLog: {
+    kind: 'boolean',
+    env: 'NTA_API_ACCESS_LOG',
+    default: false,
+    help: 'log every request: who, what, how long, by its X-Request-Id',
+  },
   apiStatementTimeout: {
     kind: 'duration',
     env: 'NTA_API_STATEMENT_TIMEOUT',

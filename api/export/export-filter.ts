@@ -5,6 +5,7 @@
 import { Failure } from '../../runtime/process/failure.js';
 import { fieldValues, Refusal } from '../../schemas/tables/field-values.js';
 import { nearestName } from '../../schemas/tables/nearest.js';
+import { SearchError } from '../../schemas/tables/search-language.js';
 
 /** A condition as it was given. */
 export interface FieldText {
@@ -62,6 +63,21 @@ export function parseFields<Field extends string, Condition>(
       throw refusal(flag, flag === '--filter' ? `${field}: ${error.message}` : error.message);
     }
   });
+}
+
+/**
+ * A search as a condition, or none where it is empty.
+ *
+ * @throws Failure `EXPORT_FILTER`
+ */
+export function readSearch<Condition>(search: string, read: (text: string) => Condition): Condition[] {
+  if (search.trim() === '') return [];
+  try {
+    return [read(search)];
+  } catch (error) {
+    if (!(error instanceof SearchError)) throw error;
+    throw refusal('--search', `at character ${error.at + 1}: ${error.message}`);
+  }
 }
 
 function refusal(flag: string, reason: string): Failure {

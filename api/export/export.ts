@@ -5,20 +5,14 @@
 
 import type { Writable } from 'node:stream';
 import pg from 'pg';
-import { to as copyTo } from 'pg-copy-streams';
 import { describePostgresError, type PostgresSettings, postgresConfig } from '../../runtime/postgres/client.js';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
 import { defineOptions, type Settings } from '../../runtime/process/options.js';
-import { ROLE_NAMES } from '../../schemas/packets/packet-block.js';
-import { SEGMENT_FIELDS, type SegmentField } from '../../schemas/tables/segment-columns.js';
-import { alertQuery } from './alert-selection.js';
-import { guardedText } from './csv-guard.js';
+import { alertConditions, alertQuery } from './alert-selection.js';
 import { fieldTexts } from './export-filter.js';
-import { PCAP_HEADER, type StoredPacket, writePcapRecord } from './packet-headers.js';
-import { packetQuery } from './packet-selection.js';
-import { ParquetFile, type ParquetValue, parquetTypes } from './parquet-file.js';
-
-export const EXPORT_FORMATS = ['csv', 'json', 'pcap', 'parquet'] as const;
+import { columnsFor, textFor } from './packet-columns.js';
+import { packetFilter, packetQuery } from './packet-selection.js';
+import { EXPORT_FORMATS, writeRows } from './row-writer.js';
 
 /** What is plainly no time is refused before anything connects; Postgres has the last word on the rest. */
 const time = {
@@ -56,6 +50,13 @@ export const exportOptions = defineOptions({
     placeholder: '<field=value...>',
     help: 'more conditions, in the fields of GET /api/packets or /api/alerts: tcp_flags=syn,!ack, capture_node=edge-1, min_severity=3 …; repeat the flag for another',
   },
+  search: {
+    kind: 'string',
+    env: null,
+    default: '',
+    placeholder: '<search>',
+    help: 'a search, as the API takes it: src 10.0.0.0/8 and (port 443 or dns.name ~ "*.example.org") and not proto icmp',
+  },
   format: {
     kind: 'string',
     env: null,
@@ -65,53 +66,6 @@ export const exportOptions = defineOptions({
   },
 });
 export type ExportSettings = Settings<typeof exportOptions>;
-
-const CURSOR_ROWS = 5_000;
-const CURSOR = 'rows_out';
-const FETCH_SQL = `FETCH ${CURSOR_ROWS} FROM ${CURSOR}`;
-/** COPY's chunks hold a few hundred rows: progress need not hear of each. */
-const REPORT_ROWS = 5_000;
-const LINE_FEED = 10;
-
-/** In the order in which exports have them; a field that is not named here comes behind these. */
-const LEADING_FIELDS: readonly SegmentField[] = [
-  'frame_length',
-  'captured_length',
-  'source_mac',
-  'destination_mac',
-  'vlan',
-  'inner_vlan',
-  'ether_type',
-  'source',
-  'destination',
-  'ip_protocol',
-  'ttl',
-  'ip_id',
-  'fragment_offset',
-  'source_port',
-  'destination_port',
-  'tcp_flags',
-  'tcp_sequence',
-  'icmp_type',
-  'icmp_code',
-  'arp_operation',
-  'role',
-  'failure',
-  'details',
-];
-const EXPORTED_FIELDS = [...new Set([...LEADING_FIELDS, ...SEGMENT_FIELDS])].filter((name) => name !== 'origin_id');
-
-/** A field as exports show it: addresses without the length of their network, roles by name. */
-function shown(name: SegmentField): string {
-  if (name === 'source' || name === 'destination') return `host(${name}) AS ${name}`;
-  if (name === 'role') return `(ARRAY['${ROLE_NAMES.join("', '")}'])[role + 1] AS role`;
-  return name;
-}
-
-/** @param text makes a column of a text that others have written. */
-const packetColumns = (text: (column: string) => string): string =>
-  `captured_at, packets.id, ${text('capture_node')}, ${text('interface')}, ${EXPORTED_FIELDS.map(shown).join(', ')}`;
-const PCAP_COLUMNS = `extract(epoch FROM captured_at)::numeric * 1000000 AS micros, ${EXPORTED_FIELDS.map(shown).join(', ')}`;
 
 /**
  * Writes what is asked for; the stream is left open. `onRows` hears of the rows so far, now and then.
@@ -129,9 +83,10 @@ export async function exportRows(
   }
   const { from, to, source, destination, port, protocol } = settings;
   const fields = fieldTexts(settings.filter, { source, destination, port, protocol });
-  const text = settings.format === 'csv' ? guardedText : (column: string): string => column;
-  const columns = settings.format === 'pcap' ? PCAP_COLUMNS : packetColumns(text);
-  const query = what === 'packets' ? packetQuery(columns, from, to, fields) : alertQuery(from, to, fields, text);
+  const query =
+    what === 'packets'
+      ? packetQuery(columnsFor(settings.format), from, to, packetFilter(fields, settings.search))
+      : alertQuery(from, to, alertConditions(fields, settings.search), textFor(settings.format));
   // Each write hears of its failure; a stream whose event nobody takes would end the process.
   output.on('error', () => undefined);
   const client = new pg.Client(postgresConfig(settings, 'nta-export'));
@@ -143,9 +98,7 @@ export async function exportRows(
   }
   try {
     await client.query("SET timezone TO 'UTC'");
-    if (settings.format === 'pcap') return await exportPcap(client, query, output, onRows);
-    if (settings.format === 'parquet') return await exportParquet(client, query, output, onRows);
-    return await copyOut(client, query, settings.format, output, onRows);
+    return await writeRows(client, query, settings.format, output, onRows);
   } catch (error) {
     const state = (error as { code?: string }).code;
     if (state !== '22P02' && state !== '22007' && state !== '22008') throw error;
@@ -159,89 +112,4 @@ export async function exportRows(
   } finally {
     await client.end().catch(() => undefined);
   }
-}
-
-async function copyOut(
-  client: pg.Client,
-  query: string,
-  format: 'csv' | 'json',
-  output: Writable,
-  onRows: (rows: number) => void,
-): Promise<number> {
-  // JSON escapes control characters, so with these as quote and delimiter COPY writes each object as it is.
-  const sql =
-    format === 'csv'
-      ? `COPY (${query}) TO STDOUT (FORMAT csv, HEADER)`
-      : `COPY (SELECT row_to_json(t) FROM (${query}) AS t) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')`;
-  const stream = client.query(copyTo(sql));
-  let lines = format === 'csv' ? -1 : 0;
-  let reported = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    await write(output, chunk);
-    for (let at = chunk.indexOf(LINE_FEED); at >= 0; at = chunk.indexOf(LINE_FEED, at + 1)) lines++;
-    if (lines - reported < REPORT_ROWS) continue;
-    reported = lines;
-    onRows(lines);
-  }
-  return stream.rowCount;
-}
-
-async function exportPcap(
-  client: pg.Client,
-  query: string,
-  output: Writable,
-  onRows: (rows: number) => void,
-): Promise<number> {
-  await openCursor(client, query);
-  await write(output, PCAP_HEADER);
-  for (let total = 0; ; ) {
-    const { rows } = await client.query<StoredPacket>(FETCH_SQL);
-    if (rows.length === 0) return total;
-    await write(output, Buffer.concat(rows.map(writePcapRecord)));
-    total += rows.length;
-    onRows(total);
-  }
-}
-
-async function exportParquet(
-  client: pg.Client,
-  query: string,
-  output: Writable,
-  onRows: (rows: number) => void,
-): Promise<number> {
-  await openCursor(client, query);
-  let file: ParquetFile | undefined;
-  for (let total = 0; ; ) {
-    const { rows, fields } = await client.query<ParquetValue[]>({
-      text: FETCH_SQL,
-      rowMode: 'array',
-      types: parquetTypes,
-    });
-    file ??= new ParquetFile(fields, (bytes) => write(output, bytes));
-    if (rows.length === 0) {
-      await file.finish();
-      return total;
-    }
-    await file.append(rows);
-    total += rows.length;
-    onRows(total);
-  }
-}
-
-async function openCursor(client: pg.Client, query: string): Promise<void> {
-  await client.query('BEGIN');
-  await client.query(`DECLARE ${CURSOR} NO SCROLL CURSOR FOR ${query}`);
-}
-
-/** Resolves when the bytes are taken. @throws Failure `EXPORT_OUTPUT` */
-async function write(output: Writable, bytes: Buffer): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    output.write(bytes, (error) => (error ? reject(error) : resolve()));
-  }).catch((error: unknown) => {
-    throw new Failure(
-      'EXPORT_OUTPUT',
-      `the export cannot be written: ${messageOf(error)}; check that its folder is there, can be written to and has room`,
-      { cause: error },
-    );
-  });
 }

@@ -4,10 +4,11 @@
  */
 import { allOf, type PacketCondition } from '../../schemas/tables/packet-condition.js';
 import { PACKET_FILTER_NAMES, parsePacketField } from '../../schemas/tables/packet-fields.js';
+import { readPacketSearch } from '../../schemas/tables/packet-search.js';
 import { SEGMENT_SECONDS } from '../../schemas/tables/packet-table.js';
 import type { AddressColumn, PacketColumn, PacketTerms } from '../../schemas/tables/packet-terms.js';
 import { QuotedValues } from '../../schemas/tables/sql-values.js';
-import { type FieldText, parseFields } from './export-filter.js';
+import { type FieldText, parseFields, readSearch } from './export-filter.js';
 
 /** The columns of a packet as the view has them. */
 class ViewTerms extends QuotedValues implements PacketTerms {
@@ -36,6 +37,18 @@ class ViewTerms extends QuotedValues implements PacketTerms {
   }
 }
 
+/**
+ * What packets of conditions and of a search meet; an empty search asks nothing.
+ *
+ * @throws Failure `EXPORT_FILTER`
+ */
+export function packetFilter(fields: readonly FieldText[], search: string): PacketCondition {
+  return allOf([
+    ...parseFields(fields, PACKET_FILTER_NAMES, 'packets', parsePacketField),
+    ...readSearch(search, readPacketSearch),
+  ]);
+}
+
 const SPAN = `interval '${SEGMENT_SECONDS} seconds'`;
 const binOf = (time: string): string => `date_bin(${SPAN}, ${time}, '2000-01-01Z'::timestamptz)`;
 
@@ -43,10 +56,8 @@ const binOf = (time: string): string => `date_bin(${SPAN}, ${time}, '2000-01-01Z
  * Packets of a time joined with their origins, in the order of capture time and id. Empty texts select everything.
  *
  * @param columns of unpacked_packets and origins.
- * @throws Failure `EXPORT_FILTER`
  */
-export function packetQuery(columns: string, from: string, to: string, fields: readonly FieldText[]): string {
-  const filter = allOf(parseFields(fields, PACKET_FILTER_NAMES, 'packets', parsePacketField));
+export function packetQuery(columns: string, from: string, to: string, filter: PacketCondition): string {
   const { packet, times, keys } = conditions(from, to, filter);
   const inBin = ['last_at >= bin', `last_at < bin + ${SPAN}`, 'first_at >= bin', `first_at < bin + ${SPAN}`];
   // The bins come in their order, those of a bin sorted: a nested loop, all that a LATERAL with an order can be, keeps both.

@@ -3,9 +3,11 @@
  * place, so that whoever asks a thousand times at once delays itself and not the others.
  */
 import type { MiddlewareHandler } from 'hono';
-import type { ApiBindings } from './access.js';
+import { isPublic } from './access.js';
+import { isDownload } from './audit.js';
 import { clientOf } from './failed-tokens.js';
 import { ApiProblem } from './problem.js';
+import type { ApiBindings } from './request.js';
 
 export interface AdmissionLimits {
   /** Requests that run. */
@@ -105,12 +107,12 @@ function busy(): ApiProblem {
 }
 
 /** What is answered without the database or has bounds of its own. */
-const UNBOUNDED = new Set(['/api/health', '/api/alerts/stream', '/api/openapi.json']);
+const UNBOUNDED = new Set(['/api/health', '/api/alerts/stream']);
 
 /** @param hasRoom whether another answer may be made while others are not read yet. */
 export function admit(admission: Admission, hasRoom: () => boolean): MiddlewareHandler<ApiBindings> {
   return async (c, next) => {
-    if (UNBOUNDED.has(c.req.path)) return next();
+    if (UNBOUNDED.has(c.req.path) || isPublic(c.req.path) || isDownload(c.req.path)) return next();
     const address = c.env?.incoming?.socket?.remoteAddress ?? '';
     const leave = await admission.enter(`${c.get('identity')?.name ?? ''} ${clientOf(address)}`);
     try {

@@ -25,6 +25,8 @@ export const problemSchema = z
         z.object({
           input: z.string().openapi({ description: 'Parameter, header or JSON path.', example: 'limit' }),
           reason: z.string().openapi({ example: 'must be a whole number from 1 to 1000' }),
+          at: z.int().optional().openapi({ description: 'Of a search: the character at which it is wrong, from 0.' }),
+          length: z.int().optional().openapi({ description: 'How many characters are.' }),
         }),
       )
       .openapi({ description: 'Every refused input; empty when the input is not at fault.' }),
@@ -34,6 +36,9 @@ export const problemSchema = z
 export interface InputError {
   readonly input: string;
   readonly reason: string;
+  /** Of a text: where it is wrong, characters from 0, and how many. */
+  readonly at?: number;
+  readonly length?: number;
 }
 
 const TITLES: Readonly<Record<number, string>> = {
@@ -42,6 +47,7 @@ const TITLES: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  409: 'Conflict',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
   421: 'Misdirected Request',

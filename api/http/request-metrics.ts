@@ -6,6 +6,7 @@ export class RequestMetrics {
   readonly duration: Histogram<'method' | 'route' | 'status'>;
   readonly streams: Gauge;
   readonly closed: Counter<'reason'>;
+  readonly exportedRows: Counter<'what' | 'format'>;
 
   constructor(registry: Registry) {
     this.refused = new Counter({
@@ -25,6 +26,12 @@ export class RequestMetrics {
       name: 'nta_api_closed_connections_total',
       help: 'connections closed because their client was slow or greedy',
       labelNames: ['reason'],
+      registers: [registry],
+    });
+    this.exportedRows = new Counter({
+      name: 'nta_api_exported_rows_total',
+      help: 'rows sent in downloads',
+      labelNames: ['what', 'format'],
       registers: [registry],
     });
     this.streams = new Gauge({

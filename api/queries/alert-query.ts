@@ -1,13 +1,12 @@
-/** Alerts: lists by page, one with its history, and what a person decides about it. */
-import { randomUUID } from 'node:crypto';
+/** Alerts: lists by page, and one with its history. */
 import type pg from 'pg';
-import { ALERT_CHANNEL } from '../../schemas/alerts/alert-channel.js';
 import { allOf, type Condition, QueryParameters, type SqlValues } from '../../schemas/tables/sql-values.js';
 import { query } from '../pool.js';
 import { ALERT_COLUMNS, type AlertEventRow, type AlertRow } from '../views/alert-view.js';
 
+/** When the threshold was crossed, which of an episode never changes: it is part of its id. */
 export interface AlertPosition {
-  readonly lastSeen: string;
+  readonly crossed: string;
   readonly id: string;
 }
 
@@ -40,13 +39,13 @@ export async function findAlerts(pool: pg.Pool, wanted: AlertQuery): Promise<Ale
     ...wanted.conditions,
     ...(after === null
       ? []
-      : [(p: SqlValues) => `(last_seen, id) < (${p.add(after.lastSeen, 'timestamptz')}, ${p.add(after.id, 'text')})`]),
+      : [(p: SqlValues) => `(crossed_at, id) < (${p.add(after.crossed, 'timestamptz')}, ${p.add(after.id, 'text')})`]),
   ])(list);
   const counted = new QueryParameters();
   const [{ rows }, counts] = await Promise.all([
     query<AlertRow>(
       pool,
-      `SELECT ${ALERT_COLUMNS} FROM alerts WHERE ${where} ORDER BY last_seen DESC, id DESC LIMIT ${list.add(limit, 'integer')}`,
+      `SELECT ${ALERT_COLUMNS} FROM alerts WHERE ${where} ORDER BY crossed_at DESC, id DESC LIMIT ${list.add(limit, 'integer')}`,
       list.values,
     ),
     query<AlertPage['counts']>(
@@ -75,41 +74,11 @@ export async function findAlert(
     query<AlertRow>(pool, `SELECT ${ALERT_COLUMNS} FROM alerts WHERE id = $1`, [id]),
     query<AlertEventRow>(
       pool,
-      `SELECT id, sequence, action, occurred_at, stored_at, actor, note, document FROM alert_events
+      `SELECT id, sequence, action, occurred_at, stored_at, actor, note, document, before, after, undoes FROM alert_events
        WHERE alert_id = $1 ORDER BY stored_at, sequence NULLS LAST, id LIMIT $2`,
       [id, HISTORY_MAX],
     ),
   ]);
   const alert = alerts.rows[0];
   return alert ? { alert, history: events.rows } : null;
-}
-
-export interface Decision {
-  readonly action: 'resolve' | 'reopen';
-  readonly actor: string;
-  readonly note: string | null;
-}
-
-/**
- * Resolves or reopens an alert, writes it into the history and announces it, all or nothing. Idempotent: an alert that is in that
- * state already is left as it is, with who resolved it first.
- *
- * @returns false when there is no such alert.
- */
-export async function decideAlert(pool: pg.Pool, id: string, { action, actor, note }: Decision): Promise<boolean> {
-  const change =
-    action === 'resolve'
-      ? 'UPDATE alerts SET resolved_at = now(), resolved_by = $3, note = $4 WHERE id = $1 AND resolved_at IS NULL'
-      : 'UPDATE alerts SET resolved_at = NULL, resolved_by = NULL, note = NULL WHERE id = $1 AND resolved_at IS NOT NULL';
-  const { rows } = await query<{ known: boolean }>(
-    pool,
-    `WITH changed AS (${change} RETURNING id),
-     recorded AS (
-       INSERT INTO alert_events (id, alert_id, action, occurred_at, actor, note)
-       SELECT $5::text, changed.id, $2::text, now(), $3::text, $4::text FROM changed
-     )
-     SELECT EXISTS (SELECT FROM alerts WHERE id = $1) AS known, (SELECT pg_notify($6, id) FROM changed) AS announced`,
-    [id, action, actor, note, randomUUID(), ALERT_CHANNEL],
-  );
-  return rows[0]!.known;
 }

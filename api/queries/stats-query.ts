@@ -39,7 +39,7 @@ export interface SeriesPoint extends Volume {
 }
 
 /** The rows of the range; each segment reads a run of the primary key. */
-function rowsOf(
+export function rowsOf(
   segments: readonly { resolution: number; start: number; end: number }[],
   { captureNode }: StatsQuery,
   p: QueryParameters,

@@ -1,16 +1,19 @@
 /** `GET /api/packets` and `POST /api/packets/search`. */
 import { createRoute, z } from '@hono/zod-openapi';
+import { allOf, type PacketCondition } from '../../schemas/tables/packet-condition.js';
+import { readPacketSearch } from '../../schemas/tables/packet-search.js';
+import { searchSchema } from '../http/search-schema.js';
 import { strictObject } from '../http/strict-object.js';
 import { decodeCursor, encodeCursor, limitSchema } from '../queries/cursor.js';
 import {
   expressionExcess,
-  type PacketExpression,
   packetBodyShape,
   packetCondition,
   packetExpressionSchema,
   packetQueryShape,
 } from '../queries/packet-filter.js';
 import { findPackets, type PacketPosition } from '../queries/packet-query.js';
+import { PacketSql } from '../queries/packet-sql.js';
 import {
   hoursSchema,
   normaliseTime,
@@ -50,7 +53,9 @@ const positionSchema = z
     return { time, id };
   });
 
-const searchSchema = z
+const EXAMPLE = 'src 10.0.0.0/8 and (port 443 or dns.name ~ "*.example.org") and not proto icmp';
+
+const bodySchema = z
   .preprocess(
     (body, context) => {
       const filter = typeof body === 'object' && body !== null && 'filter' in body ? body.filter : undefined;
@@ -63,6 +68,7 @@ const searchSchema = z
       filter: packetExpressionSchema.optional(),
       // What is asked of a packet may also stand beside it: all of it must hold.
       ...packetBodyShape,
+      q: searchSchema(readPacketSearch, EXAMPLE),
       from: timeSchema.optional().openapi({ description: 'First time, inclusive; ISO 8601.' }),
       to: timeSchema.optional().openapi({ description: 'End, exclusive; ISO 8601.' }),
       hours: hoursSchema
@@ -85,6 +91,7 @@ const listRoute = createRoute({
     query: strictObject({
       ...timeRangeShape,
       ...packetQueryShape,
+      q: searchSchema(readPacketSearch, EXAMPLE),
       limit: limitSchema.openapi({ param: { description: 'Most packets of the page, 1 to 1000.' } }),
       next: positionSchema.optional().openapi({ param: { description: '`next` of the page before.' } }),
     }).superRefine(refineTimeRange),
@@ -99,19 +106,25 @@ const searchRoute = createRoute({
   summary: 'Packets of a filter, newest first; `filter` combines with and, or and not',
   tags: ['packets'],
   security: readSecurity,
-  request: { body: { required: true, content: { 'application/json': { schema: searchSchema } } } },
+  request: { body: { required: true, content: { 'application/json': { schema: bodySchema } } } },
   responses: { 200: jsonContent(pageSchema, 'A page of packets.'), ...sharedErrors, ...bodyErrors },
 });
 
+/** What asks nothing of packets leaves the other as it is. */
+function joined(fields: PacketCondition, search: PacketCondition | undefined): PacketCondition {
+  if (search === undefined) return fields;
+  return fields.segment === null && fields.packet(new PacketSql()) === 'true' ? search : allOf([fields, search]);
+}
+
 export function packetRoutes({ pool, now }: RouteDependencies) {
   const page = async (
-    expression: PacketExpression,
+    filter: PacketCondition,
     range: TimeRangeInput,
     limit: number,
     after: PacketPosition | undefined,
   ): Promise<z.infer<typeof pageSchema>> => {
     const rows = await findPackets(pool, {
-      filter: packetCondition(expression),
+      filter,
       range: resolveTimeRange(range, now()),
       after: after ?? null,
       // One more than asked for tells whether there is a next page.
@@ -127,12 +140,12 @@ export function packetRoutes({ pool, now }: RouteDependencies) {
 
   return createRouter()
     .openapi(listRoute, async (c) => {
-      const { from, to, hours, limit, next, ...expression } = c.req.valid('query');
-      return c.json(await page(expression, { from, to, hours }, limit, next), 200);
+      const { from, to, hours, limit, next, q, ...expression } = c.req.valid('query');
+      return c.json(await page(joined(packetCondition(expression), q), { from, to, hours }, limit, next), 200);
     })
     .openapi(searchRoute, async (c) => {
-      const { filter, from, to, hours, limit, next, ...fields } = c.req.valid('json');
+      const { filter, from, to, hours, limit, next, q, ...fields } = c.req.valid('json');
       const expression = Object.keys(fields).length === 0 ? (filter ?? {}) : { ...fields, and: [filter ?? {}] };
-      return c.json(await page(expression, { from, to, hours }, limit, next), 200);
+      return c.json(await page(joined(packetCondition(expression), q), { from, to, hours }, limit, next), 200);
     });
 }

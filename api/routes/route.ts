@@ -2,8 +2,8 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type pg from 'pg';
 import type { AlertFeed } from '../alert-feed.js';
-import type { ApiBindings } from '../http/access.js';
 import { type InputError, invalidInput, PROBLEM_MEDIA_TYPE, problemSchema } from '../http/problem.js';
+import type { ApiBindings } from '../http/request.js';
 
 export interface RouteDependencies {
   readonly pool: pg.Pool;
@@ -15,9 +15,18 @@ export interface RouteDependencies {
 /** Most refused inputs that one answer names. */
 const ERRORS_MAX = 20;
 
+/** Where in a text something is wrong. */
+function placeOf(params: Record<string, unknown> | undefined): Pick<InputError, 'at' | 'length'> {
+  const { at, length } = params ?? {};
+  return typeof at === 'number' && typeof length === 'number' ? { at, length } : {};
+}
+
 function inputErrors(issue: z.core.$ZodIssue, root: readonly string[]): InputError[] {
   const path = [...root, ...issue.path.map(String)];
-  if (issue.code !== 'unrecognized_keys') return [{ input: path.join('.'), reason: issue.message }];
+  if (issue.code !== 'unrecognized_keys') {
+    const place = issue.code === 'custom' ? placeOf(issue.params) : {};
+    return [{ input: path.join('.'), reason: issue.message, ...place }];
+  }
   const reasons = issue.message.split('\n');
   return issue.keys.map((key, index) => ({
     input: [...path, key.slice(0, 100)].join('.'),
@@ -54,6 +63,8 @@ export const sharedErrors = {
 
 export const notFoundError = { 404: problem('There is no such thing.') };
 
+export const conflictError = { 409: problem('It is not in a state for that.') };
+
 export const bodyErrors = {
   413: problem('The body is too large.'),
   415: problem('The body is not application/json.'),
@@ -64,9 +75,10 @@ export const jsonContent = <Schema extends z.ZodType>(schema: Schema, descriptio
   content: { 'application/json': { schema } },
 });
 
-/** Reads need the token unless they come directly over loopback; `{}` is how OpenAPI says "or nothing". */
-export const readSecurity: Record<string, string[]>[] = [{ bearer: [] }, {}];
-export const writeSecurity: Record<string, string[]>[] = [{ bearer: [] }];
+/** The role that a token needs; `{}` is how OpenAPI says "or nothing", where reads are open. */
+export const readSecurity: Record<string, string[]>[] = [{ bearer: ['reader'] }, {}];
+export const writeSecurity: Record<string, string[]>[] = [{ bearer: ['analyst'] }];
+export const adminSecurity: Record<string, string[]>[] = [{ bearer: ['admin'] }];
 
 export const nextSchema = z
   .string()

@@ -1,6 +1,7 @@
 /** `GET /api/stats`: what the dashboard shows, from the rollups alone. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { strictObject } from '../http/strict-object.js';
+import { findConversationStats } from '../queries/conversation-stats.js';
 import {
   findExtent,
   findNodeTraffic,
@@ -25,6 +26,12 @@ const volume = {
   packets: z.number().openapi({ description: 'Packets on the wire: sampled ones count sampling_rate times.' }),
   bytes: z.number().openapi({ description: 'Bytes on the wire.' }),
 };
+const conversationVolume = {
+  conversations: z.number().openapi({ description: 'Those that ended in the range.' }),
+  packets: z.number().openapi({ description: 'Of both ways.' }),
+  bytes: z.number().openapi({ description: 'Of both ways, on the wire.' }),
+};
+const AT_LEAST = 'What was not always among the largest pairs of a minute has at least these counts.';
 const volumeSchema = z.object(volume).openapi('Volume');
 
 const statsSchema = z
@@ -76,6 +83,18 @@ const statsSchema = z
     capture_nodes: z
       .array(z.object({ capture_node: z.string(), ...volume }))
       .openapi({ description: 'Busiest first.' }),
+    top_services: z
+      .array(z.object({ service: z.string(), ...conversationVolume }))
+      .openapi({ description: 'By bytes; "unknown" where it is not known, "other" for the small ones.' }),
+    top_pairs: z
+      .array(z.object({ originator: z.string(), responder: z.string(), ...conversationVolume }))
+      .openapi({ description: `Who began and who answered, by bytes. ${AT_LEAST}` }),
+    top_destinations: z
+      .array(z.object({ destination: z.string(), ...conversationVolume }))
+      .openapi({ description: `Who was called, by bytes of both ways. ${AT_LEAST}` }),
+    outcomes: z
+      .array(z.object({ outcome: z.string(), ...conversationVolume }))
+      .openapi({ description: 'What became of conversations: answered, unanswered, refused.' }),
   })
   .openapi('Stats');
 
@@ -128,12 +147,13 @@ export function statsRoutes({ pool, now }: RouteDependencies) {
 
     const range = wholeMinutes({ start, end });
     const wanted: StatsQuery = { range, captureNode, buckets, top };
-    const [totals, protocols, sources, ports, nodes] = await Promise.all([
+    const [totals, protocols, sources, ports, nodes, talk] = await Promise.all([
       findTotals(pool, wanted),
       findProtocols(pool, wanted),
       findTopSources(pool, wanted),
       findTopPorts(pool, wanted),
       findNodeTraffic(pool, wanted),
+      findConversationStats(pool, wanted),
     ]);
     const series = await findSeries(pool, wanted, protocols);
     const seconds = activeSeconds(range, extent, now());
@@ -167,6 +187,10 @@ export function statsRoutes({ pool, now }: RouteDependencies) {
       top_sources: sources,
       top_destination_ports: ports,
       capture_nodes: nodes,
+      top_services: [...talk.services],
+      top_pairs: [...talk.pairs],
+      top_destinations: [...talk.destinations],
+      outcomes: [...talk.outcomes],
     };
     return c.json(stats, 200);
   });
@@ -203,5 +227,9 @@ function emptyStats(from: string | null, to: string | null): Stats {
     top_sources: [],
     top_destination_ports: [],
     capture_nodes: [],
+    top_services: [],
+    top_pairs: [],
+    top_destinations: [],
+    outcomes: [],
   };
 }

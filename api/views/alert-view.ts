@@ -1,6 +1,7 @@
 /** An alert as answers show it: the current state of an episode, and its history. */
 import { z } from '@hono/zod-openapi';
 import { type AlertEvidence, SEVERITY_NAMES } from '../../schemas/alerts/alert.js';
+import { TRIAGE_STATES, type TriageState, VERDICTS, type Verdict } from '../../schemas/alerts/triage.js';
 import { timestampSchema } from '../queries/time-range.js';
 
 /** A row of `alerts`, without the whole document. */
@@ -31,12 +32,15 @@ export interface AlertRow {
   readonly resolved_at: string | null;
   readonly resolved_by: string | null;
   readonly note: string | null;
+  readonly stage: Exclude<TriageState, 'resolved'>;
+  readonly verdict: Verdict | null;
+  readonly assignee: string | null;
 }
 
 export const ALERT_COLUMNS = `id, rule_id, rule_name, rule_version, severity, status, close_reason, sequence, source,
   host(source_ip) AS source_ip, source_mac, host(destination_ip) AS destination_ip, destination_port, technique_ids,
   capture_nodes, message, crossed_at, first_seen, last_seen, packets, evidence, stored_at, updated_at, resolved_at,
-  resolved_by, note`;
+  resolved_by, note, stage, verdict, assignee`;
 
 /** A row of `alert_events`. */
 export interface AlertEventRow {
@@ -48,6 +52,9 @@ export interface AlertEventRow {
   readonly actor: string | null;
   readonly note: string | null;
   readonly document: Record<string, unknown> | null;
+  readonly before: Record<string, unknown> | null;
+  readonly after: Record<string, unknown> | null;
+  readonly undoes: string | null;
 }
 
 const alertShape = {
@@ -65,6 +72,9 @@ const alertShape = {
   resolved_at: timestampSchema.nullable(),
   resolved_by: z.string().nullable(),
   note: z.string().nullable().openapi({ description: 'What the person who resolved it wrote.' }),
+  triage: z.enum(TRIAGE_STATES).openapi({ description: 'How far people are with it.' }),
+  verdict: z.enum(VERDICTS).nullable().openapi({ description: 'What people say it was.' }),
+  assignee: z.string().nullable().openapi({ description: 'Who looks after it.' }),
   source: z.string().openapi({ description: 'IP address, else MAC address.', example: '192.0.2.7' }),
   source_ip: z.string().nullable(),
   source_mac: z.string().nullable(),
@@ -93,7 +103,10 @@ export type Alert = z.infer<typeof alertSchema>;
 const alertEventSchema = z
   .object({
     id: z.string(),
-    action: z.string().openapi({ description: 'open, update, close; resolve, reopen.', example: 'open' }),
+    action: z.string().openapi({
+      description: 'open, update, close; of people acknowledge, start, resolve, reopen, verdict, assign, note, undo.',
+      example: 'open',
+    }),
     sequence: z.int().nullable().openapi({ description: 'Number of a detector’s event; null for what a person did.' }),
     occurred_at: timestampSchema,
     stored_at: timestampSchema,
@@ -103,6 +116,12 @@ const alertEventSchema = z
       .record(z.string(), z.unknown())
       .nullable()
       .openapi({ description: 'The detector’s event whole, in Elastic Common Schema.' }),
+    before: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .openapi({ description: 'What a person’s event changed, as it was.' }),
+    after: z.record(z.string(), z.unknown()).nullable().openapi({ description: 'The same as it was then.' }),
+    undoes: z.string().nullable().openapi({ description: 'Id of the event that this one took back.' }),
   })
   .openapi('AlertEvent');
 
@@ -113,9 +132,10 @@ export const alertDetailSchema = z
   })
   .openapi('AlertDetail');
 
-export function viewAlert(row: AlertRow): Alert {
+export function viewAlert({ stage, ...row }: AlertRow): Alert {
   return {
     ...row,
+    triage: row.resolved_at === null ? stage : 'resolved',
     severity_name: SEVERITY_NAMES[row.severity] ?? '',
     resolved: row.resolved_at !== null,
     evidence: row.evidence as unknown as Record<string, unknown>,

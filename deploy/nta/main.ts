@@ -44,6 +44,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'write stored packets or alerts as CSV, JSON, Parquet or pcap: nta export packets',
     load: async () => (await import('./commands/export.js')).exportCommand(),
   },
+  token: {
+    summary: 'make, list and revoke tokens of people and programs for the API: nta token create --name ada',
+    load: async () => (await import('./commands/token.js')).tokenCommand(),
+  },
   interfaces: {
     summary: 'list the interfaces: addresses, state, link type, and whether capturing is allowed now',
     load: async () => (await import('./commands/interfaces.js')).interfacesCommand(),

@@ -158,11 +158,14 @@ async function startParts(
     starts.push(started.then(() => say(`cleanup    drops what is older than ${settings.dataRetentionDays} days`)));
   }
   if (select.api) {
-    const address = urlOf(settings.apiHost, settings.apiPort);
+    const address = urlOf(settings.apiHost, settings.apiPort).replace(
+      /^http:/,
+      settings.apiTlsCert === '' ? 'http:' : 'https:',
+    );
     const started = launcher.launch('api', { table: apiCommandOptions, settings });
     starts.push(
       started.then(() => {
-        say(`api        ${address}/api/openapi.json`);
+        say(`api        ${address}/api/docs`);
         say(`dashboard  ${address}`);
         if (settings.apiToken !== '') say(`           with its token: ${address}/#token=${settings.apiToken}`);
         say(`           ${describeReads(settings)}`);

@@ -32,8 +32,12 @@ BEGIN
       GRANT EXECUTE ON FUNCTION create_partition(name, timestamptz, timestamptz) TO nta_writer;
     ELSE
       -- A person resolves an alert through the API.
-      GRANT UPDATE (resolved_at, resolved_by, note) ON alerts TO nta_reader;
+      GRANT UPDATE (stage, verdict, assignee, resolved_at, resolved_by, note) ON alerts TO nta_reader;
       GRANT INSERT ON alert_events TO nta_reader;
+      -- It looks tokens up and says what was done with them; it can make none.
+      GRANT SELECT ON api_tokens, audit_log TO nta_reader;
+      GRANT UPDATE (last_used_at) ON api_tokens TO nta_reader;
+      GRANT INSERT ON audit_log TO nta_reader;
     END IF;
   END LOOP;
 END

@@ -4,7 +4,7 @@ import { AlertFeed } from '../../api/alert-feed.js';
 import { createApp } from '../../api/app.js';
 import { Admission, admissionLimits } from '../../api/http/admission.js';
 import { RequestMetrics } from '../../api/http/request-metrics.js';
-import { createApiPool, createFeedClient } from '../../api/pool.js';
+import { createApiPool, createDownloadClient, createFeedClient } from '../../api/pool.js';
 
 import { createRegistry } from '../../runtime/process/metrics.js';
 import { migrate } from '../../sinks/migrations/migration.js';
@@ -51,6 +51,7 @@ export async function createApiFixture(options: FixtureOptions = {}): Promise<Ap
     token: options.token ?? TOKEN,
     log,
     metrics,
+    connect: () => createDownloadClient(database.settings),
     admission: new Admission(admissionLimits(database.settings.dbMaxConn)),
     ...(options.now ? { now: options.now } : {}),
   });

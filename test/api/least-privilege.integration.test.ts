@@ -49,7 +49,7 @@ test('every read works, and hearing of alerts, and resolving and reopening one',
     const stream = await fetch(`${service.url}/api/alerts/stream`);
     const chunks = stream.body!.pipeThrough(new TextDecoderStream()).getReader();
     expect((await chunks.read()).value).toContain('event: reset');
-    for (const action of ['resolve', 'reopen']) {
+    for (const action of ['resolve', 'reopen', 'undo']) {
       const response = await fetch(`${service.url}/api/alerts/a/${action}`, {
         method: 'POST',
         headers: { authorization: `Bearer ${TOKEN}` },

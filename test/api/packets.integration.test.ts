@@ -143,6 +143,14 @@ describe('filters of GET /api/packets', () => {
     ['timeline=replay-1', [108]],
     ['min_length=108', [109, 108]],
     ['max_length=101', [101]],
+    ['length=104-106,109', [109, 106, 105, 104]],
+    ['dns_name=EXAMPLE.org.', [103]],
+    ['dns_name=*.org,nobody', [103]],
+    ['dns_name=%25.org', []],
+    ['name=ex*', [103]],
+    ['tls_name=*', []],
+    ['http_host=*', []],
+    ['dhcp_hostname=*', []],
     ['failure=any', [109]],
     ['failure=tcp_truncated,udp_truncated', [109]],
     ['host=192.0.2.7&protocol=udp', [108]],
@@ -326,6 +334,52 @@ describe('names that others use', () => {
     expect((await api.post('/api/packets/search', { ip_rang: '10.0.0.0/8' })).body.detail).toBe(
       'body.ip_rang: is unknown; did you mean ip_range?',
     );
+  });
+});
+
+describe('searches', () => {
+  test.each([
+    ['tcp', 'protocol=tcp'],
+    ['192.0.2.7 port 443', 'host=192.0.2.7&port=443'],
+    ['src 192.0.2.7 or dns', null],
+    ['not proto tcp,udp and dst 10.0.0.0/8', null],
+    ['flags syn,!ack', 'tcp_flags=syn,!ack'],
+    ['length >= 108', 'min_length=108'],
+    ['length 103-104', null],
+    ['dns.name ~ "*"', 'protocol=dns'],
+    ['node edge-1 vlan 42', 'capture_node=edge-1&vlan=42'],
+  ])('q=%s', async (text, same) => {
+    const found = await lengths(`q=${encodeURIComponent(text)}`);
+    expect(found.length).toBeGreaterThan(0);
+    if (same !== null) expect(found).toEqual(await lengths(same));
+    expect(await search({ q: text })).toEqual(found);
+  });
+
+  test('each field that can be asked for is listed, and its example is taken', async () => {
+    type Fields = Record<string, { name: string; words: string[]; example: string }[]>;
+    const fields = await api.get<Fields>('/api/fields');
+    expect(fields['packets']!.find(({ name }) => name === 'source')!.words).toEqual(['source_ip', 'src']);
+    for (const [list, known] of Object.entries(fields)) {
+      for (const { name, example } of known) {
+        const text = `${name} "${example.split(',').join('","')}"`;
+        const response = await api.request(`/api/${list}?q=${encodeURIComponent(text)}`);
+        expect(response.status, `${list}: ${text}`).toBe(200);
+      }
+    }
+  });
+
+  test('what other parameters ask must hold too', async () => {
+    expect(await lengths(`q=${encodeURIComponent('port 443')}&tcp_flags=!ack`)).toEqual([101]);
+    expect(await search({ q: 'port 443', filter: { not: { tcp_flags: 'ack' } } })).toEqual([101]);
+  });
+
+  test('a refusal points at the character', async () => {
+    const response = await api.request(`/api/packets?q=${encodeURIComponent('tcp and prot 443')}`);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      detail: 'q: at character 9: "prot" is no field, address or protocol; did you mean protocol?',
+      errors: [{ input: 'q', at: 8, length: 4 }],
+    });
   });
 });
 

@@ -141,20 +141,41 @@ describe('GET /api/openapi.json', () => {
       Object.entries(methods).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, ...operation })),
     );
     expect(operations.map(({ name }) => name).sort()).toEqual([
+      'DELETE /api/session',
       'GET /api/alerts',
+      'GET /api/alerts.csv',
+      'GET /api/alerts.json',
       'GET /api/alerts/stream',
       'GET /api/alerts/{id}',
+      'GET /api/audit',
+      'GET /api/fields',
       'GET /api/health',
       'GET /api/nodes',
       'GET /api/packets',
+      'GET /api/packets.csv',
+      'GET /api/packets.json',
+      'GET /api/packets.pcap',
+      'GET /api/session',
       'GET /api/stats',
+      'POST /api/alerts/triage',
       'POST /api/alerts/{id}/reopen',
       'POST /api/alerts/{id}/resolve',
+      'POST /api/alerts/{id}/triage',
+      'POST /api/alerts/{id}/undo',
       'POST /api/packets/search',
+      'POST /api/session',
     ]);
     for (const { name, security, responses, parameters = [] } of operations) {
-      expect(security, name).toEqual(/resolve|reopen/.test(name) ? [{ bearer: [] }] : [{ bearer: [] }, {}]);
-      for (const code of ['200', '400', '401', '403', '421', '429', '500', '503'])
+      expect(security, name).toEqual(
+        /^(POST|DELETE) \/api\/session/.test(name)
+          ? []
+          : /^POST \/api\/alerts/.test(name)
+            ? [{ bearer: ['analyst'] }]
+            : /audit/.test(name)
+              ? [{ bearer: ['admin'] }]
+              : [{ bearer: ['reader'] }, {}],
+      );
+      for (const code of [name.startsWith('DELETE') ? '204' : '200', '400', '401', '403', '421', '429', '500', '503'])
         expect(responses, `${name} ${code}`).toHaveProperty(code);
       for (const parameter of parameters) expect(parameter.description, `${name} ${parameter.name}`).toBeTruthy();
     }

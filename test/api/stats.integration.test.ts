@@ -183,3 +183,43 @@ test('reads rollups only: packets and origins may be unreadable', async () => {
     client.release();
   }
 });
+
+test('who talks to whom, by what, and what became of it', async () => {
+  const minute = (minutesAgo: number): string => new Date(Math.floor(NOW / 60_000 - minutesAgo) * 60_000).toISOString();
+  for (const [bucket, kind, name, conversations, bytes] of [
+    [minute(1), 'service', 'dns', 5, 500],
+    [minute(1), 'service', 'other', 1, 50],
+    [minute(2), 'service', 'dns', 5, 500],
+    [minute(2), 'service', 'ssl', 1, 9_000],
+    [minute(1), 'pair', '10.0.0.1 192.0.2.1', 4, 400],
+    [minute(2), 'pair', '10.0.0.2 192.0.2.1', 1, 9_000],
+    [minute(2), 'pair', '2001:db8::1 2001:db8::2', 2, 200],
+    [minute(2), 'pair', 'other', 7, 100_000],
+    [minute(1), 'outcome', 'answered', 10, 9_500],
+  ] as const) {
+    await api.pool.query(
+      `INSERT INTO traffic_conversations (bucket, conversations, packets, bytes, resolution, kind, name, capture_node)
+       VALUES ($1, $2::bigint, $2::bigint * 10, $3, 1, $4, $5, 'edge-1')`,
+      [bucket, conversations, bytes, kind, name],
+    );
+  }
+  const stats = await api.get('/api/stats?hours=0.5');
+  expect(stats).toMatchObject({
+    top_services: [
+      { service: 'ssl', conversations: 1, packets: 10, bytes: 9_000 },
+      { service: 'dns', conversations: 10, packets: 100, bytes: 1_000 },
+      { service: 'other', conversations: 1 },
+    ],
+    top_pairs: [
+      { originator: '10.0.0.2', responder: '192.0.2.1', bytes: 9_000 },
+      { originator: '10.0.0.1', responder: '192.0.2.1', bytes: 400 },
+      { originator: '2001:db8::1', responder: '2001:db8::2', bytes: 200 },
+    ],
+    top_destinations: [
+      { destination: '192.0.2.1', conversations: 5, bytes: 9_400 },
+      { destination: '2001:db8::2', conversations: 2, bytes: 200 },
+    ],
+    outcomes: [{ outcome: 'answered', conversations: 10 }],
+  });
+  expect(await api.get('/api/stats?hours=0.5&capture_node=edge-2')).toMatchObject({ top_services: [], top_pairs: [] });
+});

@@ -1,6 +1,7 @@
 /** Every call that api/README.md shows, as it stands there, against a running pipeline that has replayed an older capture. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import getPort from 'get-port';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
@@ -32,6 +33,7 @@ describe('the calls of api/README.md', { timeout: 120_000 }, () => {
   let database: TestDatabase;
   let running: RunningCommand | undefined;
   let environment: NodeJS.ProcessEnv;
+  let folder = '';
 
   beforeAll(async () => {
     topics = createTestTopics();
@@ -55,7 +57,9 @@ describe('the calls of api/README.md', { timeout: 120_000 }, () => {
       { env: { DB_PASSWORD: dbPassword, NTA_API_TOKEN: TOKEN } },
     );
     await running.printed(/the replay is over/, 100_000);
+    folder = mkdtempSync(join(tmpdir(), 'nta-calls-'));
     environment = {
+      OUT: join(folder, 'out'),
       PATH: process.env['PATH'],
       NTA: `http://127.0.0.1:${port}`,
       AUTH: `Authorization: Bearer ${TOKEN}`,
@@ -73,6 +77,7 @@ describe('the calls of api/README.md', { timeout: 120_000 }, () => {
 
   afterAll(async () => {
     await running?.interrupt();
+    if (folder !== '') rmSync(folder, { recursive: true });
     await database?.remove();
     await topics?.remove();
   });
@@ -111,7 +116,8 @@ describe('the calls of api/README.md', { timeout: 120_000 }, () => {
       expect(body).toContain('event: reset');
     } else {
       expect(code, error + body).toBe(0);
-      if (!/\.(csv|pcap)/.test(line)) JSON.parse(body);
+      if (line.includes('$OUT')) expect(statSync(join(folder, 'out')).size).toBeGreaterThan(10);
+      else JSON.parse(body);
     }
   });
 

@@ -14,8 +14,8 @@ function belongs(alert, { status, severity, rule, since }) {
   return since === null || Date.parse(alert.last_seen) >= since;
 }
 
-/** Last seen first, as the API sorts. Times are ISO 8601 of one length, so their texts sort as they do. */
-const precedes = (a, b) => a.last_seen > b.last_seen || (a.last_seen === b.last_seen && a.id > b.id);
+/** Crossed last first, as the API sorts. Times are ISO 8601 of one length, so their texts sort as they do. */
+const precedes = (a, b) => a.crossed_at > b.crossed_at || (a.crossed_at === b.crossed_at && a.id > b.id);
 
 export function createAlertList() {
   /** @type {any} */

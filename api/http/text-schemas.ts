@@ -1,0 +1,23 @@
+/** Texts that people write and others are shown. */
+import { z } from '@hono/zod-openapi';
+
+/**
+ * What a terminal or a spreadsheet would act on instead of showing it (Unicode: control characters, line and paragraph
+ * separators), and what shows text in another order than it has.
+ */
+const CONTROL = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
+
+/** Of one line: what has line ends in it forges lines of logs and tables. */
+export const oneLine = (maximum: number) =>
+  z
+    .string()
+    .trim()
+    .max(maximum, `must have at most ${maximum} characters`)
+    .refine((text) => !CONTROL.test(text), 'must not contain control characters');
+
+export const lines = (maximum: number) =>
+  z
+    .string()
+    .trim()
+    .max(maximum, `must have at most ${maximum} characters`)
+    .refine((text) => !CONTROL.test(text.replace(/\r?\n|\t/g, ' ')), 'must not contain control characters');

@@ -1,0 +1,56 @@
+/** Who talks to whom and by what, from the rollups of conversations: what is not among the largest of a minute is not told apart. */
+import type pg from 'pg';
+import { QueryParameters } from '../../schemas/tables/sql-values.js';
+import { query } from '../pool.js';
+import { rowsOf, type StatsQuery } from './stats-query.js';
+import { segmentsOf } from './stats-range.js';
+
+export interface ConversationVolume {
+  readonly conversations: number;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+export interface ConversationStats {
+  readonly services: readonly ({ readonly service: string } & ConversationVolume)[];
+  readonly outcomes: readonly ({ readonly outcome: string } & ConversationVolume)[];
+  readonly pairs: readonly ({ readonly originator: string; readonly responder: string } & ConversationVolume)[];
+  readonly destinations: readonly ({ readonly destination: string } & ConversationVolume)[];
+}
+
+interface Row extends ConversationVolume {
+  readonly kind: 'service' | 'outcome' | 'pair' | 'destination';
+  readonly name: string;
+}
+
+/** Largest first, by bytes. */
+export async function findConversationStats(pool: pg.Pool, wanted: StatsQuery): Promise<ConversationStats> {
+  const p = new QueryParameters();
+  const { rows } = await query<Row>(
+    pool,
+    `WITH volumes AS (
+       SELECT kind, name, sum(conversations)::bigint AS conversations, sum(packets)::bigint AS packets, sum(bytes)::bigint AS bytes
+       FROM traffic_conversations WHERE ${rowsOf(segmentsOf(wanted.range), wanted, p)} GROUP BY kind, name
+     ), named AS (
+       SELECT * FROM volumes WHERE kind <> 'pair' OR name <> 'other'
+       UNION ALL
+       SELECT 'destination', split_part(name, ' ', 2), sum(conversations)::bigint, sum(packets)::bigint, sum(bytes)::bigint
+       FROM volumes WHERE kind = 'pair' AND name <> 'other' GROUP BY 2
+     )
+     SELECT kind, name, conversations, packets, bytes
+     FROM (SELECT *, row_number() OVER (PARTITION BY kind ORDER BY bytes DESC, name) AS place FROM named) AS ranked
+     WHERE place <= ${p.add(wanted.top, 'integer')} ORDER BY kind, place`,
+    p.values,
+  );
+  const of = (kind: Row['kind']): Row[] => rows.filter((row) => row.kind === kind);
+  const volume = ({ conversations, packets, bytes }: Row): ConversationVolume => ({ conversations, packets, bytes });
+  return {
+    services: of('service').map((row) => ({ service: row.name, ...volume(row) })),
+    outcomes: of('outcome').map((row) => ({ outcome: row.name, ...volume(row) })),
+    pairs: of('pair').map((row) => {
+      const [originator = '', responder = ''] = row.name.split(' ');
+      return { originator, responder, ...volume(row) };
+    }),
+    destinations: of('destination').map((row) => ({ destination: row.name, ...volume(row) })),
+  };
+}

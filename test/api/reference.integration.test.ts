@@ -1,0 +1,73 @@
+/** The reference of the API: served by this server alone, and what it costs to send again. */
+import { gunzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ApiFixture, createApiFixture } from './api-fixture.js';
+import { TOKEN } from './api-settings.js';
+import { insertAlerts } from './sample-data.js';
+
+let api: ApiFixture;
+beforeAll(async () => {
+  api = await createApiFixture({ apiOpenReads: false });
+});
+afterAll(() => api?.remove());
+
+test('everything that the page names is here, and nothing elsewhere', async () => {
+  const page = await api.request('/api/docs');
+  expect(page.status).toBe(200);
+  const html = await page.text();
+  const named = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!);
+  expect(named).toContain('/api/docs/swagger-ui-bundle.js');
+  for (const path of named) {
+    expect(path.startsWith('/')).toBe(true);
+    expect((await api.request(path)).status, path).toBe(200);
+  }
+  const policy = page.headers.get('content-security-policy');
+  expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self'");
+  expect(policy).not.toMatch(/unsafe|http/);
+});
+
+test('what a client has already is not sent again', async () => {
+  for (const path of ['/api/openapi.json', '/api/docs', '/api/docs/swagger-ui.css', '/']) {
+    const etag = (await api.request(path)).headers.get('etag')!;
+    expect(etag, path).toMatch(/^"/);
+    const again = await api.request(path, { headers: { 'if-none-match': etag } });
+    expect(again.status, path).toBe(304);
+    expect(await again.text()).toBe('');
+  }
+});
+
+test('long answers are compressed for who takes that, and say so', async () => {
+  await insertAlerts(
+    api.pool,
+    Array.from({ length: 50 }, (_, index) => ({
+      id: `a${index}`,
+      firstSeen: '2026-03-01T11:00:00Z',
+      lastSeen: '2026-03-01T11:10:00Z',
+    })),
+  );
+  const ask = (path: string, encoding?: string) =>
+    api.request(path, {
+      headers: {
+        authorization: `Bearer ${TOKEN}`,
+        ...(encoding ? { 'accept-encoding': encoding } : {}),
+      },
+    });
+  const plain = await ask('/api/alerts');
+  const text = await plain.text();
+  expect(plain.headers.get('vary')).toContain('accept-encoding');
+  for (const encoding of ['gzip', 'br, gzip;q=0.5', '*']) {
+    const packed = await ask('/api/alerts', encoding);
+    expect(packed.headers.get('content-encoding'), encoding).toBe('gzip');
+    const bytes = Buffer.from(await packed.arrayBuffer());
+    expect(bytes.length).toBeLessThan(text.length / 4);
+    expect(JSON.parse(gunzipSync(bytes).toString())).toEqual(JSON.parse(text));
+  }
+  for (const encoding of ['br', 'identity', 'gzip;q=0']) {
+    expect((await ask('/api/alerts', encoding)).headers.get('content-encoding'), encoding).toBeNull();
+  }
+  // What is short stays as it is, refusals too.
+  expect((await ask('/api/alerts/nope', 'gzip')).headers.get('content-encoding')).toBeNull();
+  const etag = (await ask('/api/openapi.json', 'gzip')).headers.get('etag')!;
+  expect(etag).toMatch(/^W\//);
+  expect((await api.request('/api/openapi.json', { headers: { 'if-none-match': etag } })).status).toBe(304);
+});

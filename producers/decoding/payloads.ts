@@ -8,8 +8,8 @@ import type { Dissection } from '../protocols/dissection.js';
 
 /** Packets at once. */
 export const PAYLOADS_MAX = 64;
-/** Bytes kept of a payload: a ClientHello fills a segment. */
-const KEPT_MAX = 1500;
+/** Bytes kept of a payload: as many as a ClientHello put together from several segments has at most. */
+const KEPT_MAX = 4096;
 /** Of ICMP: its header, and of a packet that an error quotes all headers. */
 const KEPT_MAX_ICMP = 128;
 const ICMP_HEADER_LENGTH = 8;

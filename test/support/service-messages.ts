@@ -37,3 +37,25 @@ export function smbNegotiated(dialect: number | 'NT LM 0.12'): Buffer {
   }
   return header;
 }
+
+/** A session setup with an NTLM AUTHENTICATE message (MS-NLMP section 2.2.1.3) somewhere in its security blob. */
+export function smbSessionSetup(version: 1 | 2, domain: string, user: string): Buffer {
+  const names = [domain, user].map((name) => Buffer.from(name, 'utf16le'));
+  const message = Buffer.alloc(64);
+  message.write('NTLMSSP\0\x03', 'latin1');
+  let offset = message.length;
+  for (const [index, name] of names.entries()) {
+    message.writeUInt16LE(name.length, 28 + 8 * index);
+    message.writeUInt16LE(name.length, 30 + 8 * index);
+    message.writeUInt32LE(offset, 32 + 8 * index);
+    offset += name.length;
+  }
+  message.writeUInt32LE(1, 60);
+  const header = Buffer.alloc(4 + (version === 2 ? 64 + 24 : 32 + 27));
+  header.write(version === 2 ? '\xfeSMB' : '\xffSMB\x73', 4, 'latin1');
+  if (version === 2) header.writeUInt16LE(1, 4 + 12);
+  const wrapping = Buffer.from('a1820100308200fca0030a0101a2', 'hex');
+  const packet = Buffer.concat([header, wrapping, message, ...names]);
+  packet.writeUInt32BE(packet.length - 4, 0);
+  return packet;
+}

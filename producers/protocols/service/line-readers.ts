@@ -13,6 +13,7 @@ const AUTHENTICATES = 2;
 const COMMANDED = 4;
 
 const COMMAND_LENGTH_MAX = 64;
+const USER_COMMAND_LENGTH = 'USER '.length;
 const REPLY = /^([2-5]\d\d)[ -]/;
 const REPLIES_LENGTH_MAX = 1024;
 
@@ -56,7 +57,12 @@ function readCommand(
   const command = latin1(buffer, start, end, COMMAND_LENGTH_MAX);
   if (!/^[A-Za-z]{3,8}\b/.test(command)) return { service, state };
   const kind = authenticates.test(command) ? AUTHENTICATES : COMMANDED;
-  return { service, state: (state & GREETED) | kind };
+  const facts: ServiceFacts = { service, state: (state & GREETED) | kind };
+  if (service !== 'smtp' && /^USER /i.test(command)) {
+    const name = start + USER_COMMAND_LENGTH;
+    facts.user = printable(buffer, name, endOfLine(buffer, name, end), SERVICE_LINE_LENGTH_MAX);
+  }
+  return facts;
 }
 
 export function readPop3(payload: ServicePayload): ServiceFacts | null {

@@ -10,6 +10,7 @@ const CONNECTION_REQUEST = 0xe0;
 const CONNECTION_CONFIRM = 0xd0;
 const VARIABLE_PART = 11;
 const COOKIE = 'Cookie: ';
+const USER_PREFIX = 'mstshash=';
 const NEGOTIATION_RESPONSE = 2;
 const NEGOTIATION_LENGTH = 8;
 
@@ -22,7 +23,8 @@ export function readRdp({ buffer, start, end, state }: ServicePayload): ServiceF
     if (!startsWith(buffer, variable, end, COOKIE)) return facts;
     const value = variable + COOKIE.length;
     const text = printable(buffer, value, endOfLine(buffer, value, end), SERVICE_LINE_LENGTH_MAX);
-    facts.rdpCookie = text.replace(/^mstshash=/, '');
+    facts.rdpCookie = text;
+    if (text.startsWith(USER_PREFIX)) facts.user = text.slice(USER_PREFIX.length);
     return facts;
   }
   if (kind !== CONNECTION_CONFIRM) return null;

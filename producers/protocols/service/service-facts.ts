@@ -90,7 +90,7 @@ export interface ServiceFacts {
   /** NT status of the answer to a SESSION_SETUP. */
   smbStatus?: number;
 
-  /** The user or the routing token in the cookie of a connection request. */
+  /** The cookie of a connection request: "mstshash=" and a user, or "msts=" and a routing token. */
   rdpCookie?: string;
   /** Security protocol the server chose: 0 standard, 1 TLS, 2 CredSSP, 8 CredSSP with early authorization. */
   rdpSelectedProtocol?: number;
@@ -102,6 +102,9 @@ export interface ServiceFacts {
   greeting?: string;
   /** Latest reply code of FTP and SMTP. */
   replyCode?: number;
+
+  /** Whom the client says it is, where it says so in the clear (USER of FTP and POP3, RDP's cookie, NTLM in SMB). Never a password. */
+  user?: string;
 
   /** The server refused credentials, or took them. Never of encrypted services, whose answers cannot be read. */
   loginFailed?: boolean;

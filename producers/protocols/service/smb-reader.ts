@@ -1,7 +1,7 @@
 /** Server Message Block: the header of SMB 1 (MS-CIFS section 2.2.3.1) and SMB 2 and 3 (MS-SMB2 section 2.2.1) behind NetBIOS. */
 import { uint16, uint32 } from '../bytes.js';
-import type { ServiceFacts, ServicePayload } from './service-facts.js';
-import { startsWith } from './text.js';
+import { SERVICE_LINE_LENGTH_MAX, type ServiceFacts, type ServicePayload } from './service-facts.js';
+import { printable, startsWith } from './text.js';
 
 const NETBIOS_LENGTH = 4;
 const MARKER_SMB_1 = 0xff;
@@ -39,6 +39,15 @@ const DIALECTS: Readonly<Record<number, string>> = {
   785: '3.1.1',
 };
 
+const NTLM_AUTHENTICATE = 'NTLMSSP\0\x03\0\0\0';
+const NTLM_USER_LENGTH = 36;
+const NTLM_USER_OFFSET = 40;
+const NTLM_FLAGS = 60;
+const NTLM_FLAG_UNICODE = 0x01;
+const NTLM_FIXED_LENGTH = 64;
+/** Headers and the wrapping of SPNEGO come before. */
+const NTLM_SEARCH_LENGTH = 512;
+
 const STATUS_SUCCESS = 0;
 /** No such user, wrong password, logon failure, account disabled, expired, locked out. MS-ERREF section 2.3.1. */
 const STATUS_LOGIN_FAILURES: readonly number[] = [
@@ -57,7 +66,10 @@ function readSmb1(buffer: Uint8Array, header: number, end: number, state: number
   const command = buffer[header + V1_COMMAND]!;
   const facts: ServiceFacts = { service: 'smb', state };
   facts.smbCommand = command;
-  if ((buffer[header + V1_FLAGS]! & V1_FLAG_REPLY) === 0) return facts;
+  if ((buffer[header + V1_FLAGS]! & V1_FLAG_REPLY) === 0) {
+    if (command === V1_SESSION_SETUP) addUser(facts, buffer, header, end);
+    return facts;
+  }
   if (command === V1_NEGOTIATE && end - header > V1_HEADER_LENGTH) {
     if (buffer[header + V1_HEADER_LENGTH] === V1_NT_LM_WORDS) facts.smbDialect = 'NT LM 0.12';
   } else if (command === V1_SESSION_SETUP) {
@@ -71,7 +83,10 @@ function readSmb2(buffer: Uint8Array, header: number, end: number, state: number
   const command = littleEndian16(buffer, header + V2_COMMAND);
   const facts: ServiceFacts = { service: 'smb', state };
   facts.smbCommand = command;
-  if ((buffer[header + V2_FLAGS]! & V2_FLAG_REPLY) === 0) return facts;
+  if ((buffer[header + V2_FLAGS]! & V2_FLAG_REPLY) === 0) {
+    if (command === V2_SESSION_SETUP) addUser(facts, buffer, header, end);
+    return facts;
+  }
   const hasBody = end - header >= V2_HEADER_LENGTH + 6;
   if (command === V2_NEGOTIATE && hasBody) {
     const dialect = DIALECTS[littleEndian16(buffer, header + V2_DIALECT)];
@@ -81,6 +96,27 @@ function readSmb2(buffer: Uint8Array, header: number, end: number, state: number
     judge(facts, littleEndian32(buffer, header + V2_STATUS), isKnown);
   }
   return facts;
+}
+
+/** The user of an NTLM AUTHENTICATE message (MS-NLMP section 2.2.1.3), wherever in the security blob it begins. */
+function addUser(facts: ServiceFacts, buffer: Uint8Array, header: number, end: number): void {
+  const searched = Math.min(end - NTLM_FIXED_LENGTH, header + NTLM_SEARCH_LENGTH);
+  for (let at = header; at <= searched; at++) {
+    if (buffer[at] !== 0x4e || !startsWith(buffer, at, end, NTLM_AUTHENTICATE)) continue;
+    const length = littleEndian16(buffer, at + NTLM_USER_LENGTH);
+    const name = at + littleEndian32(buffer, at + NTLM_USER_OFFSET);
+    if (length === 0 || name + length > end) return;
+    const text = Buffer.from(buffer.subarray(name, name + length)).toString(
+      isUnicode(buffer, at) ? 'utf16le' : 'latin1',
+    );
+    const bytes = Buffer.from(text);
+    facts.user = printable(bytes, 0, bytes.length, SERVICE_LINE_LENGTH_MAX);
+    return;
+  }
+}
+
+function isUnicode(buffer: Uint8Array, message: number): boolean {
+  return (littleEndian32(buffer, message + NTLM_FLAGS) & NTLM_FLAG_UNICODE) !== 0;
 }
 
 /** Guests and those who give no name are let in without credentials: that is no login. */

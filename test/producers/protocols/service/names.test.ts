@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { serviceOfPort } from '../../../../producers/protocols/service/service-ports.js';
 import { dhcp, dnsQuery, dnsResponse, httpRequest, tlsClientHello } from '../../../support/application-messages.js';
 import { Dialogue } from '../../../support/service-dialogue.js';
-import { rdpConnection, smbNegotiated, sshKeyExchange } from '../../../support/service-messages.js';
+import { rdpConnection, smbNegotiated, smbSessionSetup, sshKeyExchange } from '../../../support/service-messages.js';
 
 const UDP = 17;
 
@@ -112,7 +112,8 @@ describe('what conversations say', () => {
     expect(dialogue.client(rdpConnection('request', request))).toEqual({
       service: 'rdp',
       state: 0,
-      rdpCookie: 'administrator',
+      rdpCookie: 'mstshash=administrator',
+      user: 'administrator',
     });
     const confirm = Buffer.from([2, 0, 8, 0, 2, 0, 0, 0]);
     expect(dialogue.server(rdpConnection('confirm', confirm))).toEqual({
@@ -120,6 +121,16 @@ describe('what conversations say', () => {
       state: 0,
       rdpSelectedProtocol: 2,
     });
+  });
+
+  it('names of users in the clear, and never a password', () => {
+    expect(new Dialogue(21).client('USER root\r\n')?.user).toBe('root');
+    expect(new Dialogue(110).client('USER a b\r\n')?.user).toBe('a b');
+    expect(Object.keys(new Dialogue(21).client('PASS secret\r\n') ?? {})).toEqual(['service', 'state']);
+    for (const version of [1, 2] as const) {
+      expect(new Dialogue(445).client(smbSessionSetup(version, 'CORP', 'Jürgen'))?.user).toBe('J\\195\\188rgen');
+    }
+    expect(new Dialogue(445).client(smbSessionSetup(2, 'CORP', 'eve').subarray(0, 150))?.user).toBeUndefined();
   });
 
   it('smb: the dialect that was chosen', () => {

@@ -14,7 +14,7 @@ import { dhcp, dnsQuery, dnsResponse, httpRequest, tlsClientHello } from '../../
 import { cryptoFrame, QUIC_VERSION_2, quicInitial } from '../../../support/quic-packets.js';
 import { Random } from '../../../support/random.js';
 import { Dialogue } from '../../../support/service-dialogue.js';
-import { rdpConnection, smbNegotiated, sshKeyExchange } from '../../../support/service-messages.js';
+import { rdpConnection, smbNegotiated, smbSessionSetup, sshKeyExchange } from '../../../support/service-messages.js';
 
 const INPUTS = Number(process.env['NTA_FUZZ_INPUTS'] ?? 50_000);
 const UDP = 17;
@@ -72,6 +72,7 @@ const SEEDS: readonly Seed[] = [
     rdpConnection('request', Buffer.from('Cookie: mstshash=a\r\n')),
     rdpConnection('confirm', Buffer.from([2, 0, 8, 0, 1, 0, 0, 0])),
   ),
+  seed(445, 6, smbSessionSetup(2, 'A', 'user'), smbNegotiated(0x0311), smbSessionSetup(1, 'A', 'user')),
   seed(88, UDP, kerberosError, kerberosError),
   seed(21, 6, 'USER a\r\n', '220 x\r\n', 'PASS b\r\n', '530 no\r\n'),
   seed(25, 6, 'EHLO a\r\n', '220 x ESMTP\r\n', 'AUTH LOGIN\r\n', '535 no\r\n'),

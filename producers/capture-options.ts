@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { defineOptions, type Settings } from '../runtime/process/options.js';
 import { VLAN_TPIDS_OPTION } from './decoding/vlan-tpids.js';
+import { SITE_OPTION } from './site-option.js';
 
 const SAMPLING_PATTERN = { test: /^1\/[1-9]\d{0,6}$/, description: 'one of how many, such as 1/10' };
 
@@ -98,6 +99,7 @@ export const captureOptions = defineOptions({
     pattern: { test: /^[\x21-\x7e]{1,255}$/, description: 'one to 255 printable characters without spaces' },
     help: 'name of this capture node, unique in the fleet',
   },
+  site: SITE_OPTION,
   sample: {
     kind: 'string',
     env: 'NTA_SAMPLE',

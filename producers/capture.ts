@@ -95,6 +95,7 @@ class Capture implements CaptureService {
     this.intake = new Intake(
       {
         captureNode: settings.nodeId,
+        site: settings.site,
         sampling: samplingOf(settings),
         tunnels: settings.tunnels,
         vlanTpids: parseVlanTpids(settings.vlanTpids),
@@ -157,7 +158,7 @@ class Capture implements CaptureService {
     await this.replaying;
     for (const timer of this.timers) clearInterval(timer);
     clearTimeout(this.flushTimer);
-    this.intake.flush();
+    this.intake.finish();
     if (!this.delivery.publisher.isAway)
       await Promise.race([this.delivery.settled(), sleep(STOP_PATIENCE_MS, undefined, { ref: false })]);
     await this.delivery.stop();
@@ -259,6 +260,7 @@ class Capture implements CaptureService {
   private tick(): void {
     const origin = this.live.find(({ intake }) => intake.origin !== null)?.intake.origin;
     if (origin === null || origin === undefined) return;
+    this.intake.passTime(Date.now() * 1000);
     this.intake.flush();
     this.delivery.tick(TICK_KEY, encodeTick(origin, Date.now() * 1000, false));
   }

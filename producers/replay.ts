@@ -160,6 +160,7 @@ export class Replay {
   }
 
   private async finish(source: SourceIntake): Promise<void> {
+    this.intake.finish();
     await this.delivery.settled();
     if (!this.options.finishTimeline || source.origin === null || source.lastTimestamp === null) return;
     if (this.options.signal.aborted) return;
@@ -171,6 +172,7 @@ export class Replay {
   private tick(source: SourceIntake): void {
     const now = source.now();
     if (source.origin !== null && now !== null) {
+      this.intake.passTime(now);
       this.intake.flush();
       this.delivery.tick(TICK_KEY, encodeTick(source.origin, now, false));
     }

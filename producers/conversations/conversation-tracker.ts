@@ -189,6 +189,12 @@ export class ConversationTracker {
     received.finished.reset();
   }
 
+  /** Lets time pass without a packet: what has been silent for too long by then is over. */
+  passTime(time: number): void {
+    if (time >= this.nextSlot && this.nextSlot !== Number.NEGATIVE_INFINITY) this.moveOn(time);
+    this.flush();
+  }
+
   /** The capture is over, and so are all conversations. */
   finish(): void {
     this.now = Number.POSITIVE_INFINITY;

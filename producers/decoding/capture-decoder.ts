@@ -15,6 +15,7 @@ export interface DecodeCaptureOptions extends DecodeOptions {
   /** `captureNode`, `timeline` and, where the capture names no interface, `interface` of the packets' origin. */
   readonly captureNode?: string;
   readonly timeline?: string;
+  readonly site?: string;
   /** The path by default. */
   readonly interface?: string;
   /** Tells the roles of the packets and keeps their conversations, which are not finished at the end; without it roles are unknown. */
@@ -105,6 +106,7 @@ class BlockFiller implements CaptureConsumer {
       timeline: this.options.timeline ?? '',
       sampling: 'none',
       samplingRate: 1,
+      site: this.options.site ?? '',
     });
   }
 

@@ -3,6 +3,7 @@
  * one, encodes them a few at a time, and on `flush` gives what has gathered of each source as a record. Everything is
  * synchronous; whoever feeds it decides when to wait.
  */
+import type { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
 import { DECODE_FAILURES } from '../../schemas/packets/decode-failure.js';
 import { ADDRESS_NONE, PacketBlock, type PacketOrigin } from '../../schemas/packets/packet-block.js';
 import { add, type Balance, type InterfaceCounts } from '../balance.js';
@@ -22,6 +23,8 @@ export interface Sampling {
 
 export interface IntakeOptions extends DecodeOptions {
   readonly captureNode: string;
+  /** `PacketOrigin.site`; empty by default. */
+  readonly site?: string;
   readonly sampling: Sampling;
 }
 
@@ -35,11 +38,16 @@ export interface SourceName {
   readonly shift?: (timestamp: number) => number;
 }
 
+/** So long a packet may be on its way to us, behind those of other interfaces. */
+const LATENESS_MICROS = 1_000_000;
+
 export class Intake {
   /** Packets that are decoded and not encoded yet: few, so that their columns stay in the processor's first cache. */
   private readonly block = new PacketBlock(ROWS_MAX);
   private readonly records = new RecordAccumulator(this.block);
-  private readonly conversations = new ConversationTracker();
+  private readonly conversations = new ConversationTracker({
+    deliver: (conversations, received) => this.takeRows(conversations, received),
+  });
   private readonly payloads = new Payloads();
   private readonly dissection: Dissection;
 
@@ -104,6 +112,19 @@ export class Intake {
     this.flushRecords();
   }
 
+  /** Ends what has been silent for too long by this time of the sources' clock, µs, though no packet tells it. */
+  passTime(now: number): void {
+    this.encode();
+    this.conversations.passTime(now - LATENESS_MICROS);
+  }
+
+  /** As `flush`, at the end of a capture: all conversations are over. */
+  finish(): void {
+    this.encode();
+    this.conversations.finish();
+    this.flushRecords();
+  }
+
   /** Of the packets in the block; what has gathered before is flushed first when there is no room for them. */
   private encode(): void {
     const { block, records } = this;
@@ -111,7 +132,21 @@ export class Intake {
     this.conversations.classify(block, 0, rows, this.payloads);
     if (records.isFull) this.flushRecords();
     records.add(0, rows);
+    // Behind the packets that they are about.
+    this.conversations.flush();
     block.reset();
+  }
+
+  private takeRows(conversations: ConversationBlock, received: ReceivedBlock): void {
+    const { records } = this;
+    for (let row = 0; row < conversations.count; row++) {
+      if (records.isFull) this.flushRecords();
+      records.addConversation(conversations, row);
+    }
+    for (let row = 0; row < received.count; row++) {
+      if (records.isFull) this.flushRecords();
+      records.addReceived(received, row);
+    }
   }
 
   private flushRecords(): void {
@@ -168,6 +203,7 @@ export class SourceIntake implements FrameHandler {
       timeline: this.name.timeline,
       sampling: this.options.sampling.kind,
       samplingRate: this.options.sampling.rate,
+      site: this.options.site ?? '',
     };
     this.origins[index] = this.origin;
   }

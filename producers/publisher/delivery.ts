@@ -20,7 +20,7 @@ import type { Logger } from '../../runtime/process/log.js';
 import type { Balance } from '../balance.js';
 import type { SpoolPosition } from '../spool/read-position.js';
 import type { Spool } from '../spool/spool.js';
-import type { OutgoingRecord } from './lane.js';
+import { isTick, type OutgoingRecord } from './lane.js';
 import { Publisher } from './publisher.js';
 
 /** Bytes in memory for Kafka at which live records take the spool. */
@@ -218,7 +218,7 @@ export class Delivery {
     await this.draining;
     const { spool, round } = this;
     if (spool === null) return;
-    const packets = left.filter((record) => record.packets > 0);
+    const packets = left.filter((record) => !isTick(record));
     for (const { interfaceName, packets: count } of packets) this.balance.of(interfaceName).spooled += count;
     // The records of a round are in the spool still, where those that Kafka took before it went away are marked.
     if (round === null) {

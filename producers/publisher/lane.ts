@@ -11,11 +11,17 @@ import type { FlushMemory } from './flush-memory.js';
 export interface OutgoingRecord {
   readonly key: Buffer;
   readonly value: Buffer;
+  /** 0 of a tick, and of a record that only says what became of conversations. */
   readonly packets: number;
   /** Whose packets they are in the balance. */
   readonly interfaceName: string;
   /** Where key and value lie, to be released when nothing more comes of the record; null when it is nobody else's. */
   readonly memory: FlushMemory | null;
+}
+
+/** Whether a record is a tick: worth nothing any more when it cannot be sent at once. */
+export function isTick(record: OutgoingRecord): boolean {
+  return record.packets === 0 && record.key.length === 0;
 }
 
 /** Bytes of one request, unless one record alone is larger: below the 1 MiB that brokers take by default. */

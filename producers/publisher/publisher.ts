@@ -12,7 +12,7 @@ import { withProduceRequests } from '../../runtime/kafka/produce-connection.js';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
 import { GrowingDelay } from '../../runtime/process/growing-delay.js';
 import type { Logger } from '../../runtime/process/log.js';
-import { Lane, type OutgoingRecord, type SendOutcome } from './lane.js';
+import { isTick, Lane, type OutgoingRecord, type SendOutcome } from './lane.js';
 
 /** Kafka's error codes that concern one record or the producer's session, https://kafka.apache.org/protocol#protocol_error_codes */
 const MESSAGE_TOO_LARGE = 'MESSAGE_TOO_LARGE';
@@ -119,7 +119,7 @@ export class Publisher {
     while (this.lanes.length < partitions) this.lanes.push(this.createLane(this.lanes.length));
     for (const record of this.lanes.splice(partitions).flatMap((lane) => lane.halt())) {
       this.release(record);
-      if (record.packets > 0) this.publish(record);
+      if (!isTick(record)) this.publish(record);
     }
   }
 
@@ -174,14 +174,14 @@ export class Publisher {
 
   /** The records with packets of the requests under way. */
   get taken(): OutgoingRecord[] {
-    return this.lanes.flatMap((lane) => lane.taken).filter((record) => record.packets > 0);
+    return this.lanes.flatMap((lane) => lane.taken).filter((record) => !isTick(record));
   }
 
   /** Gives back the records with packets that no request has taken yet, in order for each source. */
   withdraw(): OutgoingRecord[] {
     const records = this.lanes.flatMap((lane) => lane.withdraw());
     for (const record of records) this.release(record);
-    return records.filter((record) => record.packets > 0);
+    return records.filter((record) => !isTick(record));
   }
 
   /** Resolves when at most `bytes` are pending. */

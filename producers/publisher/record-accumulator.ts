@@ -8,10 +8,19 @@
  */
 import { ADDRESS_TEXT_MAX, formatIpv6, formatMac, putIpv4Text } from '../../schemas/address.js';
 import {
+  ADDRESS_SLOT_BYTES,
+  type ConversationBlock,
+  type ReceivedBlock,
+} from '../../schemas/conversations/conversation-block.js';
+import { putInt } from '../../schemas/packets/avro-bytes.js';
+import {
   BATCH_START_BYTES_MAX,
   batchHead,
+  HOST_BYTES_MAX,
   MAX_BATCH_PACKETS,
+  MAX_BATCH_ROWS,
   putBatchStart,
+  putHostStart,
 } from '../../schemas/packets/packet-batch.js';
 import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock, type PacketOrigin } from '../../schemas/packets/packet-block.js';
 import {
@@ -21,7 +30,29 @@ import {
   safeTimestamp,
 } from '../../schemas/packets/packet-encoding.js';
 import { EXTRA_BYTES_MAX } from '../../schemas/packets/packet-extra-codec.js';
+import { copyRun } from './copy-run.js';
 import { type FlushMemory, FlushMemoryPool } from './flush-memory.js';
+import { RecordRows, ROW_COUNT_MAX, rowBytesMax } from './record-rows.js';
+import { noteFlow, noteLink } from './said-before.js';
+import { addressBytes, addressLength, addressStart, hashBytes, hashIpv4 } from './source-key.js';
+import {
+  ADDRESS,
+  BYTES,
+  END,
+  FIRST_RUN,
+  FIRST_TIMESTAMP,
+  HASH,
+  IDENTITY,
+  LAST_FLOW,
+  LAST_LINK,
+  LAST_RUN,
+  NEXT,
+  PACKETS,
+  ROW_COUNT,
+  ROWS,
+  SLOT,
+  SOURCE_WORDS as WORDS,
+} from './source-words.js';
 
 /** A record stays below what brokers take by default (1 MiB a request), bytes. */
 export const RECORD_BYTES_MAX = 900 * 1024;
@@ -34,30 +65,17 @@ export const ROWS_MAX = 64;
 /** Sizes of the runs of a source, bytes: each as long as all before it, within these. */
 const RUN_BYTES_MIN = 256;
 const RUN_BYTES_MAX = 4096;
+/** What a record of one source has besides its head, packets and rows. */
+const RECORD_OVERHEAD_MAX = BATCH_START_BYTES_MAX + HOST_BYTES_MAX;
+const EMPTY_BYTES = new Uint8Array(0);
 /** The most that one packet takes of the arena. */
 const ROOM_MAX = Math.max(PACKET_BYTES_MAX + EXTRA_BYTES_MAX, RUN_BYTES_MAX);
-/** Runs up to this length are copied faster by a loop than by a call, bytes. */
-const SHORT_RUN_BYTES = 96;
-
-/** One source of one origin: 16 words, so that a packet finds its source in one cache line. */
-const WORDS = 16;
-const HASH = 0;
-/** Kind of the address, and above 8 bits the number of the origin. */
-const IDENTITY = 1;
-/** Four words: an IPv4 address as a number, or the bytes of an IPv6 address or a MAC. */
-const ADDRESS = 2;
-/** Where in the arena its next packet goes, and where the room for it ends. */
-const NEXT = 6;
-const END = 7;
-/** Timestamp of its first packet: a double, over two words. */
-const FIRST_TIMESTAMP = 8;
-const PACKETS = 10;
-const BYTES = 11;
-const FIRST_RUN = 12;
-const LAST_RUN = 13;
-const SLOT = 14;
 
 const EMPTY = -1;
+/** Sources of packets, and of rows besides. */
+const SOURCES_MAX = PACKETS_MAX + ROW_COUNT_MAX;
+/** A source begins with one, and a packet may take another. */
+const RUNS_MAX = PACKETS_MAX + SOURCES_MAX;
 const SLOTS = 2 * PACKETS_MAX;
 
 /** @param memory where key and value lie, with the other records of the flush: each record is to release it once */
@@ -72,18 +90,19 @@ export type RecordTaker = (
 export class RecordAccumulator {
   /** Packets added since the last flush. */
   packets = 0;
+  private readonly rows = new RecordRows();
   private readonly arena = Buffer.allocUnsafeSlow(ARENA_BYTES);
   private readonly encoder: PacketEncoder;
   private arenaUsed = 0;
-  private readonly sources = new Uint32Array(PACKETS_MAX * WORDS);
+  private readonly sources = new Uint32Array(SOURCES_MAX * WORDS);
   private readonly sourceBytes = new Uint8Array(this.sources.buffer);
   private readonly firstTimestamps = new Float64Array(this.sources.buffer);
   private sourceCount = 0;
   /** First words of sources, by hash: open addressing. */
   private readonly slots = new Int32Array(SLOTS).fill(EMPTY);
-  private readonly runStart = new Uint32Array(PACKETS_MAX);
-  private readonly runEnd = new Uint32Array(PACKETS_MAX);
-  private readonly runNext = new Int32Array(PACKETS_MAX);
+  private readonly runStart = new Uint32Array(RUNS_MAX);
+  private readonly runEnd = new Uint32Array(RUNS_MAX);
+  private readonly runNext = new Int32Array(RUNS_MAX);
   private runCount = 0;
   /** Of the rows being added. */
   private readonly identities = new Uint32Array(ROWS_MAX);
@@ -103,7 +122,9 @@ export class RecordAccumulator {
 
   /** Whether the next rows need a flush first. */
   get isFull(): boolean {
-    return this.packets > PACKETS_MAX - ROWS_MAX || this.arenaUsed > ARENA_BYTES - ROWS_MAX * ROOM_MAX;
+    return (
+      this.packets > PACKETS_MAX - ROWS_MAX || this.arenaUsed > ARENA_BYTES - ROWS_MAX * ROOM_MAX || this.rows.isFull
+    );
   }
 
   /** Adds the packets of these rows, at most `ROWS_MAX`, which have a source each; not while `isFull`. */
@@ -113,7 +134,10 @@ export class RecordAccumulator {
       const kind = block.sourceKind[row]!;
       const identity = (this.originIndex(block.origins[block.origin[row]!]!) << 8) | kind;
       this.identities[row - from] = identity;
-      this.hashes[row - from] = hashSource(block, row, kind, identity);
+      this.hashes[row - from] =
+        kind === ADDRESS_IPV4
+          ? hashIpv4(block.sourceAddress[row]!, identity)
+          : hashBytes(addressBytes(block, kind), addressStart(block, row, kind), addressLength(kind), identity);
     }
     this.fetch(to - from);
     for (let row = from; row < to; row++) this.addRow(row, this.identities[row - from]!, this.hashes[row - from]!);
@@ -136,14 +160,22 @@ export class RecordAccumulator {
   private addRow(row: number, identity: number, hash: number): void {
     const { block, sources } = this;
     const room = packetBytesMax(block, row);
-    let source = this.find(row, identity, hash);
+    const time = safeTimestamp(block.timestamp[row]!);
+    const kind = identity & 0xff;
+    let source =
+      kind === ADDRESS_IPV4
+        ? this.find(identity, hash, EMPTY_BYTES, 0, block.sourceAddress[row]!, time)
+        : this.find(identity, hash, addressBytes(block, kind), addressStart(block, row, kind), 0, time);
     if (sources[source + PACKETS] === MAX_BATCH_PACKETS || sources[source + BYTES]! + room > this.packetBytesMax) {
-      source = this.startNextRecord(source, block.timestamp[row]!);
+      source = this.startNextRecord(source, time);
     }
     let at = sources[source + NEXT]!;
     if (sources[source + END]! - at < room) at = this.makeRoom(source, room);
-    const offset = safeTimestamp(block.timestamp[row]!) - this.firstTimestamps[(source + FIRST_TIMESTAMP) >>> 1]!;
-    const end = this.encoder.put(at, row, offset);
+    const isFirst = sources[source + PACKETS] === 0;
+    const withLink = noteLink(sources, source + LAST_LINK, block, row) || isFirst;
+    const withFlow = noteFlow(sources, source + LAST_FLOW, block, row) || isFirst;
+    const offset = time - this.firstTimestamps[(source + FIRST_TIMESTAMP) >>> 1]!;
+    const end = this.encoder.put(at, row, offset, withLink, withFlow);
     sources[source + NEXT] = end;
     sources[source + BYTES]! += end - at;
     if (sources[source + PACKETS]!++ === 0) {
@@ -154,9 +186,49 @@ export class RecordAccumulator {
     this.packets++;
   }
 
+  /** Adds a conversation to what its originator's record says; not while `isFull`. */
+  addConversation(block: ConversationBlock, row: number): void {
+    const source = this.findHost(block, block.originator, row);
+    const time = this.firstTimestamps[(source + FIRST_TIMESTAMP) >>> 1]!;
+    this.chainRow(source, ROWS, this.rows.addConversation(block, row, time));
+  }
+
+  /** Adds a row of what a host received to what its record says; not while `isFull`. */
+  addReceived(block: ReceivedBlock, row: number): void {
+    const source = this.findHost(block, block.target, row);
+    const time = this.firstTimestamps[(source + FIRST_TIMESTAMP) >>> 1]!;
+    this.chainRow(source, ROWS + 2, this.rows.addReceived(block, row, time));
+  }
+
+  private findHost(block: ConversationBlock | ReceivedBlock, slots: Uint8Array, row: number): number {
+    const slot = row * ADDRESS_SLOT_BYTES;
+    const kind = slots[slot]!;
+    const identity = (this.originIndex(block.origins[block.origin[row]!]!) << 8) | kind;
+    const time = safeTimestamp(block.time[row]!);
+    const from = slot + 1;
+    const value = ((slots[from]! << 24) | (slots[from + 1]! << 16) | (slots[from + 2]! << 8) | slots[from + 3]!) >>> 0;
+    const hash = kind === ADDRESS_IPV4 ? hashIpv4(value, identity) : hashBytes(slots, from, 16, identity);
+    const source = this.find(identity, hash, slots, from, value, time);
+    const { sources } = this;
+    const room = rowBytesMax(block, row);
+    const fits =
+      sources[source + BYTES]! + room <= this.packetBytesMax && sources[source + ROW_COUNT]! < MAX_BATCH_ROWS;
+    return fits ? source : this.startNextRecord(source, time);
+  }
+
+  private chainRow(source: number, kind: number, row: number): void {
+    const { sources } = this;
+    const last = sources[source + kind + 1]!;
+    if (last === 0) sources[source + kind] = row;
+    else this.rows.chain(last, row);
+    sources[source + kind + 1] = row;
+    sources[source + BYTES]! += this.rows.lengthOf(row);
+    sources[source + ROW_COUNT]!++;
+  }
+
   /** Hands over the records of what was added, in the order in which their sources first appeared, and forgets it. */
   flush(take: RecordTaker): void {
-    if (this.packets === 0) return;
+    if (this.sourceCount === 0) return;
     const { sources } = this;
     const memory = this.memory.take(this.recordBytesMax());
     const { bytes } = memory;
@@ -179,6 +251,7 @@ export class RecordAccumulator {
       this.slots[this.sources[source + SLOT]!] = EMPTY;
     }
     this.packets = 0;
+    this.rows.clear();
     this.arenaUsed = 0;
     this.sourceCount = 0;
     this.runCount = 0;
@@ -187,10 +260,14 @@ export class RecordAccumulator {
     this.packetBytesMax = RECORD_BYTES_MAX;
   }
 
-  /** The number of the source's first word, adding the source when it is new. */
-  private find(row: number, identity: number, hash: number): number {
-    const { block, sources } = this;
-    const kind = identity & 0xff;
+  /**
+   * The number of the source's first word, adding the source when it is new.
+   *
+   * @param bytes its address from `from` on, unless it is one of IPv4: then `value`
+   */
+  private find(identity: number, hash: number, bytes: Uint8Array, from: number, value: number, time: number): number {
+    const { sources } = this;
+    const isIpv4 = (identity & 0xff) === ADDRESS_IPV4;
     let slot = hash & (SLOTS - 1);
     for (;;) {
       const source = this.slots[slot]!;
@@ -198,32 +275,27 @@ export class RecordAccumulator {
       if (
         sources[source + HASH] === hash &&
         sources[source + IDENTITY] === identity &&
-        this.hasAddress(source, block, row, kind)
+        (isIpv4 ? sources[source + ADDRESS] === value : this.hasAddress(source, bytes, from, identity))
       ) {
         return source;
       }
       slot = (slot + 1) & (SLOTS - 1);
     }
-    const source = this.startRecord(slot, block.timestamp[row]!);
+    const source = this.startRecord(slot, time);
     sources[source + HASH] = hash;
     sources[source + IDENTITY] = identity;
-    if (kind === ADDRESS_IPV4) sources[source + ADDRESS] = block.sourceAddress[row]!;
+    if (isIpv4) sources[source + ADDRESS] = value;
     else {
-      const bytes = addressBytes(block, kind);
-      const from = addressStart(block, row, kind);
       const to = (source + ADDRESS) * 4;
-      const length = addressLength(kind);
+      const length = addressLength(identity & 0xff);
       for (let i = 0; i < length; i++) this.sourceBytes[to + i] = bytes[from + i]!;
     }
     return source;
   }
 
-  private hasAddress(source: number, block: PacketBlock, row: number, kind: number): boolean {
-    if (kind === ADDRESS_IPV4) return this.sources[source + ADDRESS] === block.sourceAddress[row];
+  private hasAddress(source: number, bytes: Uint8Array, from: number, identity: number): boolean {
     const own = (source + ADDRESS) * 4;
-    const bytes = addressBytes(block, kind);
-    const from = addressStart(block, row, kind);
-    const length = addressLength(kind);
+    const length = addressLength(identity & 0xff);
     for (let i = 0; i < length; i++) if (this.sourceBytes[own + i] !== bytes[from + i]) return false;
     return true;
   }
@@ -234,13 +306,13 @@ export class RecordAccumulator {
     const known = this.origins.indexOf(origin);
     if (known >= 0) return known;
     const head = batchHead(origin);
-    this.packetBytesMax = Math.min(this.packetBytesMax, RECORD_BYTES_MAX - head.length - BATCH_START_BYTES_MAX);
+    this.packetBytesMax = Math.min(this.packetBytesMax, RECORD_BYTES_MAX - head.length - RECORD_OVERHEAD_MAX);
     this.heads.push(head);
     return this.origins.push(origin) - 1;
   }
 
   /** A record without packets, found by `slot`, whose first run begins where the arena is free. */
-  private startRecord(slot: number, timestamp: number): number {
+  private startRecord(slot: number, time: number): number {
     const { sources } = this;
     const source = this.sourceCount++ * WORDS;
     this.slots[slot] = source;
@@ -249,13 +321,15 @@ export class RecordAccumulator {
     sources[source + PACKETS] = sources[source + BYTES] = 0;
     sources[source + FIRST_RUN] = sources[source + LAST_RUN] = this.runCount;
     this.runStart[this.runCount++] = this.arenaUsed;
-    this.firstTimestamps[(source + FIRST_TIMESTAMP) >>> 1] = safeTimestamp(timestamp);
+    this.firstTimestamps[(source + FIRST_TIMESTAMP) >>> 1] = time;
+    for (let kind = ROWS; kind < ROWS + 4; kind++) sources[source + kind] = 0;
+    sources[source + ROW_COUNT] = 0;
     return source;
   }
 
   /** A further record of a source whose last one is full. */
-  private startNextRecord(full: number, timestamp: number): number {
-    const source = this.startRecord(this.sources[full + SLOT]!, timestamp);
+  private startNextRecord(full: number, time: number): number {
+    const source = this.startRecord(this.sources[full + SLOT]!, time);
     this.sources.copyWithin(source, full, full + NEXT);
     return source;
   }
@@ -280,7 +354,8 @@ export class RecordAccumulator {
   /** Enough for the keys and values of all records. */
   private recordBytesMax(): number {
     const headBytes = this.heads.reduce((most, { length }) => Math.max(most, length), 0);
-    return this.arenaUsed + this.sourceCount * (ADDRESS_TEXT_MAX + headBytes + BATCH_START_BYTES_MAX);
+    const own = ADDRESS_TEXT_MAX + headBytes + RECORD_OVERHEAD_MAX;
+    return this.arenaUsed + this.rows.bytesUsed + this.sourceCount * own;
   }
 
   private putKey(bytes: Buffer, at: number, source: number): number {
@@ -301,58 +376,28 @@ export class RecordAccumulator {
     }
     const length = addressLength(kind);
     let at = copyRun(head, 0, head.length, bytes, start);
-    at = putBatchStart(
-      bytes,
-      at,
-      sourceBytes,
-      address,
-      length,
-      this.firstTimestamps[(source + FIRST_TIMESTAMP) >>> 1]!,
-      sources[source + PACKETS]!,
-    );
-    const last = sources[source + LAST_RUN]!;
-    this.runEnd[last] = sources[source + NEXT]!;
-    for (let run = sources[source + FIRST_RUN]!; ; run = this.runNext[run]!) {
-      at = copyRun(this.arena, this.runStart[run]!, this.runEnd[run]!, bytes, at);
-      if (run === last) break;
+    at = putBatchStart(bytes, at, this.firstTimestamps[(source + FIRST_TIMESTAMP) >>> 1]!, 1);
+    at = putHostStart(bytes, at, sourceBytes, address, length, 0);
+    at = this.putPackets(bytes, at, source);
+    at = this.rows.putArray(bytes, at, sources[source + ROWS]!);
+    at = this.rows.putArray(bytes, at, sources[source + ROWS + 2]!);
+    bytes[at] = 0; // no further host
+    return at + 1;
+  }
+
+  private putPackets(bytes: Buffer, start: number, source: number): number {
+    const { sources } = this;
+    let at = start;
+    if (sources[source + PACKETS]! > 0) {
+      at = putInt(bytes, at, sources[source + PACKETS]!);
+      const last = sources[source + LAST_RUN]!;
+      this.runEnd[last] = sources[source + NEXT]!;
+      for (let run = sources[source + FIRST_RUN]!; ; run = this.runNext[run]!) {
+        at = copyRun(this.arena, this.runStart[run]!, this.runEnd[run]!, bytes, at);
+        if (run === last) break;
+      }
     }
     bytes[at] = 0; // no further block of packets
     return at + 1;
   }
-}
-
-function copyRun(from: Buffer, start: number, end: number, to: Buffer, at: number): number {
-  const length = end - start;
-  if (length > SHORT_RUN_BYTES) from.copy(to, at, start, end);
-  else for (let i = 0; i < length; i++) to[at + i] = from[start + i]!;
-  return at + length;
-}
-
-/** Where the bytes of an IPv6 address or a MAC lie, of a row's source: in this array, from `addressStart` on. */
-function addressBytes(block: PacketBlock, kind: number): Uint8Array {
-  return kind === ADDRESS_IPV6 ? block.ipv6 : block.macs;
-}
-
-function addressStart(block: PacketBlock, row: number, kind: number): number {
-  return kind === ADDRESS_IPV6 ? block.sourceAddress[row]! * 16 : row * 12;
-}
-
-function addressLength(kind: number): number {
-  if (kind === ADDRESS_IPV4) return 4;
-  return kind === ADDRESS_IPV6 ? 16 : 6;
-}
-
-function hashSource(block: PacketBlock, row: number, kind: number, identity: number): number {
-  let hash = Math.imul(identity, 0x9e3779b1);
-  if (kind === ADDRESS_IPV4) hash = Math.imul(hash ^ block.sourceAddress[row]!, 0x85ebca6b);
-  else hash = hashBytes(hash, addressBytes(block, kind), addressStart(block, row, kind), addressLength(kind));
-  // The finish of MurmurHash3: neighbouring addresses must not fall into neighbouring slots.
-  hash = Math.imul(hash ^ (hash >>> 16), 0xc2b2ae35);
-  return (hash ^ (hash >>> 13)) >>> 0;
-}
-
-function hashBytes(seed: number, bytes: Uint8Array, from: number, length: number): number {
-  let hash = seed;
-  for (let i = from; i < from + length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
-  return hash;
 }

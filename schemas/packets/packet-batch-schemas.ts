@@ -1,6 +1,6 @@
 /**
- * Every packet-batch schema ever published, newest first, read from `schemas/avro/`, and what avsc does with them: it
- * turns batches of older schemas into the newest one and gives plain objects for the edges.
+ * Every packet-batch schema ever published, newest first, read from `schemas/avro/`, for avsc, which gives plain
+ * objects of them for the edges.
  *
  * Avro 1.11 specification: "Single-object encoding" and "Schema Fingerprints" (CRC-64-AVRO of the Parsing Canonical
  * Form).
@@ -65,26 +65,4 @@ function readSchemas(): readonly PublishedSchema[] {
     schemas.push({ version: Number(match[1]), type, text, fingerprint: fingerprintType(type) });
   }
   return schemas.sort((a, b) => b.version - a.version);
-}
-
-const resolvers = new WeakMap<avro.Type, WeakMap<avro.Type, ReturnType<avro.Type['createResolver']>>>();
-
-/**
- * A payload (without framing) written with `writer`, as `reader` would have written it: fields that `writer` lacks get
- * their defaults.
- *
- * @throws what avsc throws on bytes that are not of `writer`, and on schemas that cannot be resolved.
- */
-export function rewritePayload(payload: Buffer, writer: avro.Type, reader: avro.Type): Buffer {
-  let ofReader = resolvers.get(reader);
-  if (ofReader === undefined) {
-    ofReader = new WeakMap();
-    resolvers.set(reader, ofReader);
-  }
-  let resolver = ofReader.get(writer);
-  if (resolver === undefined) {
-    resolver = reader.createResolver(writer);
-    ofReader.set(writer, resolver);
-  }
-  return reader.toBuffer(reader.fromBuffer(payload, resolver));
 }

@@ -131,6 +131,8 @@ export interface PacketOrigin {
   readonly sampling: 'none' | 'packet' | 'flow';
   /** One of how many was kept; 1 when nothing is sampled out. */
   readonly samplingRate: number;
+  /** The address space that the node looks into; empty or left out where there is one. */
+  readonly site?: string;
 }
 
 export const NO_EXTRA = -1;

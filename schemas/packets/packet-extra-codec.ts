@@ -1,12 +1,11 @@
 /**
  * The rare parts of a packet (ARP, neighbour discovery, application, tunnel) between a block and Avro. Few packets
- * have them, so these are plain functions; the fields are in the order of packet-batch-1.avsc.
+ * have them, so these are plain functions; the fields are in the order of the schemas.
  */
 
 import { APPLICATION_BYTES_MAX, skipApplication } from './application.js';
 import { type AvroReader, putBytes, putInt, putOptionalInt, putUnsigned32 } from './avro-bytes.js';
 import {
-  ADDRESS_IPV6,
   type Arp,
   type NeighborDiscovery,
   type PacketBlock,
@@ -16,8 +15,8 @@ import {
   type TunnelType,
 } from './packet-block.js';
 
-/** The symbols of packet-batch-1.avsc. */
-const TUNNEL_TYPES_1 = TUNNEL_TYPES.slice(0, 6);
+/** The symbols of packet-batch-1.avsc, whose other tunnels went by these names. */
+export const TUNNEL_TYPES_1: readonly TunnelType[] = TUNNEL_TYPES.slice(0, 6);
 const TUNNEL_LAYERS = ['inner', 'outer'] as const;
 
 /** More bytes than the rare parts of one packet can take. */
@@ -45,35 +44,7 @@ export function putExtra(bytes: Buffer, start: number, block: PacketBlock, row: 
     for (let i = 0; i < length; i++) bytes[at + i] = applications[from + i]!;
     at += length;
   } else at = putInt(bytes, at, 0);
-  const { tunnel } = parts;
-  return tunnel === null
-    ? putInt(bytes, at, 0)
-    : putTunnel(bytes, putInt(bytes, at, 1), tunnel, tunnelType1(tunnel, block.sourceKind[row] === ADDRESS_IPV6));
-}
-
-/**
- * What packet-batch-1.avsc, made before these kinds were told apart, calls a tunnel: GRE by its name, Ethernet with a
- * network identifier in UDP as VXLAN, packets behind other headers by the versions of IP within each other.
- */
-function tunnelType1({ type, layer, source }: Tunnel, rowIsIpv6: boolean): TunnelType {
-  switch (type) {
-    case 'nvgre':
-    case 'erspan':
-      return 'gre';
-    case 'geneve':
-    case 'vxlan_gpe':
-      return 'vxlan';
-    case 'gtp_u':
-    case 'teredo':
-    case 'l2tp': {
-      const isIpv6 = source.length === IPV6_LENGTH;
-      const [inner, outer] = layer === 'inner' ? [isIpv6, rowIsIpv6] : [rowIsIpv6, isIpv6];
-      if (inner) return outer ? 'ip6_in_ip6' : 'ip6_in_ip4';
-      return outer ? 'ip4_in_ip6' : 'ip4_in_ip4';
-    }
-    default:
-      return type;
-  }
+  return putOptionalTunnel(bytes, at, parts.tunnel);
 }
 
 /** Writes the parts by themselves, not as a row of a record has them: the unions `arp`, `neighborDiscovery` and `tunnel`. */
@@ -101,7 +72,7 @@ function putNeighborDiscovery(bytes: Buffer, start: number, discovery: NeighborD
 }
 
 function putOptionalTunnel(bytes: Buffer, start: number, tunnel: Tunnel | null): number {
-  return tunnel === null ? putInt(bytes, start, 0) : putTunnel(bytes, putInt(bytes, start, 1), tunnel, tunnel.type);
+  return tunnel === null ? putInt(bytes, start, 0) : putTunnel(bytes, putInt(bytes, start, 1), tunnel);
 }
 
 function putArp(bytes: Buffer, start: number, arp: Arp): number {
@@ -112,8 +83,8 @@ function putArp(bytes: Buffer, start: number, arp: Arp): number {
   return putBytes(bytes, at, arp.targetAddress);
 }
 
-function putTunnel(bytes: Buffer, start: number, tunnel: Tunnel, type: TunnelType): number {
-  let at = putInt(bytes, start, TUNNEL_TYPES.indexOf(type));
+function putTunnel(bytes: Buffer, start: number, tunnel: Tunnel): number {
+  let at = putInt(bytes, start, TUNNEL_TYPES.indexOf(tunnel.type));
   at = putInt(bytes, at, TUNNEL_LAYERS.indexOf(tunnel.layer));
   at = tunnel.id === null ? putInt(bytes, at, 0) : putUnsigned32(bytes, putInt(bytes, at, 1), tunnel.id);
   at = putBytes(bytes, at, tunnel.source);
@@ -124,11 +95,16 @@ function putTunnel(bytes: Buffer, start: number, tunnel: Tunnel, type: TunnelTyp
 }
 
 /** Reads the four unions into a row. After a fault what was added to the block is for the caller to take back. */
-export function readExtra(reader: AvroReader, block: PacketBlock, row: number): void {
+export function readExtra(
+  reader: AvroReader,
+  block: PacketBlock,
+  row: number,
+  tunnelTypes: readonly TunnelType[] = TUNNEL_TYPES,
+): void {
   const arp = reader.some() ? readArp(reader) : null;
   const neighborDiscovery = reader.some() ? readNeighborDiscovery(reader) : null;
   if (reader.some()) readApplication(reader, block, row);
-  const tunnel = reader.some() ? readTunnel(reader, TUNNEL_TYPES_1) : null;
+  const tunnel = reader.some() ? readTunnel(reader, tunnelTypes) : null;
   if (reader.fault === null && (arp !== null || neighborDiscovery !== null || tunnel !== null)) {
     block.setRareParts(row, { arp, neighborDiscovery, tunnel });
   }

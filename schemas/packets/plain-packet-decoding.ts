@@ -1,16 +1,13 @@
 /**
  * Avro to columns for packets of the plain shape, which nearly all have: lengths and identification of 16 bits, near in
  * time, and not at the very end of the bytes. Without a call a field and a check of
- * the end a byte, and with several bytes at once where they are mostly the same, it is four times as fast as packet-decoding.ts, which takes whatever this leaves; a test holds both to
- * the same rows.
+ * the end a byte, and with several bytes at once where they are mostly the same, it is several times as fast as
+ * packet-decoding.ts, which takes whatever this leaves; a test holds both to the same rows.
  */
 import type { AvroReader } from './avro-bytes.js';
 import {
   ADDRESS_IPV4,
   ADDRESS_IPV6,
-  ADDRESS_NONE,
-  HAS_FRAGMENT,
-  HAS_ICMP,
   HAS_IP,
   HAS_IP_ID,
   HAS_MACS,
@@ -20,17 +17,14 @@ import {
   NO_EXTRA,
   type PacketBlock,
 } from './packet-block.js';
-import { readRareParts } from './packet-decoding.js';
+import { readMore } from './packet-decoding.js';
 import { PACKET_BYTES_MAX } from './packet-encoding.js';
 
 /** The largest results of `peek16` that are numbers of 8 bits, and of the two bits of a role. */
 const PEEKED_8_MAX = (0xff << 2) | 3;
 const ROLE_ZIGZAG_MAX = 6;
-/** Four bytes at once, the first the lowest: no VLAN, no inner VLAN, and EtherType 0x0800. */
-const UNTAGGED_IPV4 = 0x2080_0000;
-/** The same with EtherType 0x86dd, whose last byte is the fifth. */
-const UNTAGGED_IPV6 = 0x9bba_0000 | 0;
-const UNTAGGED_IPV6_END = 0x04;
+/** The encoding of -1, for a field that the packet does not have. */
+const MINUS_ONE = 0x01;
 
 /** Answer for a packet that is left to packet-decoding.ts. */
 const NOT_PLAIN = -1;
@@ -57,15 +51,18 @@ function peek16(bytes: Buffer, at: number): number {
 }
 
 /**
- * Reads packets into the rows `firstRow … end - 1` as long as they are plain, and returns the first row it left:
+ * Reads packets into the rows `row … end - 1` as long as they are plain, and returns the first row it left:
  * `reader` stands at its packet then, or has a fault, and of that row nothing counts.
+ *
+ * @param firstRow of the packets' host: the only one that has none before it
  */
 export function readPlainPackets(
   reader: AvroReader,
   block: PacketBlock,
-  firstRow: number,
+  from: number,
   end: number,
-  firstTimestamp: number,
+  time: number,
+  firstRow: number,
 ): number {
   const { bytes } = reader;
   if (bytes !== lastBytes) {
@@ -75,14 +72,14 @@ export function readPlainPackets(
   const view = lastView;
   // Bytes behind the record's own may be read, but for nothing.
   const lastStart = bytes.length - PACKET_BYTES_MAX;
-  let row = firstRow;
+  let row = from;
   while (row < end && reader.at <= lastStart) {
-    const next = readPlainPacket(bytes, view, reader.at, reader.end, block, row, firstTimestamp);
+    const next = readPlainPacket(bytes, view, reader.at, reader.end, block, row, time, row === firstRow);
     if (next === NOT_PLAIN) break;
     if (next > 0) reader.at = next;
     else {
       reader.at = ~next;
-      readRareParts(reader, block, row);
+      readMore(reader, block, row);
       if (reader.fault !== null) break;
     }
     row++;
@@ -106,7 +103,8 @@ function readPlainPacket(
   end: number,
   block: PacketBlock,
   row: number,
-  firstTimestamp: number,
+  time: number,
+  isFirst: boolean,
 ): number {
   let at = start;
   let byte = bytes[at++]!;
@@ -116,45 +114,45 @@ function readPlainPacket(
     byte = bytes[at++]!;
     zigzag |= (byte & 0x7f) << shift;
   }
-  block.timestamp[row] = firstTimestamp + ((zigzag >>> 1) ^ -(zigzag & 1));
+  block.timestamp[row] = time + ((zigzag >>> 1) ^ -(zigzag & 1));
   const frameLength = peek16(bytes, at);
   at += frameLength & 3;
-  const capturedLength = peek16(bytes, at);
-  at += capturedLength & 3;
-  if ((frameLength | capturedLength) < 0) return NOT_PLAIN;
+  const cutLength = peek16(bytes, at);
+  at += cutLength & 3;
+  if ((frameLength | cutLength) < 0 || cutLength >>> 2 > frameLength >>> 2) return NOT_PLAIN;
   block.frameLength[row] = frameLength >>> 2;
-  block.capturedLength[row] = capturedLength >>> 2;
+  block.capturedLength[row] = (frameLength >>> 2) - (cutLength >>> 2);
 
   let present = 0;
   const { macWords } = block;
   const to = row * 3;
-  if (bytes[at] === 12 && bytes[at + 7] === 12) {
-    present = HAS_MACS;
-    const sourceEnd = view.getUint16(at + 5, LITTLE_ENDIAN);
-    const destinationStart = view.getUint16(at + 8, LITTLE_ENDIAN);
-    macWords[to] = view.getInt32(at + 1, LITTLE_ENDIAN);
-    macWords[to + 1] = LITTLE_ENDIAN ? sourceEnd | (destinationStart << 16) : (sourceEnd << 16) | destinationStart;
-    macWords[to + 2] = view.getInt32(at + 10, LITTLE_ENDIAN);
-    at += 14;
+  if (bytes[at] === 0) {
+    if (isFirst) return NOT_PLAIN;
+    at++;
+    macWords[to] = macWords[to - 3]!;
+    macWords[to + 1] = macWords[to - 2]!;
+    macWords[to + 2] = macWords[to - 1]!;
+    block.vlan[row] = block.vlan[row - 1]!;
+    block.innerVlan[row] = block.innerVlan[row - 1]!;
+    block.etherType[row] = block.etherType[row - 1]!;
+    present = block.present[row - 1]! & HAS_MACS;
   } else {
-    if ((bytes[at]! | bytes[at + 1]!) !== 0) return NOT_PLAIN;
-    macWords[to] = 0;
-    macWords[to + 1] = 0;
-    macWords[to + 2] = 0;
-    at += 2;
-  }
-  const link = view.getInt32(at, true);
-  if (link === UNTAGGED_IPV4) {
-    block.vlan[row] = 0;
-    block.innerVlan[row] = 0;
-    block.etherType[row] = 0x0800;
-    at += 4;
-  } else if (link === UNTAGGED_IPV6 && bytes[at + 4] === UNTAGGED_IPV6_END) {
-    block.vlan[row] = 0;
-    block.innerVlan[row] = 0;
-    block.etherType[row] = 0x86dd;
-    at += 5;
-  } else {
+    if (bytes[at++] !== 2) return NOT_PLAIN;
+    if (bytes[at] === 12 && bytes[at + 7] === 12) {
+      present = HAS_MACS;
+      const sourceEnd = view.getUint16(at + 5, LITTLE_ENDIAN);
+      const destinationStart = view.getUint16(at + 8, LITTLE_ENDIAN);
+      macWords[to] = view.getInt32(at + 1, LITTLE_ENDIAN);
+      macWords[to + 1] = LITTLE_ENDIAN ? sourceEnd | (destinationStart << 16) : (sourceEnd << 16) | destinationStart;
+      macWords[to + 2] = view.getInt32(at + 10, LITTLE_ENDIAN);
+      at += 14;
+    } else {
+      if ((bytes[at]! | bytes[at + 1]!) !== 0) return NOT_PLAIN;
+      macWords[to] = 0;
+      macWords[to + 1] = 0;
+      macWords[to + 2] = 0;
+      at += 2;
+    }
     const vlan = peek16(bytes, at);
     at += vlan & 3;
     const innerVlan = peek16(bytes, at);
@@ -167,62 +165,62 @@ function readPlainPacket(
     block.etherType[row] = etherType >>> 2;
   }
 
+  const hasFlow = bytes[at++]!;
   const destination = at;
-  const zigzagLength = bytes[at]!;
-  if (zigzagLength === 8) {
-    block.destinationAddress[row] = view.getInt32(at + 1);
-  } else if (zigzagLength !== 32 && zigzagLength !== 0) return NOT_PLAIN;
-  at += 1 + (zigzagLength >>> 1);
-
-  if (bytes[at] === 2) {
+  let zigzagLength = -1;
+  if (hasFlow === 2) {
+    zigzagLength = bytes[at]!;
+    if (zigzagLength !== 8 && zigzagLength !== 32) return NOT_PLAIN;
+    at += 1 + (zigzagLength >>> 1);
+    const ipProtocol = peek16(bytes, at);
+    at += ipProtocol & 3;
+    const ttl = peek16(bytes, at);
+    at += ttl & 3;
+    if ((ipProtocol | ttl) < 0 || ipProtocol > PEEKED_8_MAX || ttl > PEEKED_8_MAX) return NOT_PLAIN;
     present |= HAS_IP;
-    const ipProtocol = peek16(bytes, at + 1);
-    at += 1 + (ipProtocol & 3);
-    const ttl = peek16(bytes, at + 1);
-    if (bytes[at] !== 2 || (ipProtocol | ttl) < 0 || ipProtocol > PEEKED_8_MAX || ttl > PEEKED_8_MAX) return NOT_PLAIN;
-    at += 1 + (ttl & 3);
     block.ipProtocol[row] = ipProtocol >>> 2;
     block.ttl[row] = ttl >>> 2;
-  } else {
-    if ((bytes[at]! | bytes[at + 1]!) !== 0) return NOT_PLAIN;
-    at += 2;
-  }
-  if (bytes[at] === 2) {
-    present |= HAS_IP_ID;
-    const ipId = peek16(bytes, at + 1);
+    if (bytes[at] === MINUS_ONE && bytes[at + 1] === MINUS_ONE) at += 2;
+    else {
+      const sourcePort = peek16(bytes, at);
+      at += sourcePort & 3;
+      const destinationPort = peek16(bytes, at);
+      at += destinationPort & 3;
+      if ((sourcePort | destinationPort) < 0) return NOT_PLAIN;
+      present |= HAS_PORTS;
+      block.sourcePort[row] = sourcePort >>> 2;
+      block.destinationPort[row] = destinationPort >>> 2;
+    }
+  } else if (hasFlow === 0 && !isFirst) {
+    block.destinationKind[row] = block.destinationKind[row - 1]!;
+    block.destinationAddress[row] = block.destinationAddress[row - 1]!;
+    block.ipProtocol[row] = block.ipProtocol[row - 1]!;
+    block.ttl[row] = block.ttl[row - 1]!;
+    block.sourcePort[row] = block.sourcePort[row - 1]!;
+    block.destinationPort[row] = block.destinationPort[row - 1]!;
+    present |= block.present[row - 1]! & (HAS_IP | HAS_PORTS);
+  } else return NOT_PLAIN;
+
+  if (bytes[at] === MINUS_ONE) at++;
+  else {
+    const ipId = peek16(bytes, at);
     if (ipId < 0) return NOT_PLAIN;
-    at += 1 + (ipId & 3);
+    at += ipId & 3;
+    present |= HAS_IP_ID;
     block.ipId[row] = ipId >>> 2;
-  } else if (bytes[at++] !== 0) return NOT_PLAIN;
-  if (bytes[at] === 2) {
-    present |= HAS_FRAGMENT;
-    const fragmentOffset = peek16(bytes, at + 1);
-    if (fragmentOffset < 0) return NOT_PLAIN;
-    at += 1 + (fragmentOffset & 3);
-    block.fragmentOffset[row] = fragmentOffset >>> 2;
-  } else if (bytes[at++] !== 0) return NOT_PLAIN;
-  if (bytes[at] === 2) {
-    present |= HAS_PORTS;
-    const sourcePort = peek16(bytes, at + 1);
-    at += 1 + (sourcePort & 3);
-    const destinationPort = peek16(bytes, at + 1);
-    if (bytes[at] !== 2 || (sourcePort | destinationPort) < 0) return NOT_PLAIN;
-    at += 1 + (destinationPort & 3);
-    block.sourcePort[row] = sourcePort >>> 2;
-    block.destinationPort[row] = destinationPort >>> 2;
-  } else {
-    if ((bytes[at]! | bytes[at + 1]!) !== 0) return NOT_PLAIN;
-    at += 2;
   }
-  if (bytes[at] === 2) {
+  if (bytes[at] === MINUS_ONE) {
+    if (bytes[at + 1] !== 0) return NOT_PLAIN;
+    at += 2;
+  } else {
+    const tcpFlags = peek16(bytes, at);
+    at += tcpFlags & 3;
+    if (tcpFlags < 0 || (bytes[at]! & 1) !== 0) return NOT_PLAIN;
     present |= HAS_TCP;
-    const tcpFlags = peek16(bytes, at + 1);
-    at += 1 + (tcpFlags & 3);
-    if (bytes[at] !== 2 || tcpFlags < 0 || (bytes[at + 1]! & 1) !== 0) return NOT_PLAIN;
     block.tcpFlags[row] = tcpFlags >>> 2;
-    const word = view.getInt32(at + 1, true);
+    const word = view.getInt32(at, true);
     if ((word & CONTINUED) === CONTINUED) {
-      const last = bytes[at + 5]!;
+      const last = bytes[at + 4]!;
       if (last > 0x1f) return NOT_PLAIN;
       block.tcpSequence[row] =
         ((word & 0x7e) >>> 1) |
@@ -230,49 +228,33 @@ function readPlainPacket(
         ((word & 0x7f_0000) >>> 3) |
         ((word & 0x7f00_0000) >>> 4) |
         (last << 27);
-      at += 6;
+      at += 5;
     } else {
-      let byte = bytes[at + 1]!;
+      let byte = bytes[at++]!;
       let sequence = (byte & 0x7e) >>> 1;
-      at += 2;
       for (let shift = 6; byte >= 0x80; shift += 7) {
         byte = bytes[at++]!;
         sequence |= (byte & 0x7f) << shift;
       }
       block.tcpSequence[row] = sequence;
     }
-  } else {
-    if ((bytes[at]! | bytes[at + 1]!) !== 0) return NOT_PLAIN;
-    at += 2;
-  }
-  if (bytes[at] === 2) {
-    present |= HAS_ICMP;
-    const icmpType = peek16(bytes, at + 1);
-    at += 1 + (icmpType & 3);
-    const icmpCode = peek16(bytes, at + 1);
-    if (bytes[at] !== 2 || (icmpType | icmpCode) < 0 || icmpType > PEEKED_8_MAX || icmpCode > PEEKED_8_MAX)
-      return NOT_PLAIN;
-    at += 1 + (icmpCode & 3);
-    block.icmpType[row] = icmpType >>> 2;
-    block.icmpCode[row] = icmpCode >>> 2;
-  } else {
-    if ((bytes[at]! | bytes[at + 1]!) !== 0) return NOT_PLAIN;
-    at += 2;
   }
   block.present[row] = present;
 
   const role = bytes[at]!;
-  if (at + 6 > end || role > ROLE_ZIGZAG_MAX || (role & 1) !== 0) return NOT_PLAIN;
+  if (at + 2 > end || role > ROLE_ZIGZAG_MAX || (role & 1) !== 0) return NOT_PLAIN;
   block.role[row] = role >>> 1;
   // The address is added once nothing can turn out not to be plain any more, which must leave none behind.
-  if (zigzagLength === 8) block.destinationKind[row] = ADDRESS_IPV4;
-  else if (zigzagLength === 32) {
+  if (zigzagLength === 8) {
+    block.destinationKind[row] = ADDRESS_IPV4;
+    block.destinationAddress[row] = view.getInt32(destination + 1);
+  } else if (zigzagLength === 32) {
     block.destinationKind[row] = ADDRESS_IPV6;
     block.destinationAddress[row] = block.addIpv6From(view, destination + 1);
-  } else block.destinationKind[row] = ADDRESS_NONE;
-  if ((view.getInt32(at + 1, true) | bytes[at + 5]!) !== 0) return ~(at + 1);
+  }
+  if (bytes[at + 1] !== 0) return ~(at + 1);
   block.extra[row] = NO_EXTRA;
   block.applicationLength[row] = 0;
   block.failure[row] = 0;
-  return at + 6;
+  return at + 2;
 }

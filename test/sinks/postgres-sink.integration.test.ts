@@ -4,7 +4,8 @@ import { createKafka } from '../../runtime/kafka/client.js';
 import { fetchTopicIds } from '../../runtime/kafka/kafka-topic-ids.js';
 import { ensureTopics } from '../../runtime/kafka/topic-setup.js';
 import { createRegistry } from '../../runtime/process/metrics.js';
-import { decodePacketBatchObjects } from '../../schemas/packets/packet-batch.js';
+import { decodePacketBatch } from '../../schemas/packets/packet-batch.js';
+import { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { topicName } from '../../schemas/topics.js';
 import { migrate } from '../../sinks/migrations/migration.js';
 import { createPostgresSink, type PostgresSink } from '../../sinks/postgres-sink.js';
@@ -170,8 +171,9 @@ describe('postgres sink', () => {
     for (const letter of letters) {
       expect(String(letter.headers?.['sqlstate'])).toBe('23514');
       expect(String(letter.headers?.['stage'])).toBe('sink');
-      const record = decodePacketBatchObjects(letter.value!);
-      expect(record.packets.map(({ tcpSequence }) => tcpSequence! % 1000)).toEqual([7]);
+      const block = new PacketBlock(1);
+      expect(decodePacketBatch(letter.value!, block)).toMatchObject({ ok: true, packets: 1 });
+      expect(block.tcpSequence[0]! % 1000).toBe(7);
     }
   });
 

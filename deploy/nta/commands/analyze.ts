@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { DetectorStatistics } from '../../../processors/engine/engine.js';
 import { type DetectionSettings, detectionOptions } from '../../../processors/rules/detection-options.js';
 import { parseVlanTpids, VLAN_TPIDS_OPTION } from '../../../producers/decoding/vlan-tpids.js';
+import { SITE_OPTION } from '../../../producers/site-option.js';
 import { type Command, defineOptions } from '../../../runtime/process/options.js';
 import type { AlertDocument } from '../../../schemas/alerts/alert.js';
 import type { TrackedRows } from '../analysis-thread.js';
@@ -33,6 +34,7 @@ const analyzeOptions = defineOptions({
     placeholder: '<name>',
     help: 'observer.name of the alerts',
   },
+  site: SITE_OPTION,
   tunnels: {
     kind: 'string',
     env: 'NTA_TUNNELS',
@@ -95,6 +97,7 @@ export function analyzeCommand(): Command {
           application: settings.detector.length > 0,
           captureNode: settings.nodeId,
           timeline,
+          site: settings.site,
           conversations: tracked.tracker,
           blockCapacity: BLOCK_CAPACITY,
         };

@@ -10,6 +10,7 @@ import {
   type PacketBlock,
   type PacketExtra,
   type PacketOrigin,
+  TUNNEL_TYPES,
 } from '../../../schemas/packets/packet-block.js';
 
 const unsigned = (bits: number) =>
@@ -29,6 +30,7 @@ export const origins: fc.Arbitrary<PacketOrigin> = fc.record({
   timeline: text,
   sampling: fc.constantFrom('none', 'packet', 'flow'),
   samplingRate: fc.integer({ min: 1, max: 2 ** 31 }),
+  site: text,
 });
 
 const extras: fc.Arbitrary<PacketExtra> = fc
@@ -56,14 +58,7 @@ const extras: fc.Arbitrary<PacketExtra> = fc
     ),
     tunnel: optional(
       fc.record({
-        type: fc.constantFrom(
-          'vxlan' as const,
-          'gre' as const,
-          'ip6_in_ip4' as const,
-          'ip4_in_ip4' as const,
-          'ip4_in_ip6' as const,
-          'ip6_in_ip6' as const,
-        ),
+        type: fc.constantFrom(...TUNNEL_TYPES),
         layer: fc.constantFrom('inner' as const, 'outer' as const),
         id: optional(unsigned(32)),
         source: networkAddress,

@@ -1,6 +1,5 @@
 /** Rows of a block as the objects that avsc writes and reads: an independent account of what a record has to hold. */
 import { DECODE_FAILURES } from '../../../schemas/packets/decode-failure.js';
-import type { PacketBatchRecord, PacketRecord } from '../../../schemas/packets/packet-batch.js';
 import {
   ADDRESS_IPV4,
   ADDRESS_IPV6,
@@ -15,6 +14,7 @@ import {
   type PacketBlock,
   ROLE_NAMES,
 } from '../../../schemas/packets/packet-block.js';
+import { sameFlow, sameLink } from '../../../schemas/packets/packet-encoding.js';
 
 /** Buffers become Buffers also inside extras, as avsc gives them. */
 function withBuffers<T>(value: T): T {
@@ -29,7 +29,8 @@ function addressBytes(block: PacketBlock, row: number, kind: number, address: nu
   return kind === ADDRESS_MAC ? Buffer.from(block.macs.subarray(row * 12, row * 12 + 6)) : Buffer.alloc(0);
 }
 
-export function batchRecord(block: PacketBlock, rows: readonly number[]): PacketBatchRecord {
+/** As packet-batch-1.avsc has it. */
+export function batchRecord1(block: PacketBlock, rows: readonly number[]): BatchRecord1 {
   const first = rows[0]!;
   const origin = block.origins[block.origin[first]!]!;
   return {
@@ -37,11 +38,13 @@ export function batchRecord(block: PacketBlock, rows: readonly number[]): Packet
     source: addressBytes(block, first, block.sourceKind[first]!, block.sourceAddress[first]!),
     endOfTimeline: false,
     firstTimestamp: block.timestamp[first]!,
-    packets: rows.map((row) => packetRecord(block, row, block.timestamp[first]!)),
+    packets: rows.map((row) => packetRecord1(block, row, block.timestamp[first]!)),
   };
 }
 
-function packetRecord(block: PacketBlock, row: number, firstTimestamp: number): PacketRecord {
+export type BatchRecord1 = Readonly<Record<string, unknown>> & { readonly packets: readonly object[] };
+
+function packetRecord1(block: PacketBlock, row: number, firstTimestamp: number) {
   const present = block.present[row]!;
   const when = (bit: number, column: ArrayLike<number>): number | null => ((present & bit) !== 0 ? column[row]! : null);
   const mac = (from: number): Buffer =>
@@ -75,5 +78,67 @@ function packetRecord(block: PacketBlock, row: number, firstTimestamp: number): 
     application: extra?.application ?? null,
     tunnel: extra?.tunnel ?? null,
     failure: DECODE_FAILURES[block.failure[row]!]! === '' ? null : DECODE_FAILURES[block.failure[row]!]!,
+  };
+}
+
+export interface BatchRecord extends Readonly<Record<string, unknown>> {
+  readonly hosts: readonly HostRecord[];
+}
+
+export interface HostRecord {
+  readonly source: Buffer;
+  readonly offset: number;
+  readonly packets: readonly object[];
+  readonly conversations: readonly object[];
+  readonly received: readonly object[];
+}
+
+/** As packet-batch-2.avsc has it. */
+export function batchRecord(block: PacketBlock, rows: readonly number[]): BatchRecord {
+  const { source, packets, ...shared } = batchRecord1(block, rows) as BatchRecord1 & { source: Buffer };
+  const host = {
+    source,
+    offset: 0,
+    packets: packets.map((packet, index) =>
+      packetRecord(packet as ReturnType<typeof packetRecord1>, block, rows[index]!, rows[index - 1]),
+    ),
+    conversations: [],
+    received: [],
+  };
+  return { ...shared, hosts: [host] };
+}
+
+function packetRecord(
+  packet: ReturnType<typeof packetRecord1>,
+  block: PacketBlock,
+  row: number,
+  before: number | undefined,
+): object {
+  const { sourceMac, destinationMac, vlan, innerVlan, etherType } = packet;
+  const { destination, ipProtocol, ttl, sourcePort, destinationPort } = packet;
+  const { fragmentOffset, icmpType, icmpCode, arp, neighborDiscovery, application, tunnel, failure } = packet;
+  const link = { sourceMac, destinationMac, vlan, innerVlan, etherType };
+  const flow = {
+    destination,
+    ipProtocol: ipProtocol ?? -1,
+    ttl: ttl ?? -1,
+    sourcePort: sourcePort ?? -1,
+    destinationPort: destinationPort ?? -1,
+  };
+  const more = { fragmentOffset, icmpType, icmpCode, arp, neighborDiscovery, application, tunnel, failure };
+  const isPlain = Object.values(more).every((value) => value === null);
+  return {
+    offset: packet.offset,
+    frameLength: packet.frameLength,
+    cutLength: packet.frameLength - packet.capturedLength,
+    link: before !== undefined && sameLink(block, before, row) ? null : link,
+    flow: before !== undefined && sameFlow(block, before, row) ? null : flow,
+    ipId: packet.ipId ?? -1,
+    tcpFlags: packet.tcpFlags ?? -1,
+    tcpSequence: packet.tcpSequence ?? 0,
+    role: packet.role,
+    more: isPlain
+      ? null
+      : { ...more, fragmentOffset: fragmentOffset ?? -1, icmpType: icmpType ?? -1, icmpCode: icmpCode ?? -1 },
   };
 }

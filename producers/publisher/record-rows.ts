@@ -1,0 +1,75 @@
+/** Rows of conversations and of what hosts received on their way into records: encoded at once, chained by their hosts. */
+
+import type { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
+import {
+  CONVERSATION_BYTES_MAX,
+  conversationBytesMax,
+  putConversation,
+  putReceived,
+  RECEIVED_BYTES_MAX,
+} from '../../schemas/conversations/conversation-codec.js';
+import { putInt } from '../../schemas/packets/avro-bytes.js';
+
+/** Rows that may wait for a flush. */
+export const ROW_COUNT_MAX = 16_384;
+const BYTES = 2 * 1024 * 1024;
+
+export class RecordRows {
+  bytesUsed = 0;
+  count = 0;
+  private readonly bytes = Buffer.allocUnsafeSlow(BYTES);
+  private readonly ends = new Uint32Array(ROW_COUNT_MAX + 1);
+  private readonly next = new Uint32Array(ROW_COUNT_MAX + 1);
+
+  /** Whether the next row needs a flush first. */
+  get isFull(): boolean {
+    return this.count === ROW_COUNT_MAX || this.bytesUsed > BYTES - CONVERSATION_BYTES_MAX;
+  }
+
+  /** Encodes a row and returns its number, from 1. @param time the host's, µs */
+  addConversation(block: ConversationBlock, row: number, time: number): number {
+    return this.end(putConversation(this.bytes, this.bytesUsed, block, row, time));
+  }
+
+  addReceived(block: ReceivedBlock, row: number, time: number): number {
+    return this.end(putReceived(this.bytes, this.bytesUsed, block, row, time));
+  }
+
+  private end(at: number): number {
+    const row = ++this.count;
+    this.ends[row] = this.bytesUsed = at;
+    this.next[row] = 0;
+    return row;
+  }
+
+  /** Bytes of a row. */
+  lengthOf(row: number): number {
+    return this.ends[row]! - this.ends[row - 1]!;
+  }
+
+  chain(row: number, next: number): void {
+    this.next[row] = next;
+  }
+
+  /** Writes the array of the rows that are chained to `first`; 0: an empty one. */
+  putArray(to: Buffer, start: number, first: number): number {
+    let count = 0;
+    for (let row = first; row !== 0; row = this.next[row]!) count++;
+    let at = start;
+    if (count > 0) at = putInt(to, at, count);
+    for (let row = first; row !== 0; row = this.next[row]!) {
+      at += this.bytes.copy(to, at, this.ends[row - 1]!, this.ends[row]!);
+    }
+    to[at] = 0; // no further block of rows
+    return at + 1;
+  }
+
+  clear(): void {
+    this.bytesUsed = 0;
+    this.count = 0;
+  }
+}
+
+export function rowBytesMax(block: ConversationBlock | ReceivedBlock, row: number): number {
+  return 'responder' in block ? conversationBytesMax(block, row) : RECEIVED_BYTES_MAX;
+}

@@ -4,7 +4,13 @@
  */
 import type { Message } from 'kafkajs';
 import type { FetchedRecords } from '../../runtime/kafka/fetched-records.js';
-import { decodePacketBatch, MAX_BATCH_PACKETS, type PacketBatchResult } from '../../schemas/packets/packet-batch.js';
+import { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
+import {
+  decodePacketBatch,
+  MAX_BATCH_PACKETS,
+  MAX_BATCH_ROWS,
+  type PacketBatchResult,
+} from '../../schemas/packets/packet-batch.js';
 import { PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { Engine } from '../engine/engine.js';
 import { AHEAD_TOLERANCE_MICROS, type ClockSkew } from './clock-skew.js';
@@ -49,6 +55,10 @@ export class PartitionInput {
   /** Timelines that came to their end in what was read again, and did not begin anew. */
   private readonly ended = new Map<string, number>();
   private readonly block = new PacketBlock(MAX_BATCH_PACKETS);
+  private readonly rows = {
+    conversations: new ConversationBlock(MAX_BATCH_ROWS),
+    received: new ReceivedBlock(MAX_BATCH_ROWS),
+  };
   private deadLetters: Message[] = [];
   /** The newest capture time of the record at hand, µs. */
   private newest = 0;
@@ -81,7 +91,8 @@ export class PartitionInput {
     const { timeline } = batch.origin;
     for (const idle of this.observe(record, batch)) this.rebuildEnd(idle.timeline, idle.newest);
     this.ended.delete(timeline);
-    if (batch.packets > 0) this.engine.rebuild(this.block, 0, this.block.count);
+    const { conversations, received } = this.rows;
+    if (batch.hosts > 0) this.engine.rebuild(this.block, 0, this.block.count, conversations, received);
     else if (!batch.endOfTimeline) this.engine.rebuildTick(timeline, batch.origin.captureNode, batch.firstTimestamp);
     if (batch.endOfTimeline) {
       this.replay.end(timeline);
@@ -118,7 +129,8 @@ export class PartitionInput {
       this.options.clockSkew.note(batch.origin.captureNode, this.aheadPackets, this.aheadMicros);
     for (const ended of this.observe(record, batch)) this.engine.endTimeline(ended.timeline, ended.newest);
     const { timeline, captureNode } = batch.origin;
-    if (batch.packets > 0) this.engine.process(this.block, 0, this.block.count);
+    const { conversations, received } = this.rows;
+    if (batch.hosts > 0) this.engine.process(this.block, 0, this.block.count, conversations, received);
     else if (!batch.endOfTimeline) this.engine.tick(timeline, captureNode, this.batchTime);
     if (batch.endOfTimeline) {
       this.engine.endTimeline(timeline, this.batchTime);
@@ -161,7 +173,9 @@ export class PartitionInput {
     if (this.block.origins.length < ORIGINS_KEPT) this.block.forgetRows();
     else this.block.reset();
     const from = record.valueStart;
-    const batch = decodePacketBatch(record.bytes, this.block, from, from + record.valueLength);
+    this.rows.conversations.reset();
+    this.rows.received.reset();
+    const batch = decodePacketBatch(record.bytes, this.block, from, from + record.valueLength, this.rows);
     if (!batch.ok) return batch;
     this.newest = this.findNewest(batch);
     this.aheadMicros = 0;
@@ -174,6 +188,8 @@ export class PartitionInput {
   /** Takes back what is ahead of Kafka's clock to that. */
   private bound(kafkaMicros: number): void {
     const latest = kafkaMicros + AHEAD_TOLERANCE_MICROS;
+    boundTimes(this.rows.conversations, latest);
+    boundTimes(this.rows.received, latest);
     if (this.newest <= latest) return;
     const { timestamp, count } = this.block;
     this.aheadMicros = this.newest - kafkaMicros;
@@ -190,7 +206,7 @@ export class PartitionInput {
     const { timeline, captureNode } = batch.origin;
     const { newest } = this;
     if (timeline === LIVE) this.clocks.observe(captureNode, newest, timestamp);
-    return this.replay.observe(offset, timeline, captureNode, newest, batch.packets === 0, timestamp);
+    return this.replay.observe(offset, timeline, captureNode, newest, batch.hosts === 0, timestamp);
   }
 
   private findNewest(batch: Batch): number {
@@ -214,5 +230,13 @@ export class PartitionInput {
         'source-timestamp': String(timestamp),
       },
     };
+  }
+}
+
+/** Takes times of rows back to the latest there can be. */
+function boundTimes({ time, last, count }: ConversationBlock | ReceivedBlock, latest: number): void {
+  for (let row = 0; row < count; row++) {
+    if (time[row]! > latest) time[row] = latest;
+    if (last[row]! > latest) last[row] = latest;
   }
 }

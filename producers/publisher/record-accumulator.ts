@@ -6,7 +6,7 @@
  *
  * Everything lies in typed arrays that are used again after a flush; their size bounds what may wait for one.
  */
-import { ADDRESS_TEXT_MAX, formatIpv6, formatMac, putIpv4Text } from '../../schemas/address.js';
+import { ADDRESS_TEXT_MAX, putIpv4Text } from '../../schemas/address.js';
 import {
   ADDRESS_SLOT_BYTES,
   type ConversationBlock,
@@ -22,7 +22,7 @@ import {
   putBatchStart,
   putHostStart,
 } from '../../schemas/packets/packet-batch.js';
-import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock, type PacketOrigin } from '../../schemas/packets/packet-block.js';
+import { ADDRESS_IPV4, type PacketBlock, type PacketOrigin } from '../../schemas/packets/packet-block.js';
 import {
   PACKET_BYTES_MAX,
   PacketEncoder,
@@ -34,7 +34,7 @@ import { copyRun } from './copy-run.js';
 import { type FlushMemory, FlushMemoryPool } from './flush-memory.js';
 import { RecordRows, ROW_COUNT_MAX, rowBytesMax } from './record-rows.js';
 import { noteFlow, noteLink } from './said-before.js';
-import { addressBytes, addressLength, addressStart, hashBytes, hashIpv4 } from './source-key.js';
+import { addressBytes, addressLength, addressStart, hashBytes, hashIpv4, putAddressText } from './source-key.js';
 import {
   ADDRESS,
   BYTES,
@@ -65,7 +65,7 @@ export const ROWS_MAX = 64;
 /** Sizes of the runs of a source, bytes: each as long as all before it, within these. */
 const RUN_BYTES_MIN = 256;
 const RUN_BYTES_MAX = 4096;
-/** What a record of one source has besides its head, packets and rows. */
+/** What a record has besides its head, packets and rows. */
 const RECORD_OVERHEAD_MAX = BATCH_START_BYTES_MAX + HOST_BYTES_MAX;
 const EMPTY_BYTES = new Uint8Array(0);
 /** The most that one packet takes of the arena. */
@@ -353,17 +353,14 @@ export class RecordAccumulator {
 
   /** Enough for the keys and values of all records. */
   private recordBytesMax(): number {
-    const headBytes = this.heads.reduce((most, { length }) => Math.max(most, length), 0);
-    const own = ADDRESS_TEXT_MAX + headBytes + RECORD_OVERHEAD_MAX;
-    return this.arenaUsed + this.rows.bytesUsed + this.sourceCount * own;
+    const head = this.heads.reduce((most, { length }) => Math.max(most, length), 0);
+    return this.arenaUsed + this.rows.bytesUsed + this.sourceCount * (ADDRESS_TEXT_MAX + head + RECORD_OVERHEAD_MAX);
   }
 
   private putKey(bytes: Buffer, at: number, source: number): number {
     const kind = this.sources[source + IDENTITY]! & 0xff;
     if (kind === ADDRESS_IPV4) return putIpv4Text(bytes, at, this.sources[source + ADDRESS]!);
-    const from = (source + ADDRESS) * 4;
-    const text = kind === ADDRESS_IPV6 ? formatIpv6(this.sourceBytes, from) : formatMac(this.sourceBytes, from);
-    return at + bytes.write(text, at, 'latin1');
+    return putAddressText(bytes, at, kind, this.sourceBytes, (source + ADDRESS) * 4);
   }
 
   private putValue(bytes: Buffer, start: number, source: number, head: Buffer): number {

@@ -1,4 +1,5 @@
 /** Sources of packets as keys of a hash table: their bytes, wherever these lie, and hashes. */
+import { formatIpv6, formatMac } from '../../schemas/address.js';
 import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock } from '../../schemas/packets/packet-block.js';
 
 /** Where the bytes of an IPv6 address or a MAC lie, of a row's source: in this array, from `addressStart` on. */
@@ -29,4 +30,15 @@ export function hashBytes(bytes: Uint8Array, from: number, length: number, ident
 function finish(hash: number): number {
   const mixed = Math.imul(hash ^ (hash >>> 16), 0xc2b2ae35);
   return (mixed ^ (mixed >>> 13)) >>> 0;
+}
+
+/** Four bytes as a number, the first the highest. */
+export function wordOf(bytes: Uint8Array, from: number): number {
+  return ((bytes[from]! << 24) | (bytes[from + 1]! << 16) | (bytes[from + 2]! << 8) | bytes[from + 3]!) >>> 0;
+}
+
+/** Writes an address that is none of IPv4 as text. */
+export function putAddressText(bytes: Buffer, at: number, kind: number, address: Uint8Array, from: number): number {
+  const text = kind === ADDRESS_IPV6 ? formatIpv6(address, from) : formatMac(address, from);
+  return at + bytes.write(text, at, 'latin1');
 }

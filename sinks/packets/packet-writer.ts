@@ -5,7 +5,8 @@
 import type pg from 'pg';
 import type { FetchedRecords } from '../../runtime/kafka/fetched-records.js';
 import type { Logger } from '../../runtime/process/log.js';
-import { type DecodedPacketBatch, decodePacketBatch } from '../../schemas/packets/packet-batch.js';
+import { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
+import { type DecodedPacketBatch, decodePacketBatch, MAX_BATCH_ROWS } from '../../schemas/packets/packet-batch.js';
 import type { StorePolicy } from '../options.js';
 import type { PartitionKeeper } from '../retention/partition-keeper.js';
 import type { Availability } from '../stream/availability.js';
@@ -59,6 +60,11 @@ export class PacketWriter {
   private filling = new PacketUnit();
   private storing = new PacketUnit();
   private readonly origins = new OriginDictionary();
+  /** What the record at hand tells of conversations. */
+  private readonly told = {
+    conversations: new ConversationBlock(MAX_BATCH_ROWS),
+    received: new ReceivedBlock(MAX_BATCH_ROWS),
+  };
   private busy = false;
   private readonly waiting: (() => void)[] = [];
   private timer: NodeJS.Timeout | undefined;
@@ -103,17 +109,23 @@ export class PacketWriter {
     const extras = block.extras.length;
     const { bytes, valueStart, valueLength } = record;
     if (valueLength < 0) return this.poison(position, record, 'not_avro', 'the record has no value');
-    const batch = decodePacketBatch(bytes, block, valueStart, valueStart + valueLength);
+    const { conversations } = this.told;
+    conversations.reset();
+    this.told.received.reset();
+    const batch = decodePacketBatch(bytes, block, valueStart, valueStart + valueLength, this.told);
     if (!batch.ok) return this.poison(position, record, batch.reason, batch.detail);
     let stored = 0;
-    if (batch.packets > 0) {
+    if (batch.packets > 0 || conversations.count > 0) {
       const originId = this.origins.known(batch.origin);
       if (originId === undefined) {
         block.truncate(count, ipv6Count, extras, applicationsLength);
         const { origin } = batch;
         return { gone: this.availability.persist(() => this.origins.lookUp(this.pool, origin)), passOver: false };
       }
-      stored = this.append(unit, position, record.offset, batch, originId);
+      if (batch.packets > 0) stored = this.append(unit, position, record.offset, batch, originId);
+      for (let row = 0; row < conversations.count; row++) {
+        unit.conversations.take(conversations, row, originId, position.partition, record.offset);
+      }
     }
     if (stored === 0) block.truncate(count, ipv6Count, extras, applicationsLength);
     this.advance(position, record.offset);

@@ -3,7 +3,7 @@
  * a victim, not an attacker.
  */
 import { defineWatcher } from '../contract/watcher.js';
-import { WindowedSet } from '../contract/windowed.js';
+import { WindowedSet, WindowedSum } from '../contract/windowed.js';
 import { sourcesOf, targetOf } from './received-rows.js';
 
 const TCP = 6;
@@ -11,7 +11,11 @@ const ICMP = 1;
 
 interface Victim {
   readonly targets: WindowedSet<string>;
+  readonly answers: WindowedSum;
 }
+
+/** An answer is repeated up to five times (SYN-ACK, Linux); so many that nobody asked for weigh as one more address. */
+const REPEATS = 2;
 
 export const backscatter = defineWatcher<Victim>()({
   id: 'backscatter',
@@ -34,18 +38,27 @@ export const backscatter = defineWatcher<Victim>()({
   windowSeconds: { default: 60, minimum: 10, maximum: 3600, help: 'length of the window' },
   options: {},
   createWatcher: (_, { windowMicros, threshold }) => ({
-    newState: () => ({ targets: new WindowedSet<string>(windowMicros, 4 * threshold) }),
+    newState: () => ({
+      targets: new WindowedSet<string>(windowMicros, 4 * threshold),
+      answers: new WindowedSum(windowMicros),
+    }),
     received(block, row, watch) {
       const protocol = block.ipProtocol[row]!;
       if ((protocol !== TCP && protocol !== ICMP) || block.unasked[row] === 0) return;
       const target = targetOf(block, row);
       for (const source of sourcesOf(block, row)) {
-        const { targets } = watch.key(source);
-        watch.measure(targets.add(watch.time, target), target, block.port[row]!, block.unasked[row]!);
+        const { targets, answers } = watch.key(source);
+        const repeated = Math.floor(answers.add(watch.time, block.unasked[row]!) / REPEATS);
+        watch.measure(
+          Math.max(targets.add(watch.time, target), repeated),
+          target,
+          block.port[row]!,
+          block.unasked[row]!,
+        );
       }
     },
     describe: ({ source }, { targets }) => ({
-      message: `${source} answers ${targets.size} addresses that never asked: it is under a flood with forged sources`,
+      message: `${source} answers ${targets.size} ${targets.size === 1 ? 'address that' : 'addresses that'} never asked: it is under a flood with forged sources`,
       details: { addresses: targets.size },
       source: { ip: source, address: source },
     }),

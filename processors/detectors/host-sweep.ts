@@ -17,6 +17,7 @@ interface PortSweep {
 
 interface Sweep {
   readonly ports: Map<string, PortSweep>;
+  isWeb: boolean;
   /** What was measured last. */
   what: string;
   failed: number;
@@ -57,14 +58,35 @@ function count(state: Sweep, attempt: Attempt, windowMicros: number, most: numbe
     port.failed.delete(attempt.targetKey); // its earlier silence was no address without a host
   }
   state.what = what;
+  state.isWeb = attempt.ipProtocol === 6 && WEB_PORTS.has(attempt.port) && isOutside(attempt);
   state.failed = port.failed.advance(attempt.time);
   state.answered = port.answered.advance(attempt.time);
-  return state.failed >= state.answered ? state.failed : 0;
+  if (isEcho(attempt)) {
+    const all = state.failed + state.answered;
+    const isSweep = state.failed >= ECHO_FAILED_MIN && state.failed >= ECHO_FAILED_SHARE * all;
+    return isSweep ? Math.floor(all / ECHO_WEIGHT) : 0;
+  }
+  if (state.failed < state.answered) return 0;
+  return state.isWeb ? Math.floor(state.failed / WEB_WEIGHT) : state.failed;
+}
+
+/** A program whose cloud cannot be reached tries address after address of it: such attempts weigh a tenth. */
+const WEB_PORTS: ReadonlySet<number> = new Set([80, 443, 8443]);
+const WEB_WEIGHT = 10;
+/** Networks hold living hosts, so all that was pinged counts where a quarter and more is silent; a monitor's hosts are up. */
+const ECHO_FAILED_MIN = 5;
+const ECHO_FAILED_SHARE = 0.25;
+const ECHO_WEIGHT = 1.5;
+
+const PRIVATE = /^(?:10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|169\.254\.|127\.|f[cd]|fe80)/;
+
+function isOutside({ source, target }: Attempt): boolean {
+  return PRIVATE.test(source) && !PRIVATE.test(target);
 }
 
 function describe(source: string, targets: Parameters<typeof counted>[0], { what, failed, answered }: Sweep) {
   return {
-    message: `${source} tries ${what} on ${counted(targets, 'host')}: ${failed} silent or refusing, ${answered} answered`,
+    message: `${source} tries ${what} on ${counted(targets, 'host')}: of late ${failed} silent or refusing, ${answered} answered`,
     details: { what, failed, answered },
   };
 }
@@ -76,10 +98,10 @@ function bytes({ ports }: Sweep): number {
 }
 
 const THRESHOLD = {
-  default: 20,
+  default: 10,
   minimum: 3,
   maximum: 10_000,
-  help: 'hosts that do not answer or refuse, on one port or by echo; a busy crawler or NAT gateway meets 15 a minute',
+  help: 'hosts that do not answer or refuse, on one port or by echo, and are no fewer than those that answer',
 };
 const WINDOW = { default: 60, minimum: 1, maximum: 3600, help: 'length of the window' };
 
@@ -113,6 +135,7 @@ const echoSweep = defineWatcher<Echo>()({
   createWatcher: (_, { windowMicros, threshold }) => {
     const fresh = (): Echo => ({
       ports: new Map(),
+      isWeb: false,
       what: '',
       failed: 0,
       answered: 0,
@@ -154,7 +177,7 @@ export const hostSweep = defineWatcher<Sweep>()({
   version: '1',
   companion: echoSweep,
   createWatcher: (_, { windowMicros, threshold }) => ({
-    newState: () => ({ ports: new Map(), what: '', failed: 0, answered: 0 }),
+    newState: () => ({ ports: new Map(), isWeb: false, what: '', failed: 0, answered: 0 }),
     attempt(attempt, watch) {
       if (isEcho(attempt) || isGroup(attempt.target)) return;
       if (attempt.outcome === 'unseen' || attempt.outcome === 'half-open') return;

@@ -3,8 +3,9 @@ import { defineWatcher } from '../contract/watcher.js';
 import { WindowedSum } from '../contract/windowed.js';
 import { counted } from './alert-words.js';
 import { responderOf } from './conversation-rows.js';
-import { loginResult, loginService } from './logins.js';
+import { isShortMapperCall, loginResult, loginService } from './logins.js';
 
+const MINUTE = 60e6;
 const HOUR = 3600e6;
 /** An hour's guesses weigh a half: 40 of them are as much as 20 in the window. A forgotten password is tried a dozen times. */
 const HOUR_WEIGHT = 0.5;
@@ -12,6 +13,8 @@ const HOUR_WEIGHT = 0.5;
 interface Guesses {
   readonly recent: WindowedSum;
   readonly hour: WindowedSum;
+  /** Short calls to the RPC endpoint mapper within a minute: a program makes a few, guessing makes one for each guess. */
+  readonly calls: WindowedSum;
   service: string;
 }
 
@@ -31,8 +34,19 @@ export const loginGuesses = defineWatcher<Guesses>()({
   windowSeconds: { default: 600, minimum: 1, maximum: 3600, help: 'length of the window' },
   options: {},
   createWatcher: (_, { windowMicros }) => ({
-    newState: () => ({ recent: new WindowedSum(windowMicros), hour: new WindowedSum(HOUR), service: '' }),
+    newState: () => ({
+      recent: new WindowedSum(windowMicros),
+      hour: new WindowedSum(HOUR),
+      calls: new WindowedSum(MINUTE),
+      service: '',
+    }),
     conversation(block, row, watch) {
+      if (isShortMapperCall(block, row)) {
+        const called = watch.source();
+        called.service = 'rpc';
+        watch.measure(called.calls.add(watch.time, 1), responderOf(block, row), block.responderPort[row]!);
+        return;
+      }
       const result = loginResult(block, row);
       if (result === null || result.failed === 0) return;
       const state = watch.source();
@@ -42,8 +56,8 @@ export const loginGuesses = defineWatcher<Guesses>()({
       const measured = Math.max(recent, Math.floor(hour * HOUR_WEIGHT));
       watch.measure(measured, responderOf(block, row), block.responderPort[row]!, result.failed);
     },
-    describe: ({ source, targets }, { recent, hour, service }) => ({
-      message: `${source} failed ${Math.max(recent.sum, hour.sum)} ${service === '' ? '' : `${service} `}logins at ${counted(targets, 'host')}`,
+    describe: ({ source, targets, peak }, { recent, hour, service }) => ({
+      message: `${source} failed ${Math.max(recent.sum, hour.sum, peak)} ${service === '' ? '' : `${service} `}logins at ${counted(targets, 'host')}`,
       details: { service, failed_in_hour: hour.sum },
     }),
     save: ({ recent, hour, service }) =>
@@ -57,6 +71,7 @@ export const loginGuesses = defineWatcher<Guesses>()({
       return {
         recent: new WindowedSum(windowMicros).restore(recent),
         hour: new WindowedSum(HOUR).restore(hour),
+        calls: new WindowedSum(MINUTE),
         service,
       };
     },

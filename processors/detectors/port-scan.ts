@@ -11,6 +11,7 @@ import type { EpisodeEvidence } from '../contract/evidence.js';
 import { KIND_SCTP_OPENING, KIND_TCP_SYN, KIND_UDP_OPENING, packetKind } from '../contract/packet-kind.js';
 import type { WatcherSettings } from '../contract/watcher.js';
 import { counted, seconds } from './alert-words.js';
+import { stealthScan } from './stealth-scan.js';
 
 export const portScan = defineDetector({
   id: 'port-scan',
@@ -45,6 +46,7 @@ export const portScan = defineDetector({
       if (kind === KIND_UDP_OPENING) return udpProbes ? block.destinationPort[row]! : NOT_COUNTED;
       return stealthProbes && !inConversation(block, row) ? block.destinationPort[row]! : NOT_COUNTED;
     },
+  companion: stealthScan,
   judge,
   judgesAttempt: (port, ttl) => ttl > HOPS_MAX || port < TRACEROUTE_FIRST || port > TRACEROUTE_LAST,
   describe,

@@ -5,9 +5,14 @@ import { WindowedSet } from '../contract/windowed.js';
 
 interface Protocols {
   readonly seen: WindowedSet<number>;
-  source: string;
-  target: string;
+  /** Refusals of protocols, by when they came: each answers another protocol. */
+  readonly refused: WindowedSet<number>;
+  isRefusal: boolean;
 }
+
+const ICMP = 1;
+const UNREACHABLE = 3;
+const PROTOCOL_UNREACHABLE = 2;
 
 export const protocolScan = defineWatcher<Protocols>()({
   id: 'protocol-scan',
@@ -18,7 +23,7 @@ export const protocolScan = defineWatcher<Protocols>()({
   eventTypes: ['info'],
   severity: 3,
   keyedBy: 'pair',
-  packets: ['other'],
+  packets: ['other', 'icmp'],
   counts: 'IP protocols',
   threshold: {
     default: 6,
@@ -29,20 +34,34 @@ export const protocolScan = defineWatcher<Protocols>()({
   windowSeconds: { default: 60, minimum: 1, maximum: 3600, help: 'length of the window' },
   options: {},
   createWatcher: (_, { windowMicros }) => ({
-    newState: () => ({ seen: new WindowedSet<number>(windowMicros, 256), source: '', target: '' }),
+    newState: () => ({
+      seen: new WindowedSet<number>(windowMicros, 256),
+      refused: new WindowedSet<number>(windowMicros, 256),
+      isRefusal: false,
+    }),
     packet(block, row, watch) {
       const present = block.present[row]!;
       if ((present & HAS_IP) === 0) return;
       if ((present & HAS_FRAGMENT) !== 0 && block.fragmentOffset[row]! > 0) return;
       const protocol = block.ipProtocol[row]!;
-      if (protocol === 6 || protocol === 17 || protocol === 1 || protocol === 58) return;
+      if (protocol === ICMP) {
+        if (block.icmpType[row] !== UNREACHABLE || block.icmpCode[row] !== PROTOCOL_UNREACHABLE) return;
+        const state = watch.pair();
+        state.isRefusal = true;
+        watch.measure(state.refused.add(watch.time, watch.time));
+        return;
+      }
+      if (protocol === 6 || protocol === 17 || protocol === 58) return;
       watch.measure(watch.pair().seen.add(watch.time, protocol));
     },
-    describe: ({ source }, { seen }) => {
-      const [from, to] = source.split(' ') as [string, string];
+    describe: ({ source }, { seen, refused, isRefusal }) => {
+      const [sender, receiver] = source.split(' ') as [string, string];
+      const from = isRefusal ? receiver : sender;
+      const to = isRefusal ? sender : receiver;
+      const protocols = isRefusal ? refused.size : seen.size;
       return {
-        message: `${from} sent packets of ${seen.size} IP protocols to ${to}`,
-        details: { protocols: seen.size },
+        message: `${from} sent packets of ${protocols} IP protocols to ${to}${isRefusal ? ', which refused them' : ''}`,
+        details: { protocols },
         source: { ip: from, address: from },
         destination: { ip: to },
         related: [to],

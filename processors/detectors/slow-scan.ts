@@ -56,6 +56,9 @@ function note(state: Slow, { target, port, time }: Attempt): void {
 }
 
 const TCP = 6;
+/** A program whose cloud cannot be reached tries address after address of it, for hours: not looked at. */
+const WEB_PORTS: ReadonlySet<number> = new Set([80, 443, 8443]);
+const PRIVATE = /^(?:10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|169\.254\.|127\.|f[cd]|fe80)/;
 
 export const slowScan = defineWatcher<Slow>()({
   id: 'slow-scan',
@@ -102,6 +105,7 @@ export const slowScan = defineWatcher<Slow>()({
         return;
       }
       if (attempt.outcome !== 'refused' && attempt.outcome !== 'unanswered') return;
+      if (WEB_PORTS.has(attempt.port) && PRIVATE.test(attempt.source) && !PRIVATE.test(attempt.target)) return;
       const state = watch.source();
       note(state, attempt);
       const hour = largest(state, attempt.time - Math.min(windowMicros, 4 * HOUR));

@@ -72,6 +72,7 @@ const stateSchema = z.strictObject({
   run: z.string(),
   first: z.number(),
   last: z.number(),
+  recent: z.array(z.tuple([z.string(), z.number()])),
   /** What the watcher's `save` gave. */
   value: z.unknown(),
 });

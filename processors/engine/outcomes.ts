@@ -17,6 +17,7 @@ import {
   type PacketOrigin,
   ROLE_ORIGINATOR,
 } from '../../schemas/packets/packet-block.js';
+import { KIND_SCTP_OPENING } from '../contract/packet-kind.js';
 import type { AttemptOutcome } from '../contract/watcher.js';
 import type { Waiting } from './attempts.js';
 import type { CompiledRule } from './compiled-rule.js';
@@ -217,12 +218,14 @@ export class Outcomes {
     const { rules, current } = this.state;
     const { slot } = attempt;
     this.state.current = slot;
+    // of SCTP every answer to an INIT counts, an ABORT too, which is a refusal
+    const flag = attempt.kind === KIND_SCTP_OPENING && outcome !== 'unseen' ? CELL_FAILED : FLAGS[outcome];
     for (let index = 0; index < rules.length; index++) {
       const rule = rules[index]!;
       if (!rule.judges || rule.rule.detector.judgeConversation !== undefined || (rule.kinds & attempt.kind) === 0)
         continue;
       if (rule.rule.detector.judgesAttempt?.(attempt.port, attempt.ttl) === false) continue;
-      this.mark(rule, index, slot, attempt.port, attempt.time, FLAGS[outcome], attempt.time + this.wait);
+      this.mark(rule, index, slot, attempt.port, attempt.time, flag, attempt.time + this.wait);
     }
     this.watching.attempt(attempt, outcome);
     this.state.current = current;

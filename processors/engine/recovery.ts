@@ -91,8 +91,8 @@ export class Recovery {
     const { version } = rule.rule.detector;
     const clock = state.keys.clock[state.windows.slot[window]!]!;
     const run = state.lastTimeline(window)?.name ?? '';
-    const { first, last } = watched;
-    return { kind: 'state', ...state.windowKey(window), version, clock, run, first, last, value };
+    const { first, last, recent } = watched;
+    return { kind: 'state', ...state.windowKey(window), version, clock, run, first, last, recent, value };
   }
 
   private durableWindow(window: number): DurableWindow {
@@ -151,6 +151,7 @@ export class Recovery {
       watched.state = rule.watcher.load(entry.value);
       watched.first = entry.first;
       watched.last = entry.last;
+      watched.recent.push(...entry.recent);
       this.state.watched.weigh(watched, rule);
     } else {
       for (const [time, value, count, text, node] of entry.sightings) {

@@ -100,7 +100,7 @@ export class Verdicts {
 
   private severityOf(episode: Episode): Severity {
     const { compiled, window } = episode;
-    const outcomes = outcomesOf(this.state.windows, window, compiled.shape);
+    const outcomes = outcomesOf(this.state.windows, window, compiled.shape, episode.lastFull);
     episode.outcomes = outcomes;
     return compiled.rule.detector.judge!(outcomes, compiled.settings);
   }

@@ -7,11 +7,25 @@ export interface Watched {
   first: number;
   last: number;
   bytes: number;
+  /** What was measured of late, for the evidence of an episode that opens: addresses and when, µs. */
+  readonly recent: [string, number][];
+}
+
+/** Addresses of `recent`, at most. */
+const RECENT_MAX = 20;
+
+/** Takes note of an address that a row named. */
+export function noteRecent({ recent }: Watched, text: string, time: number): void {
+  const at = recent.findIndex(([known]) => known === text);
+  if (at >= 0) recent.splice(at, 1);
+  else if (recent.length >= RECENT_MAX) recent.shift();
+  recent.push([text, time]);
 }
 
 /** What a state takes where its detector does not say, and what keeping it takes. */
 const STATE_BYTES = 400;
 const ENTRY_BYTES = 150;
+const RECENT_BYTES = 80;
 
 export class WatchedStates {
   bytes = 0;
@@ -26,9 +40,10 @@ export class WatchedStates {
     if (watched === undefined) {
       watched = {
         state: rule.watcher!.newState(),
-        first: Number.NaN,
-        last: Number.NEGATIVE_INFINITY,
+        first: 0,
+        last: 0,
         bytes: ENTRY_BYTES,
+        recent: [],
       };
       this.byWindow.set(window, watched);
       this.bytes += ENTRY_BYTES;
@@ -39,7 +54,8 @@ export class WatchedStates {
 
   /** Brings the accounting up to date after a state has changed. */
   weigh(watched: Watched, rule: CompiledRule): void {
-    const bytes = ENTRY_BYTES + (rule.watcher!.bytes?.(watched.state) ?? STATE_BYTES);
+    const bytes =
+      ENTRY_BYTES + (rule.watcher!.bytes?.(watched.state) ?? STATE_BYTES) + RECENT_BYTES * watched.recent.length;
     this.bytes += bytes - watched.bytes;
     watched.bytes = bytes;
   }

@@ -12,7 +12,7 @@ import { Episode } from './episode.js';
 import { NONE } from './key-table.js';
 import { slotText, textKey } from './sighting-target.js';
 import type { Timeline } from './timelines.js';
-import type { Watched } from './watched.js';
+import { noteRecent, type Watched } from './watched.js';
 
 /** Where a row was captured. */
 export interface RowPlace {
@@ -170,9 +170,9 @@ export class Watching implements Watch<unknown> {
     const { state, rule, window, time } = this;
     const watched = this.opened;
     if (watched === null) return;
-    if (rule.durable) state.dirtyWindows.add(window);
-    if (time - watched.last > rule.shape.window || Number.isNaN(watched.first)) watched.first = time;
+    if (time - watched.last > rule.shape.window) watched.first = time;
     if (time > watched.last) watched.last = time;
+    if (related !== '') noteRecent(watched, related, time);
     if (state.rebuilding) return;
     rule.countedPackets += packets;
     const full = value >= rule.rule.threshold;
@@ -215,6 +215,7 @@ export class Watching implements Watch<unknown> {
     this.window = state.windowOf(slot, (this.ruleIndex << 16) >>> 0);
     state.current = current;
     this.opened = state.watched.of(this.window, rule);
+    if (rule.durable) state.dirtyWindows.add(this.window);
     return this.opened.state;
   }
 
@@ -242,6 +243,9 @@ export class Watching implements Watch<unknown> {
     const episode = new Episode(state.windowKey(window), rule, time, window);
     episode.state = watched.state;
     episode.lastNode = this.node;
+    for (const [text, seen] of watched.recent) {
+      if (seen >= time - rule.shape.window && text !== related) this.addTarget(episode, text);
+    }
     this.addTo(episode, value, related, port, packets);
     episode.firstSeen = Math.max(watched.first, time - rule.shape.window);
     episode.severity = rule.watcher!.severity?.(watched.state) ?? rule.rule.severity;
@@ -284,9 +288,12 @@ export class Watching implements Watch<unknown> {
 
   private addTo(episode: Episode, value: number, related: string, port: number, packets: number): void {
     episode.countMeasured(this.time, value, packets, port, this.node, this.state.nodeNames[this.node]!);
-    if (related === '') return;
-    const key = textKey(related);
-    if (episode.isNewTarget(key)) episode.addTarget(key, related);
+    if (related !== '') this.addTarget(episode, related);
+  }
+
+  private addTarget(episode: Episode, text: string): void {
+    const key = textKey(text);
+    if (episode.isNewTarget(key)) episode.addTarget(key, text);
   }
 
   private placeOf({ slot, node, run }: Waiting): RowPlace {

@@ -36,15 +36,18 @@ export function markOutcome(
   return false;
 }
 
-/** What became of the attempts in the window's newest position. */
-export function outcomesOf(store: WindowStore, window: number, shape: WindowShape): WindowOutcomes {
+/** What became of the attempts in the window that ends at `end`, µs. */
+export function outcomesOf(store: WindowStore, window: number, shape: WindowShape, end: number): WindowOutcomes {
   const flags = new Map<number, number>();
   const failedAt = new Map<number, number>();
   const targets = new Map<number, number>();
-  for (let cell = store.edge[window]!; cell !== NONE; cell = store.cellNext[cell]!) {
+  for (let cell = store.tail[window]!; cell !== NONE; cell = store.cellBefore[cell]!) {
+    const time = store.cellTime[cell]!;
+    if (time < end - shape.window) break;
+    if (time > end) continue;
     const key = shape.distinct ? store.cellValue[cell]! : cell;
     flags.set(key, (flags.get(key) ?? 0) | (store.cellTag[cell]! & OUTCOME_FLAGS));
-    targets.set(key, store.cellTarget[cell]!);
+    if (!targets.has(key)) targets.set(key, store.cellTarget[cell]!);
   }
   let failed = 0;
   let answered = 0;

@@ -47,7 +47,7 @@ export class WindowStore {
   private head = new Int32Array(0);
   tail = new Int32Array(0);
   /** The oldest cell inside [newest − W, newest]. */
-  edge = new Int32Array(0);
+  private edge = new Int32Array(0);
   /** Cells that count, from `edge` on and in all. */
   private held = new Int32Array(0);
   private counting = new Int32Array(0);

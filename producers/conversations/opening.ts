@@ -18,12 +18,18 @@ const DHCP6_CLIENT = 546;
 /** Ports below are given to services only. */
 const EPHEMERAL_MIN = 1024;
 
+/** Services that answer with more than they were asked, and the ports below 1024 to which they do speak first. */
+const AMPLIFIERS: ReadonlySet<number> = new Set([53, 111, 123, 161, 389, 1900, 3283, 3702, 11211]);
+const PEER_PORTS: ReadonlySet<number> = new Set([53, 111, 123, 137, 138, 161, 162, 389, 500, 514]);
+
 /** Whether a datagram answers by its ports alone: from a service to a port that is no service's. */
 export function answersByPort(sourcePort: number, destinationPort: number): boolean {
   if (!SERVICE_PORTS.has(sourcePort)) return false;
   if (sourcePort === DHCP_SERVER) return destinationPort === DHCP_CLIENT;
   if (sourcePort === DHCP6_SERVER) return destinationPort === DHCP6_CLIENT;
-  return destinationPort >= EPHEMERAL_MIN && !SERVICE_PORTS.has(destinationPort);
+  // to port 80 of a victim, since nobody filters that: a question was forged
+  if (destinationPort < EPHEMERAL_MIN) return AMPLIFIERS.has(sourcePort) && !PEER_PORTS.has(destinationPort);
+  return !SERVICE_PORTS.has(destinationPort);
 }
 
 const TFTP = 69;

@@ -9,7 +9,7 @@ import type { AlertFeed } from './alert-feed.js';
 import { dashboardRoutes, readDashboard } from './dashboard.js';
 import { guardAccess, guardHost, guardRole } from './http/access.js';
 import { accessLog } from './http/access-log.js';
-import { type Admission, admit } from './http/admission.js';
+import { admit, type createLanes } from './http/admission.js';
 import { audit } from './http/audit.js';
 import { Authenticator } from './http/authenticator.js';
 import { BurstLog } from './http/burst-log.js';
@@ -56,7 +56,7 @@ export interface ApiDependencies {
   readonly healthPool?: pg.Pool;
   /** A connection of its own for each download. */
   readonly connect: () => pg.Client;
-  readonly admission: Admission;
+  readonly lanes: ReturnType<typeof createLanes>;
   /** Whether another answer may be made while others are not read yet. */
   readonly hasRoom?: () => boolean;
   /** Milliseconds since the epoch; the wall clock when absent. */
@@ -80,7 +80,7 @@ export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBinding
   app.use('/api/*', guardAccess(rules, authenticator));
   app.use('/api/*', audit(pool, log));
   app.use('/api/*', guardRole(rules));
-  app.use('/api/*', admit(dependencies.admission, dependencies.hasRoom ?? (() => true)));
+  app.use('/api/*', admit(dependencies.lanes, dependencies.hasRoom ?? (() => true)));
   app.use(
     '/api/*',
     bodyLimit({

@@ -12,7 +12,7 @@ import { listen, type Registry } from '../runtime/process/metrics.js';
 import type { Service } from '../runtime/process/service.js';
 import { AlertFeed } from './alert-feed.js';
 import { createApp } from './app.js';
-import { Admission, admissionLimits } from './http/admission.js';
+import { createLanes } from './http/admission.js';
 import { BurstLog } from './http/burst-log.js';
 import { CONNECTION_LIMITS, Connections, SERVER_TIMEOUTS } from './http/connections.js';
 import { RequestMetrics } from './http/request-metrics.js';
@@ -76,7 +76,7 @@ class Api implements ApiService {
       token,
       log,
       metrics,
-      admission: new Admission(admissionLimits(settings.dbMaxConn)),
+      lanes: createLanes(settings.dbMaxConn),
       hasRoom: () => connections.hasRoom(),
     });
     const listener = connections.serially(getRequestListener(app.fetch));

@@ -2,7 +2,7 @@
  * Requests that run at a time: as many as the database answers well. The others wait, and each client in turn gets the next
  * place, so that whoever asks a thousand times at once delays itself and not the others.
  */
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { isPublic } from './access.js';
 import { isDownload } from './audit.js';
 import { clientOf } from './failed-tokens.js';
@@ -18,9 +18,26 @@ export interface AdmissionLimits {
   readonly waitMs: number;
 }
 
-/** @param connections of the pool: a request may ask several queries at once. */
-export function admissionLimits(connections: number): AdmissionLimits {
-  return { running: Math.max(1, connections), waiting: 2_000, waitingOfOne: 500, waitMs: 10_000 };
+/**
+ * Requests in two lanes, so that nobody waits for an alert behind those who ask for a thousand packets each: half of the places are
+ * for what costs little. Of the other lane a client may have fewer waiting; whoever asks for more is told at once.
+ *
+ * @param connections of the pool: a request may ask several queries at once.
+ */
+export function createLanes(connections: number): { readonly light: Admission; readonly heavy: Admission } {
+  const running = Math.max(1, Math.floor(connections / 2));
+  return {
+    light: new Admission({ running, waiting: 2_000, waitingOfOne: 1_000, waitMs: 10_000 }),
+    heavy: new Admission({ running, waiting: 500, waitingOfOne: 50, waitMs: 10_000 }),
+  };
+}
+
+/** Packets of a page beyond which it costs much. */
+const LIGHT_PACKETS = 200;
+
+function isHeavy(c: Context<ApiBindings>): boolean {
+  if (c.req.path === '/api/packets/search') return true;
+  return c.req.path === '/api/packets' && !(Number(c.req.query('limit') ?? 0) <= LIGHT_PACKETS);
 }
 
 interface Waiting {
@@ -110,11 +127,12 @@ function busy(): ApiProblem {
 const UNBOUNDED = new Set(['/api/health', '/api/alerts/stream']);
 
 /** @param hasRoom whether another answer may be made while others are not read yet. */
-export function admit(admission: Admission, hasRoom: () => boolean): MiddlewareHandler<ApiBindings> {
+export function admit(lanes: ReturnType<typeof createLanes>, hasRoom: () => boolean): MiddlewareHandler<ApiBindings> {
   return async (c, next) => {
     if (UNBOUNDED.has(c.req.path) || isPublic(c.req.path) || isDownload(c.req.path)) return next();
     const address = c.env?.incoming?.socket?.remoteAddress ?? '';
-    const leave = await admission.enter(`${c.get('identity')?.name ?? ''} ${clientOf(address)}`);
+    const lane = isHeavy(c) ? lanes.heavy : lanes.light;
+    const leave = await lane.enter(`${c.get('identity')?.name ?? ''} ${clientOf(address)}`);
     try {
       if (!hasRoom()) throw busy();
       await next();

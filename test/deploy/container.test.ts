@@ -53,7 +53,7 @@ describe('what goes into the image', { timeout: 60_000 }, () => {
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
   }, 60_000);
-  afterAll(() => rmSync(folder, { recursive: true }));
+  afterAll(() => rmSync(folder, { recursive: true }), 60_000);
 
   it('is no source, no type, no test and none of the local servers', () => {
     expect(

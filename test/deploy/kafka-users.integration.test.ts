@@ -1,0 +1,178 @@
+/**
+ * The Kafka users of the manifests, each with its list of what it may do, on a broker that holds them to it: the whole
+ * pipeline runs, every part as its own user, and none may do another's work.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import getPort from 'get-port';
+import {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  Kafka,
+  logLevel,
+  ResourcePatternTypes,
+} from 'kafkajs';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { projectRoot } from '../../runtime/process/project.js';
+import { type PrivateStack, startPrivateStack } from '../support/local-stack.js';
+import { type RunningCommand, runNta, startNta } from '../support/nta-command.js';
+import { StoredRows } from '../support/sink-rows.js';
+
+interface KafkaUser {
+  readonly metadata: { readonly name: string };
+  readonly spec: {
+    readonly authorization: {
+      readonly acls: readonly {
+        readonly resource: { readonly type: string; readonly name?: string; readonly patternType?: string };
+        readonly operations: readonly string[];
+      }[];
+    };
+  };
+}
+
+const PASSWORD = 'of-the-test';
+const users = parseAllDocuments(
+  readFileSync(join(projectRoot, 'deploy', 'kubernetes', 'components', 'strimzi', 'users.yaml'), 'utf8'),
+).map((document) => document.toJS() as KafkaUser);
+
+let stack: PrivateStack;
+let port: number;
+const running: RunningCommand[] = [];
+
+/** Strimzi's words for what the broker's API has numbers for. */
+const RESOURCES: Readonly<Record<string, AclResourceTypes>> = {
+  topic: AclResourceTypes.TOPIC,
+  group: AclResourceTypes.GROUP,
+  cluster: AclResourceTypes.CLUSTER,
+  transactionalId: AclResourceTypes.TRANSACTIONAL_ID,
+};
+function operationOf(name: string): AclOperationTypes {
+  const key = name.replace(/(?<!^)([A-Z])/g, '_$1').toUpperCase();
+  return AclOperationTypes[key as keyof typeof AclOperationTypes];
+}
+
+function clientOf(part: string): Kafka {
+  return new Kafka({
+    brokers: [`127.0.0.1:${port}`],
+    sasl: { mechanism: 'plain', username: `nta-kafka-${part}`, password: PASSWORD },
+    logLevel: logLevel.NOTHING,
+    retry: { retries: 1 },
+  });
+}
+
+function environmentOf(part: string): NodeJS.ProcessEnv {
+  const { host, port: dbPort, user, password, database } = stack.postgres!;
+  return {
+    KAFKA_BROKERS: `127.0.0.1:${port}`,
+    KAFKA_SASL_MECHANISM: 'plain',
+    KAFKA_SASL_USERNAME: `nta-kafka-${part}`,
+    KAFKA_SASL_PASSWORD: PASSWORD,
+    DB_HOST: host,
+    DB_PORT: String(dbPort),
+    DB_NAME: database,
+    DB_USER: user,
+    DB_PASSWORD: password,
+  };
+}
+
+beforeAll(async () => {
+  port = await getPort({ host: '127.0.0.1' });
+  const logins = users.map(({ metadata }) => `user_${metadata.name}="${PASSWORD}"`).join(' ');
+  stack = await startPrivateStack({
+    kafka: true,
+    postgres: true,
+    kafkaListeners: { SASL_PLAINTEXT: port },
+    kafkaProperties: {
+      'listener.name.sasl_plaintext.sasl.enabled.mechanisms': 'PLAIN',
+      'listener.name.sasl_plaintext.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required ${logins};`,
+      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+      // Who comes without a login: the broker to itself, and this test.
+      'super.users': 'User:ANONYMOUS',
+    },
+  });
+  const admin = new Kafka({ brokers: [...stack.kafka!.brokers], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  await admin.createAcls({
+    acl: users.flatMap(({ metadata, spec }) =>
+      spec.authorization.acls.flatMap(({ resource, operations }) =>
+        operations.map((operation) => ({
+          principal: `User:${metadata.name}`,
+          host: '*',
+          operation: operationOf(operation),
+          permissionType: AclPermissionTypes.ALLOW,
+          resourceType: RESOURCES[resource.type]!,
+          resourceName: resource.name ?? 'kafka-cluster',
+          resourcePatternType:
+            resource.patternType === 'prefix' ? ResourcePatternTypes.PREFIXED : ResourcePatternTypes.LITERAL,
+        })),
+      ),
+    ),
+  });
+  await admin.disconnect();
+});
+afterAll(async () => {
+  await Promise.all(running.map((part) => part.interrupt()));
+  await stack?.remove();
+});
+
+it('run the whole pipeline, every part as its own', async () => {
+  expect(await runNta(['setup'], { env: environmentOf('maintenance') })).toMatchObject({ code: 0, stderr: '' });
+  for (const [part, args] of [
+    ['processors', ['process']],
+    ['sink', ['sink', 'postgres']],
+    ['webhook', ['sink', 'webhook', '--webhook-url=http://127.0.0.1:9/', '--webhook-start=earliest']],
+  ] as const)
+    running.push(startNta([...args, '--log-level=debug'], { env: environmentOf(part) }));
+  for (const part of running) await part.printed(/"service":"(processor|.*sink)","msg":"started"/);
+  const capture = join(projectRoot, 'deploy', 'demonstration', 'demonstration.pcap');
+  const replay = await runNta(['capture', `--read=${capture}`], { env: environmentOf('capture') });
+  expect(replay.code, replay.stderr).toBe(0);
+  const rows = new StoredRows(stack.postgres!);
+  await expect.poll(() => rows.value('SELECT count(*) > 0 FROM alerts'), { timeout: 60_000 }).toBe(true);
+  await expect.poll(() => rows.value('SELECT count(*) > 0 FROM capture_nodes'), { timeout: 60_000 }).toBe(true);
+  // It has read the alerts, and its receiver is nobody.
+  await running[2]!.printed(/ECONNREFUSED|does not answer|refus/i);
+  for (const part of running) expect(part.output().stderr).not.toMatch(/not authorized|AUTHORIZATION_FAILED/i);
+});
+
+it('may not do another’s work', async () => {
+  const write = async (part: string, topic: string): Promise<string> => {
+    const producer = clientOf(part).producer({ allowAutoTopicCreation: false });
+    try {
+      await producer.connect();
+      await producer.send({ topic, messages: [{ value: 'forged' }] });
+      return 'written';
+    } catch (error) {
+      return (error as Error).message;
+    } finally {
+      await producer.disconnect();
+    }
+  };
+  const read = async (part: string, topic: string): Promise<string> => {
+    const admin = clientOf(part).admin();
+    try {
+      await admin.connect();
+      await admin.fetchTopicMetadata({ topics: [topic] });
+      return 'read';
+    } catch (error) {
+      return (error as Error).message;
+    } finally {
+      await admin.disconnect();
+    }
+  };
+  for (const [part, topic] of [
+    ['capture', 'alerts'],
+    ['sink', 'packets'],
+    ['webhook', 'alerts'],
+    ['processors', 'capture-nodes'],
+    ['maintenance', 'packets'],
+  ] as const)
+    expect(await write(part, topic), `${part} to ${topic}`).toMatch(/not authorized/i);
+  for (const [part, topic] of [
+    ['capture', 'alerts'],
+    ['webhook', 'packets'],
+  ] as const)
+    expect(await read(part, topic), `${part} of ${topic}`).toMatch(/not authorized/i);
+});

@@ -28,6 +28,8 @@ const RETRY_LAST_MS = 5_000;
 const STABLE_AFTER_MS = 30_000;
 /** Kafka's names for a group or a transaction whose coordinator is not at work yet, or has just moved. */
 const COORDINATOR_NOT_YET = ['GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'NOT_COORDINATOR_FOR_GROUP'];
+/** What kafkajs makes of the same when it has looked for one and found none. */
+const NO_COORDINATOR = 'KafkaJSGroupCoordinatorNotFound';
 /** The default of the broker's group.min.session.timeout.ms. */
 const BROKER_MINIMUM_MS = 6_000;
 
@@ -86,7 +88,7 @@ export class GroupMember implements Service {
       try {
         return await this.joinFirst();
       } catch (error) {
-        if (!COORDINATOR_NOT_YET.some((type) => hasType(error, type))) throw error;
+        if (!lacksCoordinator(error)) throw error;
         this.options.log.info({ retry_ms: pauseMs }, `waiting for the group's coordinator: ${messageOf(error)}`);
         await this.session?.abandon();
         this.session = undefined;
@@ -157,6 +159,11 @@ export class GroupMember implements Service {
 /** Kafka's own errors and retriable failures pass; a missing topic or a defect does not. */
 function isMendable(error: unknown): boolean {
   return error instanceof Failure ? error.retriable : isKafkaError(error);
+}
+
+function lacksCoordinator(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) if (cause.name === NO_COORDINATOR) return true;
+  return COORDINATOR_NOT_YET.some((type) => hasType(error, type));
 }
 
 /** Whether an error of Kafka's, or what it was caused by, is of this type. */

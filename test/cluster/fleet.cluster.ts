@@ -120,6 +120,8 @@ async function startReplay(name: string, source: string): Promise<void> {
         },
       ],
     }),
+    // The capture does not fit the annotation that the other way of applying keeps.
+    '--server-side',
   );
   await kubectl('-n', 'default', 'wait', '--for=condition=Ready', `pod/${name}`, '--timeout=60s');
 }

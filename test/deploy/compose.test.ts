@@ -1,0 +1,62 @@
+/** compose.yaml: every part is there, unprivileged, with flags and variables that `nta` knows and secrets in files. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { apiCommandOptions } from '../../deploy/nta/commands/api.js';
+import { captureCommandOptions } from '../../deploy/nta/commands/capture.js';
+import { cleanupServiceOptions } from '../../deploy/nta/commands/cleanup.js';
+import { processCommandOptions } from '../../deploy/nta/commands/process.js';
+import { setupCommandOptions } from '../../deploy/nta/commands/setup.js';
+import { postgresSinkOptions } from '../../deploy/nta/commands/sink.js';
+import { flagOf, type OptionTable, variablesOf } from '../../runtime/process/options.js';
+import { projectRoot, projectVersion } from '../../runtime/process/project.js';
+
+interface Service {
+  readonly image: string;
+  readonly command?: readonly string[];
+  readonly read_only?: boolean;
+  readonly cap_drop?: readonly string[];
+  readonly cap_add?: readonly string[];
+  readonly security_opt?: readonly string[];
+  readonly network_mode?: string;
+  readonly ports?: readonly string[];
+  readonly secrets?: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const TABLES: Readonly<Record<string, OptionTable>> = {
+  setup: setupCommandOptions,
+  capture: captureCommandOptions,
+  process: processCommandOptions,
+  sink: postgresSinkOptions,
+  api: apiCommandOptions,
+  cleanup: cleanupServiceOptions,
+};
+const { services } = parse(readFileSync(join(projectRoot, 'deploy', 'compose.yaml'), 'utf8'), { merge: true }) as {
+  services: Record<string, Service>;
+};
+
+it.each(Object.keys(TABLES))('%s is unprivileged and has what it knows', (part) => {
+  const service = services[part]!;
+  const table = TABLES[part]!;
+  expect(service.image).toBe(`nta:${projectVersion}`);
+  expect(service.command![0]).toBe(part);
+  expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] });
+  expect(service.cap_add ?? []).toEqual(part === 'capture' ? ['NET_RAW'] : []);
+  const flags = [...Object.keys(table).map(flagOf), '--every-interval'];
+  for (const argument of service.command!.filter((text) => text.startsWith('--')))
+    expect(flags).toContain(argument.split('=')[0]);
+  const known = Object.values(TABLES).flatMap((each) => Object.values(each).flatMap(variablesOf));
+  const secret = Object.values(table).flatMap(({ env, secret }) => (secret ? [env] : []));
+  for (const [name, value] of Object.entries(service.environment)) {
+    expect(known).toContain(name);
+    expect(secret).not.toContain(name);
+    if (name.endsWith('_FILE')) expect(service.secrets).toContain(value.replace('/run/secrets/', ''));
+  }
+});
+
+it('gives nothing to other machines', () => {
+  for (const { ports = [] } of Object.values(services))
+    for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
+});

@@ -85,14 +85,17 @@ beforeAll(async () => {
     postgres: true,
     kafkaListeners: { SASL_PLAINTEXT: port },
     kafkaProperties: {
+      'listener.security.protocol.map': 'LOCAL:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT',
       'listener.name.sasl_plaintext.sasl.enabled.mechanisms': 'PLAIN',
       'listener.name.sasl_plaintext.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required ${logins};`,
-      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-      // Who comes without a login: the broker to itself, and this test.
-      'super.users': 'User:ANONYMOUS',
     },
   });
-  const admin = new Kafka({ brokers: [...stack.kafka!.brokers], logLevel: logLevel.NOTHING }).admin();
+  const { brokers, user: username, password } = stack.kafka!;
+  const admin = new Kafka({
+    brokers: [...brokers],
+    sasl: { mechanism: 'scram-sha-256', username, password },
+    logLevel: logLevel.NOTHING,
+  }).admin();
   await admin.connect();
   await admin.createAcls({
     acl: users.flatMap(({ metadata, spec }) =>

@@ -10,6 +10,7 @@ import { cleanupServiceOptions } from '../../deploy/nta/commands/cleanup.js';
 import { processCommandOptions } from '../../deploy/nta/commands/process.js';
 import { setupCommandOptions } from '../../deploy/nta/commands/setup.js';
 import { sinkCommandOptions } from '../../deploy/nta/commands/sink.js';
+import { PROMETHEUS_RULE, prometheusRule } from '../../deploy/reference/prometheus-rule.js';
 import { flagOf, type OptionTable, variablesOf } from '../../runtime/process/options.js';
 import { projectRoot } from '../../runtime/process/project.js';
 import { TOPICS } from '../../schemas/topics.js';
@@ -226,6 +227,7 @@ describe('overlays/production', () => {
     const file = join(projectRoot, 'deploy', 'prometheus', 'nta.rules.yaml');
     const { groups } = parse(readFileSync(file, 'utf8')) as { groups: unknown };
     expect(find('overlays/production', 'PrometheusRule', 'nta').spec).toEqual({ groups });
+    expect(readFileSync(join(projectRoot, PROMETHEUS_RULE), 'utf8')).toBe(prometheusRule());
   });
 
   it('scales what KEDA scales to no more than the partitions, and down slowly', () => {

@@ -2,7 +2,7 @@
 import { createSecureContext } from 'node:tls';
 import type { KafkaConfig, SASLOptions } from 'kafkajs';
 import { Failure, messageOf } from '../process/failure.js';
-import { readCertificates, readPemFile } from '../process/setting-file.js';
+import { readCertificates, readPemFile, renewableFile } from '../process/setting-file.js';
 
 /** The settings of how brokers are reached, those of `kafkaOptions`. */
 export interface KafkaSecuritySettings {
@@ -38,16 +38,19 @@ function tlsOf(settings: KafkaSecuritySettings): Pick<KafkaConfig, 'ssl'> {
       kafkaSslKey === '' ? ['--kafka-ssl-cert', '--kafka-ssl-key'] : ['--kafka-ssl-key', '--kafka-ssl-cert'];
     throw contradiction(`${given} is of no use without ${missing}: give both, or neither`);
   }
-  const ca = kafkaSslCa === '' ? {} : { ca: readCertificates('--kafka-ssl-ca', kafkaSslCa) };
-  return { ssl: { ...ca, ...clientCertificate(kafkaSslCert, kafkaSslKey) } };
+  const files: Record<string, () => string> = { ...clientCertificate(kafkaSslCert, kafkaSslKey) };
+  if (kafkaSslCa !== '') files['ca'] = renewableFile(() => readCertificates('--kafka-ssl-ca', kafkaSslCa));
+  // kafkajs copies the properties at each connection: a renewed certificate is shown by the next one.
+  const ssl = Object.fromEntries(Object.entries(files).map(([name, get]) => [name, { get, enumerable: true }]));
+  return { ssl: Object.defineProperties({}, ssl) };
 }
 
-function clientCertificate(certFile: string, keyFile: string): { readonly cert?: string; readonly key?: string } {
+function clientCertificate(certFile: string, keyFile: string): Record<string, () => string> {
   if (certFile === '') return {};
-  const cert = readCertificates('--kafka-ssl-cert', certFile);
-  const key = readPemFile('--kafka-ssl-key', keyFile);
+  const cert = renewableFile(() => readCertificates('--kafka-ssl-cert', certFile));
+  const key = renewableFile(() => readPemFile('--kafka-ssl-key', keyFile));
   try {
-    createSecureContext({ cert, key });
+    createSecureContext({ cert: cert(), key: key() });
   } catch (error) {
     throw new Failure(
       'CONFIGURATION',

@@ -1,8 +1,9 @@
 /** The Postgres client of a process: settings with their usual names, a pool, and errors with a remedy. */
+import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import { Failure, messageOf } from '../process/failure.js';
 import { defineOptions, type Settings } from '../process/options.js';
-import { readCertificates } from '../process/setting-file.js';
+import { readCertificates, renewableFile } from '../process/setting-file.js';
 
 export const postgresOptions = defineOptions({
   dbHost: {
@@ -72,12 +73,17 @@ export function postgresConfig(settings: PostgresSettings, applicationName: stri
     ...(settings.dbSslmode === 'disable'
       ? {}
       : {
-          ssl: {
-            rejectUnauthorized: settings.dbSslmode === 'verify-full',
-            ...(settings.dbSslCa === '' ? {} : { ca: readCertificates('--db-ssl-ca', settings.dbSslCa) }),
-          },
+          ssl: tlsOf(settings),
         }),
   };
+}
+
+/** pg copies the properties at each connection, so that a renewed authority holds from the next one on. */
+function tlsOf({ dbSslmode, dbSslCa }: PostgresSettings): ConnectionOptions {
+  const tls: ConnectionOptions = { rejectUnauthorized: dbSslmode === 'verify-full' };
+  if (dbSslCa === '') return tls;
+  const get = renewableFile(() => readCertificates('--db-ssl-ca', dbSslCa));
+  return Object.defineProperty(tls, 'ca', { get, enumerable: true });
 }
 
 /** A pool whose connections may break (a restarted server), idle or not, without ending the process. */

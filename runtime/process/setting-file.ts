@@ -31,6 +31,24 @@ export function readCertificates(flag: string, file: string): string {
 }
 
 /**
+ * A file whose contents may be renewed while the process runs, as certificates are: it is read again at each call, and
+ * where that fails, as in the middle of a renewal, what it last held is given.
+ *
+ * @throws Failure of the first reading.
+ */
+export function renewableFile(read: () => string): () => string {
+  let last = read();
+  return () => {
+    try {
+      last = read();
+    } catch {
+      // the last one holds
+    }
+    return last;
+  };
+}
+
+/**
  * @param what the secret is, for the error: "the token".
  * @param warn told when other users can read it.
  * @throws Failure `CONFIGURATION` when it cannot be read, which never carries its contents.

@@ -69,6 +69,8 @@ export class EngineState implements StateBudget {
   onSettled: (attempt: Waiting, outcome: AttemptOutcome) => void = () => undefined;
   /** Called before an episode closes; set by the engine. */
   onClose: (episode: Episode) => void = () => undefined;
+  /** Called before an event of an episode is made; set by the engine. */
+  onEmit: (episode: Episode) => void = () => undefined;
   rebuilding = false;
   /** The key at work, which must not be evicted. */
   current = NONE;
@@ -86,7 +88,11 @@ export class EngineState implements StateBudget {
     this.runs = new KeyRuns(limits.allowedLatenessMicros);
     this.windows = new WindowStore(this, this.addresses);
     this.attempts = new Attempts(this.keys, (attempt, outcome) => this.onSettled(attempt, outcome));
-    this.episodes = new EpisodeBook(this.windows, (episode) => this.onClose(episode));
+    this.episodes = new EpisodeBook(
+      this.windows,
+      (episode) => this.onClose(episode),
+      (episode) => this.onEmit(episode),
+    );
     this.compile(rules);
   }
 
@@ -262,9 +268,11 @@ export class EngineState implements StateBudget {
   dropWindow(window: number, rules: readonly CompiledRule[] = this.rules): void {
     if (rules[this.windows.key[window]! >>> 16]!.durable) {
       this.dirtyWindows.delete(window);
-      const key = this.windowKey(window, rules);
       const isState = rules[this.windows.key[window]! >>> 16]!.watcher !== null;
-      this.episodes.log(isState ? stateEntryKey(key) : windowEntryKey(key), null);
+      if (!isState) this.episodes.log(windowEntryKey(this.windowKey(window, rules)), null);
+      else if (this.watched.find(window)?.logged === true) {
+        this.episodes.log(stateEntryKey(this.windowKey(window, rules)), null);
+      }
     }
     this.watched.delete(window);
     this.windows.remove(window);
@@ -273,7 +281,8 @@ export class EngineState implements StateBudget {
   /** Empties the windows that a rebuild fills, and leaves what came from the changelog. */
   emptyReplayedWindows(slot: number): void {
     for (let window = this.keys.windows[slot]!; window !== NONE; window = this.windows.next[window]!) {
-      if (this.rules[this.windows.key[window]! >>> 16]!.durable) continue;
+      const { durable, watcher } = this.rules[this.windows.key[window]! >>> 16]!;
+      if (durable && (watcher === null || this.watched.find(window)?.logged === true)) continue;
       this.windows.empty(window);
       this.watched.delete(window);
       if (this.windows.open[window] === 1) this.episodes.of(window).forgetRecalled();

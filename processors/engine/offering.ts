@@ -47,7 +47,7 @@ export class Offering {
     for (let index = 0; index < rules.length; index++) {
       const rule = rules[index]!;
       if ((rule.kinds & packet) === 0) continue;
-      if (this.state.rebuilding && rule.durable) continue; // the changelog has these windows whole
+      if (this.state.rebuilding && rule.durable && rule.watcher === null) continue; // the changelog has these windows whole
       if (rule.watcher !== null) {
         this.watching.packet(block, row, rule, index, time, this.place(slot, node, timeline));
         continue;

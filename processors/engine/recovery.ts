@@ -71,14 +71,22 @@ export class Recovery {
     const { dirtyWindows, episodes } = this.state;
     for (const window of dirtyWindows) {
       if (this.state.rules[this.state.windows.key[window]! >>> 16]!.watcher !== null) {
-        const durable = this.durableState(window);
-        if (durable !== null) episodes.log(stateEntryKey(durable), JSON.stringify(durable));
+        this.logState(window);
         continue;
       }
       const durable = this.durableWindow(window);
       episodes.log(windowEntryKey(this.state.windowKey(window)), JSON.stringify(durable));
     }
     dirtyWindows.clear();
+  }
+
+  private logState(window: number): void {
+    const watched = this.state.watched.find(window);
+    if (watched === undefined) return;
+    const durable = this.durableState(window);
+    if (durable !== null) this.state.episodes.log(stateEntryKey(durable), JSON.stringify(durable));
+    else if (watched.logged) this.state.episodes.log(stateEntryKey(this.state.windowKey(window)), null);
+    watched.logged = durable !== null;
   }
 
   /** The state of a durable watcher; null when it is not worth an entry. */
@@ -152,6 +160,7 @@ export class Recovery {
       watched.first = entry.first;
       watched.last = entry.last;
       watched.recent.push(...entry.recent);
+      watched.logged = true;
       this.state.watched.weigh(watched, rule);
     } else {
       for (const [time, value, count, text, node] of entry.sightings) {

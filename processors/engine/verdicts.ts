@@ -3,6 +3,7 @@
  * until its attempts are settled, at most for `outcomeWait`, and said to be more severe when more of them turn out to have failed.
  */
 import type { Severity } from '../../schemas/alerts/alert.js';
+import type { WindowOutcomes } from '../contract/detector.js';
 import type { EngineState } from './engine-state.js';
 import type { Episode } from './episode.js';
 import type { Timeline } from './timelines.js';
@@ -12,6 +13,9 @@ export class Verdicts {
   private readonly held = new Set<Episode>();
 
   constructor(private readonly state: EngineState) {
+    state.onEmit = (episode) => {
+      if (this.waits(episode.window)) episode.outcomes = this.outcomesOf(episode);
+    };
     state.onClose = (episode) => {
       if (this.held.has(episode)) this.release(episode, episode.crossed);
     };
@@ -99,10 +103,12 @@ export class Verdicts {
   }
 
   private severityOf(episode: Episode): Severity {
-    const { compiled, window } = episode;
-    const outcomes = outcomesOf(this.state.windows, window, compiled.shape, episode.lastFull);
-    episode.outcomes = outcomes;
-    return compiled.rule.detector.judge!(outcomes, compiled.settings);
+    const { compiled } = episode;
+    return compiled.rule.detector.judge!(this.outcomesOf(episode), compiled.settings);
+  }
+
+  private outcomesOf({ compiled, window, lastFull }: Episode): WindowOutcomes {
+    return outcomesOf(this.state.windows, window, compiled.shape, lastFull);
   }
 
   private slotOf(episode: Episode): number {

@@ -7,6 +7,8 @@ export interface Watched {
   first: number;
   last: number;
   bytes: number;
+  /** Whether the changelog has an entry of it; what it has not, a rebuild brings back. */
+  logged: boolean;
   /** What was measured of late, for the evidence of an episode that opens: addresses and when, µs. */
   readonly recent: [string, number][];
 }
@@ -44,6 +46,7 @@ export class WatchedStates {
         last: 0,
         bytes: ENTRY_BYTES,
         recent: [],
+        logged: false,
       };
       this.byWindow.set(window, watched);
       this.bytes += ENTRY_BYTES;

@@ -57,7 +57,7 @@ export class Watching implements Watch<unknown> {
     const place = this.placeOf(waiting);
     for (let index = 0; index < rules.length; index++) {
       const rule = rules[index]!;
-      if (!rule.rule.detector.attempts || (state.rebuilding && rule.durable)) continue;
+      if (!rule.rule.detector.attempts) continue;
       attempt ??= {
         time: waiting.time,
         source: words.format(keys.kind[waiting.slot]!, keys.words, waiting.slot * 4).split('/')[0]!,
@@ -82,7 +82,7 @@ export class Watching implements Watch<unknown> {
   }
 
   conversation(block: ConversationBlock, row: number, place: RowPlace): void {
-    const { rules, rebuilding, words } = this.state;
+    const { rules, words } = this.state;
     const originator = row * ADDRESS_SLOT_BYTES;
     this.ends = {
       setSource: () => words.setSlot(block.originator, originator),
@@ -91,7 +91,7 @@ export class Watching implements Watch<unknown> {
     };
     for (let index = 0; index < rules.length; index++) {
       const rule = rules[index]!;
-      if (!rule.rule.detector.conversations || (rebuilding && rule.durable)) continue;
+      if (!rule.rule.detector.conversations) continue;
       this.begin(rule, index, block.time[row]!, place);
       if (rule.rule.exceptions !== null) {
         const [source, target] = this.ends.texts();
@@ -102,7 +102,7 @@ export class Watching implements Watch<unknown> {
   }
 
   received(block: ReceivedBlock, row: number, place: RowPlace): void {
-    const { rules, rebuilding, words } = this.state;
+    const { rules, words } = this.state;
     const target = row * ADDRESS_SLOT_BYTES;
     this.ends = {
       setSource: () => false,
@@ -111,7 +111,7 @@ export class Watching implements Watch<unknown> {
     };
     for (let index = 0; index < rules.length; index++) {
       const rule = rules[index]!;
-      if (!rule.rule.detector.received || (rebuilding && rule.durable)) continue;
+      if (!rule.rule.detector.received) continue;
       this.begin(rule, index, block.last[row]!, place);
       if (rule.rule.exceptions !== null && this.isExcepted('', this.ends.texts()[1], block.port[row]!)) continue;
       this.run(() => rule.watcher!.received?.(block, row, this));
@@ -119,7 +119,7 @@ export class Watching implements Watch<unknown> {
   }
 
   observation(observation: Observation, place: RowPlace, link: string): void {
-    const { rules, rebuilding, words } = this.state;
+    const { rules, words } = this.state;
     this.link = link;
     this.ends = {
       setSource: () => observation.source !== '' && words.parse(observation.source),
@@ -129,7 +129,7 @@ export class Watching implements Watch<unknown> {
     for (let index = 0; index < rules.length; index++) {
       const rule = rules[index]!;
       const kinds = rule.rule.detector.observations;
-      if (kinds === undefined || !kinds.includes(observation.kind) || (rebuilding && rule.durable)) continue;
+      if (kinds === undefined || !kinds.includes(observation.kind)) continue;
       this.begin(rule, index, observation.time, place);
       if (rule.rule.exceptions !== null && this.isExcepted(observation.source, observation.destination, -1)) continue;
       this.run(() => rule.watcher!.observation?.(observation, this));
@@ -214,7 +214,12 @@ export class Watching implements Watch<unknown> {
     state.current = slot;
     this.window = state.windowOf(slot, (this.ruleIndex << 16) >>> 0);
     state.current = current;
-    this.opened = state.watched.of(this.window, rule);
+    const watched = state.watched.of(this.window, rule);
+    if (state.rebuilding && rule.durable && watched.logged) {
+      this.opened = null;
+      return rule.watcher!.newState(); // the changelog has it whole
+    }
+    this.opened = watched;
     if (rule.durable) state.dirtyWindows.add(this.window);
     return this.opened.state;
   }

@@ -12,7 +12,7 @@
 
 import type { AddressPool } from './address-pool.js';
 import { grown, nextCapacity } from './growth.js';
-import { OUTCOME_FLAGS, type StateBudget, type WindowShape } from './window-shape.js';
+import type { StateBudget, WindowShape } from './window-shape.js';
 
 export const NONE = -1;
 /** Kinds of `cellTarget`: none, an IPv4 address, an entry of the address pool. */
@@ -329,7 +329,6 @@ export class WindowStore {
     this.insert(window, cell, from, after1 === NONE);
     if (before2 !== NONE && time - this.cellTime[before2]! <= length) {
       this.cellSightings[cell]! += this.cellSightings[before1]!;
-      this.cellTag[cell]! |= this.cellTag[before1]! & OUTCOME_FLAGS;
       this.unlink(window, before1, from);
     }
     if (after2 !== NONE && this.cellTime[after2]! - time <= length) {

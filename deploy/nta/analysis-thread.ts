@@ -59,7 +59,7 @@ function serve(analysis: Analysis): void {
   const blocks: PacketBlock[] = [];
   const noPackets = new PacketBlock(0);
   const process = (block: PacketBlock, { conversations, received }: TrackedRows): readonly AlertDocument[] =>
-    analysis.process(block, conversationBlock(conversations), receivedBlock(received));
+    analysis.process(block, conversationBlock(conversations), receivedBlock(received), block.observations);
   port.on('message', (message: AnalysisMessage) => {
     if (message.type === 'columns') {
       blocks.push(sharedBlock(message.columns));

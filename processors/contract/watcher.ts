@@ -87,6 +87,8 @@ export interface WatcherText extends AlertText {
   /** Instead of what follows from the key. */
   readonly source?: { readonly ip?: string; readonly mac?: string; readonly address: string };
   readonly destination?: { readonly ip?: string; readonly port?: number };
+  /** MACs that claimed the address, for the evidence. */
+  readonly macs?: EpisodeEvidence['macs'];
   /** Addresses beside those of the evidence. */
   readonly related?: readonly string[];
 }

@@ -49,12 +49,12 @@ export const arpSweep = defineWatcher<Asker>()({
       if (observation.kind !== 'arp') return;
       const { source, destination, time } = observation;
       if (observation.operation === REPLY) {
-        watch.key(`${watch.link}${formatMacNumber(observation.targetMac)}`).unanswered.delete(source);
+        watch.key(`${watch.link} ${formatMacNumber(observation.targetMac)}`).unanswered.delete(source);
         return;
       }
       // Asking for one's own address announces or probes it (RFC 5227).
       if (observation.operation !== REQUEST || source === destination || source === '0.0.0.0') return;
-      const asker = watch.key(`${watch.link}${formatMacNumber(observation.senderMac)}`);
+      const asker = watch.key(`${watch.link} ${formatMacNumber(observation.senderMac)}`);
       asker.address = source;
       asker.mac = observation.senderMac;
       const addresses = asker.addresses.add(time, source);

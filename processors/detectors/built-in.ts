@@ -3,17 +3,29 @@
 import type { Detector } from '../contract/detector.js';
 import { amplification } from './amplification.js';
 import { arpSpoofing } from './arp-spoofing.js';
+import { arpSweep } from './arp-sweep.js';
 import { backscatter } from './backscatter.js';
+import { beacon } from './beacon.js';
 import { bruteForce } from './brute-force.js';
+import { dhcpStarvation } from './dhcp-starvation.js';
 import { distributedFlood } from './distributed-flood.js';
 import { distributedScan } from './distributed-scan.js';
+import { dnsAnomaly } from './dns-anomaly.js';
+import { dnsTunnel } from './dns-tunnel.js';
+import { exfiltration } from './exfiltration.js';
 import { hostSweep } from './host-sweep.js';
 import { icmpFlood } from './icmp-flood.js';
+import { icmpTunnel } from './icmp-tunnel.js';
+import { lateralMovement } from './lateral-movement.js';
 import { loginAfterFailures } from './login-after-failures.js';
+import { longConnection } from './long-connection.js';
+import { neighborSpoofing } from './neighbor-spoofing.js';
 import { osFingerprint } from './os-fingerprint.js';
 import { passwordSpray } from './password-spray.js';
 import { portScan } from './port-scan.js';
 import { protocolScan } from './protocol-scan.js';
+import { rogueDhcp } from './rogue-dhcp.js';
+import { rogueRouter } from './rogue-router.js';
 import { slowScan } from './slow-scan.js';
 import { synFlood } from './syn-flood.js';
 import { traceroute } from './traceroute.js';
@@ -31,7 +43,23 @@ export const builtInDetectors: readonly Detector[] = [
   bruteForce,
   passwordSpray,
   loginAfterFailures,
+  // The link.
   arpSpoofing,
+  arpSweep,
+  neighborSpoofing,
+  rogueRouter,
+  rogueDhcp,
+  dhcpStarvation,
+  // Names and echoes.
+  dnsTunnel,
+  dnsAnomaly,
+  icmpTunnel,
+  // Long memory of conversations.
+  beacon,
+  exfiltration,
+  longConnection,
+  lateralMovement,
+  // What is told for information.
   backscatter,
   traceroute,
   osFingerprint,

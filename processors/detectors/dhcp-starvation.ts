@@ -37,7 +37,7 @@ export const dhcpStarvation = defineWatcher<Clients>()({
       if (observation.kind !== 'dhcp' || observation.relay !== '') return;
       const { messageType, clientMac, mac, time } = observation;
       if (messageType !== DISCOVER && messageType !== REQUEST) return;
-      const link = watch.key(`${watch.link}`);
+      const link = watch.key(watch.link);
       link.cards.add(time, mac);
       watch.measure(link.clients.add(time, clientMac));
     },

@@ -43,6 +43,7 @@ export const dnsTunnel = defineWatcher<Names>()({
   severity: 3,
   keyedBy: 'source',
   observations: ['dns'],
+  durable: true,
   counts: 'names that carry data',
   threshold: {
     default: 30,
@@ -76,16 +77,17 @@ export const dnsTunnel = defineWatcher<Names>()({
   },
   createWatcher: ({ allowedDomains }, { windowMicros, threshold }) => {
     const allowed = new Set(allowedDomains);
+    const newState = (): Names => ({
+      client: '',
+      domain: '',
+      server: '',
+      names: new WindowedSet(windowMicros, Math.max(NAMES_MAX, 2 * TIMES_AMONG_ADDRESSES * threshold)),
+      characters: new WindowedSum(windowMicros),
+      rich: new WindowedSet(windowMicros, Math.max(NAMES_MAX, 2 * threshold)),
+      richCharacters: new WindowedSum(windowMicros),
+    });
     return {
-      newState: () => ({
-        client: '',
-        domain: '',
-        server: '',
-        names: new WindowedSet(windowMicros, Math.max(NAMES_MAX, 2 * TIMES_AMONG_ADDRESSES * threshold)),
-        characters: new WindowedSum(windowMicros),
-        rich: new WindowedSet(windowMicros, Math.max(NAMES_MAX, 2 * threshold)),
-        richCharacters: new WindowedSum(windowMicros),
-      }),
+      newState,
       bytes: ({ names, rich }) => 600 + 150 * (names.size + rich.size),
       observation: (observation, watch) => {
         if (observation.kind !== 'dns' || observation.response || observation.type === TYPE_PTR) return;
@@ -114,6 +116,29 @@ export const dnsTunnel = defineWatcher<Names>()({
         source: { ip: client, address: client },
         related: [server],
       }),
+      save: (state) => ({
+        ...state,
+        names: state.names.entries(),
+        characters: state.characters.entries(),
+        rich: state.rich.entries(),
+        richCharacters: state.richCharacters.entries(),
+      }),
+      load: (value) => {
+        const saved = value as Pick<Names, 'client' | 'domain' | 'server'> & {
+          names: [string, number][];
+          characters: [number, number][];
+          rich: [string, number][];
+          richCharacters: [number, number][];
+        };
+        const fresh = newState();
+        return {
+          ...saved,
+          names: fresh.names.restore(saved.names),
+          characters: fresh.characters.restore(saved.characters),
+          rich: fresh.rich.restore(saved.rich),
+          richCharacters: fresh.richCharacters.restore(saved.richCharacters),
+        };
+      },
     };
   },
 });

@@ -66,7 +66,7 @@ export const neighborSpoofing = defineWatcher<Claims>()({
         const { advertisement, target, source, time, linkLayerAddress, mac } = observation;
         if (!advertisement) {
           // A solicitation from no address checks its target; one from an address claims the address it comes from.
-          if (source === '::') watch.key(`${watch.link}checked`).checked.add(time, `${target} ${mac}`);
+          if (source === '::') watch.key(`${watch.link} checked`).checked.add(time, `${target} ${mac}`);
           else if (linkLayerAddress !== 0)
             claim(watch, source, source, linkLayerAddress, time, virtual.has(linkLayerAddress));
           return;
@@ -100,7 +100,7 @@ function claim(
   time: number,
   virtual: boolean,
 ): void {
-  const claims = watch.key(`${watch.link}${address}`);
+  const claims = watch.key(`${watch.link} ${address}`);
   const claimant = virtual ? VIRTUAL : mac;
   claims.address = address;
   claims.claimants.advance(time);
@@ -114,11 +114,11 @@ function claim(
 }
 
 function deny(watch: Watch<Claims>, target: string, source: string, mac: number, time: number): void {
-  const { checked } = watch.key(`${watch.link}checked`);
+  const { checked } = watch.key(`${watch.link} checked`);
   checked.advance(time);
   const others = [...checked.values()].some((entry) => entry.startsWith(`${target} `) && entry !== `${target} ${mac}`);
   if (!others) return;
-  const card = watch.key(`${watch.link}${formatMacNumber(mac)}`);
+  const card = watch.key(`${watch.link} ${formatMacNumber(mac)}`);
   card.card = mac;
   card.claimant = source;
   const denied = card.denied.add(time, target);

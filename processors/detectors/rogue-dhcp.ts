@@ -42,14 +42,14 @@ export const rogueDhcp = defineWatcher<Link & { rogue: string; known: string; ro
         const server = observation.server || observation.source;
         if (router === '' || server === '') return;
         // Behind a relay there are other links, each with a router of its own.
-        const link = watch.key(`${watch.link}${relay}`);
+        const link = watch.key(`${watch.link} ${relay}`);
         for (const [name, { last }] of link.servers) if (last < time - windowMicros) link.servers.delete(name);
         const seen = link.servers.get(server);
         if (seen === undefined && link.servers.size < SERVERS_MAX) link.servers.set(server, { router, last: time });
         else if (seen !== undefined) link.servers.set(server, { router, last: Math.max(seen.last, time) });
         const first = [...link.servers].find(([name]) => trusted.has(name)) ?? [...link.servers][0];
         if (first === undefined || first[0] === server || first[1].router === router || trusted.has(server)) return;
-        const rogue = watch.key(`${watch.link}${relay} ${server}`);
+        const rogue = watch.key(`${watch.link} ${relay} ${server}`);
         rogue.rogue = server;
         rogue.known = first[0];
         rogue.router = router;

@@ -63,7 +63,7 @@ export const rogueRouter = defineWatcher<Link>()({
       observation: (observation, watch) => {
         if (observation.kind !== 'router') return;
         const { source, prefixes, mac, time, lifetime } = observation;
-        const link = watch.key(`${watch.link}routers`);
+        const link = watch.key(`${watch.link} routers`);
         for (const [name, { last }] of link.routers) if (last < time - windowMicros) link.routers.delete(name);
         const others = [...link.routers].filter(([name]) => name !== source);
         const seen = link.routers.get(source);
@@ -80,7 +80,7 @@ export const rogueRouter = defineWatcher<Link>()({
         }
         if (trusted.has(source) && !otherCard) return;
         if (!flood && !otherCard && !(later && strange.length > 0 && lifetime > 0)) return;
-        const rogue = watch.key(flood ? `${watch.link}flood` : `${watch.link}${source}`);
+        const rogue = watch.key(flood ? `${watch.link} flood` : `${watch.link} ${source}`);
         rogue.router = source;
         rogue.mac = mac;
         rogue.announced = (strange.length > 0 ? strange : prefixes).slice(0, 4).join(', ');

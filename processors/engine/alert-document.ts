@@ -99,7 +99,11 @@ export function alertDocument(
         threshold: rule.threshold,
         window_seconds: rule.windowMicros / 1e6,
         ...(closeReason === null ? {} : { close_reason: closeReason }),
-        evidence: evidenceDocument(evidence, { ...outcomeDetails(evidence), ...text.details }, detector.values),
+        evidence: evidenceDocument(
+          text.macs === undefined ? evidence : { ...evidence, macs: text.macs },
+          { ...outcomeDetails(evidence), ...text.details },
+          text.macs === undefined ? detector.values : 'macs',
+        ),
       },
     },
   };

@@ -1,7 +1,7 @@
 /** A rule as the packet path wants it, with its counters. */
 
 import { messageOf } from '../../runtime/process/failure.js';
-import type { PacketObserver } from '../contract/detector.js';
+import type { Detector, PacketKind, PacketObserver } from '../contract/detector.js';
 import type { EpisodeEvidence } from '../contract/evidence.js';
 import { packetKindMask } from '../contract/packet-kind.js';
 import type { DetectionRule } from '../contract/rule.js';
@@ -37,7 +37,7 @@ export class CompiledRule {
     this.settings = { threshold, windowMicros, severity: rule.severity };
     this.watcher = detector.createWatcher?.(rule.options, this.settings) ?? null;
     this.judges = detector.judge !== undefined;
-    this.kinds = packetKindMask(detector.packets);
+    this.kinds = packetKindMask([...detector.packets, ...linkKinds(detector)]);
     this.observe = detector.createObserver(rule.options);
     this.shape = windowShape(detector.measure === 'distinct', threshold, windowMicros, latenessMicros);
     this.durable = detector.durable;
@@ -91,4 +91,12 @@ export class CompiledRule {
     const { id, countedPackets, exceptedPackets, opened, updated, closed, open, failures, latestFailure } = this;
     return { detector: id, countedPackets, exceptedPackets, opened, updated, closed, open, failures, latestFailure };
   }
+}
+
+/** Packets that observations are made of by row. */
+function linkKinds({ observations = [] }: Detector): PacketKind[] {
+  return [
+    ...(observations.includes('arp') ? (['arp'] as const) : []),
+    ...(observations.includes('neighbor') ? (['neighbor-discovery'] as const) : []),
+  ];
 }

@@ -26,6 +26,8 @@ import { WindowStore } from './window-store.js';
 
 /** Replays at the same time; one more ends the oldest. */
 const TIMELINES_MAX = 1000;
+/** Keys that remember longer are asked again later whether they are still needed. */
+const LONG_MEMORY_MICROS = 600e6;
 /** Capture nodes told apart; all beyond share the last number. */
 const NODES_TOLD_APART = 65_535;
 /** How long a state is kept at least that is not worth an entry in the changelog: the one packet of a forged source. µs. */
@@ -182,8 +184,10 @@ export class EngineState implements StateBudget {
       if (slot === NONE || slot === this.current) return;
       const { slowestClock } = this.timelines.scopeAt(this.keys.scope[slot]!).group;
       const horizon = this.horizonOf(slot) + 2 * this.limits.allowedLatenessMicros;
-      if (this.keys.clock[slot]! + horizon >= slowestClock || this.hasOpenEpisode(slot)) return;
-      this.forget(slot);
+      if (this.keys.clock[slot]! + horizon < slowestClock && !this.hasOpenEpisode(slot)) this.forget(slot);
+      // What is remembered for hours must not keep those behind it that are not.
+      else if (horizon >= LONG_MEMORY_MICROS) this.keys.touch(slot);
+      else return;
     }
   }
 

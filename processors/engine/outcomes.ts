@@ -26,7 +26,7 @@ import { NONE } from './key-table.js';
 import { ipv6Key, slotTargetKey } from './sighting-target.js';
 import type { Timeline } from './timelines.js';
 import type { Verdicts } from './verdicts.js';
-import type { RowPlace, Watching } from './watching.js';
+import { linkName, type RowPlace, type Watching } from './watching.js';
 import { markOutcome } from './window-outcomes.js';
 import { CELL_ANSWERED, CELL_FAILED, CELL_HALF_OPEN, CELL_UNSEEN } from './window-shape.js';
 
@@ -106,7 +106,7 @@ export class Outcomes {
   observe(observations: readonly Observation[], block: PacketBlock): void {
     for (const observation of observations) {
       const origin = block.origins[observation.origin]!;
-      this.watching.observation(observation, this.placeOf(origin), `${observation.vlan} ${origin.interface}`);
+      this.watching.observation(observation, this.placeOf(origin), linkName(observation, block));
     }
   }
 

@@ -2,6 +2,7 @@
 import { formatIpv4, formatIpv6 } from '../../schemas/address.js';
 import type { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
 import { ADDRESS_SLOT_BYTES } from '../../schemas/conversations/conversation-block.js';
+import { linkObservation } from '../../schemas/observations/link-observation.js';
 import type { Observation } from '../../schemas/observations/observation.js';
 import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { Attempt, AttemptOutcome, Watch } from '../contract/watcher.js';
@@ -47,7 +48,17 @@ export class Watching implements Watch<unknown> {
       if (!this.state.rebuilding) rule.exceptedPackets++;
       return;
     }
-    this.run(() => rule.watcher!.packet?.(block, row, this));
+    if (rule.rule.detector.observations !== undefined) this.linkObservation(block, row, rule);
+    else this.run(() => rule.watcher!.packet?.(block, row, this));
+  }
+
+  /** What the packet says of its link, for rules that ask for that. */
+  private linkObservation(block: PacketBlock, row: number, rule: CompiledRule): void {
+    const observation = linkObservation(block, row);
+    if (observation === null || !rule.rule.detector.observations!.includes(observation.kind)) return;
+    this.link = linkName(observation, block);
+    this.run(() => rule.watcher!.observation?.(observation, this));
+    this.link = '';
   }
 
   attempt(waiting: Waiting, outcome: AttemptOutcome): void {
@@ -244,7 +255,9 @@ export class Watching implements Watch<unknown> {
   }
 
   private openEpisode(watched: Watched, value: number, related: string, port: number, packets: number): void {
-    const { state, rule, window, time } = this;
+    const { state, rule, window } = this;
+    // A row that comes late fills the window as it stands at the newest.
+    const time = watched.last;
     const episode = new Episode(state.windowKey(window), rule, time, window);
     episode.state = watched.state;
     episode.lastNode = this.node;
@@ -306,6 +319,11 @@ export class Watching implements Watch<unknown> {
     const scope = state.timelines.scopeAt(state.keys.scope[slot]!);
     return { timeline: state.timelines.withSerial(run) ?? state.timelineOf(scope.group.name), site: scope.site, node };
   }
+}
+
+/** Tells links apart: a VLAN of an interface. Two networks at two interfaces of a node may have the same addresses. */
+export function linkName(observation: Observation, block: PacketBlock): string {
+  return `${observation.vlan} ${block.origins[observation.origin]!.interface}`;
 }
 
 /** Both ends of a row: brought into the state's words, and as text. */

@@ -1,11 +1,12 @@
 /**
  * Reads observations (schemas/observations) off a frame that has just been decoded, from where its decoders found the
- * message. Nothing here fails: a message that was cut or is not what its port promised gives no observation.
+ * message; those of ARP and neighbour discovery are made of rows instead. Nothing here fails: a message that was cut or is not what its port promised gives no observation.
  */
-import { formatDestination, formatIpv4, formatIpv6, formatSource } from '../../schemas/address.js';
+import { formatIpv4, formatIpv6 } from '../../schemas/address.js';
+import { macNumber, observationHead } from '../../schemas/observations/link-observation.js';
 import type { DnsFacts, Observation, ObservationFacts } from '../../schemas/observations/observation.js';
 import { OBSERVATIONS_MAX } from '../../schemas/observations/observation.js';
-import { ADDRESS_MAC, HAS_MACS, HAS_PORTS, type PacketBlock } from '../../schemas/packets/packet-block.js';
+import { HAS_PORTS, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16, uint32 } from './bytes.js';
 import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT } from './dhcp.js';
 import type { Dissection } from './dissection.js';
@@ -19,19 +20,7 @@ const ICMPV6 = 58;
 export function observe(dissection: Dissection, block: PacketBlock, row: number): void {
   const facts = factsOf(dissection, block, row);
   if (facts === null || block.observations.length >= OBSERVATIONS_MAX) return;
-  const head = {
-    row,
-    time: block.timestamp[row]!,
-    origin: block.origin[row]!,
-    vlan: block.vlan[row]!,
-    mac:
-      (block.present[row]! & HAS_MACS) === 0
-        ? 0
-        : block.macView.getUint16(12 * row) * 2 ** 32 + block.macView.getUint32(12 * row + 2),
-    source: block.sourceKind[row] === ADDRESS_MAC ? '' : formatSource(block, row),
-    destination: formatDestination(block, row),
-  };
-  block.observations.push({ ...head, ...facts } as Observation);
+  block.observations.push({ ...observationHead(block, row), ...facts } as Observation);
 }
 
 function factsOf(dissection: Dissection, block: PacketBlock, row: number): ObservationFacts | null {
@@ -43,47 +32,9 @@ function factsOf(dissection: Dissection, block: PacketBlock, row: number): Obser
     const dhcp = (to === DHCP_SERVER_PORT || to === DHCP_CLIENT_PORT) && block.ipProtocol[row] !== TCP;
     return dhcp ? dhcpFacts(dissection) : null;
   }
-  const extra = block.extra[row]!;
-  if (extra >= 0) {
-    const { arp, neighborDiscovery } = block.extras[extra]!;
-    if (arp !== null) {
-      return {
-        kind: 'arp',
-        operation: arp.operation,
-        senderMac: macAt(arp.senderMac, 0),
-        targetMac: macAt(arp.targetMac, 0),
-      };
-    }
-    if (neighborDiscovery !== null) return neighborFacts(dissection, block, row);
-  }
   if (dissection.icmpStart === 0) return null;
   if (block.ipProtocol[row] === ICMP) return icmpFacts(dissection, block.icmpType[row]!);
   return block.ipProtocol[row] === ICMPV6 ? icmpv6Facts(dissection, block.icmpType[row]!) : null;
-}
-
-function macAt(bytes: Uint8Array, at: number): number {
-  return uint16(bytes, at) * 2 ** 32 + uint32(bytes, at + 2);
-}
-
-// Neighbour discovery, RFC 4861 section 4.
-
-const FLAGS = 4;
-const FLAG_SOLICITED = 0x40;
-const FLAG_OVERRIDE = 0x20;
-const NEIGHBOR_ADVERTISEMENT = 136;
-
-function neighborFacts({ icmpBuffer, icmpStart }: Dissection, block: PacketBlock, row: number): ObservationFacts {
-  const { target, linkLayerAddress } = block.extras[block.extra[row]!]!.neighborDiscovery!;
-  const advertisement = block.icmpType[row] === NEIGHBOR_ADVERTISEMENT;
-  const flags = advertisement ? icmpBuffer[icmpStart + FLAGS]! : 0;
-  return {
-    kind: 'neighbor',
-    advertisement,
-    solicited: (flags & FLAG_SOLICITED) !== 0,
-    override: (flags & FLAG_OVERRIDE) !== 0,
-    target: formatIpv6(target),
-    linkLayerAddress: linkLayerAddress.length === 6 ? macAt(linkLayerAddress, 0) : 0,
-  };
 }
 
 // ICMP, RFC 792 and RFC 4443.
@@ -200,7 +151,7 @@ function dhcpFacts({
     kind: 'dhcp',
     messageType: buffer[type]!,
     transactionId: uint32(buffer, start + DHCP_TRANSACTION),
-    clientMac: macAt(buffer, start + DHCP_CLIENT_MAC),
+    clientMac: macNumber(buffer, start + DHCP_CLIENT_MAC),
     address: address(start + DHCP_YOUR_ADDRESS) || optionAddress(OPTION_REQUESTED),
     server: optionAddress(OPTION_SERVER),
     router: optionAddress(OPTION_ROUTER),

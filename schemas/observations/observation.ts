@@ -37,9 +37,6 @@ export interface ArpFacts {
 export interface NeighborFacts {
   readonly kind: 'neighbor';
   readonly advertisement: boolean;
-  /** Flags of an advertisement. */
-  readonly solicited: boolean;
-  readonly override: boolean;
   readonly target: string;
   /** Of the link-layer address option; 0 when there is none. */
   readonly linkLayerAddress: number;

@@ -39,7 +39,7 @@ async function analyze(path: string): Promise<AlertDocument[]> {
 
 function lines(alerts: readonly AlertDocument[]): string[] {
   return alerts
-    .filter((alert) => alert.event.action === 'open')
+    .filter((alert) => alert.event.action === 'open' && alert.source.ip !== undefined) // cards are no part of the truth
     .map((alert) => {
       const port = alert.rule.id === 'brute-force' ? alert.destination?.port : '';
       return `${alert.rule.id} ${alert.source.address} ${port} ${alert.nta.alert.crossed}`;

@@ -98,6 +98,7 @@ export function analyzeCommand(): Command {
           captureNode: settings.nodeId,
           timeline,
           site: settings.site,
+          observe: true,
           conversations: tracked.tracker,
           blockCapacity: BLOCK_CAPACITY,
         };

@@ -115,7 +115,7 @@ describe('ARP spoofing', () => {
   test('names the MACs and when each claimed the address', () => {
     const [open] = detect([claim(0, OWNER), claim(3, OWNER), claim(5, OTHER)]);
     expect(open).toMatchObject({
-      event: { severity: 2 },
+      event: { severity: 1 },
       source: { ip: '192.0.2.254' },
       threat: { technique: { id: ['T1557.002'] } },
       nta: { alert: { crossed: '2026-01-01T00:00:05.000000Z' } },

@@ -1,8 +1,9 @@
 /** Conversations by their places, written out as rows. */
 
-import { EVENT_ENDED, OUTCOME_UNANSWERED } from '../../schemas/conversations/conversation.js';
+import { EVENT_ENDED, OUTCOME_ANSWERED, OUTCOME_UNANSWERED } from '../../schemas/conversations/conversation.js';
 import { ADDRESS_SLOT_BYTES, ConversationBlock } from '../../schemas/conversations/conversation-block.js';
 import type { PacketOrigin } from '../../schemas/packets/packet-block.js';
+import type { ConversationServices } from './conversation-services.js';
 import {
   BYTES,
   connectionState,
@@ -57,6 +58,7 @@ export interface Places {
   readonly words: Int32Array;
   readonly doubles: Float64Array;
   readonly origins: Origins;
+  readonly services: ConversationServices;
 }
 
 export class ConversationRows {
@@ -96,7 +98,7 @@ export class ConversationRows {
   put(place: number, event: number, time: number): void {
     if (this.block.isFull) this.deliver();
     const { block } = this;
-    const { table, words, doubles, origins } = this.places;
+    const { table, words, doubles, origins, services } = this.places;
     const keys = table.words;
     const entry = table.entryOf(place);
     const state = place * STATE_WORDS;
@@ -133,7 +135,8 @@ export class ConversationRows {
     block.loginsFailed[row] = words[state + LOGINS]! & 0xffff;
     block.loginsSucceeded[row] = words[state + LOGINS]! >>> 16;
     block.history[row] = historyText(words, state);
-    block.service[row] = '';
-    block.names[row] = null;
+    const hasSpoken = words[state + PACKETS + 1] !== 0 && outcomeOf(status) <= OUTCOME_ANSWERED;
+    block.service[row] = services.serviceOf(place, block.ipProtocol[row]!, block.responderPort[row]!, hasSpoken);
+    block.names[row] = services.namesOf(place);
   }
 }

@@ -36,6 +36,7 @@ import {
 import type { Payloads } from '../decoding/payloads.js';
 import { PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP } from '../protocols/ip-protocol.js';
 import { ConversationRows, Origins } from './conversation-rows.js';
+import { ConversationServices } from './conversation-services.js';
 import {
   addDataToHistory,
   addFlipToHistory,
@@ -59,7 +60,6 @@ import {
   outcomeOf,
   PACKETS,
   PAYLOAD,
-  PAYLOADS_READ,
   START,
   STATE_WORDS,
   STATUS,
@@ -75,9 +75,10 @@ import {
   portOfEntry,
 } from './conversation-table.js';
 import { isRequest } from './icmp-query.js';
-import { ftpDataPort, mayAnswerFromElsewhere } from './opening.js';
+import { mayAnswerFromElsewhere } from './opening.js';
 import { isSyn, looksLikeAnswer, NO_CONNECTION, Originators } from './originators.js';
 import { Outcomes } from './outcomes.js';
+import { PayloadReading } from './payload-reading.js';
 import { ReceivedTable } from './received-table.js';
 import { TimerWheel } from './timer-wheel.js';
 
@@ -95,10 +96,6 @@ export interface ConversationTrackerOptions extends ConversationTableOptions {
 
 export const UPDATE_INTERVAL_DEFAULT = 60_000_000;
 export const UNANSWERED_ROWS_DEFAULT = 1000;
-
-const FTP_CONTROL = 21;
-/** Payloads of each direction that are looked into. */
-const PAYLOADS_READ_MAX = 4;
 
 const SECOND = 1_000_000;
 /** How long a conversation may be silent before it is over, µs: as Zeek's defaults, but an attempt twice as long. */
@@ -119,9 +116,11 @@ export class ConversationTracker {
   private readonly rows: ConversationRows;
   private readonly received: ReceivedTable;
   private readonly outcomes: Outcomes;
+  private readonly reading: PayloadReading;
   private readonly wheel: TimerWheel;
   private readonly originators: Originators;
   private readonly origins = new Origins();
+  private readonly services = new ConversationServices();
   private readonly updateInterval: number;
   private readonly look: (place: number) => void;
   /** The slot of event time that packets fall into, and from when on they are of a later one or of another clock. */
@@ -144,9 +143,16 @@ export class ConversationTracker {
     this.wheel = new TimerWheel(this.words);
     this.received = new ReceivedTable(() => this.flush());
     const unanswered = options.unansweredRowsMax ?? UNANSWERED_ROWS_DEFAULT;
-    const places = { table: this.table, words: this.words, doubles: this.doubles, origins: this.origins };
+    const places = {
+      table: this.table,
+      words: this.words,
+      doubles: this.doubles,
+      origins: this.origins,
+      services: this.services,
+    };
     this.rows = new ConversationRows(places, unanswered, () => this.flush());
     this.outcomes = new Outcomes(places, this.rows, this.received);
+    this.reading = new PayloadReading(places, this.originators);
     this.look = (place) => this.lookAt(place);
   }
 
@@ -231,6 +237,7 @@ export class ConversationTracker {
   private end(place: number): void {
     this.words[place * STATE_WORDS + STATUS]! &= ~IS_OPEN;
     this.rows.putEnd(place);
+    this.services.forget(place);
   }
 
   private take(block: PacketBlock, row: number, index: number, payloads: Payloads | null): void {
@@ -277,7 +284,7 @@ export class ConversationTracker {
       doubles[numbers + NEXT_UPDATE] = time + this.updateInterval;
       this.rows.put(place, EVENT_UPDATED, time);
     }
-    if (payloads !== null && payload > 0) this.readPayload(block, row, index, payloads, place, isOriginator, time);
+    if (payloads !== null && payload > 0) this.reading.read(block, row, index, payloads, place, isOriginator);
   }
 
   /** Soon, and not when the timeout of an open connection is over. */
@@ -339,35 +346,10 @@ export class ConversationTracker {
     doubles[numbers + NEXT_UPDATE] = time + this.updateInterval;
     this.wheel.add(place, time + timeoutOf(words[state + STATUS]!));
     payloads?.unsettle(block, row);
+    if (isTcp && table.isNew && role === ROLE_ORIGINATOR) this.services.announce(place, 'ftp-data');
     if (isBegun && protocol === PROTOCOL_UDP && mayAnswerFromElsewhere(block.destinationPort[row]!)) {
       this.originators.expectAt(place, sender, time);
     }
-  }
-
-  /** Looks into a payload whose begin was kept. */
-  private readPayload(
-    block: PacketBlock,
-    row: number,
-    index: number,
-    payloads: Payloads,
-    place: number,
-    isOriginator: boolean,
-    time: number,
-  ): void {
-    const start = payloads.start[index]!;
-    const end = payloads.end[index]!;
-    if (start === end) return;
-    const responderPort = isOriginator ? block.destinationPort[row]! : block.sourcePort[row]!;
-    if (responderPort === FTP_CONTROL && block.ipProtocol[row] === PROTOCOL_TCP) {
-      const port = ftpDataPort(payloads.bytes, start, end);
-      if (port !== 0) this.originators.expectAt(place, this.table.sender, time, port);
-      return;
-    }
-    const state = place * STATE_WORDS;
-    const shift = isOriginator ? 0 : 8;
-    this.words[state + PAYLOADS_READ]! += 1 << shift;
-    const read = (this.words[state + PAYLOADS_READ]! >>> shift) & 0xff;
-    if (read >= PAYLOADS_READ_MAX) payloads.settle(block, row);
   }
 }
 

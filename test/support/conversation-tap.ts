@@ -6,7 +6,12 @@ import {
 import { Dissection, decodeFrame } from '../../producers/decoding/decoder.js';
 import { Payloads } from '../../producers/decoding/payloads.js';
 import { formatAddressBytes } from '../../schemas/address.js';
-import { CONNECTION_STATES, CONVERSATION_EVENTS, OUTCOMES } from '../../schemas/conversations/conversation.js';
+import {
+  CONNECTION_STATES,
+  CONVERSATION_EVENTS,
+  type ConversationNames,
+  OUTCOMES,
+} from '../../schemas/conversations/conversation.js';
 import {
   ADDRESS_SLOT_BYTES,
   type ConversationBlock,
@@ -34,6 +39,10 @@ export interface ConversationRow {
   readonly packets: readonly [number, number];
   readonly bytes: readonly [number, number];
   readonly payload: readonly [number, number];
+  readonly loginsFailed: number;
+  readonly loginsSucceeded: number;
+  readonly service: string;
+  readonly names: ConversationNames | null;
 }
 
 export interface ReceivedRow {
@@ -69,6 +78,10 @@ export function conversationRow(block: ConversationBlock, row: number): Conversa
     packets: [block.originatorPackets[row]!, block.responderPackets[row]!],
     bytes: [block.originatorBytes[row]!, block.responderBytes[row]!],
     payload: [block.originatorPayload[row]!, block.responderPayload[row]!],
+    loginsFailed: block.loginsFailed[row]!,
+    loginsSucceeded: block.loginsSucceeded[row]!,
+    service: block.service[row]!,
+    names: block.names[row]!,
   };
 }
 

@@ -3,9 +3,9 @@ import { z } from '@hono/zod-openapi';
 
 /**
  * What a terminal or a spreadsheet would act on instead of showing it (Unicode: control characters, line and paragraph
- * separators), and what shows text in another order than it has.
+ * separators), what shows text in another order than it has, and half surrogate pairs, which are no text and no JSON of Postgres.
  */
-const CONTROL = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
+const CONTROL = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 
 /** Of one line: what has line ends in it forges lines of logs and tables. */
 export const oneLine = (maximum: number) =>

@@ -173,7 +173,7 @@ test.each([[['T', 'a']], [['2026-03-01', 'a']], [['-', '']], [['2026-03-01T12:00
 
 test('control characters are no part of a name or a note, line ends are one of a note', async () => {
   const refuse = async (body: object) => (await api.post('/api/alerts/mac/resolve', body)).status;
-  for (const text of ['a\u0000b', 'a\u001b[31mb', 'a\u007fb', 'a\u202eb', 'a\u2028b', 'a\u009bb']) {
+  for (const text of ['a\u0000b', 'a\u001b[31mb', 'a\u007fb', 'a\u202eb', 'a\u2028b', 'a\u009bb', 'a\ud800b']) {
     expect(await refuse({ by: text }), JSON.stringify(text)).toBe(400);
     expect(await refuse({ note: text }), JSON.stringify(text)).toBe(400);
   }

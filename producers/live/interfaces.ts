@@ -92,7 +92,7 @@ export async function capturePermission(): Promise<NetworkInterface['capture']> 
   }
   if (await mayOpenPacketSockets()) return { allowed: true };
   const program = await findProgram('tcpdump');
-  if (program !== null && (await capabilitiesOf(program)).includes('cap_net_raw')) return { allowed: true };
+  if (tcpdump && program !== null && (await capabilitiesOf(program)).includes('cap_net_raw')) return { allowed: true };
   return {
     allowed: false,
     reason: `this user may not capture: run as root, or once: sudo setcap cap_net_raw,cap_net_admin=eip ${program ?? '"$(command -v tcpdump)"'}`,

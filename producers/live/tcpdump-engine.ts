@@ -23,10 +23,13 @@ export const tcpdumpEngine: EngineDefinition = {
   hasBegun: (standardError) => standardError.includes('listening on'),
 };
 
-/** tcpdump's own first line, such as "tcpdump version 4.99.3"; null when it is not installed. */
+/** What `spawn` says of a program that is not there, or may not be run here. */
+const NOT_RUN: readonly unknown[] = ['ENOENT', 'EACCES', 'EPERM'];
+
+/** tcpdump's own first line, such as "tcpdump version 4.99.3"; null when it cannot be run. */
 export async function tcpdumpVersion(): Promise<string | null> {
   const { code, standardError, standardOutput } = await run(['--version']);
-  return code === 'ENOENT' ? null : ((standardOutput || standardError).split('\n')[0] ?? '');
+  return NOT_RUN.includes(code) ? null : ((standardOutput || standardError).split('\n')[0] ?? '');
 }
 
 /**
@@ -38,7 +41,7 @@ export async function checkPacketFilter(expression: string): Promise<void> {
   if (expression === '') return;
   // With a link type named tcpdump compiles without opening an interface, which would need the right to.
   const { code, standardError } = await run(['-y', 'EN10MB', '-d', '--', expression]);
-  const reason = code === 'ENOENT' ? filterRefusal(expression) : code === 0 ? null : reasonIn(standardError);
+  const reason = NOT_RUN.includes(code) ? filterRefusal(expression) : code === 0 ? null : reasonIn(standardError);
   if (reason === null) return;
   throw new Failure(
     'PACKET_FILTER',
@@ -87,12 +90,17 @@ interface RunResult {
 /** Runs tcpdump to its end. */
 function run(args: readonly string[]): Promise<RunResult> {
   return new Promise((resolve) => {
-    execFile(
-      'tcpdump',
-      args,
-      { timeout: 10_000, env: { ...process.env, LC_ALL: 'C' } },
-      (error, standardOutput, standardError) =>
-        resolve({ code: error === null ? 0 : (error.code ?? null), standardOutput, standardError }),
-    );
+    try {
+      execFile(
+        'tcpdump',
+        args,
+        { timeout: 10_000, env: { ...process.env, LC_ALL: 'C' } },
+        (error, standardOutput, standardError) =>
+          resolve({ code: error === null ? 0 : (error.code ?? null), standardOutput, standardError }),
+      );
+    } catch (error) {
+      // Thrown, not called back: EPERM where the program file has a capability that a container may not have at all.
+      resolve({ code: (error as NodeJS.ErrnoException).code ?? null, standardOutput: '', standardError: '' });
+    }
   });
 }

@@ -2,6 +2,7 @@
  * The fleet on a real Kubernetes, from `kubectl apply` to an upgrade: what a user does, and what happens to it. Each test goes
  * on where the one before it stopped.
  */
+import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pcapFile } from '../support/capture-file.js';
 import { ethernet } from '../support/frames.js';
@@ -9,6 +10,7 @@ import { ipv4 } from '../support/ip-packets.js';
 import { tcp } from '../support/transport-segments.js';
 import {
   apply,
+  asAdministrator,
   build,
   CACHE,
   kubectl,
@@ -17,6 +19,7 @@ import {
   prepareManifests,
   query,
   ROLES_SQL,
+  STATE,
   script,
   secret,
   until,
@@ -123,7 +126,11 @@ async function startReplay(name: string, source: string): Promise<void> {
     // The capture does not fit the annotation that the other way of applying keeps.
     '--server-side',
   );
-  await kubectl('-n', 'default', 'wait', '--for=condition=Ready', `pod/${name}`, '--timeout=60s');
+  await until(
+    () => storedOf(name, source),
+    ({ rows }) => rows > 0,
+    120,
+  );
 }
 
 /** What became of a replay: rows of its packets, and alerts of its scan. */
@@ -148,7 +155,11 @@ async function replayIsWhole(name: string, source: string): Promise<void> {
   );
 }
 
+/** A cluster that is kept is gone on with: for work on these tests, one at a time (`-t`). */
+const KEEP = process.env['NTA_CLUSTER_KEEP'] !== undefined;
+
 beforeAll(async () => {
+  if (KEEP && existsSync(ROLES_SQL)) return;
   await script('programs.sh');
   await script('cluster.sh', 'down');
   await script('images.sh', '0.1.0');
@@ -156,7 +167,7 @@ beforeAll(async () => {
   prepareManifests();
 });
 afterAll(async () => {
-  if (process.env['NTA_CLUSTER_KEEP'] === undefined) await script('cluster.sh', 'down');
+  if (!KEEP) await script('cluster.sh', 'down');
 });
 
 describe('a fleet from kubectl apply', () => {
@@ -250,20 +261,6 @@ describe('what keeps others out', () => {
     );
     await kubectl('-n', 'nta', 'delete', 'pod', 'intruder', '--wait=false');
   });
-
-  it('the production overlay is what the API server and the operators’ definitions take', async () => {
-    for (const folder of ['strimzi', 'keda', 'prometheus-operator', 'gateway-api', 'cert-manager'])
-      await kubectl('apply', '--server-side', '-f', `${CACHE}/crds/${folder}`).catch((error: Error) => {
-        // Folders hold a README and kustomizations too.
-        if (!/error validating|no matches for kind|resource mapping not found/.test(error.message)) throw error;
-      });
-    // CloudNativePG publishes its definitions in no registry that can be reached here.
-    const objects = build('production', '0.1.0')
-      .split('\n---\n')
-      .filter((text) => !text.includes('postgresql.cnpg.io'));
-    expect(objects.length).toBeGreaterThan(40);
-    expect(apply(objects.join('\n---\n'), '--dry-run=server')).toContain('kafkauser.kafka.strimzi.io');
-  });
 });
 
 describe('a fleet at work', () => {
@@ -319,6 +316,16 @@ describe('a fleet at work', () => {
     await allReady(60);
   });
 
+  it('is backed up while it runs, and restored into an empty database', async () => {
+    const psql = ['-h', NODE_IP, '-U', 'postgres'];
+    await asAdministrator('pg_dump', ...psql, '--format=custom', `--file=${STATE}/nta.dump`, 'nta');
+    await asAdministrator('createdb', ...psql, '--owner=nta', 'restored');
+    await asAdministrator('pg_restore', ...psql, '--exit-on-error', '--dbname=restored', `${STATE}/nta.dump`);
+    const count = `SELECT count(*) FROM packets JOIN origins ON origins.id = origin_id WHERE capture_node = 'replay-upgrade'`;
+    expect(Number(await query(count, 'restored'))).toBe(REPLAYED);
+    expect(Number(await query('SELECT count(*) FROM sink_offsets', 'restored'))).toBeGreaterThan(0);
+  });
+
   it('is drained no further than its disruption budgets allow', async () => {
     const drained = kubectl(
       'drain',
@@ -334,5 +341,22 @@ describe('a fleet at work', () => {
       expect(left.filter((name) => name.startsWith(`nta-${part}`))).toHaveLength(1);
     await kubectl('uncordon', 'node1');
     await allReady(120);
+  });
+});
+
+// Last, because the API server is busy for a while with so many definitions.
+describe('overlays/production', () => {
+  it('is what the API server and the operators’ definitions take', async () => {
+    for (const folder of ['strimzi', 'keda', 'prometheus-operator', 'gateway-api', 'cert-manager'])
+      await kubectl('apply', '--server-side', '-f', `${CACHE}/crds/${folder}`).catch((error: Error) => {
+        // Folders hold a README and kustomizations too.
+        if (!/error validating|no matches for kind|resource mapping not found/.test(error.message)) throw error;
+      });
+    // CloudNativePG publishes its definitions in no registry that can be reached here.
+    const objects = build('production', '0.1.0')
+      .split('\n---\n')
+      .filter((text) => !text.includes('postgresql.cnpg.io'));
+    expect(objects.length).toBeGreaterThan(40);
+    expect(apply(objects.join('\n---\n'), '--dry-run=server')).toContain('kafkauser.kafka.strimzi.io');
   });
 });

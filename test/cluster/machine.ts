@@ -29,15 +29,17 @@ export function apply(text: string, ...args: readonly string[]): string {
   });
 }
 
-/** A value of the database, as text. */
-export async function query(sql: string): Promise<string> {
-  const { stdout } = await execute(
-    join(HERE, 'cluster.sh'),
-    ['in', 'psql', '-h', NODE_IP, '-U', 'postgres', '-d', 'nta', '-Atc', sql],
-    { env: { ...process.env, PGPASSWORD: 'administrator' } },
-  );
+/** A program of Postgres as its administrator, beside the server. */
+export async function asAdministrator(program: string, ...args: readonly string[]): Promise<string> {
+  const { stdout } = await execute(join(HERE, 'cluster.sh'), ['in', program, ...args], {
+    env: { ...process.env, PGPASSWORD: 'administrator' },
+  });
   return stdout.trim();
 }
+
+/** A value of the database, as text. */
+export const query = (sql: string, database = 'nta'): Promise<string> =>
+  asAdministrator('psql', '-h', NODE_IP, '-U', 'postgres', '-d', database, '-Atc', sql);
 
 /** Asks until the answer satisfies. @throws Error with the last answer when the time is up. */
 export async function until<T>(ask: () => Promise<T>, satisfies: (answer: T) => boolean, seconds: number): Promise<T> {

@@ -7,7 +7,7 @@ export default defineConfig({
     name: 'cluster',
     include: ['test/cluster/*.cluster.ts'],
     fileParallelism: false,
-    testTimeout: 300_000,
+    testTimeout: 900_000,
     hookTimeout: 3_600_000,
     bail: 0,
   },

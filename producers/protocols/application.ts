@@ -7,7 +7,13 @@ import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT, peekDhcp } from './dhcp.js';
 import type { Dissection } from './dissection.js';
 import { DNS_PORT, LLMNR_PORT, MDNS_PORT, peekDns, peekDnsOverTcp } from './dns.js';
 import { peekHttp } from './http.js';
-import { hasServerName, peekTlsClientHello, TLS_HANDSHAKE } from './tls.js';
+import {
+  hasServerName,
+  peekTlsClientHello,
+  TLS_CHANGE_CIPHER_SPEC,
+  TLS_CHANGE_CIPHER_SPEC_LENGTH,
+  TLS_HANDSHAKE,
+} from './tls.js';
 
 export function decodeTcpApplication(
   dissection: Dissection,
@@ -26,6 +32,11 @@ export function decodeTcpApplication(
       if (isWhole) beginHello(dissection, block, row, buffer, offset, end);
       return;
     }
+  } else if (first === TLS_CHANGE_CIPHER_SPEC) {
+    // A client that was asked for another key share sends this before its second hello (RFC 8446 appendix D.4).
+    const second = offset + TLS_CHANGE_CIPHER_SPEC_LENGTH;
+    if (hasServerName(buffer, second, end)) peekTlsClientHello(block, row, buffer, second, end);
+    return;
   } else if (first >= 0x41 && first <= 0x5a) {
     if (peekHttp(block, row, buffer, offset, end)) return; // methods are in capitals
   }

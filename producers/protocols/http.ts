@@ -7,8 +7,8 @@ const METHODS = ['GET ', 'POST ', 'HEAD ', 'PUT ', 'DELETE ', 'OPTIONS ', 'PATCH
 );
 const RESPONSE = Buffer.from('HTTP/1.', 'latin1');
 const HOST = Buffer.from('host:', 'latin1');
-/** How far to look for the field. */
-const HEADER_LENGTH_MAX = 2048;
+/** How far to look for the field: tickets of Kerberos may stand before it. */
+const HEADER_LENGTH_MAX = 8192;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;

@@ -5,6 +5,9 @@ import { uint16 } from './bytes.js';
 
 /** Content type of the record that a handshake starts with. */
 export const TLS_HANDSHAKE = 0x16;
+export const TLS_CHANGE_CIPHER_SPEC = 0x14;
+/** The whole record. */
+export const TLS_CHANGE_CIPHER_SPEC_LENGTH = 6;
 
 const RECORD_VERSION = 1;
 const VERSION_MAJOR = 3;
@@ -40,9 +43,10 @@ export function peekTlsClientHello(
   return true;
 }
 
-/** Whether these bytes of a ClientHello hold the name of the server. */
+/** Whether these bytes are the begin of a ClientHello that holds the name of the server. */
 export function hasServerName(buffer: Uint8Array, offset: number, end: number): boolean {
-  return serverName(buffer, offset, end) >= 0;
+  if (end - offset <= HANDSHAKE_TYPE || buffer[offset] !== TLS_HANDSHAKE) return false;
+  return buffer[offset + HANDSHAKE_TYPE] === CLIENT_HELLO && serverName(buffer, offset, end) >= 0;
 }
 
 /** Where the name starts, which lies whole before `end`; its length is in the two bytes before it. -1 without one. */

@@ -25,6 +25,9 @@ const HTTP_METHODS: ReadonlySet<string> = new Set([
   'TRACE',
 ]);
 
+/** 2³² nanoseconds, in µs. */
+const TURN_OF_32_BITS = 4_294_967.296;
+
 export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   {
     reason: 'the link type is not decoded, and the frame says so',
@@ -111,6 +114,24 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     applies: ({ field, ours, tsharks }) =>
       field === 'dnsQuery' &&
       String(ours).replace(/\\(\d{3})/g, (_, code: string) => String.fromCharCode(Number(code))) === tsharks,
+  },
+  {
+    reason:
+      'bytes of a domain name that are no UTF-8 are escaped, and the name is cut at its limit; tshark replaces them',
+    applies: ({ field, ours, tsharks }) =>
+      field === 'dnsQuery' && String(tsharks).includes('\ufffd') && /\\\d{3}/.test(String(ours)),
+  },
+  {
+    reason: 'a fraction of more than a second: tshark counts nanoseconds of it in 32 bits',
+    applies: ({ field, ours, tsharks }) => {
+      const ahead = Number(ours) - Number(tsharks);
+      const turns = Math.round(ahead / TURN_OF_32_BITS);
+      return field === 'time' && turns > 0 && Math.abs(ahead - turns * TURN_OF_32_BITS) <= 1;
+    },
+  },
+  {
+    reason: 'HTTP is looked for in TCP',
+    applies: ({ field, ours, dissected }) => field === 'httpHost' && ours === null && dissected.layers.includes('sctp'),
   },
   {
     reason:

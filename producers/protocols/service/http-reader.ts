@@ -8,8 +8,8 @@ import {
 } from './service-facts.js';
 import { latin1, printable, startsWith } from './text.js';
 
-/** How far to look for fields. */
-const HEAD_LENGTH_MAX = 2048;
+/** How far to look for fields: as much as is kept of a payload. */
+const HEAD_LENGTH_MAX = 4096;
 const REQUEST = /^([A-Z]+) \S{1,2000}(?: HTTP\/1\.[01])?\r?\n/;
 const STATUS = /^HTTP\/1\.[01] ([1-5]\d\d)\b/;
 const HOST = /\r?\nhost:[ \t]*(\S+)[ \t]*\r?\n/i;

@@ -3,12 +3,16 @@ import { type ClientHello, readClientHello } from './client-hello.js';
 import { ja4 } from './ja4.js';
 import type { ServiceFacts, ServicePayload } from './service-facts.js';
 
+const CHANGE_CIPHER_SPEC = 0x14;
+const CHANGE_CIPHER_SPEC_LENGTH = 6;
 const HANDSHAKE = 0x16;
 const RECORD_HEADER_LENGTH = 5;
 
 export function readTls({ buffer, start, end, state }: ServicePayload): ServiceFacts | null {
-  if (buffer[start] !== HANDSHAKE) return null;
-  const hello = readClientHello(buffer, start + RECORD_HEADER_LENGTH, end);
+  // The second hello of a client that was asked for another key share comes behind one of these.
+  const record = buffer[start] === CHANGE_CIPHER_SPEC ? start + CHANGE_CIPHER_SPEC_LENGTH : start;
+  if (record >= end || buffer[record] !== HANDSHAKE) return null;
+  const hello = readClientHello(buffer, record + RECORD_HEADER_LENGTH, end);
   return hello === null ? { service: 'tls', state } : helloFacts('tls', hello, state);
 }
 

@@ -121,7 +121,7 @@ it('a summary counts by outermost protocol, link, application and failure', asyn
   expect(summary.packets).toBe(ETHERNET.length);
   expect(summary.bytes).toBe(ETHERNET.reduce((sum, sample) => sum + sample.bytes.length, 0));
   expect(summary.links).toEqual({ ethernet: ETHERNET.length });
-  expect(summary.applications).toMatchObject({ dns: 6, tls: 1, http: 1, dhcp: 2 });
+  expect(summary.applications).toMatchObject({ dns: 6, tls: 2, http: 1, dhcp: 2 });
   expect(summary.arp).toBe(1);
   expect(summary.failures).toEqual({});
   expect(formatSummary(summary)).toContain(`packets                     ${ETHERNET.length}\n`);

@@ -205,6 +205,10 @@ function applicationLayer(): void {
   onIpv4('dns', 'over TCP', segment, { application: dns });
   const hello = tcp({ ...toPort(8443), flags: TCP_ACK }, tlsClientHello('shop.example.org'));
   onIpv4('tls', 'ClientHello', hello, { application: { ...none, protocol: 'tls', tlsServerName: 'shop.example.org' } });
+  const changed = Buffer.concat([hex('1403030001 01'), tlsClientHello('again.example.org')]);
+  onIpv4('tls', 'second ClientHello', tcp({ ...toPort(443), flags: TCP_ACK }, changed), {
+    application: { ...none, protocol: 'tls', tlsServerName: 'again.example.org' },
+  });
   const request = tcp({ ...toPort(8080), flags: TCP_ACK }, httpRequest('news.example.org'));
   onIpv4('http', 'request', request, { application: { ...none, protocol: 'http', httpHost: 'news.example.org' } });
   const discover = dhcp({ messageType: DHCP_MESSAGE_TYPE.discover, clientMac: MACS.sourceMac, hostname: 'kiosk 1' });

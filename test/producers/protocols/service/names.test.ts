@@ -38,6 +38,15 @@ describe('what conversations say', () => {
     expect(cut?.ja4).toBeUndefined();
   });
 
+  it('tls: the second hello after a change of cipher', () => {
+    const hello = tlsClientHello('again.example.org');
+    const dialogue = new Dialogue(443);
+    dialogue.client(hello);
+    const facts = dialogue.client(Buffer.concat([Buffer.from('140303000101', 'hex'), hello]));
+    expect(facts?.serverName).toBe('again.example.org');
+    expect(dialogue.client(Buffer.from('140303000101', 'hex'))).toBeNull();
+  });
+
   it('dns: question, code and count of answers', () => {
     const question = { id: 1, name: 'www.Example.org', type: 28 };
     const dialogue = new Dialogue(53, UDP);

@@ -1,0 +1,305 @@
+/** Conversations and hosts through the API: filters, pages, groups, and what is known of a host. */
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Conversation } from '../../api/views/conversation-view.js';
+import { EVENT_UPDATED, OUTCOME_REFUSED_RST, OUTCOME_UNANSWERED } from '../../schemas/conversations/conversation.js';
+import { ConversationRows } from '../../sinks/conversations/conversation-rows.js';
+import { conversationBlock, type TestConversation } from '../support/conversation-blocks.js';
+import { createOrigin, storeRows } from '../support/conversation-rows.js';
+import { type ApiFixture, createApiFixture } from './api-fixture.js';
+import { insertAlerts, insertPackets } from './sample-data.js';
+
+const START = Date.UTC(2026, 2, 1, 9) * 1000;
+const SECOND = 1e6;
+const HOUR = 3600 * SECOND;
+
+/** By name in the tests: each begins a second after the one before. */
+const GIVEN = {
+  web: {
+    originatorPort: 50_001,
+    names: { serverName: 'WWW.shop.example', ja4: 't13d1516h2_8daaf6152771_02713d6af862', alpn: 'h2' },
+    vlan: 42,
+  },
+  api: { originatorPort: 50_002, names: { serverName: 'api.shop.example' }, bytes: [5_000, 5_000_000] },
+  dns: {
+    originatorPort: 53_001,
+    responder: '10.0.0.53',
+    responderPort: 53,
+    ipProtocol: 17,
+    service: 'dns',
+    names: { dnsQuestion: 'www.shop.example', dnsType: 'A', dnsResponseCode: 'NOERROR', dnsAnswers: 1 },
+    last: START + 3 * SECOND,
+  },
+  scan: {
+    originator: '10.0.0.66',
+    responder: '10.0.0.1',
+    responderPort: 22,
+    service: '',
+    state: 'S0',
+    outcome: OUTCOME_UNANSWERED,
+    history: 'S',
+    packets: [1, 0],
+    bytes: [60, 0],
+  },
+  refused: {
+    originator: '10.0.0.66',
+    responder: '10.0.0.1',
+    responderPort: 23,
+    service: '',
+    state: 'REJ',
+    outcome: OUTCOME_REFUSED_RST,
+    history: 'Sr',
+    packets: [1, 1],
+    bytes: [60, 54],
+  },
+  ssh: {
+    originator: '2001:db8::7',
+    responder: '2001:db8::22',
+    responderPort: 22,
+    service: 'ssh',
+    last: START + HOUR,
+    logins: [4, 1],
+    names: { sshClient: 'OpenSSH_9.6', hassh: 'ec7378c1a92f5a8dde7e8b7a1ddf33d1', user: 'root' },
+  },
+  open: { originatorPort: 50_009, event: EVENT_UPDATED, last: START + 2 * HOUR, bytes: [1, 2] },
+} as const satisfies Record<string, Partial<TestConversation>>;
+type Name = keyof typeof GIVEN;
+const NAMES = Object.keys(GIVEN) as Name[];
+/** Last heard of first. */
+const ORDER: readonly Name[] = ['open', 'ssh', 'refused', 'scan', 'dns', 'api', 'web'];
+
+let api: ApiFixture;
+
+beforeAll(async () => {
+  api = await createApiFixture({ now: () => START / 1000 + 3 * 3_600_000 });
+  const client: pg.PoolClient = await api.pool.connect();
+  try {
+    const originId = await createOrigin(client, 'edge-1', 'branch-7');
+    const rows = new ConversationRows();
+    const block = conversationBlock(
+      NAMES.map((name, index) => ({ start: START + index * SECOND, ...(GIVEN[name] as Partial<TestConversation>) })),
+    );
+    for (let row = 0; row < block.count; row++) rows.take(block, row, originId, 0, row);
+    await storeRows(client, rows);
+  } finally {
+    client.release();
+  }
+  await insertAlerts(api.pool, [
+    { id: 'a', source: '10.0.0.66', firstSeen: '2026-03-01T09:00:00Z', lastSeen: '2026-03-01T09:10:00Z' },
+  ]);
+  await insertPackets(api.pool, [
+    { time: '2026-03-01T09:00:00Z', source: '10.0.0.1', destination: '192.0.2.1', sourceMac: '02:00:00:00:00:aa' },
+  ]);
+});
+afterAll(async () => {
+  await api?.remove();
+});
+
+/** Which of them an answer has. */
+function namesOf(conversations: readonly Conversation[]): Name[] {
+  return conversations.map(({ started_at: time }) => {
+    const index = Math.round((Date.parse(time) * 1000 - START) / SECOND);
+    return NAMES[index]!;
+  });
+}
+
+interface Page {
+  readonly conversations: Conversation[];
+  readonly next: string | null;
+}
+
+async function found(query: Record<string, string>): Promise<Name[]> {
+  return namesOf((await api.get<Page>(`/api/conversations?${new URLSearchParams(query)}`)).conversations);
+}
+
+describe('GET /api/conversations', () => {
+  it('gives all, last heard of first', async () => {
+    expect(await found({})).toEqual(ORDER);
+  });
+
+  it('shows what is known', async () => {
+    const { conversations } = await api.get<Page>('/api/conversations?name=www.shop.example&service=tls');
+    expect(conversations).toEqual([
+      {
+        id: expect.stringMatching(/^-?\d+$/),
+        community_id: expect.stringMatching(/^1:.{27}=$/),
+        started_at: '2026-03-01T09:00:00.000000Z',
+        last_at: '2026-03-01T09:00:00.500000Z',
+        open: false,
+        duration: 0.5,
+        originator: '10.0.0.1',
+        originator_port: 50_001,
+        responder: '192.0.2.1',
+        responder_port: 443,
+        ip_protocol: 6,
+        protocol: 'tcp',
+        begun: true,
+        service: 'ssl',
+        state: 'SF',
+        outcome: 'answered',
+        history: 'ShADadFf',
+        originator_packets: 5,
+        responder_packets: 4,
+        originator_bytes: 600,
+        responder_bytes: 4000,
+        originator_payload: 200,
+        responder_payload: 3600,
+        logins_failed: 0,
+        logins_succeeded: 0,
+        name: 'www.shop.example',
+        names: { server_name: 'WWW.shop.example', ja4: 't13d1516h2_8daaf6152771_02713d6af862', alpn: 'h2' },
+        vlan: 42,
+        site: 'branch-7',
+        capture_node: 'edge-1',
+        interface: 'eth0',
+        timeline: '',
+      },
+    ]);
+    const [same] = await found({ community_id: conversations[0]!.community_id });
+    expect(same).toBe('web');
+  });
+
+  it.each<[Record<string, string>, Name[]]>([
+    [{ host: '10.0.0.66' }, ['refused', 'scan']],
+    [{ host: '10.0.0.1', responder_port: '22-23' }, ['refused', 'scan']],
+    [{ originator: '2001:db8::/32' }, ['ssh']],
+    [{ responder: '10.0.0.0/24,2001:db8::22' }, ['ssh', 'refused', 'scan', 'dns']],
+    [{ port: '53' }, ['dns']],
+    [{ protocol: 'udp' }, ['dns']],
+    [{ protocol: 'dns' }, ['dns']],
+    [{ service: 'unknown' }, ['refused', 'scan']],
+    [{ service: 'ssh,dns' }, ['ssh', 'dns']],
+    [{ state: 's0' }, ['scan']],
+    [{ outcome: 'refused' }, ['refused']],
+    [{ outcome: 'unanswered,refused_rst' }, ['refused', 'scan']],
+    [{ name: '*.shop.example' }, ['dns', 'api', 'web']],
+    [{ name: 'WWW.shop.example' }, ['dns', 'web']],
+    [{ ja4: 't13d1516h2_8daaf6152771_02713d6af862' }, ['web']],
+    [{ hassh: 'ec7378c1a92f5a8dde7e8b7a1ddf33d1' }, ['ssh']],
+    [{ user: 'root' }, ['ssh']],
+    [{ min_bytes: '1000000' }, ['api']],
+    [{ max_packets: '1' }, ['scan']],
+    [{ min_duration: '3600', open: 'true' }, ['open']],
+    [{ max_duration: '0.5', vlan: '42' }, ['web']],
+    [{ open: 'true' }, ['open']],
+    [{ open: 'false', capture_node: 'edge-1', site: 'branch-7', outcome: 'unanswered' }, ['scan']],
+    [{ site: 'elsewhere' }, []],
+    [{ from: '2026-03-01T09:30:00Z' }, ['open', 'ssh']],
+    [{ to: '2026-03-01T09:00:02Z' }, ['api', 'web']],
+    [{ hours: '1.5' }, ['open']],
+  ])('filters by %j', async (query, expected) => {
+    expect(await found(query)).toEqual(expected);
+  });
+
+  it('gives pages that join', async () => {
+    const names: Name[] = [];
+    for (let next: string | null = ''; next !== null; ) {
+      const page: Page = await api.get(`/api/conversations?limit=2${next === '' ? '' : `&next=${next}`}`);
+      names.push(...namesOf(page.conversations));
+      next = page.next;
+    }
+    expect(names).toEqual(ORDER);
+  });
+
+  it.each([
+    ['host=nowhere', 'host', /no IP address/],
+    ['state=SX', 'state', /is no state/],
+    ['outcome=answerd', 'outcome', /did you mean answered/],
+    ['protocol=arp', 'protocol', /no protocol of conversations/],
+    ['community_id=1:x', 'community_id', /no Community ID/],
+    ['name=*', 'name', /is no name/],
+    ['min_bytes=-1', 'min_bytes', /one number of bytes/],
+    ['servce=ssl', 'servce', /did you mean service/],
+    ['next=x', 'next', /no cursor/],
+  ])('refuses %s', async (query, input, reason) => {
+    const response = await api.request(`/api/conversations?${query}`);
+    expect(response.status).toBe(400);
+    const { errors } = (await response.json()) as { errors: { input: string; reason: string }[] };
+    expect(errors).toEqual([{ input, reason: expect.stringMatching(reason) }]);
+  });
+});
+
+describe('POST /api/conversations/search', () => {
+  it('combines with and, or and not', async () => {
+    const { body } = await api.post<Page>('/api/conversations/search', {
+      filter: {
+        or: [{ service: 'ssh' }, { name: '*.shop.example', not: { service: 'dns' } }],
+        not: { min_bytes: 1_000_000 },
+      },
+    });
+    expect(namesOf(body.conversations)).toEqual(['ssh', 'web']);
+  });
+
+  it('sums by fields', async () => {
+    const { status, body } = await api.post('/api/conversations/search', {
+      filter: { originator: '10.0.0.0/24' },
+      group_by: ['service', 'outcome'],
+      order_by: 'conversations',
+    });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      complete: true,
+      groups: [
+        { service: 'ssl', outcome: 'answered', conversations: 3, packets: 27, bytes: 5_009_603 },
+        { service: 'dns', outcome: 'answered', conversations: 1 },
+        { service: 'unknown', outcome: 'refused_rst', conversations: 1, bytes: 114 },
+        { service: 'unknown', outcome: 'unanswered', conversations: 1, last_seen: '2026-03-01T09:00:03.500000Z' },
+      ],
+    });
+    const every = ['originator', 'responder', 'responder_port', 'ip_protocol', 'state', 'name', 'ja4', 'vlan', 'site'];
+    for (const name of every) {
+      const answer = await api.post<{ groups: object[] }>('/api/conversations/search', { group_by: [name] });
+      expect(answer.status, name).toBe(200);
+      expect(answer.body.groups[0], name).toHaveProperty(name);
+    }
+    expect((await api.post('/api/conversations/search', { group_by: ['service', 'service'] })).status).toBe(400);
+    expect((await api.post('/api/conversations/search', { filter: { srvice: 'x' } })).status).toBe(400);
+  });
+});
+
+describe('GET /api/hosts/{ip}', () => {
+  it('says what a host began, what was begun towards it, and its alerts', async () => {
+    expect(await api.get('/api/hosts/10.0.0.1')).toMatchObject({
+      address: '10.0.0.1',
+      first_seen: '2026-03-01T09:00:00.000000Z',
+      last_seen: '2026-03-01T11:00:00.000000Z',
+      macs: ['02:00:00:00:00:aa'],
+      names: [],
+      used: {
+        conversations: 4,
+        bytes_sent: 6_201,
+        bytes_received: 5_008_002,
+        complete: true,
+        services: [
+          { service: 'ssl', protocol: 'tcp', port: 443, peers: 1, conversations: 3 },
+          { service: 'dns', protocol: 'udp', port: 53, peers: 1, conversations: 1 },
+        ],
+        peers: [{ address: '192.0.2.1', conversations: 3 }, { address: '10.0.0.53' }],
+        outcomes: { answered: 4, unanswered: 0 },
+      },
+      offered: {
+        conversations: 2,
+        bytes_received: 120,
+        bytes_sent: 54,
+        services: [
+          { service: 'unknown', port: 22 },
+          { service: 'unknown', port: 23 },
+        ],
+        outcomes: { refused_rst: 1, unanswered: 1 },
+      },
+      alerts: { as_source: { total: 0 }, as_target: { total: 0 } },
+    });
+    expect(await api.get('/api/hosts/10.0.0.66?hours=87600')).toMatchObject({
+      alerts: { as_source: { total: 1, latest: [{ id: 'a' }] } },
+    });
+    expect(await api.get('/api/hosts/192.0.2.1')).toMatchObject({
+      names: [
+        { name: 'api.shop.example', given_by: 'peers', conversations: 1 },
+        { name: 'www.shop.example', given_by: 'peers', conversations: 1 },
+      ],
+      used: { conversations: 0, services: [], peers: [] },
+    });
+    expect(await api.get('/api/hosts/2001:db8::99')).toMatchObject({ first_seen: null, macs: [] });
+    expect((await api.request('/api/hosts/nobody')).status).toBe(400);
+  });
+});

@@ -1,5 +1,5 @@
 /**
- * Packets and alerts out of the tables: CSV and JSON lines by COPY, pcap and Parquet by a cursor. Constant memory whatever the number of rows;
+ * Packets, conversations and alerts out of the tables: CSV and JSON lines by COPY, pcap and Parquet by a cursor. Constant memory whatever the number of rows;
  * newest last.
  */
 
@@ -9,10 +9,11 @@ import { describePostgresError, type PostgresSettings, postgresConfig } from '..
 import { Failure, messageOf } from '../../runtime/process/failure.js';
 import { defineOptions, type Settings } from '../../runtime/process/options.js';
 import { alertConditions, alertQuery } from './alert-selection.js';
+import { conversationConditions, conversationQuery } from './conversation-selection.js';
 import { fieldTexts } from './export-filter.js';
 import { columnsFor, textFor } from './packet-columns.js';
 import { packetFilter, packetQuery } from './packet-selection.js';
-import { EXPORT_FORMATS, writeRows } from './row-writer.js';
+import { EXPORT_FORMATS, type ExportFormat, writeRows } from './row-writer.js';
 
 /** What is plainly no time is refused before anything connects; Postgres has the last word on the rest. */
 const time = {
@@ -48,7 +49,7 @@ export const exportOptions = defineOptions({
     env: null,
     default: [],
     placeholder: '<field=value...>',
-    help: 'more conditions, in the fields of GET /api/packets or /api/alerts: tcp_flags=syn,!ack, capture_node=edge-1, min_severity=3 …; repeat the flag for another',
+    help: 'more conditions, in the fields of GET /api/packets, /api/conversations or /api/alerts: tcp_flags=syn,!ack, capture_node=edge-1, min_severity=3 …; repeat the flag for another',
   },
   search: {
     kind: 'string',
@@ -62,10 +63,26 @@ export const exportOptions = defineOptions({
     env: null,
     default: 'csv',
     choices: EXPORT_FORMATS,
-    help: 'csv, json (an object a line), parquet, or pcap (packets only: headers rebuilt from what was stored, no payload)',
+    help: 'csv, json (an object a line), parquet, pcap (packets only: headers rebuilt from what was stored, no payload), or zeek (conversations only: a conn.log)',
   },
 });
 export type ExportSettings = Settings<typeof exportOptions>;
+
+export const EXPORTED_THINGS = ['packets', 'conversations', 'alerts'] as const;
+export type ExportedThing = (typeof EXPORTED_THINGS)[number];
+
+/** @throws Failure `EXPORT_FORMAT`, `EXPORT_FILTER` */
+function checkFormat(format: ExportFormat, what: ExportedThing, search: string): void {
+  if (format === 'pcap' && what !== 'packets') {
+    throw new Failure('EXPORT_FORMAT', `${what} have no packets to write as pcap: use --format csv, json or parquet`);
+  }
+  if (format === 'zeek' && what !== 'conversations') {
+    throw new Failure('EXPORT_FORMAT', `${what} are no log of Zeek’s: use --format zeek for conversations`);
+  }
+  if (search !== '' && what === 'conversations') {
+    throw new Failure('EXPORT_FILTER', '--search: is for packets and alerts; give conversations --filter');
+  }
+}
 
 /**
  * Writes what is asked for; the stream is left open. `onRows` hears of the rows so far, now and then.
@@ -74,19 +91,19 @@ export type ExportSettings = Settings<typeof exportOptions>;
  */
 export async function exportRows(
   settings: ExportSettings & PostgresSettings,
-  what: 'packets' | 'alerts',
+  what: ExportedThing,
   output: Writable,
   onRows: (rows: number) => void = () => undefined,
 ): Promise<number> {
-  if (settings.format === 'pcap' && what !== 'packets') {
-    throw new Failure('EXPORT_FORMAT', 'alerts have no packets to write as pcap: use --format csv, json or parquet');
-  }
+  checkFormat(settings.format, what, settings.search);
   const { from, to, source, destination, port, protocol } = settings;
   const fields = fieldTexts(settings.filter, { source, destination, port, protocol });
-  const query =
-    what === 'packets'
-      ? packetQuery(columnsFor(settings.format), from, to, packetFilter(fields, settings.search))
-      : alertQuery(from, to, alertConditions(fields, settings.search), textFor(settings.format));
+  const queries: Record<ExportedThing, () => string> = {
+    packets: () => packetQuery(columnsFor(settings.format), from, to, packetFilter(fields, settings.search)),
+    conversations: () => conversationQuery(settings.format, from, to, conversationConditions(fields)),
+    alerts: () => alertQuery(from, to, alertConditions(fields, settings.search), textFor(settings.format)),
+  };
+  const query = queries[what]();
   // Each write hears of its failure; a stream whose event nobody takes would end the process.
   output.on('error', () => undefined);
   const client = new pg.Client(postgresConfig(settings, 'nta-export'));

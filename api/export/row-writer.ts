@@ -1,12 +1,13 @@
-/** Rows of a statement as CSV, JSON lines, pcap or Parquet: CSV and JSON by COPY, the others by a cursor; constant memory. */
+/** Rows of a statement as CSV, JSON lines, pcap, Parquet or a log of Zeek's: CSV and JSON by COPY, the others by a cursor; constant memory. */
 import type { Writable } from 'node:stream';
 import type pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
 import { PCAP_HEADER, type StoredPacket, writePcapRecord } from './packet-headers.js';
 import { ParquetFile, type ParquetValue, parquetTypes } from './parquet-file.js';
+import { type ZeekRow, zeekHead, zeekLine, zeekTail } from './zeek-log.js';
 
-export const EXPORT_FORMATS = ['csv', 'json', 'pcap', 'parquet'] as const;
+export const EXPORT_FORMATS = ['csv', 'json', 'pcap', 'parquet', 'zeek'] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 const CURSOR_ROWS = 5_000;
@@ -53,6 +54,7 @@ function write(
   onRows: (rows: number) => void,
 ): Promise<number> {
   if (format === 'pcap') return exportPcap(client, query, output, onRows);
+  if (format === 'zeek') return exportZeek(client, query, output, onRows);
   if (format === 'parquet') return exportParquet(client, query, output, onRows);
   return copyOut(client, query, format, output, onRows);
 }
@@ -94,6 +96,26 @@ async function exportPcap(
     const { rows } = await client.query<StoredPacket>(FETCH_SQL);
     if (rows.length === 0) return total;
     await put(output, Buffer.concat(rows.map(writePcapRecord)));
+    total += rows.length;
+    onRows(total);
+  }
+}
+
+async function exportZeek(
+  client: pg.ClientBase,
+  query: string,
+  output: Writable,
+  onRows: (rows: number) => void,
+): Promise<number> {
+  await openCursor(client, query);
+  await put(output, Buffer.from(zeekHead(new Date())));
+  for (let total = 0; ; ) {
+    const { rows } = await client.query<ZeekRow>(FETCH_SQL);
+    if (rows.length === 0) {
+      await put(output, Buffer.from(zeekTail(new Date())));
+      return total;
+    }
+    await put(output, Buffer.from(rows.map(zeekLine).join('')));
     total += rows.length;
     onRows(total);
   }

@@ -20,7 +20,7 @@ export const DOWNLOADS_MAX = 3;
 const TIME_MAX_MS = 30 * 60_000;
 export const ROWS_MAX = 10_000_000;
 
-export type DownloadFormat = Exclude<ExportFormat, 'parquet'>;
+export type DownloadFormat = Exclude<ExportFormat, 'parquet' | 'zeek'>;
 
 export const DOWNLOAD_TYPES: Readonly<Record<DownloadFormat, string>> = {
   csv: 'text/csv; charset=utf-8',

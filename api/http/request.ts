@@ -18,5 +18,9 @@ export function hostOf(c: Context<ApiBindings>): string {
 
 /** Reads by their meaning: a search has a body, but changes nothing. */
 export function isRead(method: string, path: string): boolean {
-  return method === 'GET' || method === 'HEAD' || (method === 'POST' && path === '/api/packets/search');
+  return (
+    method === 'GET' ||
+    method === 'HEAD' ||
+    (method === 'POST' && /^\/api\/(packets|conversations)\/search$/.test(path))
+  );
 }

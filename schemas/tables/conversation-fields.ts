@@ -313,6 +313,15 @@ export const CONVERSATION_FIELDS = {
 export type ConversationFieldName = keyof typeof CONVERSATION_FIELDS;
 export const CONVERSATION_FIELD_NAMES = Object.keys(CONVERSATION_FIELDS) as ConversationFieldName[];
 
+/** The names that conditions may have: those of packets' ends, too. */
+export const CONVERSATION_FILTER_NAMES: Readonly<Record<string, ConversationFieldName>> = {
+  ...Object.fromEntries(CONVERSATION_FIELD_NAMES.map((name) => [name, name] as const)),
+  source: 'originator',
+  destination: 'responder',
+  source_port: 'originator_port',
+  destination_port: 'responder_port',
+};
+
 /** @throws Refusal */
 export function parseConversationField(name: ConversationFieldName, values: readonly string[]): Condition {
   checkValues(values);

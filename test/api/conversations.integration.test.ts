@@ -1,7 +1,10 @@
 /** Conversations and hosts through the API: filters, pages, groups, and what is known of a host. */
+import { Writable } from 'node:stream';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ExportSettings, exportOptions, exportRows } from '../../api/export/export.js';
 import type { Conversation } from '../../api/views/conversation-view.js';
+import { readSettings } from '../../runtime/process/options.js';
 import { EVENT_UPDATED, OUTCOME_REFUSED_RST, OUTCOME_UNANSWERED } from '../../schemas/conversations/conversation.js';
 import { ConversationRows } from '../../sinks/conversations/conversation-rows.js';
 import { conversationBlock, type TestConversation } from '../support/conversation-blocks.js';
@@ -301,5 +304,77 @@ describe('GET /api/hosts/{ip}', () => {
     });
     expect(await api.get('/api/hosts/2001:db8::99')).toMatchObject({ first_seen: null, macs: [] });
     expect((await api.request('/api/hosts/nobody')).status).toBe(400);
+  });
+});
+
+describe('nta export conversations', () => {
+  async function exported(changes: Partial<ExportSettings>): Promise<string> {
+    const chunks: Buffer[] = [];
+    const output = new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        chunks.push(chunk);
+        done();
+      },
+    });
+    const settings = { ...readSettings(exportOptions, {}, {}), ...changes, ...api.database.settings };
+    await exportRows(settings, 'conversations', output);
+    return Buffer.concat(chunks).toString();
+  }
+
+  it('writes CSV and JSON of what filters select', async () => {
+    const csv = (await exported({ format: 'csv', filter: ['name=*.shop.example', 'protocol=tcp'] })).trim().split('\n');
+    expect(csv).toHaveLength(3);
+    expect(csv[0]).toContain('started_at,last_at,open,duration,site,capture_node,interface,id,originator,');
+    expect(csv[1]).toContain(
+      ',10.0.0.1,50001,192.0.2.1,443,6,42,t,ssl,SF,answered,ShADadFf,5,4,600,4000,200,3600,0,0,www.shop.example,',
+    );
+    const [open, ...more] = (await exported({ format: 'json', from: '2026-03-01T10:30:00Z' })).trim().split('\n');
+    expect(more).toEqual([]);
+    expect(JSON.parse(open!)).toMatchObject({ open: true, originator_port: 50_009, state: 'SF', name: null });
+    expect(await exported({ format: 'csv', source: '10.0.0.66', filter: ['state=S0'] })).toContain(',10.0.0.66,40000,');
+  });
+
+  it('writes a conn.log as Zeek does', async () => {
+    const lines = (await exported({ format: 'zeek' })).trim().split('\n');
+    const fields = lines
+      .find((line) => line.startsWith('#fields'))!
+      .split('\t')
+      .slice(1);
+    const types = lines
+      .find((line) => line.startsWith('#types'))!
+      .split('\t')
+      .slice(1);
+    expect(types).toHaveLength(fields.length);
+    expect(lines[0]).toBe('#separator \\x09');
+    expect(lines.at(-1)).toMatch(/^#close\t\d{4}(-\d\d){5}$/);
+    const rows = lines
+      .filter((line) => !line.startsWith('#'))
+      .map((line) => Object.fromEntries(line.split('\t').map((value, index) => [fields[index], value])));
+    expect(rows).toHaveLength(NAMES.length);
+    expect(rows[0]).toMatchObject({
+      ts: '1772355600.000000',
+      'id.orig_h': '10.0.0.1',
+      'id.orig_p': '50001',
+      'id.resp_h': '192.0.2.1',
+      'id.resp_p': '443',
+      proto: 'tcp',
+      service: 'ssl',
+      duration: '0.500000',
+      orig_bytes: '200',
+      resp_bytes: '3600',
+      conn_state: 'SF',
+      history: 'ShADadFf',
+      orig_pkts: '5',
+      orig_ip_bytes: String(600 - 5 * 18),
+      resp_ip_bytes: String(4000 - 4 * 18),
+      community_id: expect.stringMatching(/^1:.{27}=$/),
+    });
+    expect(rows.find(({ conn_state: state }) => state === 'S0')).toMatchObject({
+      service: '-',
+      duration: '-',
+      orig_bytes: '-',
+      history: 'S',
+      resp_pkts: '0',
+    });
   });
 });

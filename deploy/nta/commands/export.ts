@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
-import { exportOptions, exportRows } from '../../../api/export/export.js';
+import { EXPORTED_THINGS, exportOptions, exportRows } from '../../../api/export/export.js';
 import { postgresOptions } from '../../../runtime/postgres/client.js';
 import { Failure } from '../../../runtime/process/failure.js';
 import { type Command, defineOptions } from '../../../runtime/process/options.js';
@@ -17,22 +17,26 @@ const outputOption = defineOptions({
   },
 });
 
-/** `nta export`: packets or alerts out of the tables. */
+/** `nta export`: packets, conversations or alerts out of the tables. */
 export function exportCommand(): Command {
   return defineCommand({
     name: 'export',
     arguments: '<what>',
     options: { ...exportOptions, ...outputOption, ...postgresOptions, ...dataDirOption },
     run: async ({ settings, arguments: [what], output: standardOutput }) => {
-      if (what !== 'packets' && what !== 'alerts') {
-        throw new Failure('CONFIGURATION', `export "${what}": there is no such thing to export; use packets or alerts`);
+      const thing = EXPORTED_THINGS.find((known) => known === what);
+      if (thing === undefined) {
+        throw new Failure(
+          'CONFIGURATION',
+          `export "${what}": there is no such thing to export; use packets, conversations or alerts`,
+        );
       }
       const database = withLocalPostgres(settings);
       const output = settings.output === '' ? standardOutput.stream : createWriteStream(settings.output);
       const progress = (rows: number): void => {
         if (process.stderr.isTTY) process.stderr.write(`\r${rows} ${what}`);
       };
-      const rows = await exportRows(database, what, output, progress);
+      const rows = await exportRows(database, thing, output, progress);
       if (settings.output !== '') {
         output.end();
         await finished(output);

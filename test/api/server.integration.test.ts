@@ -148,8 +148,10 @@ describe('GET /api/openapi.json', () => {
       'GET /api/alerts/stream',
       'GET /api/alerts/{id}',
       'GET /api/audit',
+      'GET /api/conversations',
       'GET /api/fields',
       'GET /api/health',
+      'GET /api/hosts/{ip}',
       'GET /api/nodes',
       'GET /api/packets',
       'GET /api/packets.csv',
@@ -162,6 +164,7 @@ describe('GET /api/openapi.json', () => {
       'POST /api/alerts/{id}/resolve',
       'POST /api/alerts/{id}/triage',
       'POST /api/alerts/{id}/undo',
+      'POST /api/conversations/search',
       'POST /api/packets/search',
       'POST /api/session',
     ]);

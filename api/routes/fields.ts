@@ -1,7 +1,6 @@
-/** `GET /api/fields`: what packets, conversations and alerts are searched by, for whoever completes a search. */
+/** `GET /api/fields`: what packets and alerts are searched by, for whoever completes a search. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { ALERT_FIELDS, ALERT_FILTER_NAMES } from '../../schemas/tables/alert-fields.js';
-import { CONVERSATION_FIELDS, CONVERSATION_FILTER_NAMES } from '../../schemas/tables/conversation-fields.js';
 import { PACKET_FIELDS, PACKET_FILTER_NAMES } from '../../schemas/tables/packet-fields.js';
 import { SEARCH_WORDS } from '../../schemas/tables/search-language.js';
 import { strictObject } from '../http/strict-object.js';
@@ -16,15 +15,13 @@ const fieldSchema = z
   })
   .openapi('SearchField');
 
-const fieldsSchema = z
-  .object({ packets: z.array(fieldSchema), conversations: z.array(fieldSchema), alerts: z.array(fieldSchema) })
-  .openapi('SearchFields');
+const fieldsSchema = z.object({ packets: z.array(fieldSchema), alerts: z.array(fieldSchema) }).openapi('SearchFields');
 
 const fieldsRoute = createRoute({
   method: 'get',
   path: '/fields',
   operationId: 'listFields',
-  summary: 'What packets, conversations and alerts are searched by, with a description and an example of each',
+  summary: 'What packets and alerts are searched by, with a description and an example of each',
   tags: ['search'],
   security: readSecurity,
   request: { query: strictObject({}) },
@@ -51,7 +48,6 @@ function fieldsOf(
 export function fieldRoutes() {
   const fields = {
     packets: fieldsOf(PACKET_FIELDS, PACKET_FILTER_NAMES),
-    conversations: fieldsOf(CONVERSATION_FIELDS, CONVERSATION_FILTER_NAMES),
     alerts: fieldsOf(ALERT_FIELDS, ALERT_FILTER_NAMES),
   };
   return createRouter().openapi(fieldsRoute, (c) => c.json(fields, 200));

@@ -9,6 +9,7 @@ import { describePostgresError, type PostgresSettings, postgresConfig } from '..
 import type { Logger } from '../../runtime/process/log.js';
 import { defineOptions, type Settings } from '../../runtime/process/options.js';
 import { sqlState } from '../stream/postgres-errors.js';
+import { dropAuditEntries } from './audit-log.js';
 
 export const retentionOptions = defineOptions({
   dataRetentionDays: {
@@ -45,7 +46,7 @@ export const retentionOptions = defineOptions({
     minimum: 1,
     maximum: 36_500,
     unit: 'days',
-    help: 'age at which closed alerts are deleted',
+    help: 'age at which closed alerts, and entries of the audit log, are deleted',
   },
   maxDatabaseSize: {
     kind: 'size',
@@ -171,6 +172,11 @@ async function clean(
   if (alerts > 0) {
     const range = `${alerts} closed alerts older than ${settings.alertRetentionDays} days`;
     dropped.push({ name: 'alerts', range, bytes: 0, reason: 'age', seconds: secondsSince(startedAt) });
+  }
+  const entries = await dropAuditEntries(client, settings.alertRetentionDays, dryRun);
+  if (entries > 0) {
+    const range = `${entries} entries older than ${settings.alertRetentionDays} days`;
+    dropped.push({ name: 'audit_log', range, bytes: 0, reason: 'age', seconds: 0 });
   }
   const forgotten = await dropOpenConversations(client, settings.conversationRetentionDays, dryRun);
   if (forgotten > 0) {

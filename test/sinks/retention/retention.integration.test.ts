@@ -124,6 +124,18 @@ describe('applyRetention', () => {
     expect((await rows.query('SELECT id FROM alerts ORDER BY id')).map(({ id }) => id)).toEqual(['open', 'recent']);
   });
 
+  it('keeps the audit log as long as alerts', async () => {
+    await rows.query(
+      `INSERT INTO audit_log (at, actor, role, address, method, path, status, request_id)
+       SELECT now() - make_interval(days => age), 'ada', 'admin', '', 'POST', '/' || age, 200, '' FROM unnest(ARRAY[10, 89, 91, 400]) AS age`,
+    );
+    const entries = async () => (await rows.query('SELECT path FROM audit_log ORDER BY id')).map(({ path }) => path);
+    expect((await apply({}, true)).dropped).toEqual([expect.objectContaining({ name: 'audit_log' })]);
+    expect(await entries()).toHaveLength(4);
+    await apply();
+    expect(await entries()).toEqual(['/10', '/89']);
+  });
+
   it('drops the oldest when the database is too large, but never the youngest', async () => {
     await addDay(3, 0);
     await addDay(2, 0);

@@ -2,7 +2,7 @@
  * The balance of a capture node, by interface: what was seen is published or counted by cause, and nothing else. Hot
  * paths add to plain numbers; Prometheus reads them when it asks.
  *
- *     seen = published + spooled + kernel_dropped + decode_failed + filtered + sampled_out + spool_dropped + refused
+ *     seen = published + spooled + kernel_dropped + decode_failed + filtered + sampled_out + duplicate + spool_dropped + refused
  *
  * holds once nothing is in memory any more (`pending` is 0).
  */
@@ -18,6 +18,8 @@ export const DROP_REASONS = [
   'filtered',
   /** Left out by `--sample` or `--sample-flows`. */
   'sampled_out',
+  /** A copy of a packet that the node has seen on another way within `--dedupe-window`. */
+  'duplicate',
   /** The spool was full, could not be written or read back, or there is none and Kafka is away. */
   'spool_dropped',
   /** The broker refuses the record for good, such as one beyond its size limit. */
@@ -40,6 +42,7 @@ export class InterfaceCounts {
     decode_failed: 0,
     filtered: 0,
     sampled_out: 0,
+    duplicate: 0,
     spool_dropped: 0,
     refused: 0,
   };

@@ -100,6 +100,14 @@ export const captureOptions = defineOptions({
     help: 'name of this capture node, unique in the fleet',
   },
   site: SITE_OPTION,
+  dedupeWindow: {
+    kind: 'duration',
+    env: 'NTA_DEDUPE_WINDOW',
+    default: 0,
+    minimum: 0,
+    maximum: 60_000,
+    help: 'a packet that the node sees again on another way within this time counts once; 0: 10 ms on any and in replays',
+  },
   sample: {
     kind: 'string',
     env: 'NTA_SAMPLE',

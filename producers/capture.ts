@@ -96,6 +96,7 @@ class Capture implements CaptureService {
       {
         captureNode: settings.nodeId,
         site: settings.site,
+        dedupeWindow: settings.dedupeWindow * 1000,
         sampling: samplingOf(settings),
         tunnels: settings.tunnels,
         vlanTpids: parseVlanTpids(settings.vlanTpids),

@@ -6,6 +6,7 @@ import type { CaptureInterface, InterfaceStatistics } from '../capture-file/fram
 import type { CaptureParser } from '../capture-file/parser.js';
 import { type CaptureConsumer, readCapture } from '../capture-file/reader.js';
 import type { ConversationTracker } from '../conversations/conversation-tracker.js';
+import { CopyFilter, copyWindow } from './copies.js';
 import { type DecodeOptions, Dissection, decodeFrame } from './decoder.js';
 import { PAYLOADS_MAX, Payloads } from './payloads.js';
 
@@ -16,6 +17,8 @@ export interface DecodeCaptureOptions extends DecodeOptions {
   readonly captureNode?: string;
   readonly timeline?: string;
   readonly site?: string;
+  /** As of the intake of a capture node; frames cannot be numbered then. Left out: keeps all. */
+  readonly dedupeWindow?: number;
   /** The path by default. */
   readonly interface?: string;
   /** Tells the roles of the packets and keeps their conversations, which are not finished at the end; without it roles are unknown. */
@@ -26,6 +29,8 @@ export interface DecodeCaptureOptions extends DecodeOptions {
 
 export interface DecodedCapture {
   readonly frames: number;
+  /** Of these, copies that were left out. */
+  readonly copies: number;
   /** Why the capture could not be read to its end; null when it could. */
   readonly failure: CaptureFailure | null;
   readonly interfaces: readonly CaptureInterface[];
@@ -61,6 +66,7 @@ export async function decodeCapture(
   await consumer.flush();
   return {
     frames: consumer.frames,
+    copies: consumer.copiesLeftOut,
     failure,
     interfaces: consumer.interfaces,
     statistics: [...consumer.statistics.values()],
@@ -82,6 +88,8 @@ class BlockFiller implements CaptureConsumer {
   private readonly block: PacketBlock;
   private readonly dissection: Dissection;
   private readonly payloads: Payloads | null;
+  private readonly copies: CopyFilter | null;
+  copiesLeftOut = 0;
   /** Rows whose roles are known. */
   private classified = 0;
 
@@ -93,6 +101,7 @@ class BlockFiller implements CaptureConsumer {
   ) {
     this.block = new PacketBlock(options.blockCapacity ?? BLOCK_CAPACITY_DEFAULT);
     this.dissection = new Dissection(options);
+    this.copies = options.dedupeWindow === undefined ? null : new CopyFilter();
     this.payloads = options.conversations === undefined ? null : new Payloads();
   }
 
@@ -130,6 +139,8 @@ class BlockFiller implements CaptureConsumer {
     }
     const linkType = this.interfaces[interfaceIndex]!.linkType;
     const { dissection, payloads } = this;
+    const { ipv6Count, applicationsLength } = block;
+    const extras = block.extras.length;
     const row = decodeFrame(
       block,
       linkType,
@@ -141,6 +152,13 @@ class BlockFiller implements CaptureConsumer {
       origin,
       dissection,
     );
+    const window = this.copies === null ? 0 : copyWindow(this.options.dedupeWindow!, this.origins[interfaceIndex]!);
+    if (window > 0 && this.copies!.isCopy(block, row, dissection.payloadLength, window)) {
+      this.copiesLeftOut++;
+      this.frames++;
+      block.truncate(row, ipv6Count, extras, applicationsLength);
+      return;
+    }
     if (payloads !== null) payloads.keep(row - this.classified, block, row, dissection);
     this.frames++;
     if (block.count - this.classified === ROWS_CLASSIFIED) this.classify();

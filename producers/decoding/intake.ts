@@ -12,6 +12,7 @@ import { ConversationTracker } from '../conversations/conversation-tracker.js';
 import type { OutgoingRecord } from '../publisher/lane.js';
 import { RecordAccumulator, ROWS_MAX } from '../publisher/record-accumulator.js';
 import { keepsFlow, keepsPacket } from '../sampling.js';
+import { CopyFilter, copyWindow } from './copies.js';
 import { type DecodeOptions, Dissection, decodeFrame } from './decoder.js';
 import { Payloads } from './payloads.js';
 
@@ -26,6 +27,8 @@ export interface IntakeOptions extends DecodeOptions {
   /** `PacketOrigin.site`; empty by default. */
   readonly site?: string;
   readonly sampling: Sampling;
+  /** A copy of a packet that came another way within this time is left out, µs; 0 or left out: on `any` and in replays. */
+  readonly dedupeWindow?: number;
 }
 
 /** What a source says of its frames. */
@@ -49,6 +52,7 @@ export class Intake {
     deliver: (conversations, received) => this.takeRows(conversations, received),
   });
   private readonly payloads = new Payloads();
+  private readonly copies = new CopyFilter();
   private readonly dissection: Dissection;
 
   constructor(
@@ -88,6 +92,12 @@ export class Intake {
       block.originIndex(origin),
       this.dissection,
     );
+    const window = copyWindow(this.options.dedupeWindow ?? 0, origin);
+    if (window > 0 && this.copies.isCopy(block, row, this.dissection.payloadLength, window)) {
+      counts.dropped.duplicate++;
+      block.truncate(row, ipv6Count, extras, applicationsLength);
+      return;
+    }
     if (origin.sampling === 'flow' && !keepsFlow(block, row, origin.samplingRate)) {
       counts.dropped.sampled_out++;
       block.truncate(row, ipv6Count, extras, applicationsLength);

@@ -84,6 +84,7 @@ export function analyzeCommand(): Command {
       const { ConversationLines } = await import('../conversation-lines.js');
       const lines = settings.conversations === '' ? null : new ConversationLines(settings.conversations);
       let frames = 0;
+      let copies = 0;
       let exitCode = 0;
       let detectors: readonly DetectorStatistics[] = [];
       for (const [index, file] of files.entries()) {
@@ -98,6 +99,7 @@ export function analyzeCommand(): Command {
           captureNode: settings.nodeId,
           timeline,
           site: settings.site,
+          dedupeWindow: settings.dedupeWindow * 1000,
           observe: true,
           conversations: tracked.tracker,
           blockCapacity: BLOCK_CAPACITY,
@@ -109,6 +111,7 @@ export function analyzeCommand(): Command {
         detection.processRows(takeRows());
         detectors = await detection.endTimeline(timeline);
         frames += decoded.frames;
+        copies += decoded.copies;
         if (decoded.failure !== null) {
           printRefusal(`${describeFile(file)}: ${decoded.failure.message}`);
           exitCode = 1;
@@ -126,7 +129,8 @@ export function analyzeCommand(): Command {
       if (settings.format === 'table') {
         const { formatAlertTable, latestEvents } = await import('../alert-table.js');
         await output.write(`${await formatAlertTable(latestEvents(episodes.values()))}\n`);
-        process.stderr.write(`${formatCount(frames)} packets\n`);
+        const left = copies === 0 ? '' : `, of which ${formatCount(copies)} are copies and count once`;
+        process.stderr.write(`${formatCount(frames)} packets${left}\n`);
       }
       return exitCode === 0 && settings.failOnAlert && alertCount > 0 ? EXIT_ALERT : exitCode;
     },

@@ -58,7 +58,7 @@ export const TOPICS = {
   alertsDeadLetter: {
     name: 'alerts-dead-letter',
     key: 'as the refused record',
-    value: 'an alert event that a webhook refused, the reason in its headers',
+    value: 'an alert event that a receiver refused, the reason in its headers',
     copartitioned: false,
     config: { 'retention.ms': String(7 * DAY_MS) },
   },
@@ -84,9 +84,13 @@ export const GROUPS = {
   packetSink: 'nta-sink-packets',
   alertSink: 'nta-sink-alerts',
   nodeSink: 'nta-sink-nodes',
-  webhookSink: 'nta-sink-webhook',
 } as const;
 
 export function groupName(group: keyof typeof GROUPS, prefix: string): string {
   return `${prefix}${GROUPS[group]}`;
+}
+
+/** The group of a delivery of alerts: of an output, and of a name where there are several. */
+export function deliveryGroup(output: string, name: string, prefix: string): string {
+  return `${prefix}nta-sink-${output}${name === '' ? '' : `-${name}`}`;
 }

@@ -25,7 +25,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./commands/process.js')).processCommand(),
   },
   sink: {
-    summary: 'store packets, alerts and capture nodes: nta sink postgres; deliver alerts: nta sink webhook',
+    summary: 'store packets, alerts and capture nodes: nta sink postgres; deliver alerts: nta sink webhook, syslog',
     load: async () => (await import('./commands/sink.js')).sinkCommand(),
   },
   api: {

@@ -1,6 +1,7 @@
 /** Starts the parts of a run with the settings that each knows, and stops them in reverse order. */
 import { type Logger, logOptions } from '../../runtime/process/log.js';
 import { type OptionTable, toArguments, variablesOf } from '../../runtime/process/options.js';
+import { ALERT_OUTPUTS } from '../../sinks/deliveries/catalogue.js';
 import { PartProcess } from './part-process.js';
 
 /** Each part serves its metrics on a port of its own: `--metrics-port`, and so many above it. */
@@ -11,6 +12,7 @@ const METRICS_PORT_OFFSETS: Readonly<Record<string, number>> = {
   api: 3,
   webhook: 4,
   cleanup: 5,
+  ...Object.fromEntries(ALERT_OUTPUTS.slice(1).map(({ name }, index) => [name, 6 + index])),
 };
 
 export interface LaunchOptions {

@@ -6,6 +6,7 @@ import { Failure } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
 import { awaitSignal } from '../../runtime/process/service.js';
 import type { StandardOutput } from '../../runtime/process/standard-output.js';
+import { ALERT_OUTPUTS } from '../../sinks/deliveries/catalogue.js';
 import { watchLauncher } from '../local-stack/launcher.js';
 import type { LocalStack } from '../local-stack/local-stack.js';
 import { apiToken } from './api-token.js';
@@ -15,7 +16,7 @@ import { captureCommandOptions } from './commands/capture.js';
 import { cleanupServiceOptions } from './commands/cleanup.js';
 import { processCommandOptions } from './commands/process.js';
 import type { RunSettings } from './commands/run.js';
-import { postgresSinkOptions, webhookSinkOptions } from './commands/sink.js';
+import { deliverySinkOptions, postgresSinkOptions } from './commands/sink.js';
 import { PartLauncher } from './part-launcher.js';
 import { replayOnce } from './replay-once.js';
 import { describePostgres, startServers } from './servers.js';
@@ -144,10 +145,12 @@ async function startParts(
       started.then(() => say(`sink       packets, alerts and capture nodes into ${describePostgres(settings)}`)),
     );
   }
-  if (select.sinks && settings.webhookUrl !== '') {
-    const options = { table: webhookSinkOptions, settings, command: 'sink', extra: ['webhook'] };
-    const started = launcher.launch('webhook', options);
-    starts.push(started.then(() => say(`webhook    alerts to ${new URL(settings.webhookUrl).origin}`)));
+  for (const output of select.sinks ? ALERT_OUTPUTS : []) {
+    const address = output.addressOf(settings);
+    if (address === null) continue;
+    const { name } = output;
+    const options = { table: deliverySinkOptions(output), settings, command: 'sink', extra: [name] };
+    starts.push(launcher.launch(name, options).then(() => say(`${name.padEnd(10)} alerts to ${address}`)));
   }
   if (select.processors) {
     const started = launcher.launch('process', { table: processCommandOptions, settings });

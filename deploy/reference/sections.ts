@@ -12,7 +12,9 @@ import { createLog, logOptions } from '../../runtime/process/log.js';
 import { metricsOptions, Registry } from '../../runtime/process/metrics.js';
 import { type OptionTable, readSettings, type Settings } from '../../runtime/process/options.js';
 import { SEVERITY_NAMES } from '../../schemas/alerts/alert.js';
-import { createWebhookSink, webhookOptions } from '../../sinks/deliveries/webhook/webhook-sink.js';
+import { ALERT_OUTPUTS } from '../../sinks/deliveries/catalogue.js';
+import { outputOptions } from '../../sinks/deliveries/delivery-options.js';
+import { createDeliverySink } from '../../sinks/deliveries/delivery-sink.js';
 import { sinkOptions } from '../../sinks/options.js';
 import { createPostgresSink } from '../../sinks/postgres-sink.js';
 import { retentionServiceOptions } from '../../sinks/retention/retention-service.js';
@@ -41,7 +43,9 @@ function deploySections(): Record<string, string> {
     'settings:capture': settingsTable(captureOptions),
     'settings:process': settingsTable(processOptions),
     'settings:sink': settingsTable({ ...sinkOptions, ...retentionServiceOptions }),
-    'settings:webhook': settingsTable(webhookOptions),
+    'settings:deliveries': ALERT_OUTPUTS.map(
+      (output) => `\`nta sink ${output.name}\`: ${output.summary}\n\n${settingsTable(outputOptions(output))}`,
+    ).join('\n\n'),
     'settings:api': settingsTable(apiOptions),
     'settings:topics': settingsTable(topicOptions),
     'settings:shared': settingsTable({
@@ -81,7 +85,8 @@ export function everyMetric(): Registry {
   createCapture({ ...settings(captureOptions, { interface: ['eth0'] }), ...kafka }, log, registry);
   createProcessor({ ...settings(processOptions), ...kafka }, log, registry);
   createPostgresSink({ ...settings(sinkOptions), ...kafka, ...postgres }, log, registry);
-  createWebhookSink({ ...settings(webhookOptions), ...kafka }, log, registry);
+  // Deliveries have the same metrics, whichever output they are of.
+  createDeliverySink(ALERT_OUTPUTS[0]!, kafka, log, registry);
   createApi({ ...settings(apiOptions), ...postgres }, log, registry);
   return registry;
 }

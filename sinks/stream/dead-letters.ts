@@ -1,7 +1,7 @@
 /**
  * What a sink could not store or deliver, on `packets-dead-letter` or `alerts-dead-letter`, with the reason in the headers.
  *
- * The header `stage` is `sink`, or `webhook`: a record that nobody can read is there twice, once from the processors and once from here, because each
+ * The header `stage` is `sink`, or the output's name: a record that nobody can read is there twice, once from the processors and once from here, because each
  * group answers for what it skipped, whether the other runs or not. A repeat after a crash is possible;
  * `source-topic`, `source-partition`, `source-offset` and `source-index` tell it from another.
  */

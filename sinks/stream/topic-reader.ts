@@ -253,20 +253,23 @@ export class TopicReader {
    */
   private async readPositionAnew({ position }: PartitionState, end: number): Promise<void> {
     const { topic } = this.settings;
+    const { partition } = position;
     await this.taker.settled();
-    const known = await this.readPosition(position.partition);
-    if (known.nextOffset > end) {
+    const known = await this.readPosition(partition);
+    if (this.states.get(partition)?.position !== position) return; // given up meanwhile, and read again
+    const isSame = known.topicId === position.topicId;
+    // What has been taken of the same topic may not be stored yet: the position at hand is the newer one.
+    const next = isSame ? position.nextOffset : known.nextOffset;
+    if (next > end) {
       throw positionBeyondEnd(
         'SINK_POSITION',
-        { topic, partition: known.partition, end, position: known.nextOffset },
+        { topic, partition, end, position: next },
         'the tables hold',
         'delete its row from sink_offsets to start over',
       );
     }
-    if (this.states.get(position.partition)?.position !== position) return; // given up meanwhile, and read again
-    const isSame = known.topicId === position.topicId && known.nextOffset === position.nextOffset;
-    if (!isSame) this.states.set(position.partition, { position: known, place: new ReadingPlace(1) });
-    this.consumer.seek({ topic, partition: position.partition, offset: known.nextOffset.toString() });
+    if (!isSame) this.states.set(partition, { position: known, place: new ReadingPlace(1) });
+    this.consumer.seek({ topic, partition, offset: next.toString() });
   }
 
   private async readPosition(partition: number): Promise<TopicPosition> {

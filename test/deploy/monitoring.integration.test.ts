@@ -28,7 +28,7 @@ interface Answer {
 /** Panels that stay empty in a run of some seconds in which nothing goes wrong. */
 const QUIET = new Set(['Decode failures', 'Interfaces and engines', 'What needs a look', 'Alerts opened']);
 /** No series before the first event; and this run has no webhook. */
-const EVENTS = /nta_webhook|nta_sink_(refused_rows|postgres_failures)|nta_api_refused/;
+const EVENTS = /nta_delivery|nta_sink_(refused_rows|postgres_failures)|nta_api_refused/;
 
 const folder = mkdtempSync(join(tmpdir(), 'nta-test-prometheus-'));
 let database: TestDatabase | undefined;

@@ -18,7 +18,7 @@ export const runOwnOptions = defineOptions({
     kind: 'boolean',
     env: 'NTA_ENABLE_SINKS',
     default: false,
-    help: 'run the Postgres sink, and with --webhook-url the webhook sink',
+    help: 'run the Postgres sink, and a sink for each receiver of alerts that is named (--webhook-url, --syslog-address)',
   },
   enableApi: { kind: 'boolean', env: 'NTA_ENABLE_API', default: false, help: 'run the API and the dashboard' },
   enableCleanup: {
@@ -57,7 +57,7 @@ export function runCommand(): Command {
   return defineCommand({
     name: 'run',
     description: [
-      'Without any --enable-… all parts run, the webhook sink with --webhook-url alone. Without --kafka-brokers or --db-host it brings up its own under --data-dir.',
+      'Without any --enable-… all parts run; alerts are delivered to the receivers that are named (--webhook-url, --syslog-address). Without --kafka-brokers or --db-host it brings up its own under --data-dir.',
       '',
       'Examples:',
       '  npm start                                      capture on the interface of the default route',

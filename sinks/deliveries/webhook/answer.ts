@@ -1,28 +1,31 @@
 /** What the receiver of a webhook answered, and what that asks of the sender (Standard Webhooks, RFC 9110, RFC 6585). */
 
+import type { Verdict } from '../output.js';
+
 /** An HTTP status, or why there was none. */
 export type WebhookAnswer =
   | { readonly status: number; readonly retryAfterMs: number | null }
   | { readonly status: null; readonly reason: 'timeout' | 'connection'; readonly message: string };
-
-/**
- * `delivered`: done. `refused`: the receiver does not take this event, and would not take it again. `failing`: it cannot take
- * it now, because of the event or of how the two are set up; again later, though not for ever. `away`: it takes nothing now, whichever
- * event it is; again later. `gone`: it wants no more events at all.
- */
-export type Verdict = 'delivered' | 'refused' | 'failing' | 'away' | 'gone';
 
 /** Request Timeout, Too Early, Too Many Requests, Bad Gateway, Service Unavailable, Gateway Timeout. */
 const AWAY = new Set([408, 425, 429, 502, 503, 504]);
 /** Of the address and the sender's rights, not of the event: a person can mend them. */
 const MISDIRECTED = new Set([401, 403, 404, 405, 407, 421]);
 
-export function judge({ status }: WebhookAnswer): Verdict {
+export function judge({ status }: WebhookAnswer): Verdict['kind'] {
   if (status === null || AWAY.has(status)) return 'away';
   if (status >= 200 && status < 300) return 'delivered';
   if (status === 410) return 'gone';
   // A redirect is not followed, as the standard asks: the new place would get alerts that nobody meant for it.
   return status >= 400 && status < 500 && !MISDIRECTED.has(status) ? 'refused' : 'failing';
+}
+
+/** What became of the attempt that was answered so. */
+export function verdictOf(answer: WebhookAnswer): Verdict {
+  const kind = judge(answer);
+  if (kind === 'delivered') return { kind };
+  const retryAfterMs = answer.status === null ? null : answer.retryAfterMs;
+  return { kind, reason: reasonOf(answer), detail: describeAnswer(answer), retryAfterMs };
 }
 
 /** For metrics and logs: `http_503`, `timeout`, `connection`. */

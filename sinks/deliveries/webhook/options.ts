@@ -1,4 +1,4 @@
-/** Settings of the webhook sink, and the endpoint they name. */
+/** Settings of the webhook, and the endpoint they name. */
 import { Failure } from '../../../runtime/process/failure.js';
 import { isLoopbackHost } from '../../../runtime/process/loopback.js';
 import { defineOptions, type Settings } from '../../../runtime/process/options.js';
@@ -44,60 +44,8 @@ export const webhookOptions = defineOptions({
     placeholder: '<file>',
     help: 'file that holds the secret instead',
   },
-  webhookEvents: {
-    kind: 'list',
-    env: 'NTA_WEBHOOK_EVENTS',
-    default: ['open', 'update', 'close'],
-    placeholder: '<event>',
-    help: 'events of an episode that are delivered',
-  },
-  webhookMinSeverity: {
-    kind: 'integer',
-    env: 'NTA_WEBHOOK_MIN_SEVERITY',
-    default: 1,
-    minimum: 1,
-    maximum: 5,
-    unit: 'severity',
-    help: 'least severity that is delivered',
-  },
-  webhookTimeout: {
-    kind: 'duration',
-    env: 'NTA_WEBHOOK_TIMEOUT',
-    default: 15_000,
-    minimum: 100,
-    maximum: 120_000,
-    help: 'longest time the receiver may take to answer',
-  },
-  webhookRetryFor: {
-    kind: 'duration',
-    env: 'NTA_WEBHOOK_RETRY_FOR',
-    default: 600_000,
-    minimum: 0,
-    maximum: 604_800_000,
-    help: 'how long an event that the receiver answers with an error may hold up those behind it, before it goes to alerts-dead-letter; a receiver that is away is waited for without end',
-  },
-  webhookStart: {
-    kind: 'string',
-    env: 'NTA_WEBHOOK_START',
-    default: 'latest',
-    choices: ['earliest', 'latest'],
-    help: 'what a delivery that is new to Kafka begins with: the oldest alert that the topic still holds, or those to come; later starts go on where the last one stopped',
-  },
-  webhookName: {
-    kind: 'string',
-    env: 'NTA_WEBHOOK_NAME',
-    default: '',
-    placeholder: '<name>',
-    pattern: {
-      test: /^[A-Za-z0-9._-]{0,100}$/,
-      description: 'letters, digits, dots, underscores and hyphens, at most 100',
-    },
-    help: 'name of the delivery, where there are several: sinks of one name share the alerts, each name gets all of them',
-  },
 });
 export type WebhookSettings = Settings<typeof webhookOptions>;
-
-const ACTIONS: readonly string[] = webhookOptions.webhookEvents.default;
 
 /** What the settings say, checked. */
 export interface WebhookEndpoint {
@@ -113,10 +61,6 @@ export interface WebhookEndpoint {
  * @throws Failure `CONFIGURATION`, which never carries the address or the secret.
  */
 export function readEndpoint(settings: WebhookSettings, warn: (message: string) => void): WebhookEndpoint {
-  const unknown = settings.webhookEvents.filter((event) => !ACTIONS.includes(event));
-  if (unknown.length > 0 || settings.webhookEvents.length === 0) {
-    throw refused(`--webhook-events: "${unknown.join(', ')}" must be some of ${ACTIONS.join(', ')}`);
-  }
   const keys = readKeys(settings, warn);
   if (keys.length === 0) {
     warn('webhook deliveries are not signed, so that anyone can forge them: give NTA_WEBHOOK_SECRET');

@@ -3,14 +3,15 @@ import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type In
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { messageOf } from '../../../runtime/process/failure.js';
 import { projectVersion } from '../../../runtime/process/project.js';
-import { parseRetryAfter, type WebhookAnswer } from './answer.js';
+import type { AlertEvent, AlertReceiver, Verdict } from '../output.js';
+import { parseRetryAfter, verdictOf, type WebhookAnswer } from './answer.js';
 import type { WebhookEndpoint } from './options.js';
 import { signatures } from './signature.js';
 
 /** Most that is read of an answer, which is thrown away; beyond it the connection is. */
 const ANSWER_BYTES_MAX = 64 * 1024;
 
-export class WebhookReceiver {
+export class WebhookReceiver implements AlertReceiver {
   private readonly agent: HttpAgent;
   private readonly secure: boolean;
 
@@ -26,20 +27,14 @@ export class WebhookReceiver {
   }
 
   /** As logs may show it: without the path and the password, which may be secrets. */
-  get origin(): string {
+  get address(): string {
     return this.endpoint.url.origin;
   }
 
-  /**
-   * Sends an event.
-   *
-   * @param id the same at each attempt, so that the receiver knows a repeat.
-   * @param body JSON.
-   */
-  async post(id: string, body: Buffer): Promise<WebhookAnswer> {
+  async deliver({ id, body }: AlertEvent): Promise<Verdict> {
     const first = await this.attempt(id, body);
     // The receiver had closed the idle connection when it was used again: nothing is wrong with it.
-    return first === 'stale' ? ((await this.attempt(id, body)) as WebhookAnswer) : first;
+    return verdictOf(first === 'stale' ? ((await this.attempt(id, body)) as WebhookAnswer) : first);
   }
 
   close(): void {

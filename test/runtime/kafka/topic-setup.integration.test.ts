@@ -35,6 +35,7 @@ async function layout(): Promise<Record<string, number>> {
 it('makes topics that belong together grow together, and shrinks none', async () => {
   expect(await setUp(2)).toMatchObject({ grown: [], note: null });
   await admin.createPartitions({ topicPartitions: [{ topic: topicName('packets', topics.prefix), count: 3 }] });
+  await expect.poll(layout).toMatchObject({ packets: 3, alerts: 2 }); // brokers hear of it a little later
   const { grown, created } = await setUp(0);
   expect(created).toEqual([]);
   expect(grown.map(({ before, after }) => [before, after])).toEqual([

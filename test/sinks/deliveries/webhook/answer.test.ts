@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { Backoff } from '../../../../sinks/deliveries/backoff.js';
 import { judge, parseRetryAfter, reasonOf } from '../../../../sinks/deliveries/webhook/answer.js';
-import { Backoff } from '../../../../sinks/deliveries/webhook/backoff.js';
 
 describe('judge', () => {
   it.each([

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readSettings } from '../../../../runtime/process/options.js';
-import { readEndpoint, webhookOptions } from '../../../../sinks/deliveries/webhook/options.js';
+import { deliverySettings, outputOptions } from '../../../../sinks/deliveries/delivery-options.js';
+import { readEndpoint, type WebhookSettings } from '../../../../sinks/deliveries/webhook/options.js';
+import { webhook } from '../../../../sinks/deliveries/webhook/webhook.js';
 
 const SECRET = `whsec_${Buffer.alloc(32, 5).toString('base64')}`;
 const folder = mkdtempSync(join(tmpdir(), 'nta-test-'));
@@ -11,8 +13,9 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 function read(environment: Record<string, string>) {
   const warnings: string[] = [];
-  const settings = readSettings(webhookOptions, {}, environment);
-  return { endpoint: readEndpoint(settings, (message) => warnings.push(message)), warnings };
+  const settings = readSettings(outputOptions(webhook), {}, environment, (notice) => warnings.push(notice));
+  deliverySettings(webhook, settings);
+  return { endpoint: readEndpoint(settings as WebhookSettings, (message) => warnings.push(message)), warnings };
 }
 
 describe('readEndpoint', () => {

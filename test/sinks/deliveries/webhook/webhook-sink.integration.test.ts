@@ -13,11 +13,9 @@ import { readSettings } from '../../../../runtime/process/options.js';
 import { projectRoot } from '../../../../runtime/process/project.js';
 import type { AlertDocument } from '../../../../schemas/alerts/alert.js';
 import { topicName } from '../../../../schemas/topics.js';
-import {
-  createWebhookSink,
-  type WebhookSink,
-  webhookOptions,
-} from '../../../../sinks/deliveries/webhook/webhook-sink.js';
+import { outputOptions } from '../../../../sinks/deliveries/delivery-options.js';
+import { createDeliverySink, type DeliverySink } from '../../../../sinks/deliveries/delivery-sink.js';
+import { webhook } from '../../../../sinks/deliveries/webhook/webhook.js';
 import { alertEvent } from '../../../support/alert-events.js';
 import {
   createTestTopics,
@@ -35,7 +33,7 @@ const SECRET = `whsec_${Buffer.alloc(32, 9).toString('base64')}`;
 
 let topics: TestTopics;
 let server: WebhookServer;
-const sinks: WebhookSink[] = [];
+const sinks: DeliverySink[] = [];
 const commands: RunningCommand[] = [];
 
 beforeEach(async () => {
@@ -59,13 +57,13 @@ afterEach(async () => {
   await topics.remove();
 });
 
-async function startSink(given: Record<string, string> = {}): Promise<{ sink: WebhookSink; registry: Registry }> {
+async function startSink(given: Record<string, string> = {}): Promise<{ sink: DeliverySink; registry: Registry }> {
   const registry = createRegistry();
   const base = { NTA_WEBHOOK_URL: server.url, NTA_WEBHOOK_SECRET: SECRET, NTA_WEBHOOK_START: 'earliest' };
   const environment = { ...base, ...given };
-  const settings = { ...topics.settings, ...readSettings(webhookOptions, {}, environment) };
+  const settings = { ...topics.settings, ...readSettings(outputOptions(webhook), {}, environment) };
   // What a receiver does wrong is an error to whoever runs the sink, and the plan of these tests.
-  const sink = createWebhookSink(settings, testLog().child({}, { level: 'fatal' }), registry);
+  const sink = createDeliverySink(webhook, settings, testLog().child({}, { level: 'fatal' }), registry);
   sinks.push(sink);
   await sink.start();
   return { sink, registry };
@@ -190,8 +188,8 @@ describe('webhook sink', () => {
       expect(isGenuine(request.headers, request.body, SECRET.replace('whsec_CQ', 'whsec_CR'))).toBe(false);
     }
     expect(server.connections).toBe(1);
-    expect(await metricOf(registry, 'nta_webhook_delivered_events_total')).toBe(documents.length);
-    expect(await metricOf(registry, 'nta_webhook_failed_attempts_total')).toBe(0);
+    expect(await metricOf(registry, 'nta_delivery_delivered_events_total')).toBe(documents.length);
+    expect(await metricOf(registry, 'nta_delivery_failed_attempts_total')).toBe(0);
   });
 
   it('goes on where it stopped, and another name gets everything again', async () => {
@@ -222,7 +220,7 @@ describe('webhook sink', () => {
     await publish(second!);
     await until(async () => server.accepted.length >= 12);
     expectDelivered([...first!, ...second!]);
-    expect(await metricOf(registry, 'nta_webhook_lost_records_total')).toBe(0);
+    expect(await metricOf(registry, 'nta_delivery_lost_records_total')).toBe(0);
     await startSink({ NTA_WEBHOOK_NAME: 'archive', NTA_WEBHOOK_URL: `${server.url}/archive` });
     await until(async () => server.requests.filter(({ path }) => path.endsWith('/archive')).length === 18);
   });
@@ -244,7 +242,7 @@ describe('webhook sink', () => {
     ];
     await publish(documents);
     const { registry } = await startSink({ NTA_WEBHOOK_EVENTS: 'open,close', NTA_WEBHOOK_MIN_SEVERITY: '3' });
-    await until(async () => (await metricOf(registry, 'nta_webhook_filtered_events_total')) === 3);
+    await until(async () => (await metricOf(registry, 'nta_delivery_filtered_events_total')) === 3);
     await until(async () => server.accepted.length === 5);
     expect([...server.accepted].sort()).toEqual(['episode-0-1', 'episode-0-3', 'episode-1-1', 'episode-1-3', 'high-1']);
   });
@@ -302,9 +300,11 @@ describe('webhook sink', () => {
     expect(limited[1]! - limited[0]!).toBeGreaterThanOrEqual(2_000);
     // A date has no fractions of a second.
     expect(limited[2]! - limited[1]!).toBeGreaterThanOrEqual(1_000);
-    expect(await metricOf(registry, 'nta_webhook_refused_events_total')).toBe(0);
-    expect(await metricOf(registry, 'nta_webhook_retries_total')).toBeGreaterThanOrEqual(10);
-    const failed = (await registry.getMetricsAsJSON()).find(({ name }) => name === 'nta_webhook_failed_attempts_total');
+    expect(await metricOf(registry, 'nta_delivery_refused_events_total')).toBe(0);
+    expect(await metricOf(registry, 'nta_delivery_retries_total')).toBeGreaterThanOrEqual(10);
+    const failed = (await registry.getMetricsAsJSON()).find(
+      ({ name }) => name === 'nta_delivery_failed_attempts_total',
+    );
     expect(failed!.values.map(({ labels }) => labels['reason']).sort()).toEqual([
       'connection',
       'http_307',
@@ -323,13 +323,13 @@ describe('webhook sink', () => {
     await publish(documents);
     const { sink, registry } = await startSink();
     await until(async () => sink.readiness()?.includes('ECONNREFUSED') ?? false);
-    await until(async () => (await metricOf(registry, 'nta_webhook_failed_attempts_total')) >= 3);
-    expect(await metricOf(registry, 'nta_webhook_available')).toBe(0);
+    await until(async () => (await metricOf(registry, 'nta_delivery_failed_attempts_total')) >= 3);
+    expect(await metricOf(registry, 'nta_delivery_available')).toBe(0);
     await server.start(port);
     await until(async () => server.accepted.length === documents.length);
     expectDelivered(documents);
     expect(sink.readiness()).toBeNull();
-    expect(await metricOf(registry, 'nta_webhook_available')).toBe(1);
+    expect(await metricOf(registry, 'nta_delivery_available')).toBe(1);
   });
 
   it('puts what the receiver refuses on the dead-letter topic, and goes on', async () => {
@@ -369,7 +369,7 @@ describe('webhook sink', () => {
     );
     expect(server.requests.filter(({ id }) => id === 'episode-0-2').length).toBe(1);
     expect(server.requests.filter(({ id }) => id === 'episode-1-1').length).toBeGreaterThan(1);
-    expect(await metricOf(registry, 'nta_webhook_refused_events_total')).toBe(3);
+    expect(await metricOf(registry, 'nta_delivery_refused_events_total')).toBe(3);
   });
 
   it('sends nothing more to a receiver that is gone, and everything after a new start', async () => {

@@ -1,56 +1,58 @@
 /**
- * Delivers alert events to a webhook, at least once, and those of a source in their order. An event is done with when the
- * receiver has answered 2xx, or when it was put on `alerts-dead-letter`; only then does its offset move. While the receiver
+ * Delivers alert events to an output, at least once, and those of a source in their order. An event is done with when the
+ * receiver has it, or when it was put on `alerts-dead-letter`; only then does its offset move. While the receiver
  * takes nothing the partitions are paused, so nothing piles up here: what waits, waits on the topic.
- *
- * Headers and signature are those of Standard Webhooks 1.0.0 (https://www.standardwebhooks.com); the body is the record
- * as it was published.
  */
-import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
-import { checkKafka, createKafka, isKafkaError, type KafkaSettings } from '../../../runtime/kafka/client.js';
-import { Failure, messageOf } from '../../../runtime/process/failure.js';
-import type { Logger } from '../../../runtime/process/log.js';
-import type { Registry } from '../../../runtime/process/metrics.js';
-import type { Service } from '../../../runtime/process/service.js';
-import { groupName, topicName } from '../../../schemas/topics.js';
-import { DeadLetters } from '../../stream/dead-letters.js';
-import { COMMIT_INTERVAL_MS, GROUP_READER, readingStopped, withHeartbeats } from '../../stream/group-reader.js';
+import type { Consumer, ConsumerRunConfig, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
+import { checkKafka, createKafka, isKafkaError, type KafkaSettings } from '../../runtime/kafka/client.js';
+import { SteadyConsumer } from '../../runtime/kafka/steady-consumer.js';
+import { Failure, messageOf } from '../../runtime/process/failure.js';
+import type { Logger } from '../../runtime/process/log.js';
+import type { Registry } from '../../runtime/process/metrics.js';
+import type { Service } from '../../runtime/process/service.js';
+import { deliveryGroup, topicName } from '../../schemas/topics.js';
+import { DeadLetters } from '../stream/dead-letters.js';
+import { COMMIT_INTERVAL_MS, GROUP_READER, readingStopped, withHeartbeats } from '../stream/group-reader.js';
 import { Delivery } from './delivery.js';
-import { WebhookMetrics } from './metrics.js';
-import { readEndpoint, type WebhookSettings } from './options.js';
-import { WebhookReceiver } from './receiver.js';
+import { deliverySettings } from './delivery-options.js';
+import { DeliveryMetrics } from './metrics.js';
+import type { AlertOutput, AlertReceiver } from './output.js';
 import { StartingPoint } from './starting-point.js';
 
-export { type WebhookSettings, webhookOptions } from './options.js';
-
-export interface WebhookSink extends Service {
+export interface DeliverySink extends Service {
   /** Rejects when reading the topic has stopped for good. */
   readonly done: Promise<void>;
   /** Why nothing is delivered at the moment, or null. */
   readiness(): string | null;
 }
 
-/** `start` fails when Kafka cannot be reached or the topics are missing; the receiver's absence is waited out. */
-export function createWebhookSink(
-  settings: WebhookSettings & KafkaSettings,
+/**
+ * `start` fails when Kafka cannot be reached or the topics are missing; the receiver's absence is waited out.
+ *
+ * @param settings those of `outputOptions(output)`.
+ */
+export function createDeliverySink(
+  output: AlertOutput,
+  settings: KafkaSettings & object,
   log: Logger,
   registry: Registry,
-): WebhookSink {
-  return new Sink(settings, log, new WebhookMetrics(registry));
+): DeliverySink {
+  return new Sink(output, settings, log, new DeliveryMetrics(registry));
 }
 
 const FETCH_BYTES = 1 << 20;
 /** How long an attempt may take that was under way when the sink was told to stop. */
 const STOP_GRACE_MS = 15_000;
 
-class Sink implements WebhookSink {
-  readonly name = 'webhook-sink';
+class Sink implements DeliverySink {
+  readonly name: string;
   readonly done: Promise<void>;
   private readonly topic: string;
   private readonly deadLetterTopic: string;
   private consumer: Consumer | undefined;
   private deadLetters: DeadLetters | undefined;
-  private receiver: WebhookReceiver | undefined;
+  private receiver: AlertReceiver | undefined;
+  private steady: SteadyConsumer | undefined;
   private delivery: Delivery | undefined;
   private startingPoint: StartingPoint | null = null;
   private readonly holds = new Map<number, NodeJS.Timeout>();
@@ -58,10 +60,12 @@ class Sink implements WebhookSink {
   private reject: (error: unknown) => void = () => undefined;
 
   constructor(
-    private readonly settings: WebhookSettings & KafkaSettings,
+    private readonly output: AlertOutput,
+    private readonly settings: KafkaSettings & object,
     private readonly log: Logger,
-    private readonly metrics: WebhookMetrics,
+    private readonly metrics: DeliveryMetrics,
   ) {
+    this.name = `${output.name}-sink`;
     this.topic = topicName('alerts', settings.topicPrefix);
     this.deadLetterTopic = topicName('alertsDeadLetter', settings.topicPrefix);
     this.done = new Promise((_, reject) => {
@@ -71,22 +75,32 @@ class Sink implements WebhookSink {
   }
 
   readiness(): string | null {
-    return this.delivery?.unavailable ?? null;
+    return this.steady?.obstacle ?? this.delivery?.unavailable ?? null;
   }
 
   async start(): Promise<void> {
-    const { settings, log, topic } = this;
-    const endpoint = readEndpoint(settings, (message) => log.warn(message));
-    await checkKafka(settings, log);
-    const kafka = createKafka(settings, 'nta-webhook', log);
-    await this.checkTopics(kafka);
-    const receiver = new WebhookReceiver(endpoint, settings.webhookTimeout);
-    const deadLetters = new DeadLetters(kafka, this.deadLetterTopic);
+    const { settings, output, log, topic } = this;
+    const delivering = deliverySettings(output, settings);
+    const receiver = output.open(settings as never, {
+      timeoutMs: delivering.timeoutMs,
+      warn: (message) => log.warn(message),
+    });
     this.receiver = receiver;
+    await checkKafka(settings, log);
+    const kafka = createKafka(settings, `nta-${output.name}`, log);
+    await this.checkTopics(kafka);
+    const deadLetters = new DeadLetters(kafka, this.deadLetterTopic);
     this.deadLetters = deadLetters;
-    this.delivery = new Delivery(topic, settings, receiver, deadLetters, this.metrics, log);
-    const group = groupName('webhookSink', settings.topicPrefix);
-    const groupId = settings.webhookName === '' ? group : `${group}-${settings.webhookName}`;
+    this.delivery = new Delivery({
+      output: output.name,
+      topic,
+      settings: delivering,
+      receiver,
+      deadLetters,
+      metrics: this.metrics,
+      log,
+    });
+    const groupId = deliveryGroup(output.name, delivering.name, settings.topicPrefix);
     const consumer = kafka.consumer({
       ...GROUP_READER,
       groupId,
@@ -95,33 +109,39 @@ class Sink implements WebhookSink {
       maxBytesPerPartition: FETCH_BYTES,
     });
     this.consumer = consumer;
-    const startingPoint =
-      settings.webhookStart === 'latest' ? new StartingPoint(kafka, consumer, groupId, topic, log) : null;
-    this.startingPoint = startingPoint;
+    if (delivering.start === 'latest') {
+      const flag = `--${output.name}-start earliest`;
+      this.startingPoint = new StartingPoint(kafka, consumer, groupId, topic, log, flag);
+    }
+    await this.read(consumer);
+    log.info({ receiver: receiver.address, events: delivering.events }, 'delivering alerts');
+  }
+
+  private async read(consumer: Consumer): Promise<void> {
+    const { topic, startingPoint } = this;
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       this.delivery?.forgetHeld();
       this.metrics.lag.reset();
       const partitions = (payload.memberAssignment as Record<string, number[]>)[topic] ?? [];
       startingPoint?.onAssignment(partitions, payload.isLeader);
-      log.debug({ topic, partitions }, 'partitions assigned');
+      this.log.debug({ topic, partitions }, 'partitions assigned');
     });
-    consumer.on(consumer.events.CRASH, ({ payload }) => {
-      if (!payload.restart) this.fail(payload.error);
-    });
-    await consumer.connect();
-    await consumer.subscribe({ topic, fromBeginning: true });
-    await consumer.run({
+    const run: ConsumerRunConfig = {
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: 1,
       eachBatch: (payload) => this.eachBatch(payload),
-    });
+    };
+    this.steady = new SteadyConsumer(consumer, run, this.log, (error) => this.fail(error));
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await this.steady.run();
     await Promise.race([startingPoint?.found, this.done]);
-    log.info({ receiver: receiver.origin, events: settings.webhookEvents }, 'delivering alerts');
   }
 
   async stop(): Promise<void> {
     this.startingPoint?.stop();
+    this.steady?.stop();
     for (const timer of this.holds.values()) clearTimeout(timer);
     // An attempt under way may end well, within bounds.
     const giveUp = setTimeout(() => this.receiver?.close(), STOP_GRACE_MS);
@@ -181,7 +201,7 @@ class Sink implements WebhookSink {
       } finally {
         if (next !== null) await this.commit(payload, next);
         const position = next ?? BigInt(messages[0]?.offset ?? batch.highWatermark);
-        this.metrics.lag.set({ partition }, Number(BigInt(batch.highWatermark) - position));
+        this.metrics.lag.set({ output: this.output.name, partition }, Number(BigInt(batch.highWatermark) - position));
       }
     });
   }
@@ -203,7 +223,7 @@ class Sink implements WebhookSink {
     const first = messages[0];
     if (held === null || first === undefined || BigInt(first.offset) <= held) return;
     const lost = Number(BigInt(first.offset) - held);
-    this.metrics.lostRecords.inc(lost);
+    this.metrics.lostRecords.inc({ output: this.output.name }, lost);
     this.log.error(
       { topic: this.topic, partition, from: String(held), to: first.offset },
       `Kafka no longer has ${lost} records of ${this.topic} that were not delivered yet; raise its retention`,

@@ -1,5 +1,5 @@
 /** When to try again after failures in a row: after growing pauses, and not before the receiver asks for it. */
-import { GrowingDelay } from '../../../runtime/process/growing-delay.js';
+import { GrowingDelay } from '../../runtime/process/growing-delay.js';
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 60_000;

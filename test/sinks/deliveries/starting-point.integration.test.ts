@@ -1,11 +1,11 @@
-/** Where a new group of the webhook sink begins, with a real Kafka: what it pauses meanwhile. */
+/** Where a new delivery begins, with a real Kafka: what it pauses meanwhile. */
 import type { Consumer } from 'kafkajs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createKafka } from '../../../../runtime/kafka/client.js';
-import { ensureTopics } from '../../../../runtime/kafka/topic-setup.js';
-import { topicName } from '../../../../schemas/topics.js';
-import { StartingPoint } from '../../../../sinks/deliveries/webhook/starting-point.js';
-import { createTestTopics, quietKafka, type TestTopics, testLog } from '../../../support/local-stack.js';
+import { createKafka } from '../../../runtime/kafka/client.js';
+import { ensureTopics } from '../../../runtime/kafka/topic-setup.js';
+import { topicName } from '../../../schemas/topics.js';
+import { StartingPoint } from '../../../sinks/deliveries/starting-point.js';
+import { createTestTopics, quietKafka, type TestTopics, testLog } from '../../support/local-stack.js';
 
 let topics: TestTopics;
 let consumer: Consumer;
@@ -33,7 +33,7 @@ it('resumes a partition that it paused, lost before the group had its start, and
   const groupId = `${topics.prefix}webhook`;
   const kafka = quietKafka(topics.brokers);
   consumer = kafka.consumer({ groupId });
-  startingPoint = new StartingPoint(kafka, consumer, groupId, topic, testLog());
+  startingPoint = new StartingPoint(kafka, consumer, groupId, topic, testLog(), '--webhook-start earliest');
   const joined = new Promise<void>((resolve) => {
     consumer.on(consumer.events.GROUP_JOIN, () => resolve());
   });

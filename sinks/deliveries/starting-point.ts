@@ -6,9 +6,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer, Kafka } from 'kafkajs';
-import { isKafkaError } from '../../../runtime/kafka/client.js';
-import { messageOf } from '../../../runtime/process/failure.js';
-import type { Logger } from '../../../runtime/process/log.js';
+import { isKafkaError } from '../../runtime/kafka/client.js';
+import { messageOf } from '../../runtime/process/failure.js';
+import type { Logger } from '../../runtime/process/log.js';
 
 const POLL_MS = 100;
 
@@ -33,6 +33,8 @@ export class StartingPoint {
     private readonly groupId: string,
     private readonly topic: string,
     private readonly log: Logger,
+    /** That would begin earlier. */
+    private readonly earliestFlag: string,
   ) {
     this.found = new Promise((resolve, reject) => {
       this.settle = { resolve, reject };
@@ -104,7 +106,7 @@ export class StartingPoint {
       const held = ends.reduce((sum, { low, high }) => sum + Number(high) - Number(low), 0);
       this.log.info(
         { topic, group: this.groupId, records: held },
-        'a new delivery: alerts from now on; --webhook-start earliest would begin with what the topic holds',
+        `a new delivery: alerts from now on; ${this.earliestFlag} would begin with what the topic holds`,
       );
     } finally {
       await admin.disconnect().catch(() => undefined);

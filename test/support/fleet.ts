@@ -5,16 +5,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Analysis } from '../../processors/analysis.js';
-import { ConversationTable } from '../../producers/conversations/conversation-table.js';
-import { decodeCapture } from '../../producers/decoding/capture-decoder.js';
 import type { KafkaSettings } from '../../runtime/kafka/client.js';
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import { compareProgress } from '../../schemas/alerts/episode-progress.js';
 import { groupName, topicName } from '../../schemas/topics.js';
 import { progress } from './alert-log.js';
 import { type PrivateStack, quietKafka, type TestDatabase } from './local-stack.js';
-import { type RunningCommand, startNta } from './nta-command.js';
+import { type RunningCommand, runNta, startNta } from './nta-command.js';
 import { createTopicsFor } from './packet-topic.js';
 import { ProcessorProcess, processSettings } from './processor-process.js';
 import type { Random } from './random.js';
@@ -230,13 +227,10 @@ export class Fleet {
 
 /** The alerts of an undisturbed run of a capture, as `alerts` gives them. */
 export async function undisturbedAlertsOf(file: string): Promise<Record<string, unknown>> {
-  const analysis = new Analysis();
-  const events: AlertDocument[] = [];
-  const options = { captureNode: NODE, timeline: file, conversations: new ConversationTable() };
-  await decodeCapture(file, options, (block) => {
-    events.push(...analysis.process(block));
-  });
-  events.push(...analysis.finish());
+  const { code, stdout, stderr } = await runNta(['analyze', file, '--format', 'json']);
+  if (code !== 0) throw new Error(stderr);
+  const lines = stdout.split('\n').filter((line) => line !== '');
+  const events = lines.map((line) => JSON.parse(line) as AlertDocument);
   const furthest = new Map<string, AlertDocument>();
   for (const event of events) {
     const known = furthest.get(event.nta.alert.id);

@@ -1,6 +1,6 @@
 /**
  * The stored end state through anything: while captures are played, parts of them are played first, capture nodes are killed in
- * the middle, workers, the sink, Kafka and Postgres are killed, paused and restarted, partitions are added and the topic
+ * the middle, clocks are ahead, workers, the sink, Kafka and Postgres are killed, paused and restarted, partitions are added and the topic
  * `packets` is made anew, at moments that a seed decides. In the end every capture has been played whole, and the table of
  * alerts must say what an undisturbed run says. `NTA_FAULTS=long` runs 20 rounds, `NTA_FAULT_ROUNDS` as many as it says.
  */
@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectRoot } from '../../runtime/process/project.js';
 import { migrate } from '../../sinks/migrations/migration.js';
-import { Fleet, PART_FAULTS, undisturbedAlertsOf } from '../support/fleet.js';
+import { Fleet, LIVE_NETWORK, PART_FAULTS, undisturbedAlertsOf } from '../support/fleet.js';
 import {
   createTestDatabase,
   createTestTopics,
@@ -54,6 +54,7 @@ describe('a fleet under faults', () => {
     await migrate(database.settings, testLog());
     await createTopicsFor(topics, PARTITIONS);
     const fleet = new Fleet({ stack, kafka: topics.settings, database, partitions: PARTITIONS, workers: 2, folder });
+    const live: string[] = [];
     const captures = shuffled(CAPTURES, random).slice(0, CAPTURES_A_ROUND);
     try {
       const expected = Object.assign(
@@ -62,6 +63,10 @@ describe('a fleet under faults', () => {
       );
       for (const [index, name] of captures.entries()) {
         await betweenCaptures(fleet, random);
+        if (random.below(2) === 0 || index === captures.length - 1) {
+          live.push(`${LIVE_NETWORK}${index + 1}`);
+          await fleet.skewClock(live.at(-1)!, random);
+        }
         const calm = new AbortController();
         const disturbance = disturb(fleet, new Random(seed * 100 + index), calm.signal);
         disturbance.catch(() => undefined); // awaited below, but it may fail before
@@ -80,6 +85,7 @@ describe('a fleet under faults', () => {
         .catch((error: unknown) => {
           throw new Error(`${context}\n${fleet.log}`, { cause: error });
         });
+      await expect.poll(() => fleet.liveSources(), { timeout: 60_000, message: context }).toEqual(live);
       expect(Object.keys(expected).length, context).toBeGreaterThan(0);
     } finally {
       await fleet.stop();

@@ -97,6 +97,19 @@ export function* spreadScan(captureNodes: number, timeline = ''): Generator<Stre
   }
 }
 
+/** A scan of which one node says that it is hours ahead before another sees the probes, in the second before `end`, µs. */
+export function* skewedScan(source: string, end: number, aheadMicros: number): Generator<StreamRecord> {
+  const block = new PacketBlock(10);
+  const origins = [origin(0, ''), origin(1, '')];
+  const first = syn(source, 0, end + aheadMicros, '198.51.100.1', 443);
+  yield* batches(block, origins, [{ ...first, flags: TCP_ACK }]);
+  for (let probe = 0; probe < 20; probe++) {
+    yield* batches(block, origins, [syn(source, 1, end - (20 - probe) * (SECOND / 20), '198.51.100.1', 1000 + probe)]);
+  }
+  // What becomes of them is known a little later.
+  yield tick(origins[1]!, end + 2 * SECOND);
+}
+
 export interface SteadyTrafficOptions {
   readonly packetsPerSecond: number;
   readonly seconds: number;

@@ -5,11 +5,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Message, Partitioners } from 'kafkajs';
 import type { KafkaSettings } from '../../runtime/kafka/client.js';
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import { compareProgress } from '../../schemas/alerts/episode-progress.js';
 import { groupName, topicName } from '../../schemas/topics.js';
 import { progress } from './alert-log.js';
+import { skewedScan } from './attack-stream.js';
 import { type PrivateStack, quietKafka, type TestDatabase } from './local-stack.js';
 import { type RunningCommand, runNta, startNta } from './nta-command.js';
 import { createTopicsFor } from './packet-topic.js';
@@ -20,6 +22,8 @@ import { StoredRows, until } from './sink-rows.js';
 
 /** The capture node of all captures, so that one played again is known as the same. */
 const NODE = 'node-1';
+/** Of sources of live traffic; no capture has them. */
+export const LIVE_NETWORK = '198.19.7.';
 const CATCH_UP_MS = 120_000;
 const PAUSE_MS = 4_000;
 
@@ -188,6 +192,23 @@ export class Fleet {
     );
   }
 
+  /** Live traffic: a scan by this source, whose clock one node's packet moves by hours. */
+  async skewClock(source: string, random: Random): Promise<void> {
+    const hours = 1 + random.below(23);
+    this.faults.push(`a clock ${hours} hours ahead`);
+    const kafka = quietKafka(this.options.kafka.kafkaBrokers);
+    const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+    await producer.connect();
+    const records = skewedScan(source, Date.now() * 1000, hours * 3_600e6);
+    const messages = [...records].flatMap(({ key, value }): Message[] =>
+      key === null
+        ? Array.from({ length: this.partitions }, (_, partition) => ({ key, value, partition }))
+        : [{ key, value }],
+    );
+    await producer.send({ topic: topicName('packets', this.options.kafka.topicPrefix), acks: -1, messages });
+    await producer.disconnect();
+  }
+
   /** Resolves when everything published is processed and stored. */
   async caughtUp(): Promise<void> {
     const { topicPrefix } = this.options.kafka;
@@ -206,9 +227,16 @@ export class Fleet {
     }, CATCH_UP_MS);
   }
 
-  /** What the table says of each alert, by id. */
+  /** The sources of live traffic with an alert. */
+  async liveSources(): Promise<string[]> {
+    const sql = `SELECT DISTINCT source FROM alerts WHERE source LIKE '${LIVE_NETWORK}%' AND rule_id = 'port-scan' ORDER BY source`;
+    return (await this.rows.query<{ source: string }>(sql)).map(({ source }) => source);
+  }
+
+  /** What the table says of each alert of the captures, by id. */
   async alerts(): Promise<Record<string, unknown>> {
-    const stored = await this.rows.query<{ id: string; document: AlertDocument }>('SELECT id, document FROM alerts');
+    const sql = `SELECT id, document FROM alerts WHERE source NOT LIKE '${LIVE_NETWORK}%'`;
+    const stored = await this.rows.query<{ id: string; document: AlertDocument }>(sql);
     return Object.fromEntries(stored.map(({ id, document }) => [id, endState(document)]));
   }
 

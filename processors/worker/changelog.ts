@@ -31,6 +31,11 @@ export class Changelog {
     this.start = offset;
   }
 
+  /** The topic holds nothing of it any more: the next append writes everything. */
+  rewrite(): void {
+    this.snapshotAt = Number.NEGATIVE_INFINITY;
+  }
+
   /** Takes up a record of the topic. */
   read(message: KafkaMessage): void {
     const key = message.key?.toString() ?? '';

@@ -245,16 +245,15 @@ export class GroupSession {
     log.info({ assigned: [...assigned].sort((a, b) => a - b), added, lost }, 'partitions assigned');
   }
 
-  /** The id of the input topic, asked for once an assignment. */
-  private inputId(): Promise<string> {
+  /** The ids of input and changelog, asked for once an assignment. */
+  private identities(): Promise<ReadonlyMap<string, string>> {
+    if (this.topicIds !== undefined) return this.topicIds;
     const { kafka, topics } = this.options;
-    if (this.topicIds === undefined) {
-      this.topicIds = fetchTopicIds(kafka, [topics.input]);
-      this.topicIds.catch(() => {
-        this.topicIds = undefined;
-      });
-    }
-    return this.topicIds.then((ids) => ids.get(topics.input) ?? '');
+    this.topicIds = fetchTopicIds(kafka, [topics.input, topics.changelog]);
+    this.topicIds.catch(() => {
+      this.topicIds = undefined;
+    });
+    return this.topicIds;
   }
 
   /** A topic that is deleted makes its readers join again; the one they find may be another of the same name. */
@@ -262,14 +261,19 @@ export class GroupSession {
     const before = this.topicIds;
     this.topicIds = undefined;
     if (before === undefined) return;
-    const { input } = this.options.topics;
-    const [known, now] = [(await before).get(input), await this.inputId()];
-    if (known !== undefined && now !== '' && known !== now) this.fail(inputChanged(input, 'it was made anew'));
+    const { input, changelog } = this.options.topics;
+    const [known, now] = [await before, await this.identities()];
+    const isAnother = (topic: string): boolean =>
+      known.has(topic) && now.has(topic) && known.get(topic) !== now.get(topic);
+    if (isAnother(input)) this.fail(inputChanged(input, 'it was made anew'));
+    if (isAnother(changelog)) for (const worker of this.partitions.values()) worker.rewriteChangelog();
   }
 
   private createWorker(partition: number): PartitionWorker {
     const { groupId, topics, pacing, createEngine, log, metrics, detectorFailures, clockSkew } = this.options;
-    const source = createPartitionSource(this.consumer, this.admin, groupId, topics, partition, () => this.inputId());
+    const source = createPartitionSource(this.consumer, this.admin, groupId, topics, partition, async () => {
+      return (await this.identities()).get(topics.input) ?? '';
+    });
     source.pause('input');
     source.pause('changelog');
     return new PartitionWorker({

@@ -281,6 +281,11 @@ export class PartitionWorker {
     this.nextInput = offset + 1;
   }
 
+  /** The topic of the changelog was made anew. */
+  rewriteChangelog(): void {
+    this.changelog.rewrite();
+  }
+
   private noteLoss(from: number, to: number): void {
     this.options.metrics.lostRecords.inc(to - from);
     this.options.log.error(

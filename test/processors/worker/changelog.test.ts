@@ -66,6 +66,22 @@ describe('Changelog', () => {
     expect(topic.restore(changelog.from)).toEqual(topic.restore(0));
   });
 
+  it('writes everything again for a topic that was made anew', () => {
+    const changelog = new Changelog();
+    changelog.append([{ key: 'a', value: '1' }], 0);
+    changelog.rewrite();
+    const anew = new Topic();
+    const { messages, isSnapshot } = changelog.append([{ key: 'b', value: '2' }], 1);
+    anew.write(messages);
+    expect(isSnapshot).toBe(true);
+    expect(anew.restore(0)).toEqual(
+      new Map([
+        ['a', '1'],
+        ['b', '2'],
+      ]),
+    );
+  });
+
   it('deletes an entry that could not be read', () => {
     const topic = new Topic();
     topic.write([

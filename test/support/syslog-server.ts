@@ -68,8 +68,7 @@ export class SyslogServer {
 
   private configuration(): string {
     const { folder, port, tls } = this.options;
-    const line =
-      '%syslogfacility-text%\\t%syslogseverity-text%\\t%hostname%\\t%app-name%\\t%msgid%\\t%msg:::sp-if-no-1st-sp%\\n';
+    const line = '%syslogfacility-text%\\t%syslogseverity-text%\\t%hostname%\\t%app-name%\\t%msgid%\\t%msg%\\n';
     const secured = tls
       ? `global(DefaultNetstreamDriver="gtls" DefaultNetstreamDriverCAFile="${tls.ca}" DefaultNetstreamDriverCertFile="${tls.cert}" DefaultNetstreamDriverKeyFile="${tls.key}")
 module(load="imtcp" StreamDriver.Name="gtls" StreamDriver.Mode="1" StreamDriver.Authmode="anon")`

@@ -97,6 +97,8 @@ export interface Watcher<S> {
   newState(): S;
   /** Memory of a state, roughly; 400 where it is not said. */
   bytes?(state: S): number;
+  /** Whether `packet` has to see a packet of its kinds: asked of each of them, so it must be fast. All where it is left out. */
+  concerns?(block: PacketBlock, row: number): boolean;
   packet?(block: PacketBlock, row: number, watch: Watch<S>): void;
   attempt?(attempt: Attempt, watch: Watch<S>): void;
   conversation?(block: ConversationBlock, row: number, watch: Watch<S>): void;

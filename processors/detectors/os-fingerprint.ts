@@ -12,6 +12,7 @@ const SHAPES: ReadonlyMap<number, string> = new Map([
   [0x01, 'fin'],
 ]);
 const SHAPE_FLAGS = 0x3f;
+const SYN = 0x02;
 const SYN_ECE_CWR = 0xc2;
 const TIMESTAMP = 13;
 const INFORMATION = 15;
@@ -21,6 +22,7 @@ const MASK = 17;
 function shapeOf(block: PacketBlock, row: number): string {
   if ((block.present[row]! & HAS_TCP) !== 0) {
     const flags = block.tcpFlags[row]!;
+    if ((flags & 0xff) === SYN) return '';
     const shape = SHAPES.get(flags & SHAPE_FLAGS);
     if (shape !== undefined) return shape;
     return (flags & 0xff) === SYN_ECE_CWR ? 'ecn' : '';
@@ -52,9 +54,10 @@ export const osFingerprint = defineWatcher<Probes>()({
   options: {},
   createWatcher: (_, { windowMicros }) => ({
     newState: () => ({ shapes: new WindowedSet<string>(windowMicros, 16) }),
+    concerns: (block, row) => shapeOf(block, row) !== '',
     packet(block, row, watch) {
       const shape = shapeOf(block, row);
-      if (shape !== '') watch.measure(watch.pair().shapes.add(watch.time, shape));
+      watch.measure(watch.pair().shapes.add(watch.time, shape));
     },
     describe: ({ source }, { shapes }) => {
       const [from, to] = source.split(' ') as [string, string];

@@ -39,6 +39,8 @@ export const protocolScan = defineWatcher<Protocols>()({
       refused: new WindowedSet<number>(windowMicros, 256),
       isRefusal: false,
     }),
+    concerns: (block, row) =>
+      (block.present[row]! & HAS_IP) !== 0 && (block.ipProtocol[row] !== ICMP || block.icmpType[row] === UNREACHABLE),
     packet(block, row, watch) {
       const present = block.present[row]!;
       if ((present & HAS_IP) === 0) return;

@@ -6,7 +6,6 @@ import type { Attempt } from '../contract/watcher.js';
 import { defineWatcher } from '../contract/watcher.js';
 import { counted } from './alert-words.js';
 
-const HOUR = 3600e6;
 const DAY = 86_400e6;
 /** Failed attempts remembered, the newest of each host and port. */
 const PAIRS_MAX = 256;
@@ -27,22 +26,22 @@ interface Slow {
   count: number;
 }
 
-/** The most ports of one host and hosts of one port since `from`, without those answered as often. */
-function largest(state: Slow, from: number): { readonly ports: number; readonly hosts: number } {
-  const byTarget = new Map<string, number>();
-  const byPort = new Map<number, number>();
+interface Counts {
+  ports: number;
+  hosts: number;
+}
+
+/** Ports of the attempt's host, and hosts of its port, that failed since `from`; none where as many were answered. */
+function countsSince(state: Slow, attempt: Attempt, from: number): Counts {
+  const counts = { ports: 0, hosts: 0 };
   for (const { target, port, time } of state.failed.values()) {
     if (time < from) continue;
-    byTarget.set(target, (byTarget.get(target) ?? 0) + 1);
-    byPort.set(port, (byPort.get(port) ?? 0) + 1);
+    if (target === attempt.target) counts.ports++;
+    if (port === attempt.port) counts.hosts++;
   }
-  let ports = 0;
-  let hosts = 0;
-  for (const [target, failed] of byTarget)
-    if (failed > (state.answered.get(target) ?? 0)) ports = Math.max(ports, failed);
-  for (const [port, failed] of byPort)
-    if (failed > (state.answered.get(`:${port}`) ?? 0)) hosts = Math.max(hosts, failed);
-  return { ports, hosts };
+  if (counts.ports <= (state.answered.get(attempt.target) ?? 0)) counts.ports = 0;
+  if (counts.hosts <= (state.answered.get(`:${attempt.port}`) ?? 0)) counts.hosts = 0;
+  return counts;
 }
 
 function note(state: Slow, { target, port, time }: Attempt): void {
@@ -108,8 +107,12 @@ export const slowScan = defineWatcher<Slow>()({
       if (WEB_PORTS.has(attempt.port) && PRIVATE.test(attempt.source) && !PRIVATE.test(attempt.target)) return;
       const state = watch.source();
       note(state, attempt);
-      const hour = largest(state, attempt.time - Math.min(windowMicros, 4 * HOUR));
-      const day = largest(state, attempt.time - DAY);
+      if (state.failed.size < Math.min(threshold, dayThreshold)) {
+        watch.measure(0, attempt.target, attempt.port);
+        return;
+      }
+      const hour = countsSince(state, attempt, attempt.time - windowMicros);
+      const day = countsSince(state, attempt, attempt.time - DAY);
       const inHour = Math.max(hour.ports, hour.hosts);
       const inDay = Math.max(day.ports, day.hosts);
       const isDay = inHour < threshold && inDay >= dayThreshold;

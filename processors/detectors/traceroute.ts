@@ -25,9 +25,10 @@ export const traceroute = defineWatcher<Way>()({
   options: {},
   createWatcher: (_, { windowMicros }) => ({
     newState: () => ({ ttls: new WindowedSet<number>(windowMicros, TTL_MAX) }),
+    concerns: (block, row) => block.ttl[row]! <= TTL_MAX,
     packet(block, row, watch) {
       const ttl = block.ttl[row]!;
-      if (ttl > TTL_MAX || ttl === 0) return;
+      if (ttl === 0) return;
       const protocol = block.ipProtocol[row]!;
       if (protocol === 1 ? block.icmpType[row] !== 8 : protocol === 58 && block.icmpType[row] !== 128) return;
       watch.measure(watch.pair().ttls.add(watch.time, ttl));

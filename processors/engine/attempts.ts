@@ -69,7 +69,26 @@ export class Attempts {
     const key = attemptKey(serial, attempt.targetKey, attempt.ipProtocol, attempt.port, attempt.sourcePort);
     if (this.byKey.has(key)) return;
     if (this.byKey.size >= WAITING_MAX) this.giveUpOldest();
-    this.append({ ...attempt, key, serial, answered: false, settled: false, next: null });
+    // written out: a spread costs as much as all the rest
+    this.append({
+      slot,
+      serial,
+      key,
+      time: attempt.time,
+      due: attempt.due,
+      targetKey: attempt.targetKey,
+      target: attempt.target,
+      kind: attempt.kind,
+      ipProtocol: attempt.ipProtocol,
+      port: attempt.port,
+      sourcePort: attempt.sourcePort,
+      ttl: attempt.ttl,
+      node: attempt.node,
+      run: attempt.run,
+      answered: false,
+      settled: false,
+      next: null,
+    });
   }
 
   /** The attempt that a row speaks of. */

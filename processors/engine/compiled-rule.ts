@@ -1,7 +1,8 @@
 /** A rule as the packet path wants it, with its counters. */
 
 import { messageOf } from '../../runtime/process/failure.js';
-import type { Detector, PacketKind, PacketObserver } from '../contract/detector.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
+import type { Detector, PacketKind, PacketObserver, PacketObserver } from '../contract/detector.js';
 import type { EpisodeEvidence } from '../contract/evidence.js';
 import { packetKindMask } from '../contract/packet-kind.js';
 import type { DetectionRule } from '../contract/rule.js';
@@ -16,6 +17,7 @@ export class CompiledRule {
   readonly durable: boolean;
   readonly perPort: boolean;
   readonly watcher: Watcher<unknown> | null;
+  readonly concerns: ((block: PacketBlock, row: number) => boolean) | null;
   /** Its severity depends on what became of the attempts in its window. */
   readonly judges: boolean;
   readonly settings: WatcherSettings;
@@ -36,6 +38,7 @@ export class CompiledRule {
     const { detector, threshold, windowMicros } = rule;
     this.settings = { threshold, windowMicros, severity: rule.severity };
     this.watcher = detector.createWatcher?.(rule.options, this.settings) ?? null;
+    this.concerns = this.watcher?.concerns ?? null;
     this.judges = detector.judge !== undefined;
     this.kinds = packetKindMask([...detector.packets, ...linkKinds(detector)]);
     this.observe = detector.createObserver(rule.options);

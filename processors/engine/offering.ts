@@ -49,6 +49,7 @@ export class Offering {
       if ((rule.kinds & packet) === 0) continue;
       if (this.state.rebuilding && rule.durable && rule.watcher === null) continue; // the changelog has these windows whole
       if (rule.watcher !== null) {
+        if (rule.concerns?.(block, row) === false) continue;
         this.watching.packet(block, row, rule, index, time, this.place(slot, node, timeline));
         continue;
       }

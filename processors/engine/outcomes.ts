@@ -17,7 +17,7 @@ import {
   type PacketOrigin,
   ROLE_ORIGINATOR,
 } from '../../schemas/packets/packet-block.js';
-import { KIND_SCTP_OPENING } from '../contract/packet-kind.js';
+import { KIND_ICMP, KIND_SCTP_OPENING } from '../contract/packet-kind.js';
 import type { AttemptOutcome } from '../contract/watcher.js';
 import type { Waiting } from './attempts.js';
 import type { CompiledRule } from './compiled-rule.js';
@@ -150,6 +150,7 @@ export class Outcomes {
     const isIpv4 = block.destinationKind[row] === ADDRESS_IPV4;
     if (!isIpv4 && block.destinationKind[row] !== ADDRESS_IPV6) return;
     const address = block.destinationAddress[row]!;
+    const isEcho = kind === KIND_ICMP;
     this.state.attempts.begin({
       slot,
       time,
@@ -158,7 +159,8 @@ export class Outcomes {
       targetKey: isIpv4 ? address : ipv6Key(block.ipv6, address * 16),
       target: isIpv4 ? null : block.ipv6.slice(address * 16, address * 16 + 16),
       ipProtocol: block.ipProtocol[row]!,
-      ...portsOf(block, row),
+      port: isEcho ? 0 : block.destinationPort[row]!,
+      sourcePort: isEcho ? 0 : block.sourcePort[row]!,
       ttl: block.ttl[row]!,
       node,
       run,

@@ -111,6 +111,7 @@ export class Timelines {
   private readonly byName = new Map<string, Timeline>();
   private readonly bySerial = new Map<number, Timeline>();
   private readonly groups = new Map<string, TimelineGroup>();
+  private lastScope: Scope | null = null;
   private readonly scopeByIndex: (Scope | undefined)[] = [];
   private serials = 0;
 
@@ -138,8 +139,14 @@ export class Timelines {
   }
 
   scopeOf(group: TimelineGroup, site: string): Scope {
+    // asked for each run of packets, mostly with the same answer
+    const last = this.lastScope;
+    if (last !== null && last.group === group && last.site === site) return last;
     const known = group.scopes.get(site);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.lastScope = known;
+      return known;
+    }
     if (group.scopes.size >= SITES_MAX) return [...group.scopes.values()].at(-1)!;
     let index = this.scopeByIndex.indexOf(undefined);
     if (index < 0) index = this.scopeByIndex.length;
@@ -157,6 +164,7 @@ export class Timelines {
     group.timelines.delete(timeline);
     if (group.timelines.size > 0) return;
     this.groups.delete(group.name);
+    this.lastScope = null;
     for (const { index } of group.scopes.values()) this.scopeByIndex[index] = undefined;
   }
 

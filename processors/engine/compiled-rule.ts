@@ -2,7 +2,7 @@
 
 import { messageOf } from '../../runtime/process/failure.js';
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
-import type { Detector, PacketKind, PacketObserver, PacketObserver } from '../contract/detector.js';
+import type { Detector, PacketKind, PacketObserver } from '../contract/detector.js';
 import type { EpisodeEvidence } from '../contract/evidence.js';
 import { packetKindMask } from '../contract/packet-kind.js';
 import type { DetectionRule } from '../contract/rule.js';

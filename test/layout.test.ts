@@ -23,7 +23,6 @@ const LONGER: Readonly<Record<string, string>> = {};
 
 /** Circles that are there for a reason, each named by one file of it. */
 const CIRCLES: Readonly<Record<string, string>> = {
-  'producers/protocols/ethertype': 'protocols nest in each other, tunnels in any order: each calls what it carries',
   'processors/contract/watcher': 'a watcher is a detector, and a detector may be one',
   'processors/engine/engine': 'types of the changelog that the engine is rebuilt from',
   'processors/worker/worker-fleet': 'types of the settings',

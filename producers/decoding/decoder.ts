@@ -1,16 +1,24 @@
 /**
  * One captured frame to one row of a block.
  *
- * To add a protocol: a file in protocols/, a line where its predecessor dispatches, its failures in
+ * To add a protocol: a file in protocols/, a line in protocol-table.ts (a link: in link.ts), its failures in
  * schemas/packets/decode-failure.ts.
  */
 import { ADDRESS_MAC, ADDRESS_NONE, HAS_MACS, type PacketBlock } from '../../schemas/packets/packet-block.js';
-import type { Dissection } from '../protocols/dissection.js';
+import { type DecodeOptions, Dissection as ProtocolDissection } from '../protocols/dissection.js';
 import { observe } from '../protocols/observation.js';
 import { decodeLink, LINKTYPE_ETHERNET } from './link.js';
+import { PROTOCOLS } from './protocol-table.js';
 import { decodeUsualFrame, NOT_USUAL } from './usual-frame.js';
 
-export { type DecodeOptions, Dissection } from '../protocols/dissection.js';
+export type { DecodeOptions } from '../protocols/dissection.js';
+
+/** A dissection with every protocol there is. */
+export class Dissection extends ProtocolDissection {
+  constructor(options: DecodeOptions = {}) {
+    super(options, PROTOCOLS);
+  }
+}
 
 /**
  * Adds exactly one row for a frame, whatever its bytes, and returns its index. The block has room for it. Reads only
@@ -72,6 +80,9 @@ export function decodeFrameByLayer(
   block.origin[row] = originIndex;
   block.frameLength[row] = frameLength;
   block.capturedLength[row] = capturedLength;
+  dissection.block = block;
+  dissection.row = row;
+  dissection.buffer = buffer;
   dissection.wireEnd = offset + Math.max(frameLength, capturedLength);
   dissection.tunnelDepth = 0;
   dissection.linkHeaders = 0;
@@ -80,7 +91,7 @@ export function decodeFrameByLayer(
   dissection.payloadLength = 0;
   dissection.icmpStart = 0;
   const end = offset + capturedLength;
-  block.failure[row] = decodeLink(dissection, block, row, buffer, offset, end, linkType);
+  block.failure[row] = decodeLink(dissection, offset, end, linkType);
   if (block.sourceKind[row] === ADDRESS_NONE && (block.present[row]! & HAS_MACS) !== 0) {
     block.sourceKind[row] = ADDRESS_MAC;
   }

@@ -1,9 +1,8 @@
 /** Which decoder reads the frames of a link: LINKTYPE_ values of https://www.tcpdump.org/linktypes.html. */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { decodeBsdLoopback } from '../protocols/bsd-loopback.js';
 import { decodeCiscoHdlc } from '../protocols/cisco-hdlc.js';
-import { type Dissection, truncated } from '../protocols/dissection.js';
+import { type Decoder, type Dissection, truncated } from '../protocols/dissection.js';
 import { decodeEthernet } from '../protocols/ethernet.js';
 import { decodeEtherType, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../protocols/ethertype.js';
 import { decodeIeee80211 } from '../protocols/ieee80211.js';
@@ -35,46 +34,6 @@ export const LINKTYPE_ETHERNET = 1;
 export const LINKTYPE_LINUX_SLL = 113;
 export const LINKTYPE_LINUX_SLL2 = 276;
 
-/** Names for people, by LINKTYPE_ value; the links that can be decoded are exactly these. */
-export const LINK_NAMES: Readonly<Record<number, string>> = {
-  0: 'null',
-  1: 'ethernet',
-  7: 'arcnet',
-  9: 'ppp',
-  10: 'fddi',
-  50: 'ppp_hdlc',
-  51: 'ppp_ether',
-  101: 'raw',
-  104: 'cisco_hdlc',
-  105: 'ieee802_11',
-  107: 'frame_relay',
-  108: 'loop',
-  109: 'enc',
-  113: 'linux_sll',
-  117: 'pflog',
-  119: 'prism',
-  127: 'radiotap',
-  129: 'arcnet_linux',
-  149: 'pktap_darwin',
-  163: 'avs',
-  166: 'ppp_pppd',
-  192: 'ppi',
-  204: 'ppp_with_direction',
-  205: 'cisco_hdlc_with_direction',
-  206: 'frame_relay_with_direction',
-  226: 'ipnet',
-  228: 'ipv4',
-  229: 'ipv6',
-  239: 'nflog',
-  242: 'ip_over_infiniband',
-  258: 'pktap',
-  276: 'linux_sll2',
-  281: 'broadcom_tag',
-  282: 'broadcom_tag_prepended',
-  284: 'dsa',
-  285: 'ethertype_dsa',
-};
-
 const LINK_UNSUPPORTED = decodeFailureCode('link_unsupported');
 const LINK_TRUNCATED = decodeFailureCode('link_truncated');
 const DIRECTION_LENGTH = 1;
@@ -84,142 +43,92 @@ const PKTAP_LINK_TYPE = 8;
 /** A packet of Darwin's all-interfaces device is of any link but that device's own. */
 const PKTAP_LINKS: readonly number[] = [149, 258];
 
-export function decodeLink(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-  linkType: number,
-): number {
-  switch (linkType) {
-    case 1:
-      return decodeEthernet(dissection, block, row, buffer, offset, end);
-    case 276:
-      return decodeLinuxCooked2(dissection, block, row, buffer, offset, end);
-    case 113:
-      return decodeLinuxCooked(dissection, block, row, buffer, offset, end);
-    case 101:
-      return decodeRawIp(dissection, block, row, buffer, offset, end);
-    case 228:
-      return decodeEtherType(dissection, block, row, buffer, offset, end, ETHERTYPE_IPV4);
-    case 229:
-      return decodeEtherType(dissection, block, row, buffer, offset, end, ETHERTYPE_IPV6);
-    case 0:
-    case 108:
-      return decodeBsdLoopback(dissection, block, row, buffer, offset, end);
-    case 9:
-    case 50:
-      return decodePppLink(dissection, block, row, buffer, offset, end);
-    case 51:
-      return decodePppoeSession(dissection, block, row, buffer, offset, end);
-    case 105:
-      return decodeIeee80211(dissection, block, row, buffer, offset, end, false);
-    case 127:
-      return decodeRadiotap(dissection, block, row, buffer, offset, end);
-    default:
-      return decodeRareLink(dissection, block, row, buffer, offset, end, linkType);
-  }
+interface Link {
+  /** For people. */
+  readonly name: string;
+  readonly decode: Decoder;
 }
 
-function decodeRareLink(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-  linkType: number,
-): number {
-  switch (linkType) {
-    case 7:
-      return decodeArcnet(dissection, block, row, buffer, offset, end);
-    case 10:
-      return decodeFddi(dissection, block, row, buffer, offset, end);
-    case 104:
-      return decodeCiscoHdlc(dissection, block, row, buffer, offset, end);
-    case 107:
-      return decodeFrameRelay(dissection, block, row, buffer, offset, end);
-    case 109:
-      return decodeEnc(dissection, block, row, buffer, offset, end);
-    case 117:
-      return decodePflog(dissection, block, row, buffer, offset, end);
-    case 119:
-    case 163:
-      return decodePrismOrAvs(dissection, block, row, buffer, offset, end);
-    case 129:
-      return decodeArcnetLinux(dissection, block, row, buffer, offset, end);
-    case 149:
-    case 258:
-      return decodePktap(dissection, block, row, buffer, offset, end);
-    case 166:
-    case 204:
-    case 205:
-    case 206:
-      return decodeDirected(dissection, block, row, buffer, offset, end, linkType);
-    case 192:
-      return decodePpi(dissection, block, row, buffer, offset, end);
-    case 226:
-      return decodeIpnet(dissection, block, row, buffer, offset, end);
-    case 239:
-      return decodeNflog(dissection, block, row, buffer, offset, end);
-    case 242:
-      return decodeIpOverInfiniband(dissection, block, row, buffer, offset, end);
-    case 281:
-      return decodeSwitchTag(dissection, block, row, buffer, offset, end, BROADCOM_TAG_LENGTH);
-    case 282:
-      return decodePrependedSwitchTag(dissection, block, row, buffer, offset, end);
-    case 284:
-      return decodeSwitchTag(dissection, block, row, buffer, offset, end, DSA_TAG_LENGTH);
-    case 285:
-      return decodeSwitchTag(dissection, block, row, buffer, offset, end, ETHERTYPE_DSA_TAG_LENGTH);
-    default:
-      return LINK_UNSUPPORTED;
-  }
+/** By LINKTYPE_ value: the links that can be decoded are exactly these. */
+const LINKS: ReadonlyMap<number, Link> = new Map<number, Link>([
+  [0, { name: 'null', decode: decodeBsdLoopback }],
+  [LINKTYPE_ETHERNET, { name: 'ethernet', decode: decodeEthernet }],
+  [7, { name: 'arcnet', decode: decodeArcnet }],
+  [9, { name: 'ppp', decode: decodePppLink }],
+  [10, { name: 'fddi', decode: decodeFddi }],
+  [50, { name: 'ppp_hdlc', decode: decodePppLink }],
+  [51, { name: 'ppp_ether', decode: decodePppoeSession }],
+  [101, { name: 'raw', decode: decodeRawIp }],
+  [104, { name: 'cisco_hdlc', decode: decodeCiscoHdlc }],
+  [105, { name: 'ieee802_11', decode: (dissection, offset, end) => decodeIeee80211(dissection, offset, end, false) }],
+  [107, { name: 'frame_relay', decode: decodeFrameRelay }],
+  [108, { name: 'loop', decode: decodeBsdLoopback }],
+  [109, { name: 'enc', decode: decodeEnc }],
+  [LINKTYPE_LINUX_SLL, { name: 'linux_sll', decode: decodeLinuxCooked }],
+  [117, { name: 'pflog', decode: decodePflog }],
+  [119, { name: 'prism', decode: decodePrismOrAvs }],
+  [127, { name: 'radiotap', decode: decodeRadiotap }],
+  [129, { name: 'arcnet_linux', decode: decodeArcnetLinux }],
+  [149, { name: 'pktap_darwin', decode: decodePktap }],
+  [163, { name: 'avs', decode: decodePrismOrAvs }],
+  [166, { name: 'ppp_pppd', decode: decodeDirected }],
+  [192, { name: 'ppi', decode: decodePpi }],
+  [204, { name: 'ppp_with_direction', decode: decodeDirected }],
+  [205, { name: 'cisco_hdlc_with_direction', decode: decodeDirected }],
+  [206, { name: 'frame_relay_with_direction', decode: decodeDirected }],
+  [226, { name: 'ipnet', decode: decodeIpnet }],
+  [
+    228,
+    { name: 'ipv4', decode: (dissection, offset, end) => decodeEtherType(dissection, offset, end, ETHERTYPE_IPV4) },
+  ],
+  [
+    229,
+    { name: 'ipv6', decode: (dissection, offset, end) => decodeEtherType(dissection, offset, end, ETHERTYPE_IPV6) },
+  ],
+  [239, { name: 'nflog', decode: decodeNflog }],
+  [242, { name: 'ip_over_infiniband', decode: decodeIpOverInfiniband }],
+  [258, { name: 'pktap', decode: decodePktap }],
+  [LINKTYPE_LINUX_SLL2, { name: 'linux_sll2', decode: decodeLinuxCooked2 }],
+  [281, { name: 'broadcom_tag', decode: switchTag(BROADCOM_TAG_LENGTH) }],
+  [282, { name: 'broadcom_tag_prepended', decode: decodePrependedSwitchTag }],
+  [284, { name: 'dsa', decode: switchTag(DSA_TAG_LENGTH) }],
+  [285, { name: 'ethertype_dsa', decode: switchTag(ETHERTYPE_DSA_TAG_LENGTH) }],
+]);
+
+export const LINK_NAMES: Readonly<Record<number, string>> = Object.fromEntries(
+  [...LINKS].map(([linkType, { name }]) => [linkType, name]),
+);
+
+function switchTag(tagLength: number): Decoder {
+  return (dissection, offset, end) => decodeSwitchTag(dissection, offset, end, tagLength);
+}
+
+export function decodeLink(dissection: Dissection, offset: number, end: number, linkType: number): number {
+  const link = LINKS.get(linkType);
+  return link === undefined ? LINK_UNSUPPORTED : link.decode(dissection, offset, end, linkType);
 }
 
 /** Links of which a first byte tells the direction: sent or received. pppd's takes the place of the address byte. */
-function decodeDirected(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-  linkType: number,
-): number {
+function decodeDirected(dissection: Dissection, offset: number, end: number, linkType: number): number {
+  const { buffer } = dissection;
   const frame = offset + DIRECTION_LENGTH;
   if (end < frame) return truncated(dissection, frame, LINK_TRUNCATED);
   switch (linkType) {
     case 205:
-      return decodeCiscoHdlc(dissection, block, row, buffer, frame, end);
+      return decodeCiscoHdlc(dissection, frame, end);
     case 206:
-      return decodeFrameRelay(dissection, block, row, buffer, frame, end);
+      return decodeFrameRelay(dissection, frame, end);
     case 166:
       // The control byte follows where the framing has it.
-      return decodePppLink(
-        dissection,
-        block,
-        row,
-        buffer,
-        buffer[frame] === 0x03 && frame < end ? frame + 1 : frame,
-        end,
-      );
+      return decodePppLink(dissection, buffer[frame] === 0x03 && frame < end ? frame + 1 : frame, end);
     default:
-      return decodePppLink(dissection, block, row, buffer, frame, end);
+      return decodePppLink(dissection, frame, end);
   }
 }
 
 /** Its header is in the byte order of the capturing host, which is little endian on every Mac of this century but the first. */
-function decodePktap(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+function decodePktap(dissection: Dissection, offset: number, end: number): number {
+  const { buffer } = dissection;
   if (end - offset < PKTAP_HEADER_LENGTH_MIN) {
     return truncated(dissection, offset + PKTAP_HEADER_LENGTH_MIN, LINK_TRUNCATED);
   }
@@ -229,5 +138,5 @@ function decodePktap(
   const written = buffer[offset + PKTAP_LINK_TYPE]! | (buffer[offset + PKTAP_LINK_TYPE + 1]! << 8);
   const linkType = written === 12 ? 101 : written; // DLT_RAW
   if (PKTAP_LINKS.includes(linkType)) return LINK_UNSUPPORTED;
-  return decodeLink(dissection, block, row, buffer, frame, end, linkType);
+  return decodeLink(dissection, frame, end, linkType);
 }

@@ -1,6 +1,6 @@
 /** Address Resolution Protocol for IPv4 over links with 6-byte addresses, RFC 826. */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import { ADDRESS_IPV4, type PacketBlock } from '../../schemas/packets/packet-block.js';
+import { ADDRESS_IPV4 } from '../../schemas/packets/packet-block.js';
 import { copyBytes, uint16, uint32 } from './bytes.js';
 import { addRarePart, type Dissection, truncated } from './dissection.js';
 import { ETHERTYPE_IPV4 } from './ethertype.js';
@@ -15,14 +15,8 @@ const TRUNCATED = decodeFailureCode('arp_truncated');
 const UNSUPPORTED = decodeFailureCode('arp_unsupported');
 
 /** The sender and target protocol addresses become source and destination of the row. */
-export function decodeArp(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeArp(dissection: Dissection, offset: number, end: number): number {
+  const { block, row, buffer } = dissection;
   if (end - offset < FIXED_LENGTH) return truncated(dissection, offset + FIXED_LENGTH, TRUNCATED);
   if (uint16(buffer, offset + PROTOCOL_TYPE) !== ETHERTYPE_IPV4 || buffer[offset + PROTOCOL_LENGTH] !== 4) {
     return UNSUPPORTED;

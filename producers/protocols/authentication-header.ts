@@ -3,7 +3,6 @@
  * of IPv6, the column `ipProtocol` holds what follows.
  */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeIpPayload, PROTOCOL_AUTHENTICATION } from './ip-protocol.js';
 
@@ -15,14 +14,8 @@ const HEADERS_MAX = 4;
 
 const TRUNCATED = decodeFailureCode('authentication_truncated');
 
-export function decodeAuthenticated(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  firstHeader: number,
-  end: number,
-): number {
+export function decodeAuthenticated(dissection: Dissection, firstHeader: number, end: number): number {
+  const { block, row, buffer } = dissection;
   let offset = firstHeader;
   for (let headers = 0; headers < HEADERS_MAX; headers++) {
     if (end - offset < HEADER_LENGTH_MIN) return truncated(dissection, offset + HEADER_LENGTH_MIN, TRUNCATED);
@@ -31,7 +24,7 @@ export function decodeAuthenticated(
     const protocol = buffer[offset + NEXT_HEADER]!;
     block.ipProtocol[row] = protocol;
     if (protocol !== PROTOCOL_AUTHENTICATION) {
-      return decodeIpPayload(dissection, block, row, buffer, payload, end, protocol, 4);
+      return decodeIpPayload(dissection, payload, end, protocol, 4);
     }
     offset = payload;
   }

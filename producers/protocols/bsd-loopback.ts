@@ -3,7 +3,6 @@
  * captured, LINKTYPE_LOOP in network order (https://www.tcpdump.org/linktypes/LINKTYPE_NULL.html).
  */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint32 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEtherType, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from './ethertype.js';
@@ -18,21 +17,15 @@ const FAMILIES_OTHER: readonly number[] = [7, 16];
 const TRUNCATED = decodeFailureCode('null_truncated');
 const FAMILY_UNKNOWN = decodeFailureCode('null_family_unknown');
 
-export function decodeBsdLoopback(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeBsdLoopback(dissection: Dissection, offset: number, end: number): number {
+  const { buffer } = dissection;
   const payload = offset + HEADER_LENGTH;
   if (end < payload) return truncated(dissection, payload, TRUNCATED);
   let family = uint32(buffer, offset);
   if (family > 0xffff) family = (buffer[offset + 1]! << 8) | buffer[offset]!; // the other byte order
-  if (family === FAMILY_IPV4) return decodeEtherType(dissection, block, row, buffer, payload, end, ETHERTYPE_IPV4);
+  if (family === FAMILY_IPV4) return decodeEtherType(dissection, payload, end, ETHERTYPE_IPV4);
   if (FAMILIES_IPV6.includes(family)) {
-    return decodeEtherType(dissection, block, row, buffer, payload, end, ETHERTYPE_IPV6);
+    return decodeEtherType(dissection, payload, end, ETHERTYPE_IPV6);
   }
   return FAMILIES_OTHER.includes(family) ? 0 : FAMILY_UNKNOWN;
 }

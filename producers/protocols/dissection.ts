@@ -1,8 +1,8 @@
 /**
  * The state of decoding one frame, and what all protocol decoders share. Every decoder is a function
- * `(dissection, block, row, buffer, offset, end) → failure`: it reads the header at `offset` (never at or beyond `end`,
- * the end of what was captured of its layer), fills columns of the row and returns 0 or a code of `DECODE_FAILURES`.
- * What was read before a failure stays in the row. No decoder throws, whatever the bytes.
+ * `(dissection, offset, end) → failure`: it reads the header at `offset` of the dissection's buffer (never at or beyond
+ * `end`, the end of what was captured of its layer), fills columns of the dissection's row and returns 0 or a code of
+ * `DECODE_FAILURES`. What was read before a failure stays in the row. No decoder throws, whatever the bytes.
  */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
 import { NO_EXTRA, PacketBlock, type RareParts } from '../../schemas/packets/packet-block.js';
@@ -27,12 +27,46 @@ export interface DecodeOptions {
   readonly vlanTpids?: readonly number[];
 }
 
+/** The last argument is the number by which the decoder was found: few look at it. */
+export type Decoder = (dissection: Dissection, offset: number, end: number, type: number) => number;
+
+export interface EtherTypeTable {
+  /** By type, which decoder: one look in 64 KiB of which a few lines are in use. */
+  readonly indexes: Uint8Array;
+  readonly decoders: readonly Decoder[];
+}
+
+/** Who reads what, found by number: protocols name no others that they carry. */
+export interface ProtocolTable {
+  readonly etherTypes: EtherTypeTable;
+  /** By IP protocol, 256 each. */
+  readonly inIpv4: readonly Decoder[];
+  readonly inIpv6: readonly Decoder[];
+}
+
+/** The EtherType that VLAN tags of every kind are decoded as. */
+export const ETHERTYPE_VLAN = 0x8100;
+
+function withTags({ indexes, decoders }: EtherTypeTable, tagTypes: readonly number[]): EtherTypeTable {
+  const own = Uint8Array.from(indexes);
+  for (const type of tagTypes) own[type] = own[ETHERTYPE_VLAN]!;
+  return { indexes: own, decoders };
+}
+
 /** Reused for every frame of a thread: decoding allocates nothing but the rare extras. */
 export class Dissection {
   readonly showInner: boolean;
   readonly application: boolean;
   readonly observes: boolean;
-  readonly vlanTpids: readonly number[];
+  /** What follows a type field, an IPv4 header and an IPv6 header. */
+  readonly etherTypes: EtherTypeTable;
+  readonly inIpv4: readonly Decoder[];
+  readonly inIpv6: readonly Decoder[];
+  /** Where the layer being decoded goes: within a tunnel a row of `nested`. */
+  block: PacketBlock;
+  row = 0;
+  /** The bytes of the frame, and of others before and behind it. */
+  buffer: Uint8Array = NOTHING;
   /**
    * Where the layer being decoded ends on the wire: the end of the frame, moved in by every length field passed. It
    * lies beyond `end` when the capture was cut by its snap length.
@@ -62,11 +96,14 @@ export class Dissection {
   private viewed: Uint8Array = NOTHING;
   private view: DataView = new DataView(NOTHING.buffer);
 
-  constructor(options: DecodeOptions = {}) {
+  constructor(options: DecodeOptions, protocols: ProtocolTable) {
     this.showInner = options.tunnels === 'inner';
     this.application = options.application ?? true;
     this.observes = options.observe ?? false;
-    this.vlanTpids = options.vlanTpids ?? [];
+    this.etherTypes = withTags(protocols.etherTypes, options.vlanTpids ?? []);
+    this.inIpv4 = protocols.inIpv4;
+    this.inIpv6 = protocols.inIpv6;
+    this.block = this.nested;
   }
 
   /** A view of the buffer, to read several bytes at once; the same as long as frames come from the same buffer. */

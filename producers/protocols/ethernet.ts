@@ -1,6 +1,6 @@
 /** Ethernet II and IEEE 802.3 frames, IEEE Std 802.3 clause 3, as captures hold them: without preamble. */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import { HAS_MACS, type PacketBlock } from '../../schemas/packets/packet-block.js';
+import { HAS_MACS } from '../../schemas/packets/packet-block.js';
 import { uint16 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEtherType } from './ethertype.js';
@@ -12,14 +12,8 @@ const HEADER_LENGTH = 14;
 
 const TRUNCATED = decodeFailureCode('ethernet_truncated');
 
-export function decodeEthernet(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeEthernet(dissection: Dissection, offset: number, end: number): number {
+  const { block, row, buffer } = dissection;
   // The addresses alone already say whose frame it is.
   if (end - offset < TYPE_OR_LENGTH) return truncated(dissection, offset + HEADER_LENGTH, TRUNCATED);
   const macs = block.macs;
@@ -32,5 +26,5 @@ export function decodeEthernet(
   const payload = offset + HEADER_LENGTH;
   if (end < payload) return truncated(dissection, payload, TRUNCATED);
   const etherType = uint16(buffer, offset + TYPE_OR_LENGTH);
-  return decodeEtherType(dissection, block, row, buffer, payload, end, etherType);
+  return decodeEtherType(dissection, payload, end, etherType);
 }

@@ -1,6 +1,5 @@
 /** Generic Network Virtualization Encapsulation, RFC 8926 section 3.4. Its options are passed over. */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16, uint24 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_TRANSPARENT_BRIDGING } from './ethertype.js';
@@ -15,14 +14,8 @@ const HEADER_LENGTH_MIN = 8;
 const TRUNCATED = decodeFailureCode('geneve_truncated');
 
 /** A datagram to the port of another version, or that carries no packet, is known by its addresses, and no failure. */
-export function decodeGeneve(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeGeneve(dissection: Dissection, offset: number, end: number): number {
+  const { buffer } = dissection;
   if (end === offset || buffer[offset + VERSION_AND_LENGTH]! >> 6 !== 0) return 0;
   if (end - offset < HEADER_LENGTH_MIN) return truncated(dissection, offset + HEADER_LENGTH_MIN, TRUNCATED);
   const payload = offset + HEADER_LENGTH_MIN + ((buffer[offset + VERSION_AND_LENGTH]! & LENGTH_MASK) << 2);
@@ -31,5 +24,5 @@ export function decodeGeneve(
     return 0;
   if (end < payload) return truncated(dissection, payload, TRUNCATED);
   const networkId = uint24(buffer, offset + NETWORK_ID);
-  return decodeTunnelled(dissection, block, row, buffer, payload, end, 'geneve', networkId, protocol);
+  return decodeTunnelled(dissection, payload, end, 'geneve', networkId, protocol);
 }

@@ -4,7 +4,7 @@
  * (draft-foschiano-erspan-03).
  */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import type { PacketBlock, TunnelType } from '../../schemas/packets/packet-block.js';
+import type { TunnelType } from '../../schemas/packets/packet-block.js';
 import { uint16, uint32 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import {
@@ -42,14 +42,8 @@ const ERSPAN_3_SUBHEADER_LENGTH = 8;
 const TRUNCATED = decodeFailureCode('gre_truncated');
 const WRONG_VERSION = decodeFailureCode('gre_version');
 
-export function decodeGre(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeGre(dissection: Dissection, offset: number, end: number): number {
+  const { buffer } = dissection;
   if (end - offset < HEADER_LENGTH_MIN) return truncated(dissection, offset + HEADER_LENGTH_MIN, TRUNCATED);
   const flags = uint16(buffer, offset + FLAGS_AND_VERSION);
   const version = flags & VERSION_MASK;
@@ -105,5 +99,5 @@ export function decodeGre(
       return 0; // NHRP, MPLS, keep-alives: known by the addresses of the outer packet
   }
   if (end < payload) return truncated(dissection, payload, TRUNCATED);
-  return decodeTunnelled(dissection, block, row, buffer, payload, end, type, id, inner);
+  return decodeTunnelled(dissection, payload, end, type, id, inner);
 }

@@ -3,7 +3,6 @@
  * section 5; extension headers are passed over.
  */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint32 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from './ethertype.js';
@@ -24,14 +23,8 @@ const EXTENSIONS_MAX = 8;
 const TRUNCATED = decodeFailureCode('gtp_u_truncated');
 
 /** Signalling of the tunnel and what is neither IPv4 nor IPv6 is known by its outer addresses, and no failure. */
-export function decodeGtpU(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeGtpU(dissection: Dissection, offset: number, end: number): number {
+  const { buffer } = dissection;
   if (end - offset < 2) return 0;
   const flags = buffer[offset + FLAGS]!;
   if ((flags & VERSION_AND_TYPE_MASK) !== VERSION_1_GTP || buffer[offset + MESSAGE_TYPE] !== G_PDU) return 0;
@@ -55,5 +48,5 @@ export function decodeGtpU(
   if (version !== 4 && version !== 6) return 0;
   const etherType = version === 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
   const endpointId = uint32(buffer, offset + ENDPOINT_ID);
-  return decodeTunnelled(dissection, block, row, buffer, payload, end, 'gtp_u', endpointId, etherType);
+  return decodeTunnelled(dissection, payload, end, 'gtp_u', endpointId, etherType);
 }

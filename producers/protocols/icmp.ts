@@ -1,6 +1,6 @@
 /** Internet Control Message Protocol, RFC 792. */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import { HAS_ICMP, type PacketBlock } from '../../schemas/packets/packet-block.js';
+import { HAS_ICMP } from '../../schemas/packets/packet-block.js';
 import { type Dissection, noteIcmp, truncated } from './dissection.js';
 
 const TYPE = 0;
@@ -10,14 +10,8 @@ const HEADER_LENGTH = 8;
 
 const TRUNCATED = decodeFailureCode('icmp_truncated');
 
-export function decodeIcmp(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeIcmp(dissection: Dissection, offset: number, end: number): number {
+  const { block, row, buffer } = dissection;
   noteIcmp(dissection, buffer, offset, end);
   if (end - offset < CODE_END) return truncated(dissection, offset + HEADER_LENGTH, TRUNCATED);
   block.icmpType[row] = buffer[offset + TYPE]!;

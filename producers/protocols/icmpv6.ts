@@ -1,6 +1,6 @@
 /** ICMPv6, RFC 4443, and the neighbour solicitations and advertisements in it, RFC 4861. */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import { HAS_ICMP, type PacketBlock } from '../../schemas/packets/packet-block.js';
+import { HAS_ICMP } from '../../schemas/packets/packet-block.js';
 import { copyBytes } from './bytes.js';
 import { addRarePart, type Dissection, noteIcmp, truncated } from './dissection.js';
 
@@ -23,14 +23,8 @@ const NO_ADDRESS = new Uint8Array(0);
 
 const TRUNCATED = decodeFailureCode('icmpv6_truncated');
 
-export function decodeIcmpv6(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeIcmpv6(dissection: Dissection, offset: number, end: number): number {
+  const { block, row, buffer } = dissection;
   noteIcmp(dissection, buffer, offset, end);
   if (end - offset < CODE_END) return truncated(dissection, offset + HEADER_LENGTH, TRUNCATED);
   const type = buffer[offset + TYPE]!;

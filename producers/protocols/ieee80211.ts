@@ -40,15 +40,8 @@ const SUBFRAME_HEADER_LENGTH = 14;
 const TRUNCATED = decodeFailureCode('ieee80211_truncated');
 
 /** @param padded whether the header is padded to a multiple of four bytes, as radiotap tells */
-export function decodeIeee80211(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-  padded: boolean,
-): number {
+export function decodeIeee80211(dissection: Dissection, offset: number, end: number, padded: boolean): number {
+  const { block, row, buffer } = dissection;
   if (end - offset < CONTROL_FRAME_LENGTH_MIN) {
     return truncated(dissection, offset + CONTROL_FRAME_LENGTH_MIN, TRUNCATED);
   }
@@ -80,7 +73,7 @@ export function decodeIeee80211(
   if (padded) length = (length + 3) & ~3;
   if (aggregate) length += SUBFRAME_HEADER_LENGTH;
   if (end - offset < length) return truncated(dissection, offset + length, TRUNCATED);
-  return decodeEtherType(dissection, block, row, buffer, offset + length, end, 0);
+  return decodeEtherType(dissection, offset + length, end, 0);
 }
 
 function copyMacs(block: PacketBlock, row: number, buffer: Uint8Array, source: number, destination: number): void {

@@ -1,6 +1,6 @@
 /** Internet Protocol version 4, RFC 791. */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import { ADDRESS_IPV4, HAS_FRAGMENT, HAS_IP, HAS_IP_ID, type PacketBlock } from '../../schemas/packets/packet-block.js';
+import { ADDRESS_IPV4, HAS_FRAGMENT, HAS_IP, HAS_IP_ID } from '../../schemas/packets/packet-block.js';
 import { uint16, uint32 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeIpPayload, PROTOCOL_TCP, PROTOCOL_UDP } from './ip-protocol.js';
@@ -24,14 +24,8 @@ const WRONG_VERSION = decodeFailureCode('ipv4_version');
 const WRONG_HEADER_LENGTH = decodeFailureCode('ipv4_header_length');
 const WRONG_TOTAL_LENGTH = decodeFailureCode('ipv4_total_length');
 
-export function decodeIpv4(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  capturedEnd: number,
-): number {
+export function decodeIpv4(dissection: Dissection, offset: number, capturedEnd: number): number {
+  const { block, row, buffer } = dissection;
   if (capturedEnd - offset < HEADER_LENGTH_MIN) return truncated(dissection, offset + HEADER_LENGTH_MIN, TRUNCATED);
   const versionAndLength = buffer[offset + VERSION_AND_LENGTH]!;
   if (versionAndLength >> 4 !== 4) return WRONG_VERSION;
@@ -63,7 +57,7 @@ export function decodeIpv4(
   if (end - offset < headerLength) return truncated(dissection, offset + headerLength, TRUNCATED);
   if (fragmentOffset !== 0) return 0; // what follows is the middle of a payload, whatever it looks like
   const payload = offset + headerLength;
-  if (protocol === PROTOCOL_TCP) return decodeTcp(dissection, block, row, buffer, payload, end);
-  if (protocol === PROTOCOL_UDP) return decodeUdp(dissection, block, row, buffer, payload, end);
-  return decodeIpPayload(dissection, block, row, buffer, payload, end, protocol, 4);
+  if (protocol === PROTOCOL_TCP) return decodeTcp(dissection, payload, end);
+  if (protocol === PROTOCOL_UDP) return decodeUdp(dissection, payload, end);
+  return decodeIpPayload(dissection, payload, end, protocol, 4);
 }

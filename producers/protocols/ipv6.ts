@@ -3,7 +3,7 @@
  * `ipProtocol` holds what follows the extension headers.
  */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import { ADDRESS_IPV6, HAS_FRAGMENT, HAS_IP, HAS_IP_ID, type PacketBlock } from '../../schemas/packets/packet-block.js';
+import { ADDRESS_IPV6, HAS_FRAGMENT, HAS_IP, HAS_IP_ID } from '../../schemas/packets/packet-block.js';
 import { uint16, uint32 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import {
@@ -37,14 +37,8 @@ const WRONG_VERSION = decodeFailureCode('ipv6_version');
 const EXTENSION_TRUNCATED = decodeFailureCode('ipv6_extension_truncated');
 const EXTENSION_TOO_DEEP = decodeFailureCode('ipv6_extension_too_deep');
 
-export function decodeIpv6(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  capturedEnd: number,
-): number {
+export function decodeIpv6(dissection: Dissection, offset: number, capturedEnd: number): number {
+  const { block, row, buffer } = dissection;
   if (capturedEnd - offset < HEADER_LENGTH) return truncated(dissection, offset + HEADER_LENGTH, TRUNCATED);
   if (buffer[offset + VERSION]! >> 4 !== 6) return WRONG_VERSION;
   const nextHeader = buffer[offset + NEXT_HEADER]!;
@@ -66,8 +60,8 @@ export function decodeIpv6(
     if (wireEnd < end) end = wireEnd;
   }
   return isExtension(nextHeader)
-    ? decodeExtensions(dissection, block, row, buffer, payload, end, nextHeader)
-    : decodeIpPayload(dissection, block, row, buffer, payload, end, nextHeader, 6);
+    ? decodeExtensions(dissection, payload, end, nextHeader)
+    : decodeIpPayload(dissection, payload, end, nextHeader, 6);
 }
 
 function isExtension(header: number): boolean {
@@ -80,15 +74,8 @@ function isExtension(header: number): boolean {
   );
 }
 
-function decodeExtensions(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  firstExtension: number,
-  end: number,
-  firstHeader: number,
-): number {
+function decodeExtensions(dissection: Dissection, firstExtension: number, end: number, firstHeader: number): number {
+  const { block, row, buffer } = dissection;
   let offset = firstExtension;
   let header = firstHeader;
   for (let extensions = 0; extensions < EXTENSIONS_MAX; extensions++) {
@@ -110,7 +97,7 @@ function decodeExtensions(
       block.present[row]! |= HAS_IP_ID | HAS_FRAGMENT;
       if (fragmentOffset !== 0) return 0;
     }
-    if (!isExtension(following)) return decodeIpPayload(dissection, block, row, buffer, next, end, following, 6);
+    if (!isExtension(following)) return decodeIpPayload(dissection, next, end, following, 6);
     header = following;
     offset = next;
   }

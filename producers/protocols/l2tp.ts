@@ -3,7 +3,6 @@
  * its outer addresses: what its sessions carry, and behind how long a cookie, was agreed between the ends alone.
  */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16, uint32 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { ETHERTYPE_PPP } from './ethertype.js';
@@ -26,14 +25,8 @@ const OFFSET_LENGTH = 2;
 const TRUNCATED = decodeFailureCode('l2tp_truncated');
 
 /** Control messages, other versions and what is of somebody else are no failure. */
-export function decodeL2tp(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeL2tp(dissection: Dissection, offset: number, end: number): number {
+  const { buffer } = dissection;
   if (end - offset < FLAGS_LENGTH) return 0;
   const flags = uint16(buffer, offset + FLAGS);
   if ((flags & (FLAG_CONTROL | FLAGS_RESERVED | VERSION_MASK)) !== VERSION_2) return 0;
@@ -47,5 +40,5 @@ export function decodeL2tp(
   }
   if (end < payload) return truncated(dissection, payload, TRUNCATED);
   if (end === payload) return 0; // an acknowledgment of sequence numbers
-  return decodeTunnelled(dissection, block, row, buffer, payload, end, 'l2tp', uint32(buffer, ids), ETHERTYPE_PPP);
+  return decodeTunnelled(dissection, payload, end, 'l2tp', uint32(buffer, ids), ETHERTYPE_PPP);
 }

@@ -28,34 +28,22 @@ const HARDWARE_NETLINK = 824;
 
 const TRUNCATED = decodeFailureCode('sll_truncated');
 
-export function decodeLinuxCooked(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeLinuxCooked(dissection: Dissection, offset: number, end: number): number {
+  const { block, row, buffer } = dissection;
   const payload = offset + V1_HEADER_LENGTH;
   if (end < payload) return truncated(dissection, payload, TRUNCATED);
   if (uint16(buffer, offset + V1_ADDRESS_LENGTH) === 6) copySourceMac(block, row, buffer, offset + V1_ADDRESS);
   const hardware = uint16(buffer, offset + V1_HARDWARE_TYPE);
-  return decodePayload(dissection, block, row, buffer, payload, end, hardware, uint16(buffer, offset + V1_PROTOCOL));
+  return decodePayload(dissection, payload, end, hardware, uint16(buffer, offset + V1_PROTOCOL));
 }
 
-export function decodeLinuxCooked2(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeLinuxCooked2(dissection: Dissection, offset: number, end: number): number {
+  const { block, row, buffer } = dissection;
   const payload = offset + V2_HEADER_LENGTH;
   if (end < payload) return truncated(dissection, payload, TRUNCATED);
   if (buffer[offset + V2_ADDRESS_LENGTH] === 6) copySourceMac(block, row, buffer, offset + V2_ADDRESS);
   const hardware = uint16(buffer, offset + V2_HARDWARE_TYPE);
-  return decodePayload(dissection, block, row, buffer, payload, end, hardware, uint16(buffer, offset + V2_PROTOCOL));
+  return decodePayload(dissection, payload, end, hardware, uint16(buffer, offset + V2_PROTOCOL));
 }
 
 function copySourceMac(block: PacketBlock, row: number, buffer: Uint8Array, offset: number): void {
@@ -69,15 +57,12 @@ function copySourceMac(block: PacketBlock, row: number, buffer: Uint8Array, offs
 
 function decodePayload(
   dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
   offset: number,
   end: number,
   hardware: number,
   protocol: number,
 ): number {
   if (hardware === HARDWARE_NETLINK) return 0;
-  if (protocol === PROTOCOL_802_2) return decodeEtherType(dissection, block, row, buffer, offset, end, 0);
-  return protocol < ETHERTYPE_MIN ? 0 : decodeEtherType(dissection, block, row, buffer, offset, end, protocol);
+  if (protocol === PROTOCOL_802_2) return decodeEtherType(dissection, offset, end, 0);
+  return protocol < ETHERTYPE_MIN ? 0 : decodeEtherType(dissection, offset, end, protocol);
 }

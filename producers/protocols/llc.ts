@@ -3,7 +3,6 @@
  * neither (spanning tree, IS-IS, IPX, NetBIOS) is known by its MAC and no failure.
  */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16, uint24 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEtherType, ETHERTYPE_IPV4, ETHERTYPE_MIN } from './ethertype.js';
@@ -28,15 +27,8 @@ const ORGANIZATION_BRIDGE_TUNNEL = 0x0000f8;
 const TRUNCATED = decodeFailureCode('llc_truncated');
 
 /** @param length the length field of the frame; 0 where the link has none. Padding lies beyond it. */
-export function decodeLlc(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  frameEnd: number,
-  length: number,
-): number {
+export function decodeLlc(dissection: Dissection, offset: number, frameEnd: number, length: number): number {
+  const { buffer } = dissection;
   let end = frameEnd;
   if (length > 0 && offset + length < dissection.wireEnd) {
     dissection.wireEnd = offset + length;
@@ -48,7 +40,7 @@ export function decodeLlc(
   if (destination === SAP_RAW_IPX && source === SAP_RAW_IPX) return 0;
   if (buffer[offset + CONTROL] !== UNNUMBERED_INFORMATION) return 0;
   if (destination === SAP_IP && source === SAP_IP) {
-    return decodeEtherType(dissection, block, row, buffer, offset + HEADER_LENGTH, end, ETHERTYPE_IPV4);
+    return decodeEtherType(dissection, offset + HEADER_LENGTH, end, ETHERTYPE_IPV4);
   }
   if (destination !== SAP_SNAP || source !== SAP_SNAP) return 0;
   const payload = offset + SNAP_HEADER_LENGTH;
@@ -56,5 +48,5 @@ export function decodeLlc(
   const organization = uint24(buffer, offset + SNAP_ORGANIZATION);
   if (organization !== ORGANIZATION_ETHERNET && organization !== ORGANIZATION_BRIDGE_TUNNEL) return 0;
   const protocol = uint16(buffer, offset + SNAP_PROTOCOL);
-  return protocol < ETHERTYPE_MIN ? 0 : decodeEtherType(dissection, block, row, buffer, payload, end, protocol);
+  return protocol < ETHERTYPE_MIN ? 0 : decodeEtherType(dissection, payload, end, protocol);
 }

@@ -1,6 +1,5 @@
 /** MPLS label stacks, RFC 3032, and what is below the last label (RFC 4928: told from its first four bits). */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEthernet } from './ethernet.js';
 import { decodeEtherType, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from './ethertype.js';
@@ -12,14 +11,8 @@ const CONTROL_WORD_LENGTH = 4;
 
 const TRUNCATED = decodeFailureCode('mpls_truncated');
 
-export function decodeMpls(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  firstLabel: number,
-  end: number,
-): number {
+export function decodeMpls(dissection: Dissection, firstLabel: number, end: number): number {
+  const { buffer } = dissection;
   let offset = firstLabel;
   for (;;) {
     const next = offset + LABEL_LENGTH;
@@ -31,11 +24,11 @@ export function decodeMpls(
   if (offset === end) return truncated(dissection, offset + 1, TRUNCATED);
   switch (buffer[offset]! >> 4) {
     case 4:
-      return decodeEtherType(dissection, block, row, buffer, offset, end, ETHERTYPE_IPV4);
+      return decodeEtherType(dissection, offset, end, ETHERTYPE_IPV4);
     case 6:
-      return decodeEtherType(dissection, block, row, buffer, offset, end, ETHERTYPE_IPV6);
+      return decodeEtherType(dissection, offset, end, ETHERTYPE_IPV6);
     case 0:
-      return decodeEthernet(dissection, block, row, buffer, offset + CONTROL_WORD_LENGTH, end);
+      return decodeEthernet(dissection, offset + CONTROL_WORD_LENGTH, end);
     default:
       return 0; // a pseudowire without a control word: nothing says what it carries
   }

@@ -3,7 +3,6 @@
  * attributes of length, type and value, one of which is the packet. They are in the byte order of the capturing host.
  */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEtherType, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from './ethertype.js';
 
@@ -16,14 +15,8 @@ const ATTRIBUTE_PAYLOAD = 9;
 
 const TRUNCATED = decodeFailureCode('capture_header_truncated');
 
-export function decodeNflog(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeNflog(dissection: Dissection, offset: number, end: number): number {
+  const { buffer } = dissection;
   let attribute = offset + HEADER_LENGTH;
   if (end < attribute) return truncated(dissection, attribute, TRUNCATED);
   const family = buffer[offset + FAMILY];
@@ -40,7 +33,7 @@ export function decodeNflog(
       dissection.wireEnd = Math.min(dissection.wireEnd, attribute + length);
       const packetEnd = Math.min(end, attribute + length);
       const etherType = family === FAMILY_IPV4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
-      return decodeEtherType(dissection, block, row, buffer, attribute + ATTRIBUTE_HEADER_LENGTH, packetEnd, etherType);
+      return decodeEtherType(dissection, attribute + ATTRIBUTE_HEADER_LENGTH, packetEnd, etherType);
     }
     attribute += (length + 3) & ~3;
   }

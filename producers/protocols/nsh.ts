@@ -1,6 +1,5 @@
 /** Network Service Header, RFC 8300 section 2: it carries its own length and what follows. */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEthernet } from './ethernet.js';
 import { decodeEtherType, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_MPLS } from './ethertype.js';
@@ -16,27 +15,21 @@ const NEXT_MPLS = 5;
 
 const TRUNCATED = decodeFailureCode('provider_tag_truncated');
 
-export function decodeNsh(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeNsh(dissection: Dissection, offset: number, end: number): number {
+  const { buffer } = dissection;
   if (end - offset < HEADER_LENGTH_MIN) return truncated(dissection, offset + HEADER_LENGTH_MIN, TRUNCATED);
   const length = Math.max((buffer[offset + LENGTH]! & LENGTH_MASK) << 2, HEADER_LENGTH_MIN);
   const payload = offset + length;
   if (end < payload) return truncated(dissection, payload, TRUNCATED);
   switch (buffer[offset + NEXT_PROTOCOL]) {
     case NEXT_IPV4:
-      return decodeEtherType(dissection, block, row, buffer, payload, end, ETHERTYPE_IPV4);
+      return decodeEtherType(dissection, payload, end, ETHERTYPE_IPV4);
     case NEXT_IPV6:
-      return decodeEtherType(dissection, block, row, buffer, payload, end, ETHERTYPE_IPV6);
+      return decodeEtherType(dissection, payload, end, ETHERTYPE_IPV6);
     case NEXT_MPLS:
-      return decodeEtherType(dissection, block, row, buffer, payload, end, ETHERTYPE_MPLS);
+      return decodeEtherType(dissection, payload, end, ETHERTYPE_MPLS);
     case NEXT_ETHERNET:
-      return decodeEthernet(dissection, block, row, buffer, payload, end);
+      return decodeEthernet(dissection, payload, end);
     default:
       return 0;
   }

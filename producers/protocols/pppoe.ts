@@ -1,6 +1,5 @@
 /** The session stage of PPP over Ethernet, RFC 2516. */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodePpp } from './ppp.js';
@@ -10,17 +9,11 @@ const HEADER_LENGTH = 6;
 
 const TRUNCATED = decodeFailureCode('pppoe_truncated');
 
-export function decodePppoeSession(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  frameEnd: number,
-): number {
+export function decodePppoeSession(dissection: Dissection, offset: number, frameEnd: number): number {
+  const { buffer } = dissection;
   const payload = offset + HEADER_LENGTH;
   if (frameEnd < payload) return truncated(dissection, payload, TRUNCATED);
   const wireEnd = payload + uint16(buffer, offset + LENGTH);
   if (wireEnd < dissection.wireEnd) dissection.wireEnd = wireEnd;
-  return decodePpp(dissection, block, row, buffer, payload, Math.min(wireEnd, frameEnd));
+  return decodePpp(dissection, payload, Math.min(wireEnd, frameEnd));
 }

@@ -5,7 +5,6 @@
  * (IEEE Std 802.1AE clause 9).
  */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEthernet } from './ethernet.js';
@@ -34,100 +33,54 @@ const MACSEC_SCI_LENGTH = 8;
 const TRUNCATED = decodeFailureCode('provider_tag_truncated');
 
 /** The addresses of the row become the customer's: they are the ends; the backbone's are bridges. */
-export function decodeBackboneTag(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeBackboneTag(dissection: Dissection, offset: number, end: number): number {
   if (end < offset + BACKBONE_TAG_LENGTH) return truncated(dissection, offset + BACKBONE_TAG_LENGTH, TRUNCATED);
-  return decodeEthernet(dissection, block, row, buffer, offset + BACKBONE_TAG_LENGTH, end);
+  return decodeEthernet(dissection, offset + BACKBONE_TAG_LENGTH, end);
 }
 
-export function decodeFabricPath(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeFabricPath(dissection: Dissection, offset: number, end: number): number {
   const frame = offset + FABRIC_PATH_TAG_LENGTH;
   if (end < frame) return truncated(dissection, frame, TRUNCATED);
-  return decodeEthernet(dissection, block, row, buffer, frame, end);
+  return decodeEthernet(dissection, frame, end);
 }
 
 /** A switch's timestamp of 64 or 48 bits; other subtypes are not documented. */
-export function decodeAristaTimestamp(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeAristaTimestamp(dissection: Dissection, offset: number, end: number): number {
+  const { buffer } = dissection;
   if (end < offset + ARISTA_HEADER_LENGTH) return truncated(dissection, offset + ARISTA_HEADER_LENGTH, TRUNCATED);
   if (uint16(buffer, offset + ARISTA_SUBTYPE) !== ARISTA_TIMESTAMP) return 0;
   const format = buffer[offset + ARISTA_FORMAT]! & ARISTA_LENGTH_MASK;
   if (format !== ARISTA_64_BITS && format !== ARISTA_48_BITS) return 0;
   const timestampLength = format === ARISTA_64_BITS ? 8 : 6;
-  return decodeTagged(dissection, block, row, buffer, offset + ARISTA_HEADER_LENGTH + timestampLength, end);
+  return decodeTagged(dissection, offset + ARISTA_HEADER_LENGTH + timestampLength, end);
 }
 
-export function decodeVnTag(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
-  return decodeTagged(dissection, block, row, buffer, offset + VNTAG_LENGTH, end);
+export function decodeVnTag(dissection: Dissection, offset: number, end: number): number {
+  return decodeTagged(dissection, offset + VNTAG_LENGTH, end);
 }
 
-export function decodeExtenderTag(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
-  return decodeTagged(dissection, block, row, buffer, offset + EXTENDER_TAG_LENGTH, end);
+export function decodeExtenderTag(dissection: Dissection, offset: number, end: number): number {
+  return decodeTagged(dissection, offset + EXTENDER_TAG_LENGTH, end);
 }
 
 /**
  * An encrypted payload is known by its MAC; one that is only signed is read like any other. The check value behind it is
  * beyond the lengths that the packets themselves state.
  */
-export function decodeMacsec(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeMacsec(dissection: Dissection, offset: number, end: number): number {
+  const { buffer } = dissection;
   if (end < offset + MACSEC_TAG_LENGTH) return truncated(dissection, offset + MACSEC_TAG_LENGTH, TRUNCATED);
   const control = buffer[offset + MACSEC_CONTROL]!;
   if ((control & MACSEC_ENCRYPTED_OR_CHANGED) !== 0) return 0;
   const tagLength = MACSEC_TAG_LENGTH + ((control & MACSEC_SCI_PRESENT) !== 0 ? MACSEC_SCI_LENGTH : 0);
-  return decodeTagged(dissection, block, row, buffer, offset + tagLength, end);
+  return decodeTagged(dissection, offset + tagLength, end);
 }
 
-function decodeTagged(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  typeOffset: number,
-  end: number,
-): number {
+function decodeTagged(dissection: Dissection, typeOffset: number, end: number): number {
+  const { buffer } = dissection;
   const payload = typeOffset + ETHER_TYPE_LENGTH;
   if (end < payload) return truncated(dissection, payload, TRUNCATED);
   const etherType = uint16(buffer, typeOffset);
   if (etherType < ETHERTYPE_MIN) return 0;
-  return decodeEtherType(dissection, block, row, buffer, payload, end, etherType);
+  return decodeEtherType(dissection, payload, end, etherType);
 }

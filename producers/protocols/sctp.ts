@@ -1,6 +1,6 @@
 /** Stream Control Transmission Protocol, RFC 9260 section 3.1: the common header. */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import { HAS_PORTS, type PacketBlock } from '../../schemas/packets/packet-block.js';
+import { HAS_PORTS } from '../../schemas/packets/packet-block.js';
 import { uint16 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 
@@ -11,14 +11,8 @@ const HEADER_LENGTH = 12;
 
 const TRUNCATED = decodeFailureCode('sctp_truncated');
 
-export function decodeSctp(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeSctp(dissection: Dissection, offset: number, end: number): number {
+  const { block, row, buffer } = dissection;
   if (end - offset < PORTS_END) return truncated(dissection, offset + HEADER_LENGTH, TRUNCATED);
   block.sourcePort[row] = uint16(buffer, offset + SOURCE_PORT);
   block.destinationPort[row] = uint16(buffer, offset + DESTINATION_PORT);

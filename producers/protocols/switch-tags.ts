@@ -3,7 +3,7 @@
  * DSA and EtherType DSA, Broadcom's after the addresses and in front of the frame.
  */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import { HAS_MACS, type PacketBlock } from '../../schemas/packets/packet-block.js';
+import { HAS_MACS } from '../../schemas/packets/packet-block.js';
 import { uint16 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEthernet } from './ethernet.js';
@@ -20,15 +20,8 @@ const ETHER_TYPE_LENGTH = 2;
 const TRUNCATED = decodeFailureCode('provider_tag_truncated');
 
 /** An Ethernet frame with a tag of `tagLength` bytes between its addresses and its EtherType. */
-export function decodeSwitchTag(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-  tagLength: number,
-): number {
+export function decodeSwitchTag(dissection: Dissection, offset: number, end: number, tagLength: number): number {
+  const { block, row, buffer } = dissection;
   const etherType = offset + MACS_LENGTH + tagLength;
   const payload = etherType + ETHER_TYPE_LENGTH;
   if (end < payload) return truncated(dissection, payload, TRUNCATED);
@@ -38,18 +31,11 @@ export function decodeSwitchTag(
     block.macs[to + 6 + i] = buffer[offset + i]!;
   }
   block.present[row]! |= HAS_MACS;
-  return decodeEtherType(dissection, block, row, buffer, payload, end, uint16(buffer, etherType));
+  return decodeEtherType(dissection, payload, end, uint16(buffer, etherType));
 }
 
-export function decodePrependedSwitchTag(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodePrependedSwitchTag(dissection: Dissection, offset: number, end: number): number {
   const frame = offset + BROADCOM_TAG_LENGTH;
   if (end < frame) return truncated(dissection, frame, TRUNCATED);
-  return decodeEthernet(dissection, block, row, buffer, frame, end);
+  return decodeEthernet(dissection, frame, end);
 }

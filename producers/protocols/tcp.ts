@@ -1,6 +1,6 @@
 /** Transmission Control Protocol, RFC 9293 section 3.1. Options are not read, so they may be cut off. */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import { HAS_PORTS, HAS_TCP, type PacketBlock } from '../../schemas/packets/packet-block.js';
+import { HAS_PORTS, HAS_TCP } from '../../schemas/packets/packet-block.js';
 import { decodeTcpApplication } from './application.js';
 import { uint16, uint32 } from './bytes.js';
 import { type Dissection, notePayload, truncated } from './dissection.js';
@@ -17,14 +17,8 @@ const FLAGS_MASK = 0x0fff;
 const TRUNCATED = decodeFailureCode('tcp_truncated');
 const WRONG_DATA_OFFSET = decodeFailureCode('tcp_data_offset');
 
-export function decodeTcp(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeTcp(dissection: Dissection, offset: number, end: number): number {
+  const { block, row, buffer } = dissection;
   // Tiny fragments and short snap lengths cut the header; what is there counts.
   if (end - offset < PORTS_END) return truncated(dissection, offset + HEADER_LENGTH_MIN, TRUNCATED);
   block.sourcePort[row] = uint16(buffer, offset + SOURCE_PORT);

@@ -2,7 +2,6 @@
  * Teredo, RFC 4380 section 5.1.1: IPv6 in UDP through the address translators of IPv4, with indications before the packet
  * that tell of the translator or authenticate.
  */
-import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16, uint32 } from './bytes.js';
 import type { Dissection } from './dissection.js';
 import { ETHERTYPE_IPV6 } from './ethertype.js';
@@ -27,14 +26,8 @@ const TEREDO_PREFIX = 0x20010000;
 const LINK_LOCAL_PREFIX = 0xfe800000;
 
 /** Datagrams of the port that hold no packet of a Teredo address, filling the datagram, are somebody else's, and no failure. */
-export function decodeTeredo(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeTeredo(dissection: Dissection, offset: number, end: number): number {
+  const { buffer } = dissection;
   let packet = offset;
   if (end - packet >= AUTHENTICATION_FIXED_LENGTH && uint16(buffer, packet) === INDICATION_AUTHENTICATION) {
     packet +=
@@ -47,7 +40,7 @@ export function decodeTeredo(
   const packetEnd = packet + IPV6_HEADER_LENGTH + uint16(buffer, packet + IPV6_PAYLOAD_LENGTH);
   if (packetEnd !== offset - UDP_HEADER_LENGTH + uint16(buffer, offset - UDP_LENGTH_FROM_END)) return 0;
   if (!isTeredo(buffer, packet + IPV6_SOURCE) && !isTeredo(buffer, packet + IPV6_DESTINATION)) return 0;
-  return decodeTunnelled(dissection, block, row, buffer, packet, end, 'teredo', null, ETHERTYPE_IPV6);
+  return decodeTunnelled(dissection, packet, end, 'teredo', null, ETHERTYPE_IPV6);
 }
 
 function isTeredo(buffer: Uint8Array, address: number): boolean {

@@ -31,29 +31,30 @@ const NO_ADDRESS = new Uint8Array(0);
  */
 export function decodeTunnelled(
   dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
   offset: number,
   end: number,
   type: TunnelType,
   id: number | null,
   etherType: number,
 ): number {
+  const { block, row } = dissection;
   const nested = dissection.nested;
   const depth = dissection.tunnelDepth;
   if (depth === TUNNEL_DEPTH_MAX) return TOO_DEEP;
   if (depth === 0) nested.reset();
   dissection.tunnelDepth = depth + 1;
-  const inner = nested.addRow();
+  dissection.block = nested;
+  dissection.row = nested.addRow();
   let failure: number;
   if (etherType === ETHERTYPE_TRANSPARENT_BRIDGING) {
-    failure = decodeEthernet(dissection, nested, inner, buffer, offset, end);
+    failure = decodeEthernet(dissection, offset, end);
   } else if (etherType === ETHERTYPE_PPP) {
-    failure = decodePppLink(dissection, nested, inner, buffer, offset, end);
+    failure = decodePppLink(dissection, offset, end);
   } else {
-    failure = decodeEtherType(dissection, nested, inner, buffer, offset, end, etherType);
+    failure = decodeEtherType(dissection, offset, end, etherType);
   }
+  dissection.block = block;
+  dissection.row = row;
   if (depth === 0) {
     const innermost = lastKnownRow(nested);
     if (!dissection.showInner) addRarePart(block, row, { tunnel: describe(nested, innermost, type, id, 'inner') });

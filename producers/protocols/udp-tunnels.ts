@@ -1,5 +1,4 @@
 /** Tunnels in UDP, by the port that a datagram goes to or, where the answers come back from it, comes from. */
-import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { Dissection } from './dissection.js';
 import { decodeGeneve } from './geneve.js';
 import { decodeGtpU } from './gtp-u.js';
@@ -35,27 +34,19 @@ export function tunnelPort(sourcePort: number, destinationPort: number): number 
   return ROLES[sourcePort] === TO_OR_FROM_PORT && destinationPort >= EPHEMERAL_PORT_MIN ? sourcePort : 0;
 }
 
-export function decodeUdpTunnel(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-  port: number,
-): number {
+export function decodeUdpTunnel(dissection: Dissection, offset: number, end: number, port: number): number {
   switch (port) {
     case VXLAN_GPE_PORT:
-      return decodeVxlanGpe(dissection, block, row, buffer, offset, end);
+      return decodeVxlanGpe(dissection, offset, end);
     case GENEVE_PORT:
-      return decodeGeneve(dissection, block, row, buffer, offset, end);
+      return decodeGeneve(dissection, offset, end);
     case GTP_U_PORT:
-      return decodeGtpU(dissection, block, row, buffer, offset, end);
+      return decodeGtpU(dissection, offset, end);
     case TEREDO_PORT:
-      return decodeTeredo(dissection, block, row, buffer, offset, end);
+      return decodeTeredo(dissection, offset, end);
     case L2TP_PORT:
-      return decodeL2tp(dissection, block, row, buffer, offset, end);
+      return decodeL2tp(dissection, offset, end);
     default:
-      return decodeVxlan(dissection, block, row, buffer, offset, end);
+      return decodeVxlan(dissection, offset, end);
   }
 }

@@ -1,6 +1,6 @@
 /** User Datagram Protocol, RFC 768. */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import { HAS_PORTS, type PacketBlock } from '../../schemas/packets/packet-block.js';
+import { HAS_PORTS } from '../../schemas/packets/packet-block.js';
 import { decodeUdpApplication } from './application.js';
 import { uint16 } from './bytes.js';
 import { type Dissection, notePayload, truncated } from './dissection.js';
@@ -15,14 +15,8 @@ const HEADER_LENGTH = 8;
 const TRUNCATED = decodeFailureCode('udp_truncated');
 const WRONG_LENGTH = decodeFailureCode('udp_length');
 
-export function decodeUdp(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  packetEnd: number,
-): number {
+export function decodeUdp(dissection: Dissection, offset: number, packetEnd: number): number {
+  const { block, row, buffer } = dissection;
   if (packetEnd - offset < PORTS_END) return truncated(dissection, offset + HEADER_LENGTH, TRUNCATED);
   const sourcePort = uint16(buffer, offset + SOURCE_PORT);
   const destinationPort = uint16(buffer, offset + DESTINATION_PORT);
@@ -42,7 +36,7 @@ export function decodeUdp(
   const payload = offset + HEADER_LENGTH;
   notePayload(dissection, buffer, payload, end);
   const port = tunnelPort(sourcePort, destinationPort);
-  if (port !== 0) return decodeUdpTunnel(dissection, block, row, buffer, payload, end, port);
+  if (port !== 0) return decodeUdpTunnel(dissection, payload, end, port);
   if (payload < end && dissection.application) decodeUdpApplication(block, row, buffer, payload, end);
   return 0;
 }

@@ -4,18 +4,9 @@
  * backbone) are a customer's, as the addresses are, and take their place.
  */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16 } from './bytes.js';
-import { type Dissection, truncated } from './dissection.js';
-import {
-  decodeEtherType,
-  ETHERTYPE_PROVIDER_VLAN,
-  ETHERTYPE_QINQ_8200,
-  ETHERTYPE_QINQ_9100,
-  ETHERTYPE_QINQ_9200,
-  ETHERTYPE_QINQ_9300,
-  ETHERTYPE_VLAN,
-} from './ethertype.js';
+import { type Dissection, ETHERTYPE_VLAN, truncated } from './dissection.js';
+import { decodeEtherType } from './ethertype.js';
 
 const CONTROL = 0; // priority, drop eligible, 12 bits VID
 const ETHER_TYPE = 2;
@@ -27,14 +18,8 @@ const TAGS_MAX = 8;
 const TRUNCATED = decodeFailureCode('vlan_truncated');
 const TOO_DEEP = decodeFailureCode('vlan_too_deep');
 
-export function decodeVlan(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  firstTag: number,
-  end: number,
-): number {
+export function decodeVlan(dissection: Dissection, firstTag: number, end: number): number {
+  const { block, row, buffer } = dissection;
   let offset = firstTag;
   for (let tags = 0; tags < TAGS_MAX; tags++) {
     const payload = offset + TAG_LENGTH;
@@ -45,22 +30,13 @@ export function decodeVlan(
       block.innerVlan[row] = 0;
     } else if (tags === 1) block.innerVlan[row] = id;
     const etherType = uint16(buffer, offset + ETHER_TYPE);
-    if (!isVlanTag(dissection, etherType))
-      return decodeEtherType(dissection, block, row, buffer, payload, end, etherType);
+    if (!isVlanTag(dissection, etherType)) return decodeEtherType(dissection, payload, end, etherType);
     block.etherType[row] = etherType;
     offset = payload;
   }
   return TOO_DEEP;
 }
 
-export function isVlanTag(dissection: Dissection, etherType: number): boolean {
-  return (
-    etherType === ETHERTYPE_VLAN ||
-    etherType === ETHERTYPE_PROVIDER_VLAN ||
-    etherType === ETHERTYPE_QINQ_9100 ||
-    etherType === ETHERTYPE_QINQ_9200 ||
-    etherType === ETHERTYPE_QINQ_9300 ||
-    etherType === ETHERTYPE_QINQ_8200 ||
-    dissection.vlanTpids.includes(etherType)
-  );
+function isVlanTag({ etherTypes: { indexes } }: Dissection, etherType: number): boolean {
+  return indexes[etherType] === indexes[ETHERTYPE_VLAN];
 }

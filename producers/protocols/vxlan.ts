@@ -1,6 +1,5 @@
 /** Virtual eXtensible Local Area Network, RFC 7348 section 5, and its generic extension, draft-ietf-nvo3-vxlan-gpe section 3. */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint24 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import {
@@ -23,33 +22,21 @@ const HEADER_LENGTH = 8;
 const TRUNCATED = decodeFailureCode('vxlan_truncated');
 
 /** A datagram that happens to go to the port but has no network id is somebody else's, and no failure. */
-export function decodeVxlan(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeVxlan(dissection: Dissection, offset: number, end: number): number {
+  const { buffer } = dissection;
   if (end === offset || (buffer[offset + FLAGS]! & FLAG_VALID_NETWORK_ID) === 0) return 0;
   const payload = offset + HEADER_LENGTH;
   if (end < payload) return truncated(dissection, payload, TRUNCATED);
   const networkId = uint24(buffer, offset + NETWORK_ID);
   const inner = ETHERTYPE_TRANSPARENT_BRIDGING;
-  return decodeTunnelled(dissection, block, row, buffer, payload, end, 'vxlan', networkId, inner);
+  return decodeTunnelled(dissection, payload, end, 'vxlan', networkId, inner);
 }
 
 /** Without a next protocol it is VXLAN. Other versions and protocols are known by the addresses of the outer packet. */
-export function decodeVxlanGpe(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeVxlanGpe(dissection: Dissection, offset: number, end: number): number {
+  const { buffer } = dissection;
   if (end === offset || (buffer[offset + FLAGS]! & (FLAG_NEXT_PROTOCOL | VERSION_MASK)) !== FLAG_NEXT_PROTOCOL) {
-    return decodeVxlan(dissection, block, row, buffer, offset, end);
+    return decodeVxlan(dissection, offset, end);
   }
   const payload = offset + HEADER_LENGTH;
   if (end < payload) return truncated(dissection, payload, TRUNCATED);
@@ -57,7 +44,7 @@ export function decodeVxlanGpe(
   if (inner === null) return 0;
   const networkId =
     (buffer[offset + FLAGS]! & FLAG_VALID_NETWORK_ID) !== 0 ? uint24(buffer, offset + NETWORK_ID) : null;
-  return decodeTunnelled(dissection, block, row, buffer, payload, end, 'vxlan_gpe', networkId, inner);
+  return decodeTunnelled(dissection, payload, end, 'vxlan_gpe', networkId, inner);
 }
 
 function etherTypeOf(nextProtocol: number): number | null {

@@ -3,7 +3,6 @@
  * Technologies), AVS and Prism. Only their length matters here, and the padding that radiotap announces.
  */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
-import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint32 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEthernet } from './ethernet.js';
@@ -30,18 +29,12 @@ const PRISM_HEADER_LENGTH = 144;
 
 const TRUNCATED = decodeFailureCode('capture_header_truncated');
 
-export function decodeRadiotap(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodeRadiotap(dissection: Dissection, offset: number, end: number): number {
+  const { buffer } = dissection;
   if (end - offset < HEADER_LENGTH_MIN) return truncated(dissection, offset + HEADER_LENGTH_MIN, TRUNCATED);
   const frame = offset + littleEndian16(buffer, offset + LENGTH);
   if (frame > end || frame < offset + HEADER_LENGTH_MIN) return truncated(dissection, frame, TRUNCATED);
-  return decodeIeee80211(dissection, block, row, buffer, frame, end, isPadded(buffer, offset, frame));
+  return decodeIeee80211(dissection, frame, end, isPadded(buffer, offset, frame));
 }
 
 function isPadded(buffer: Uint8Array, offset: number, headerEnd: number): boolean {
@@ -56,42 +49,30 @@ function isPadded(buffer: Uint8Array, offset: number, headerEnd: number): boolea
   return flags < headerEnd && (buffer[flags]! & RADIOTAP_FLAG_PADDED) !== 0;
 }
 
-export function decodePpi(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodePpi(dissection: Dissection, offset: number, end: number): number {
+  const { buffer } = dissection;
   if (end - offset < HEADER_LENGTH_MIN) return truncated(dissection, offset + HEADER_LENGTH_MIN, TRUNCATED);
   const frame = offset + littleEndian16(buffer, offset + LENGTH);
   if (frame > end || frame < offset + HEADER_LENGTH_MIN) return truncated(dissection, frame, TRUNCATED);
   switch (littleEndian16(buffer, offset + PPI_LINK_TYPE)) {
     case PPI_LINK_IEEE80211:
-      return decodeIeee80211(dissection, block, row, buffer, frame, end, false);
+      return decodeIeee80211(dissection, frame, end, false);
     case PPI_LINK_ETHERNET:
-      return decodeEthernet(dissection, block, row, buffer, frame, end);
+      return decodeEthernet(dissection, frame, end);
     default:
       return 0;
   }
 }
 
 /** Prism and AVS share link types; AVS has a magic number. */
-export function decodePrismOrAvs(
-  dissection: Dissection,
-  block: PacketBlock,
-  row: number,
-  buffer: Uint8Array,
-  offset: number,
-  end: number,
-): number {
+export function decodePrismOrAvs(dissection: Dissection, offset: number, end: number): number {
+  const { buffer } = dissection;
   if (end - offset < HEADER_LENGTH_MIN) return truncated(dissection, offset + HEADER_LENGTH_MIN, TRUNCATED);
   const isAvs = (uint32(buffer, offset) & AVS_MAGIC_MASK) >>> 0 === AVS_MAGIC;
   const length = isAvs ? uint32(buffer, offset + AVS_LENGTH) : PRISM_HEADER_LENGTH;
   const frame = offset + length;
   if (length < HEADER_LENGTH_MIN || frame > end) return truncated(dissection, frame, TRUNCATED);
-  return decodeIeee80211(dissection, block, row, buffer, frame, end, false);
+  return decodeIeee80211(dissection, frame, end, false);
 }
 
 function littleEndian16(buffer: Uint8Array, offset: number): number {

@@ -10,6 +10,7 @@ const INTEGRATION = [
   'test/end-to-end/**/*.test.ts',
   'test/faults/**/*.test.ts',
   'test/browser/**/*.test.ts',
+  'test/quality/quality.test.ts',
 ];
 
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export

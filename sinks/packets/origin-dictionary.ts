@@ -27,12 +27,13 @@ export class OriginDictionary {
       storable(origin.timeline),
       origin.sampling,
       origin.samplingRate,
+      storable(origin.site ?? ''),
     ];
     // Looked for first: an INSERT that conflicts would take a number of the sequence each time.
     for (;;) {
       const found = await client.query<{ id: number }>(
-        `SELECT id FROM origins WHERE (capture_node, interface, link_type, timeline, sampling, sampling_rate)
-           = ($1, $2, $3, $4, $5, $6)`,
+        `SELECT id FROM origins WHERE (capture_node, interface, link_type, timeline, sampling, sampling_rate, site)
+           = ($1, $2, $3, $4, $5, $6, $7)`,
         values,
       );
       const id = found.rows[0]?.id;
@@ -42,8 +43,8 @@ export class OriginDictionary {
         return id;
       }
       await client.query(
-        `INSERT INTO origins (capture_node, interface, link_type, timeline, sampling, sampling_rate)
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+        `INSERT INTO origins (capture_node, interface, link_type, timeline, sampling, sampling_rate, site)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
         values,
       );
     }

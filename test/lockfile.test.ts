@@ -7,6 +7,8 @@ import { projectRoot } from '../runtime/process/project.js';
 interface LockedPackage {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly resolved?: string;
+  readonly integrity?: string;
+  readonly link?: boolean;
 }
 
 const { packages } = JSON.parse(readFileSync(join(projectRoot, 'package-lock.json'), 'utf8')) as {
@@ -24,4 +26,11 @@ it('has every platform’s packages', () => {
 
 it('names no registry', () => {
   expect(Object.entries(packages).filter(([, { resolved }]) => resolved !== undefined)).toEqual([]);
+});
+
+it('has the checksum of every package', () => {
+  const unchecked = Object.entries(packages).filter(
+    ([path, { integrity, link }]) => path !== '' && !integrity && !link,
+  );
+  expect(unchecked.map(([path]) => path)).toEqual([]);
 });

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { childEnvironment } from '../../runtime/process/child.js';
 import { Failure } from '../../runtime/process/failure.js';
 
@@ -64,7 +65,8 @@ export async function checkMaven(environment: NodeJS.ProcessEnv = process.env): 
     env: environment,
   });
   if (status !== 0) throw mavenMissing();
-  return stdout.split('\n', 1)[0] ?? '';
+  // It writes one even where it is told to write no colours.
+  return stripVTControlCharacters(stdout.split('\n', 1)[0] ?? '');
 }
 
 /** For when `mvn` cannot be run. */

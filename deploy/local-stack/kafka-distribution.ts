@@ -12,6 +12,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameS
 import { join, resolve } from 'node:path';
 import { type ChildExit, describeExit } from '../../runtime/process/child.js';
 import { Failure } from '../../runtime/process/failure.js';
+import { makeFolder } from '../../runtime/process/folder.js';
 import { projectRoot } from '../../runtime/process/project.js';
 import { draftOf, removeAbandonedDrafts } from './draft.js';
 import { runGuarded } from './guarded-process.js';
@@ -84,7 +85,7 @@ async function fetchInto(
   environment: NodeJS.ProcessEnv,
   onProgress: (message: string) => void,
 ): Promise<void> {
-  mkdirSync(cache, { recursive: true });
+  makeFolder(cache);
   removeAbandonedDrafts(folder);
   const draft = draftOf(folder);
   try {

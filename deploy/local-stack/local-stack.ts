@@ -1,7 +1,8 @@
 /** The local Apache Kafka and PostgreSQL that `nta run`, the tests and CI use when they are given no others. */
-import { chmodSync, existsSync, mkdirSync, rmSync, statfsSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { chmodSync, existsSync, rmSync, statfsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
+import { makeFolder } from '../../runtime/process/folder.js';
 import type { Logger } from '../../runtime/process/log.js';
 import { type DataDirectoryLock, lockDataDirectory } from './data-directory-lock.js';
 import { KafkaBroker } from './kafka-broker.js';
@@ -136,7 +137,7 @@ async function startPostgres(options: LocalStackOptions, dataDir: string): Promi
 function prepareDataDirectory(dataDir: string): DataDirectoryLock {
   try {
     if (!existsSync(dataDir)) {
-      mkdirSync(dataDir, { recursive: true });
+      makeFolder(dataDir);
       // Under a strict umask the user that runs Postgres for root could not enter. Nothing in it is readable for that.
       if (process.getuid?.() === 0) chmodSync(dataDir, 0o711);
     }
@@ -146,7 +147,7 @@ function prepareDataDirectory(dataDir: string): DataDirectoryLock {
     if (error instanceof Failure) throw error;
     throw new Failure(
       'DATA_DIRECTORY',
-      `cannot use the data directory ${dataDir}: ${messageOf(error)}; give a --data-dir in a folder that you can write to, such as ${dirname(dataDir)}`,
+      `cannot use the data directory ${dataDir}: ${messageOf(error)}; give a --data-dir that this user can write to and others can enter, such as /var/tmp/nta`,
       { cause: error },
     );
   }

@@ -137,6 +137,7 @@ function postgresKind(options: PostgresServerOptions, passwordFile: string): Ser
       const password = provideSecret(passwordFile);
       if (!existsSync(data))
         await initialise(programs, account, home, password, join(directory, 'logs', 'postgres-init.log'));
+      checkMajorVersion(data, programs);
       removeForeignPidFile(data);
       const settings = { ...SETTINGS, port: String(ports['postgres']), ...options.settings };
       return {
@@ -181,6 +182,17 @@ function chooseHome(directory: string, log: Logger): { account: Account | undefi
     'Postgres cannot run as root and other users cannot enter the data directory: its data is elsewhere',
   );
   return { home, account: postgresAccount(join(home, 'postgres')) };
+}
+
+/** Postgres itself reads no data of another major version, and says so only in its log. */
+function checkMajorVersion(data: string, { version }: PostgresPrograms): void {
+  const made = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim();
+  const ours = version.split('.')[0];
+  if (made === ours) return;
+  throw new Failure(
+    'POSTGRES_DATA_VERSION',
+    `${data} was made by PostgreSQL ${made}, and this version of nta brings PostgreSQL ${ours}, which cannot read it: start the nta that made it and take what you need with nta export, then give another --data-dir or remove the folder`,
+  );
 }
 
 /**

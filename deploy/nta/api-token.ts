@@ -3,8 +3,9 @@
  * when the API reads it from a file that it was given.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { makeFolder } from '../../runtime/process/folder.js';
 
 export async function apiToken(settings: {
   readonly apiToken: string;
@@ -15,7 +16,7 @@ export async function apiToken(settings: {
   if (settings.apiToken !== '') return settings.apiToken;
   const folder = resolve(settings.dataDir);
   const file = join(folder, 'api-token');
-  await mkdir(folder, { recursive: true });
+  makeFolder(folder);
   const token = randomBytes(24).toString('base64url');
   try {
     await writeFile(file, `${token}\n`, { mode: 0o600, flag: 'wx' });

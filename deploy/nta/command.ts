@@ -2,10 +2,9 @@
  * How a sub-command of `nta` is described and run: its table of options, its arguments, and an action that gets the
  * settings, a log and resolves with the exit code.
  */
-import { Failure } from '../../runtime/process/failure.js';
+import { asFailure, Failure } from '../../runtime/process/failure.js';
 import { createLog, type Logger, type LogLevel, logOptions } from '../../runtime/process/log.js';
 import { addOptions, Command, type OptionTable, readSettings, type Settings } from '../../runtime/process/options.js';
-import { logFailure } from '../../runtime/process/service.js';
 import {
   EXIT_READER_GONE,
   READER_GONE,
@@ -41,7 +40,9 @@ export const COMMAND_OUTPUT = {
   },
 };
 
-/** The exit code of a command line or a configuration that was refused. */
+/** The exit code of a command that did not do what it was asked to. */
+export const EXIT_FAILED = 1;
+/** The exit code of a command line or a setting that was refused, before anything was done. */
 export const EXIT_USAGE = 2;
 
 /** Every line of a refusal says who speaks, so that it can be told apart in a pipeline's output. */
@@ -59,9 +60,27 @@ export async function finishOutput(): Promise<void> {
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     if (error.code !== READER_GONE) printRefusal(error.message);
-    process.exitCode = error.code === READER_GONE ? EXIT_READER_GONE : 1;
+    process.exitCode = error.code === READER_GONE ? EXIT_READER_GONE : EXIT_FAILED;
   }
   await taken(process.stderr);
+}
+
+/** Codes of failures that say of what was asked for, not of the world, why it cannot be. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'CONFIGURATION',
+  'EXPORT_FILTER',
+  'EXPORT_FORMAT',
+  'PACKET_FILTER',
+  'DETECTOR',
+]);
+
+/** Says what ended the command, and gives its exit code. A mendable failure is one line; a defect keeps its stack. */
+export function reportFailure(error: unknown): number {
+  const failure = asFailure(error);
+  if (failure !== undefined) printRefusal(failure.message);
+  else
+    printRefusal(`a defect of nta itself, please report it: ${error instanceof Error ? error.stack : String(error)}`);
+  return failure !== undefined && REFUSALS.has(failure.code) ? EXIT_USAGE : EXIT_FAILED;
 }
 
 /** Builds the commander command; the process's exit code is set when its action ends. */
@@ -99,9 +118,7 @@ export function defineCommand<const T extends OptionTable>(definition: CommandDe
       process.exitCode = await definition.run(context);
     } catch (error) {
       if (standardOutput().failed) return; // finishOutput says it
-      if (error instanceof Failure) printRefusal(error.message);
-      else logFailure(context.log, error);
-      process.exitCode = error instanceof Failure && error.code === 'CONFIGURATION' ? EXIT_USAGE : 1;
+      process.exitCode = reportFailure(error);
     }
   });
   return command;

@@ -1,16 +1,19 @@
 /** What `nta doctor` looks at: each prerequisite with its state and, when it is missing, the remedy. */
 
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmdirSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { listInterfaces } from '../../producers/live/interfaces.js';
 import { checkKafka, type KafkaSettings } from '../../runtime/kafka/client.js';
 import { checkPostgres, type PostgresSettings } from '../../runtime/postgres/client.js';
 import { messageOf } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
 import { checkJava, checkMaven } from '../local-stack/java.js';
+import { kafkaClientFile } from '../local-stack/kafka-login.js';
+import { isRunning } from '../local-stack/process-identity.js';
+import { readServerRecord } from '../local-stack/server-record.js';
 
 export interface Finding {
   readonly name: string;
@@ -28,6 +31,8 @@ interface ExaminationSettings extends KafkaSettings, PostgresSettings {
 }
 
 const MINIMUM_FREE_BYTES = 2 * 1024 ** 3;
+/** How long an API that runs may take to say how it is, milliseconds. */
+const HEALTH_TIMEOUT_MS = 10_000;
 
 export async function examine(settings: ExaminationSettings, log: Logger): Promise<Finding[]> {
   const ownKafka = settings.kafkaBrokers.length === 0;
@@ -42,6 +47,8 @@ export async function examine(settings: ExaminationSettings, log: Logger): Promi
       remedy: '',
     },
   ];
+  if (ownKafka || ownPostgres) findings.push(folderFinding(settings.dataDir));
+  findings.push(...runningServers(settings.dataDir));
   if (ownKafka) {
     findings.push(await attempt('Java', true, () => checkJava()), await attempt('Maven', true, () => checkMaven()));
   } else {
@@ -73,9 +80,46 @@ async function attempt(name: string, required: boolean, check: () => Promise<str
   }
 }
 
-async function diskFinding(dataDir: string): Promise<Finding> {
+/** By making a folder in it, or where it would be made: modes, owners, ACLs and read-only file systems all have a say. */
+function folderFinding(dataDir: string): Finding {
+  const folder = nearestFolder(dataDir);
+  const finding = { name: 'data directory', required: true } as const;
+  try {
+    rmdirSync(mkdtempSync(join(folder, '.nta-doctor-')));
+    return { ...finding, ok: true, detail: `${resolve(dataDir)} can be written`, remedy: '' };
+  } catch (error) {
+    return {
+      ...finding,
+      ok: false,
+      detail: `${resolve(dataDir)} cannot be written: ${messageOf(error)}`,
+      remedy: 'give --data-dir a folder that this user can write to and others can enter, such as /var/tmp/nta',
+    };
+  }
+}
+
+/** The local servers of an `nta run` that uses the data directory now. */
+function runningServers(dataDir: string): Finding[] {
+  return (['kafka', 'postgres'] as const).flatMap((name) => {
+    const { ports, processes } = readServerRecord(join(resolve(dataDir), `${name}.json`));
+    if (!processes.some(isRunning)) return [];
+    const detail =
+      name === 'kafka'
+        ? `runs at 127.0.0.1:${ports['broker']}; its tools log in with ${kafkaClientFile(dataDir)}`
+        : `runs at 127.0.0.1:${ports['postgres']}`;
+    return [
+      { name: `local ${name === 'kafka' ? 'Kafka' : 'Postgres'}`, ok: true, required: false, detail, remedy: '' },
+    ];
+  });
+}
+
+function nearestFolder(dataDir: string): string {
   let folder = resolve(dataDir);
   while (!existsSync(folder)) folder = dirname(folder);
+  return folder;
+}
+
+async function diskFinding(dataDir: string): Promise<Finding> {
+  const folder = nearestFolder(dataDir);
   const { bavail, bsize } = await statfs(folder);
   const free = bavail * bsize;
   return {
@@ -83,7 +127,10 @@ async function diskFinding(dataDir: string): Promise<Finding> {
     ok: free >= MINIMUM_FREE_BYTES,
     required: true,
     detail: `${(free / 1024 ** 3).toFixed(1)} GiB free for ${resolve(dataDir)}`,
-    remedy: `free at least ${MINIMUM_FREE_BYTES / 1024 ** 3} GiB there, or name another folder with --data-dir`,
+    remedy:
+      free >= MINIMUM_FREE_BYTES
+        ? ''
+        : `free at least ${MINIMUM_FREE_BYTES / 1024 ** 3} GiB there, or name another folder with --data-dir`,
   };
 }
 
@@ -93,13 +140,29 @@ async function portFinding(port: number): Promise<Finding> {
     server.once('error', (error) => done(messageOf(error)));
     server.listen(port, '127.0.0.1', () => server.close(() => done(null)));
   });
+  const finding = { name: 'dashboard port', required: true } as const;
+  if (taken === null) return { ...finding, ok: true, detail: `${port} is free`, remedy: '' };
+  if (await servesDashboard(port))
+    return { ...finding, ok: true, detail: `${port} is used by an nta that runs on this machine`, remedy: '' };
   return {
-    name: 'dashboard port',
-    ok: taken === null,
-    required: true,
-    detail: taken === null ? `${port} is free` : `${port} cannot be used: ${taken}`,
+    ...finding,
+    ok: false,
+    detail: `${port} cannot be used: ${taken}`,
     remedy: 'end what listens there (ss -ltnp shows it), or choose another with --api-port',
   };
+}
+
+/** Whether our own API answers there, as `GET /api/health` alone does it. */
+async function servesDashboard(port: number): Promise<boolean> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/api/health`, {
+      signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS),
+    });
+    const health = (await response.json()) as { version?: unknown; checks?: { storage?: unknown } };
+    return typeof health.version === 'string' && health.checks?.storage !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 async function captureFindings(): Promise<Finding[]> {

@@ -107,3 +107,11 @@ function readCounts(metadata: string | null): { packets?: number; alert_events?:
 export function caughtUp(position: StagePosition, end: readonly number[]): boolean {
   return end.every((offset, partition) => offset === 0 || (position.nextOffset[partition] ?? -1) >= offset);
 }
+
+/** Records up to `end` that a stage has yet to read. */
+export function recordsBehind(position: StagePosition, end: readonly number[]): number {
+  return end.reduce(
+    (sum, offset, partition) => sum + Math.max(0, offset - Math.max(0, position.nextOffset[partition] ?? 0)),
+    0,
+  );
+}

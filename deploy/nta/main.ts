@@ -3,7 +3,7 @@ import { inlineHotPaths } from '../../runtime/process/compiler.js';
 import { provideNavigator } from '../../runtime/process/navigator.js';
 import { Command, CommanderError } from '../../runtime/process/options.js';
 import { projectVersion } from '../../runtime/process/project.js';
-import { COMMAND_OUTPUT, EXIT_USAGE, finishOutput } from './command.js';
+import { COMMAND_OUTPUT, EXIT_USAGE, finishOutput, reportFailure } from './command.js';
 
 interface CommandEntry {
   readonly summary: string;
@@ -87,6 +87,8 @@ for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
 
 // Whoever read the log has gone: what is still said of it reaches nobody, and that is no reason to end.
 process.stderr.on('error', () => undefined);
+// A disk that fills up under a file that is written in passing.
+process.on('uncaughtException', (error) => process.exit(reportFailure(error)));
 
 try {
   await program.parseAsync(process.argv);

@@ -3,7 +3,7 @@
  * supervisor holds an IPC channel to it: the part reports over it, and stops when it closes, so that no part outlives
  * its supervisor, however that ended.
  */
-import { Failure } from '../../runtime/process/failure.js';
+import { asFailure } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
 import { logFailure, runServices, type Service } from '../../runtime/process/service.js';
 import { printRefusal } from './command.js';
@@ -26,9 +26,10 @@ export async function runPart(services: readonly Service[], log: Logger): Promis
   return runServices(services, log, {
     onReady: () => tellSupervisor({ type: 'ready' }),
     onFailure: (error) => {
-      if (error instanceof Failure) {
-        tellSupervisor({ type: 'failed', code: error.code, message: error.message });
-        printRefusal(error.message);
+      const failure = asFailure(error);
+      if (failure !== undefined) {
+        tellSupervisor({ type: 'failed', code: failure.code, message: failure.message });
+        printRefusal(failure.message);
       } else {
         logFailure(log, error);
       }

@@ -11,12 +11,14 @@ import { alertPositions, readAlerts } from './alert-reader.js';
 import { formatAlertTable, latestEvents } from './alert-table.js';
 import { formatCount } from './balance.js';
 import type { RunSettings } from './commands/run.js';
-import { caughtUp, Ledger, type LedgerSnapshot } from './ledger.js';
+import { caughtUp, Ledger, type LedgerSnapshot, recordsBehind } from './ledger.js';
 import type { PartProcess } from './part-process.js';
 
 /** How often progress is looked at, and how long it may stand still before the run gives up, milliseconds. */
 const POLL_MS = 100;
 const STALL_MS = 120_000;
+/** Waiting for what an earlier run left is worth a line when it takes this long, milliseconds. */
+const SAY_AFTER_MS = 2_000;
 
 /** The summary, as `--json` prints it: counts of packets; `dropped` by reason. */
 export interface ReplaySummary {
@@ -55,12 +57,24 @@ export async function replayOnce({
   void interrupted.then(() => {
     interruption = true;
   });
-  const settle = (): Promise<LedgerSnapshot> => waitUntilCaughtUp(ledger, () => interruption);
+  const settle = (): Promise<LedgerSnapshot> =>
+    waitUntilCaughtUp(
+      ledger,
+      () => interruption,
+      () => undefined,
+    );
   try {
     await ledger.connect();
     await admin.connect();
     // What an earlier run left behind is worked off first, so that the difference below is this replay's alone.
-    const before = await settle();
+    const before = await waitUntilCaughtUp(
+      ledger,
+      () => interruption,
+      (records) =>
+        process.stderr.write(
+          `nta: an earlier run left ${formatCount(records)} records to be worked off; the replay begins after them\n`,
+        ),
+    );
     const alertsBefore = await alertPositions(admin, settings.topicPrefix);
     const capture = await launchCapture(['--finish-timeline']);
     const exitCode = await Promise.race([capture.ended(), interrupted.then(() => -1)]);
@@ -87,13 +101,26 @@ export async function replayOnce({
   }
 }
 
-/** @throws Failure `REPLAY_STALLED` when neither stage has moved for a while. */
-async function waitUntilCaughtUp(ledger: Ledger, isInterrupted: () => boolean): Promise<LedgerSnapshot> {
+/**
+ * @param onBehind told once, after a while, of the records that one of the stages has yet to read.
+ * @throws Failure `REPLAY_STALLED` when neither stage has moved for a while.
+ */
+async function waitUntilCaughtUp(
+  ledger: Ledger,
+  isInterrupted: () => boolean,
+  onBehind: (records: number) => void,
+): Promise<LedgerSnapshot> {
+  const startedAt = Date.now();
+  let said = false;
   let last = '';
   let movedAt = Date.now();
   for (;;) {
     const snapshot = await ledger.snapshot();
     if (caughtUp(snapshot.processed, snapshot.end) && caughtUp(snapshot.stored, snapshot.end)) return snapshot;
+    if (!said && Date.now() - startedAt > SAY_AFTER_MS) {
+      said = true;
+      onBehind(Math.max(recordsBehind(snapshot.processed, snapshot.end), recordsBehind(snapshot.stored, snapshot.end)));
+    }
     const state = JSON.stringify(snapshot);
     if (state !== last) {
       last = state;

@@ -3,10 +3,10 @@
  * itself. Where everything is started at once (Kubernetes, compose, systemd) a part then needs no restarts until the
  * last of them is there.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { checkKafka, createKafka, type KafkaSettings } from '../../runtime/kafka/client.js';
 import type { PostgresSettings } from '../../runtime/postgres/client.js';
 import { Failure } from '../../runtime/process/failure.js';
+import { GrowingDelay } from '../../runtime/process/growing-delay.js';
 import type { Logger } from '../../runtime/process/log.js';
 import { defineOptions, formatDuration, type Settings } from '../../runtime/process/options.js';
 import type { Service } from '../../runtime/process/service.js';
@@ -100,7 +100,7 @@ export class SetupWait implements Service {
 
   private async until(look: Look, deadline: number): Promise<void> {
     const { signal } = this.stopping;
-    for (let pause = PAUSE_FIRST_MS; ; pause = Math.min(pause * 2, PAUSE_LAST_MS)) {
+    for (const delay = new GrowingDelay(PAUSE_FIRST_MS, PAUSE_LAST_MS); ; ) {
       const missing = await reasonOf(look);
       if (missing === null || signal.aborted) return;
       if (performance.now() >= deadline) {
@@ -109,7 +109,7 @@ export class SetupWait implements Service {
       }
       if (missing !== this.missing) this.log.info(`waiting: ${missing}`);
       this.missing = missing;
-      await sleep(pause, undefined, { signal }).catch(() => undefined);
+      await delay.wait(signal);
     }
   }
 }

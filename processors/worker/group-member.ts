@@ -84,16 +84,19 @@ export class GroupMember implements Service {
   /** The first session that joins, or null when the member is stopped before: a fresh broker has its coordinators yet to load. */
   private async firstSession(): Promise<GroupSession | null> {
     const { signal } = this.stopping;
-    for (let pauseMs = RETRY_FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, RETRY_LAST_MS)) {
+    const delay = new GrowingDelay(RETRY_FIRST_MS, RETRY_LAST_MS);
+    for (;;) {
+      let retryMs: number;
       try {
         return await this.joinFirst();
       } catch (error) {
         if (!lacksCoordinator(error)) throw error;
-        this.options.log.info({ retry_ms: pauseMs }, `waiting for the group's coordinator: ${messageOf(error)}`);
+        retryMs = Math.round(delay.next());
+        this.options.log.info({ retry_ms: retryMs }, `waiting for the group's coordinator: ${messageOf(error)}`);
         await this.session?.abandon();
         this.session = undefined;
       }
-      await pause(pauseMs, signal);
+      await pause(retryMs, signal);
       if (signal.aborted) return null;
     }
   }

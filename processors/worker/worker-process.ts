@@ -3,7 +3,7 @@
  * (a password must not stand on a command line), reports readiness and metrics over it, and stops when it closes, so
  * that no worker outlives its parent.
  */
-import { Failure } from '../../runtime/process/failure.js';
+import { asFailure } from '../../runtime/process/failure.js';
 import { createLog } from '../../runtime/process/log.js';
 import { Registry } from '../../runtime/process/metrics.js';
 import { logFailure, runServices } from '../../runtime/process/service.js';
@@ -32,7 +32,8 @@ async function run({ settings, logLevel, logFile }: WorkerOrder): Promise<number
         void report();
       },
       onFailure: (error) => {
-        if (error instanceof Failure) tell({ type: 'failed', code: error.code, message: error.message });
+        const failure = asFailure(error);
+        if (failure !== undefined) tell({ type: 'failed', code: failure.code, message: failure.message });
         logFailure(log, error);
       },
     });

@@ -14,7 +14,6 @@ import {
   fdatasync,
   fdatasyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readFileSync,
   readSync,
@@ -23,6 +22,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { makeFolder } from '../../runtime/process/folder.js';
 import { type FolderLock, lockFolder } from './folder-lock.js';
 import { readFrame, type SpoolRecord, writeFrame } from './frame.js';
 import { ReadPosition, type SpoolPosition } from './read-position.js';
@@ -92,7 +92,7 @@ export class Spool {
    * @throws Failure `SPOOL_IN_USE` when another living process has the folder; what the file system throws otherwise.
    */
   open(): SpoolRecovery {
-    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    makeFolder(this.folder, 0o700);
     this.lock = lockFolder(this.folder);
     const cursor = this.position.readCursor();
     const acknowledged = this.position.readAcknowledged();

@@ -86,6 +86,8 @@ export const METADATA_AGE_MAX_MS = 10_000;
 
 /** How long a first connection may take before the broker counts as away, milliseconds. */
 const CONNECTION_TIMEOUT_MS = 5_000;
+/** How long a broker that has taken the connection may take to answer before it counts as hung, milliseconds. */
+const CHECK_TIMEOUT_MS = 5_000;
 
 /**
  * A kafkajs client. Retries start at 5 ms instead of kafkajs's 300 ms: with the default every transaction waits
@@ -135,7 +137,11 @@ const PINO_LEVELS: Readonly<Record<number, 'warn' | 'info' | 'debug' | 'trace'>>
  * `KAFKA_UNREACHABLE`, retriable, when none answers.
  */
 export async function checkKafka(settings: KafkaSettings, log: Logger): Promise<void> {
-  const kafka = createKafka(settings, 'nta-check', log, { retry: { initialRetryTime: 50, retries: 2 } });
+  const kafka = createKafka(settings, 'nta-check', log, {
+    requestTimeout: CHECK_TIMEOUT_MS,
+    authenticationTimeout: CHECK_TIMEOUT_MS,
+    retry: { initialRetryTime: 50, retries: 2 },
+  });
   const admin = kafka.admin();
   try {
     await admin.connect();

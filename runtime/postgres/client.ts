@@ -128,6 +128,13 @@ export function describePostgresError(error: unknown, settings: PostgresSettings
       { cause: error },
     );
   }
+  if (code === '' && /client password must be a (non-empty )?string/.test(messageOf(error))) {
+    return new Failure(
+      'POSTGRES_AUTHENTICATION',
+      `Postgres at ${where} asks user "${settings.dbUser}" for a password, and there is none: set DB_PASSWORD, or DB_PASSWORD_FILE to the file that holds it`,
+      { cause: error },
+    );
+  }
   if (code === '3D000') {
     return new Failure(
       'POSTGRES_NO_DATABASE',

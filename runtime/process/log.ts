@@ -5,9 +5,11 @@
  * The loggers are loaded by the first log: they take 0.1 s, and a command that only prints its result needs none.
  */
 import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
 import type pino from 'pino';
 import type { Logger } from 'pino';
 import type pretty from 'pino-pretty';
+import { makeFolder } from './folder.js';
 import { defineOptions } from './options.js';
 
 export type { Logger } from 'pino';
@@ -66,7 +68,8 @@ export function createLog(settings: LogSettings): Logger {
     redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: '[redacted]' },
   };
   if (settings.file !== '') {
-    return createPino(options, createPino.destination({ dest: settings.file, append: true, mkdir: true, sync: true }));
+    makeFolder(dirname(settings.file));
+    return createPino(options, createPino.destination({ dest: settings.file, append: true, sync: true }));
   }
   if (process.stderr.isTTY) {
     const createPretty = require('pino-pretty') as typeof pretty;

@@ -3,7 +3,7 @@
  * services in order and stops them in reverse, and ends with a non-zero code as soon as one of them fails: a supervisor
  * starts it again.
  */
-import { Failure, messageOf } from './failure.js';
+import { asFailure, Failure, messageOf } from './failure.js';
 import type { Logger } from './log.js';
 
 export interface Service {
@@ -67,10 +67,11 @@ export async function runServices(services: readonly Service[], log: Logger, hoo
 
 /** A mendable failure is one line; a defect keeps its stack. */
 export function logFailure(log: Logger, error: unknown): void {
-  if (error instanceof Failure) {
+  const failure = asFailure(error);
+  if (failure !== undefined) {
     log.fatal(
-      { code: error.code, cause: error.cause === undefined ? undefined : messageOf(error.cause) },
-      error.message,
+      { code: failure.code, cause: failure.cause === undefined ? undefined : messageOf(failure.cause) },
+      failure.message,
     );
   } else {
     log.fatal({ err: error }, messageOf(error));

@@ -121,7 +121,7 @@ describe('live capture', () => {
       const dataDir = join(folder, 'never-made');
       const args = ['run', '--interface', 'lo', '--packet-filter', 'tcp prot 80', '--data-dir', dataDir];
       const result = await runNta(args, who === 'tcpdump' ? {} : { env: { PATH: folder } });
-      expect(result.code).toBe(1);
+      expect(result.code).toBe(2);
       expect(result.stdout).toBe('');
       expect(result.stderr).toMatch(/^nta: --packet-filter "tcp prot 80": .*syntax error.*\n$/);
       expect(existsSync(dataDir)).toBe(false);
@@ -225,6 +225,19 @@ describe('the command line', () => {
     const [asked, own] = await Promise.all([runNta(['help', 'cleanup']), runNta(['cleanup', '--help'])]);
     expect(asked).toEqual(own);
     expect(own.stdout).toContain('--dry-run');
+  });
+
+  it.each([
+    ['setup', []],
+    ['export', ['packet', '--db-host=127.0.0.1']],
+    ['export', ['alerts', '--format=pcap', '--db-host=127.0.0.1']],
+    ['export', ['packets', '--format=pcap', '--json', '--db-host=127.0.0.1']],
+    ['analyze', [DEMONSTRATION, '--detector=/no/such/detector.js']],
+    ['run', ['--once']],
+  ])('what is refused before anything is done ends nta %s %j with 2', async (name, args) => {
+    const result = await runNta([name, ...args]);
+    expect(result.code).toBe(2);
+    expect(result.stderr).toMatch(/^nta: \S/);
   });
 
   it('a mistyped command is answered with the one that was meant', async () => {

@@ -1,6 +1,6 @@
 /** `nta run` when its own Kafka and its own Postgres die: they are started again, the capture goes on, and nothing is missing. */
 import { createSocket, type Socket } from 'node:dgram';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -13,7 +13,7 @@ import { requireCondition } from '../support/requirement.js';
 
 const dataDir = createDataDirectory();
 const FIRST_PORT = 40_000;
-/** Told of a program: where its data is, what the accounts of this machine must not read. */
+/** Of whoever starts it; the servers, one of which runs as another user, must not inherit it. */
 const SECRET = 'a-token-of-whoever-starts-it';
 
 let run: RunningCommand | undefined;
@@ -80,13 +80,16 @@ it('loses no packet over the death of both', { timeout: 300_000 }, async (contex
   const ports = `${FIRST_PORT}-${FIRST_PORT + 999}`;
   const args = ['run', '--interface=lo', `--packet-filter=udp and dst portrange ${ports}`, `--data-dir=${dataDir}`];
   run = startNta([...args, '--api-port=0'], {
-    env: { NTA_SPOOL_DIR: join(dataDir, 'spool'), AWS_SECRET_ACCESS_KEY: SECRET },
+    env: { AWS_SECRET_ACCESS_KEY: SECRET },
   });
   await run.printed(/^running; /m, 120_000);
   await send(50);
   await expect.poll(storedPackets, { timeout: 60_000, interval: 500 }).toBe(sent);
   for (const name of ['kafka', 'postgres'] as const)
     expect(readFileSync(`/proc/${serverPid(name)}/environ`, 'utf8')).not.toContain(SECRET);
+
+  // Beside everything else of the run, so that two runs with data directories of their own do not meet.
+  expect(existsSync(join(dataDir, 'spool'))).toBe(true);
 
   await killed('kafka', 'Kafka');
   await killed('postgres', 'Postgres');

@@ -9,8 +9,10 @@ import type { TrackedRows } from '../analysis-thread.js';
 import { formatCount } from '../balance.js';
 import { defineCommand, describeFile, printRefusal } from '../command.js';
 import { BLOCK_CAPACITY, DetectionThread } from '../detection-thread.js';
+import { chosenFormat, jsonOption } from '../output-format.js';
 
 const analyzeOptions = defineOptions({
+  ...jsonOption,
   format: {
     kind: 'string',
     env: null,
@@ -72,10 +74,10 @@ export function analyzeCommand(): Command {
       /** By episode: a table shows its last event. */
       const episodes = new Map<string, AlertDocument>();
       let alertCount = 0;
+      const format = chosenFormat(settings, 'table');
       const detection = new DetectionThread(detectionSettings(settings), (alerts) => {
         alertCount += alerts.length;
-        if (settings.format === 'json')
-          return output.write(alerts.map((alert) => `${JSON.stringify(alert)}\n`).join(''));
+        if (format === 'json') return output.write(alerts.map((alert) => `${JSON.stringify(alert)}\n`).join(''));
         for (const alert of alerts) episodes.set(alert.nta.alert.id, alert);
       });
       // The decoders are loaded while the thread starts.
@@ -126,7 +128,7 @@ export function analyzeCommand(): Command {
         );
         exitCode = 1;
       }
-      if (settings.format === 'table') {
+      if (format === 'table') {
         const { formatAlertTable, latestEvents } = await import('../alert-table.js');
         await output.write(`${await formatAlertTable(latestEvents(episodes.values()))}\n`);
         const left = copies === 0 ? '' : `, of which ${formatCount(copies)} are copies and count once`;

@@ -10,10 +10,11 @@ import { parseVlanTpids, VLAN_TPIDS_OPTION } from '../../../producers/decoding/v
 import { type Command, defineOptions } from '../../../runtime/process/options.js';
 import type { PacketBlock } from '../../../schemas/packets/packet-block.js';
 import { defineCommand, describeFile, printRefusal } from '../command.js';
+import { chosenFormat, textOrJson } from '../output-format.js';
 
 const decodeOptions = defineOptions({
   summary: { kind: 'boolean', env: null, default: false, help: 'print counts instead of packets' },
-  json: { kind: 'boolean', env: null, default: false, help: 'with --summary: print them as one JSON object' },
+  ...textOrJson('of --summary: json is one JSON object; packets are always JSON, one a line'),
   tunnels: {
     kind: 'string',
     env: 'NTA_TUNNELS',
@@ -52,7 +53,10 @@ export function decodeCommand(): Command {
           exitCode = 1;
         }
       }
-      if (settings.summary) await output.write(`${settings.json ? JSON.stringify(summary) : formatSummary(summary)}\n`);
+      if (settings.summary)
+        await output.write(
+          `${chosenFormat(settings, 'text') === 'json' ? JSON.stringify(summary) : formatSummary(summary)}\n`,
+        );
       return exitCode;
     },
   });

@@ -4,6 +4,7 @@ import { type Command, defineOptions } from '../../../runtime/process/options.js
 import { defineCommand } from '../command.js';
 import { examine } from '../examination.js';
 import { dataDirOption } from '../local-postgres.js';
+import { chosenFormat, textOrJson } from '../output-format.js';
 
 const doctorOptions = defineOptions({
   apiPort: {
@@ -15,7 +16,7 @@ const doctorOptions = defineOptions({
     unit: 'port',
     help: 'port that the dashboard would use',
   },
-  json: { kind: 'boolean', env: null, default: false, help: 'print a JSON array' },
+  ...textOrJson('json is a JSON array of the findings'),
 });
 
 /** `nta doctor`: every prerequisite, and how to mend what is missing. */
@@ -26,7 +27,7 @@ export function doctorCommand(): Command {
     options: { ...dataDirOption, ...doctorOptions, ...kafkaOptions, ...postgresOptions },
     run: async ({ settings, log, output }) => {
       const findings = await examine(settings, log);
-      if (settings.json) {
+      if (chosenFormat(settings, 'text') === 'json') {
         await output.write(`${JSON.stringify(findings, null, 2)}\n`);
       } else {
         for (const finding of findings) {

@@ -6,8 +6,10 @@ import { Failure } from '../../../runtime/process/failure.js';
 import { type Command, defineOptions } from '../../../runtime/process/options.js';
 import { defineCommand } from '../command.js';
 import { dataDirOption, withLocalPostgres } from '../local-postgres.js';
+import { chosenFormat, jsonOption } from '../output-format.js';
 
 const outputOption = defineOptions({
+  ...jsonOption,
   output: {
     kind: 'string',
     env: null,
@@ -36,7 +38,7 @@ export function exportCommand(): Command {
       const progress = (rows: number): void => {
         if (process.stderr.isTTY) process.stderr.write(`\r${rows} ${what}`);
       };
-      const rows = await exportRows(database, thing, output, progress);
+      const rows = await exportRows({ ...database, format: chosenFormat(settings, 'csv') }, thing, output, progress);
       if (settings.output !== '') {
         output.end();
         await finished(output);

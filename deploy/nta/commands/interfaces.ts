@@ -2,17 +2,18 @@ import Table from 'cli-table3';
 import { listInterfaces } from '../../../producers/live/interfaces.js';
 import { type Command, defineOptions } from '../../../runtime/process/options.js';
 import { defineCommand } from '../command.js';
+import { chosenFormat, textOrJson } from '../output-format.js';
 
-const jsonOption = defineOptions({ json: { kind: 'boolean', env: null, default: false, help: 'print a JSON array' } });
+const interfacesOptions = defineOptions(textOrJson('json is a JSON array'));
 
 /** `nta interfaces`: what can be captured on, and whether this user may. */
 export function interfacesCommand(): Command {
   return defineCommand({
     name: 'interfaces',
-    options: jsonOption,
+    options: interfacesOptions,
     run: async ({ settings, output }) => {
       const interfaces = await listInterfaces();
-      if (settings.json) {
+      if (chosenFormat(settings, 'text') === 'json') {
         await output.write(`${JSON.stringify(interfaces, null, 2)}\n`);
         return 0;
       }

@@ -3,6 +3,7 @@ import { type Command, defineOptions, type Settings } from '../../../runtime/pro
 import { retentionServiceOptions } from '../../../sinks/retention/retention-service.js';
 import { defineCommand } from '../command.js';
 import { dataDirOption } from '../local-postgres.js';
+import { chosenFormat, textOrJson } from '../output-format.js';
 import { runPipeline } from '../pipeline.js';
 import { apiCommandOptions } from './api.js';
 import { captureCommandOptions } from './capture.js';
@@ -33,12 +34,7 @@ export const runOwnOptions = defineOptions({
     default: false,
     help: 'with --read: end when every packet is processed and stored, and print the balance',
   },
-  json: {
-    kind: 'boolean',
-    env: null,
-    default: false,
-    help: 'with --once: print the summary as one JSON object on standard output',
-  },
+  ...textOrJson('of the summary of --once: json is one JSON object, alone on standard output'),
 });
 
 export const runOptions = {
@@ -49,7 +45,8 @@ export const runOptions = {
   ...retentionServiceOptions,
   ...topicOptions,
   ...runOwnOptions,
-};
+  spoolDir: { ...captureCommandOptions.spoolDir, default: '', defaultText: 'spool in --data-dir' },
+} as const;
 export type RunSettings = Settings<typeof runOptions>;
 
 /** `nta run`, which is `npm start`: the whole pipeline on this machine. */
@@ -65,6 +62,7 @@ export function runCommand(): Command {
       '  npm start -- --read attack.pcap --once         replay a capture, print its balance and its alerts',
     ].join('\n'),
     options: runOptions,
-    run: ({ settings, log, output }) => runPipeline(settings, log, output),
+    run: ({ settings, log, output }) =>
+      runPipeline({ ...settings, json: chosenFormat(settings, 'text') === 'json' }, log, output),
   });
 }

@@ -45,10 +45,10 @@ export function setupCommand(): Command {
         return 0;
       }
       if (settings.kafkaBrokers.length === 0 && settings.dbHost === '') {
-        process.stderr.write(
-          'nta: nothing to set up: give --kafka-brokers for topics, --db-host for tables, or both\n',
+        throw new Failure(
+          'CONFIGURATION',
+          'nothing to set up: give --kafka-brokers for topics, --db-host for tables, or both',
         );
-        return 2;
       }
       await awaitServers(settings, log);
       if (settings.kafkaBrokers.length > 0) await setUpTopics(settings, log, output);

@@ -298,7 +298,9 @@ describe('a server that does not do well', () => {
     process.kill(stack.postgres!.control.pid!, 'SIGKILL');
     await expect(stack.failed).rejects.toMatchObject({
       code: 'POSTGRES_START',
-      message: expect.stringContaining('ended although nobody stopped it'),
+      message: expect.stringMatching(
+        /^the local Postgres was killed by SIGKILL, .* although nobody stopped it; its logs are in /,
+      ),
     });
   });
 });

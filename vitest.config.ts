@@ -13,6 +13,19 @@ const INTEGRATION = [
   'test/quality/quality.test.ts',
 ];
 
+/** Pure, but at it for seconds: left out of `npm run test:unit`, which is for the loop of a change. */
+const LONG = [
+  'test/**/*.fuzz.test.ts',
+  'test/**/*.random.test.ts',
+  'test/deploy/kubernetes.test.ts',
+  'test/processors/worker/partition-input.test.ts',
+  'test/producers/decoding/decode-report.test.ts',
+  'test/producers/decoding/decoder.test.ts',
+  'test/producers/tshark-agreement.test.ts',
+  'test/support/traffic.test.ts',
+];
+const quick = process.env['npm_lifecycle_event'] === 'test:unit';
+
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default defineConfig({
   test: {
@@ -21,7 +34,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...INTEGRATION],
+          globalSetup: 'test/support/run-folder.ts',
+          exclude: [...configDefaults.exclude, ...INTEGRATION, ...(quick ? LONG : [])],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },
@@ -30,7 +44,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: INTEGRATION,
-          globalSetup: 'test/support/local-stack-setup.ts',
+          globalSetup: ['test/support/run-folder.ts', 'test/support/local-stack-setup.ts'],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,

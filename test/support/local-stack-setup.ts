@@ -3,23 +3,21 @@
  * one Kafka and one Postgres for the whole run, on empty data that is removed afterwards.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, statSync } from 'node:fs';
+import { chmodSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import type { TestProject } from 'vitest/node';
-import { lockDataDirectory } from '../../deploy/local-stack/data-directory-lock.js';
 import { removeLocalStackData, startLocalStack } from '../../deploy/local-stack/local-stack.js';
 import { projectRoot } from '../../runtime/process/project.js';
+import { onRunEnded } from './run-folder.js';
 
 const DATA_PREFIX = 'nta-test-';
-const ABANDONED_AFTER_MS = 3_600_000;
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   // Fetched Kafka jars serve every run of this clone.
   process.env.NTA_CACHE_DIR ??= join(projectRoot, '.nta');
   compile();
-  removeAbandonedData();
   const dataDir = mkdtempSync(join(tmpdir(), DATA_PREFIX));
   // mkdtemp closes it to all others; Postgres, when root runs the tests, is another user.
   chmodSync(dataDir, 0o711);
@@ -37,28 +35,15 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     project.provide('kafkaBrokers', [...stack.kafka!.brokers]);
     project.provide('kafkaPassword', stack.kafka!.password);
     project.provide('postgres', postgres);
-    return async () => {
+    const stop = async (): Promise<void> => {
       await stack.stop();
       removeLocalStackData(dataDir);
     };
+    onRunEnded(stop);
+    return stop;
   } catch (error) {
     removeLocalStackData(dataDir);
     throw error;
-  }
-}
-
-/** What runs that were killed, and so never came to their teardown, left an hour ago or earlier. */
-function removeAbandonedData(): void {
-  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(DATA_PREFIX))) {
-    const dataDir = join(tmpdir(), name);
-    const lock = statSync(join(dataDir, 'lock'), { throwIfNoEntry: false });
-    if (lock === undefined || Date.now() - lock.mtimeMs < ABANDONED_AFTER_MS) continue;
-    try {
-      lockDataDirectory(dataDir);
-      removeLocalStackData(dataDir);
-    } catch {
-      // A run that really takes that long, or somebody else's.
-    }
   }
 }
 

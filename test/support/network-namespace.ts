@@ -7,6 +7,7 @@
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { findTool, requireCondition, type SkippableTest } from './requirement.js';
+import { NAMESPACE_PREFIX } from './run-folder.js';
 
 export interface NamespaceHost {
   /** Name of the namespace. */
@@ -144,7 +145,7 @@ function ip(...args: readonly string[]): void {
 }
 
 function randomName(): string {
-  return `nta-${randomBytes(4).toString('hex')}`;
+  return `${process.env[NAMESPACE_PREFIX] ?? 'nta-'}${randomBytes(4).toString('hex')}`;
 }
 
 function installCleanup(): void {

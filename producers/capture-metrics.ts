@@ -1,5 +1,6 @@
 /** Metrics of a capture node beside the balance: delivery to Kafka, the spool, and the live engines. */
 import { Counter, Gauge, type Registry } from '../runtime/process/metrics.js';
+import type { Intake } from './decoding/intake.js';
 import type { LiveSource } from './live/live-source.js';
 import type { Delivery } from './publisher/delivery.js';
 
@@ -33,6 +34,31 @@ export function registerDeliveryMetrics(registry: Registry, delivery: Delivery):
   counter('spool_torn_bytes_total', 'Bytes cut from a torn or damaged spool', () => delivery.tornBytes);
   gauge('pending_bytes', 'Bytes in memory that Kafka has not acknowledged', () => publisher.pendingBytes);
   gauge('spool_bytes', 'Bytes of the spool on disk', () => delivery.spoolBytes);
+}
+
+/** What conversations cost their memory: both are 0 in traffic that a node of this size is made for. */
+export function registerConversationMetrics(registry: Registry, intake: Intake): void {
+  const counters = {
+    nta_capture_conversations_evicted_total: {
+      help: 'Conversations that had to be forgotten early for lack of room',
+      read: () => intake.conversationsEvicted,
+    },
+    nta_capture_conversations_left_out_total: {
+      help: 'Attempts of one packet that ended without a row of their own, because too many in a second did',
+      read: () => intake.conversationsLeftOut,
+    },
+  };
+  for (const [name, { help, read }] of Object.entries(counters)) {
+    new Counter({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  }
 }
 
 export function registerLiveMetrics(registry: Registry, sources: () => readonly LiveSource[]): void {

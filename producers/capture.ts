@@ -14,7 +14,7 @@ import type { Service } from '../runtime/process/service.js';
 import { encodeTick } from '../schemas/packets/packet-batch.js';
 import { topicName } from '../schemas/topics.js';
 import { Balance, type CaptureBalance, DROP_REASONS } from './balance.js';
-import { registerDeliveryMetrics, registerLiveMetrics } from './capture-metrics.js';
+import { registerConversationMetrics, registerDeliveryMetrics, registerLiveMetrics } from './capture-metrics.js';
 import type { CaptureSettings } from './capture-options.js';
 import { Intake, type Sampling, type SourceIntake } from './decoding/intake.js';
 import { parseVlanTpids } from './decoding/vlan-tpids.js';
@@ -112,6 +112,7 @@ class Capture implements CaptureService {
       log,
     );
     registerDeliveryMetrics(registry, this.delivery);
+    registerConversationMetrics(registry, this.intake);
     registerLiveMetrics(registry, () => this.live.map(({ source }) => source));
   }
 

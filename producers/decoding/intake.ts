@@ -116,6 +116,14 @@ export class Intake {
     if (block.count === ROWS_MAX) this.encode();
   }
 
+  get conversationsEvicted(): number {
+    return this.conversations.evicted;
+  }
+
+  get conversationsLeftOut(): number {
+    return this.conversations.unansweredLeftOut;
+  }
+
   /** Turns what has gathered into records. */
   flush(): void {
     this.encode();

@@ -60,7 +60,7 @@ export function readSequences(
     block.reset();
     const batch = decodePacketBatch(value!, block);
     if (!batch.ok) throw new Error(`a record cannot be read: ${batch.reason}: ${batch.detail}`);
-    if (batch.packets === 0) ticks++;
+    if (batch.hosts === 0) ticks++;
     if (batch.endOfTimeline) endsOfTimeline++;
     if (batch.packets > 0 && batch.source !== key!.toString()) breaks.push(`key ${key} of source ${batch.source}`);
     if (!batch.source.startsWith(SOURCE_PREFIX)) {

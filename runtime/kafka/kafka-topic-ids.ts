@@ -94,12 +94,14 @@ class CompactReader {
   skipTags(): void {
     for (let tags = this.varint(); tags > 0; tags--) {
       this.varint();
-      this.at += this.varint();
+      const length = this.varint(); // apart: `+=` would have read `at` before it moved
+      this.at += length;
     }
   }
 
   skipInt32Array(): void {
-    this.at += 4 * Math.max(0, this.varint() - 1);
+    const items = Math.max(0, this.varint() - 1);
+    this.at += 4 * items;
   }
 
   skipArray(skipItem: () => void): void {

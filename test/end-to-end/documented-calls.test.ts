@@ -8,7 +8,13 @@ import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { DEMONSTRATION } from '../../deploy/nta/capture-plan.js';
 import { projectRoot } from '../../runtime/process/project.js';
 import { TOKEN } from '../api/api-settings.js';
-import { createTestDatabase, createTestTopics, type TestDatabase, type TestTopics } from '../support/local-stack.js';
+import {
+  createTestDatabase,
+  createTestTopics,
+  kafkaLoginEnvironment,
+  type TestDatabase,
+  type TestTopics,
+} from '../support/local-stack.js';
 import { type RunningCommand, startNta } from '../support/nta-command.js';
 
 const README = readFileSync(join(projectRoot, 'api', 'README.md'), 'utf8');
@@ -54,7 +60,7 @@ describe('the calls of api/README.md', { timeout: 120_000 }, () => {
         ...['--db-host', dbHost, '--db-port', String(dbPort), '--db-name', dbName, '--db-user', dbUser],
         ...['--api-port', String(port), '--finish-timeline'],
       ],
-      { env: { DB_PASSWORD: dbPassword, NTA_API_TOKEN: TOKEN } },
+      { env: { DB_PASSWORD: dbPassword, NTA_API_TOKEN: TOKEN, ...kafkaLoginEnvironment() } },
     );
     await running.printed(/the replay is over/, 100_000);
     folder = mkdtempSync(join(tmpdir(), 'nta-calls-'));

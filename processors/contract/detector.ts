@@ -12,7 +12,7 @@ import type { KeyKind, Watcher, WatcherSettings } from './watcher.js';
 
 /** Kinds of packets that the engine tells apart before any detector runs. */
 export const PACKET_KINDS = [
-  /** SYN without ACK, FIN or RST: a connection is asked for. */
+  /** SYN without ACK: a connection is asked for, with FIN or RST in it or not (scanners try these, too). */
   'tcp-syn',
   /**
    * No flags at all, FIN alone, or FIN with PSH and URG ("Xmas"): shapes that no connection begins with; and a first fragment

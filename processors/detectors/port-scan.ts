@@ -60,6 +60,8 @@ const HOPS_MAX = 30;
 /** Ports of one host that must have failed, or the share of all that failed at few hosts, for a scan and not many peers. */
 const AT_ONE_HOST = 3;
 const PORTS_PER_HOST = 2;
+/** Share of the failed ports that one host has at least, where a scan is aimed at it. */
+const AIMED_SHARE = 0.8;
 
 /**
  * A scan is what fails: ports of which none was answered. Peers of a distributed program (BitTorrent, calls) fail as well, each
@@ -84,8 +86,10 @@ function shapeOf(ports: number, targets: number): 'vertical' | 'horizontal' | 'b
 }
 
 function describe(evidence: EpisodeEvidence): AlertText {
-  const { source, ports, targets, packets } = evidence;
-  const shape = shapeOf(ports.distinct, targets.distinct);
+  const { source, ports, targets, packets, outcomes } = evidence;
+  // a stray probe elsewhere makes no block of what is aimed at one host
+  const isAimed = outcomes !== null && outcomes.failed > 0 && outcomes.failedAtOne >= AIMED_SHARE * outcomes.failed;
+  const shape = isAimed ? 'vertical' : shapeOf(ports.distinct, targets.distinct);
   const where = targets.distinct === 1 ? `of ${targets.sample[0]}` : `on ${counted(targets, 'host')}`;
   const times = `${packets} probes in ${seconds(evidence)}`;
   return {

@@ -37,6 +37,17 @@ const snapshotSchema = z.strictObject({
   targets: z.array(z.number()),
   targetSample: z.array(z.string()),
   macs: z.array(z.tuple([z.number(), z.number(), z.number()])),
+  /** What became of the attempts of the latest full window; older entries have none. */
+  outcomes: z
+    .object({
+      failed: z.number(),
+      answered: z.number(),
+      halfOpen: z.number(),
+      unseen: z.number(),
+      failedAtOne: z.number(),
+      failedTargets: z.number(),
+    })
+    .nullish(),
 });
 /** An open episode as the changelog holds it. */
 export type EpisodeSnapshot = z.infer<typeof snapshotSchema>;

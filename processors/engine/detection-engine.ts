@@ -127,6 +127,12 @@ export class DetectionEngine implements Engine {
   }
 
   rebuildEnd(timelineName: string): void {
+    const timeline = this.state.timelines.find(timelineName);
+    if (timeline !== undefined) {
+      this.state.rebuilding = true;
+      this.outcomes.endTimeline(timeline);
+      this.state.rebuilding = false;
+    }
     this.recovery.rebuildEnd(timelineName);
   }
 

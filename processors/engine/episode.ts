@@ -50,7 +50,10 @@ export class Episode {
   severity: Severity;
   /** State of its watcher. */
   state: unknown = null;
-  /** As last judged. */
+  /**
+   * What became of the attempts of the latest full window, as noted when the last of them was settled: later, after a restart,
+   * the window itself may be there in part only.
+   */
   outcomes: WindowOutcomes | null = null;
   /** Whether the changelog does not know its present state. */
   dirty = false;
@@ -229,6 +232,7 @@ export class Episode {
       targets: [...this.targets],
       targetSample: this.targetSample,
       macs: [...this.macClaims].map(([mac, claim]) => [mac, claim.firstSeen, claim.lastSeen]),
+      outcomes: this.outcomes,
     };
   }
 
@@ -269,6 +273,7 @@ export class Episode {
     for (const target of snapshot.targets) episode.targets.add(target);
     episode.targetSample.push(...snapshot.targetSample);
     for (const [mac, firstSeen, lastSeen] of snapshot.macs) episode.macClaims.set(mac, { firstSeen, lastSeen });
+    episode.outcomes = snapshot.outcomes ?? null;
     return episode;
   }
 }

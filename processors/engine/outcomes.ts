@@ -246,7 +246,7 @@ export class Outcomes {
     const window = windows.find(keys.windows[slot]!, ((index << 16) | (rule.perPort ? port : 0)) >>> 0);
     if (window === NONE || !markOutcome(windows, window, rule.shape, port, attemptTime, flag)) return;
     if (windows.open[window] === 1 && !this.state.rebuilding)
-      this.verdicts.review(window, Math.min(time, keys.clock[slot]!));
+      this.verdicts.review(window, attemptTime, Math.min(time, keys.clock[slot]!));
   }
 
   private updateDue(slot: number): void {

@@ -13,9 +13,6 @@ export class Verdicts {
   private readonly held = new Set<Episode>();
 
   constructor(private readonly state: EngineState) {
-    state.onEmit = (episode) => {
-      if (this.waits(episode.window)) episode.outcomes = this.outcomesOf(episode);
-    };
     state.onClose = (episode) => {
       if (this.held.has(episode)) this.release(episode, episode.crossed);
     };
@@ -34,7 +31,7 @@ export class Verdicts {
     const slot = this.state.windows.slot[episode.window]!;
     const due = this.dueOfEpisode(episode);
     if (due < this.state.keys.due[slot]!) this.state.keys.due[slot] = due;
-    this.review(episode.window, episode.crossed);
+    this.review(episode.window, episode.crossed, episode.crossed);
   }
 
   /** Takes up an episode that was held when its state was logged. */
@@ -42,10 +39,11 @@ export class Verdicts {
     this.held.add(episode);
   }
 
-  /** Looks at an open episode again: more of its attempts are settled. */
-  review(window: number, time: number): void {
+  /** Looks at an open episode again: the attempt of `attemptTime` is settled. What came after the last full window is none of its. */
+  review(window: number, attemptTime: number, time: number): void {
     if (!this.waits(window)) return;
     const episode = this.state.episodes.of(window);
+    if (attemptTime > episode.lastFull) return;
     const severity = this.severityOf(episode);
     const isHeld = this.held.has(episode);
     if (isHeld) {
@@ -104,7 +102,9 @@ export class Verdicts {
 
   private severityOf(episode: Episode): Severity {
     const { compiled } = episode;
-    return compiled.rule.detector.judge!(this.outcomesOf(episode), compiled.settings);
+    episode.outcomes = this.outcomesOf(episode);
+    this.state.episodes.markDirty(episode);
+    return compiled.rule.detector.judge!(episode.outcomes, compiled.settings);
   }
 
   private outcomesOf({ compiled, window, lastFull }: Episode): WindowOutcomes {

@@ -146,7 +146,7 @@ function nameField(values: readonly string[]): Condition {
     values.map((value) => {
       const name = value.toLowerCase().replace(/\.$/, '');
       const isDomain = name.startsWith('*.');
-      if (name.slice(isDomain ? 2 : 0) === '' || name.slice(1).includes('*')) {
+      if (name.slice(isDomain ? 2 : 0) === '' || name.slice(isDomain ? 1 : 0).includes('*')) {
         throw new Refusal(`"${value}" is no name; give one such as www.example.com, or *.example.com for all below it`);
       }
       const reversed = [...(isDomain ? name.slice(1) : name)].reverse().join('');

@@ -38,6 +38,7 @@ export function copyWindow(asked: number, { linkType, timeline }: PacketOrigin):
 
 export class CopyFilter {
   private readonly origins = new Map<PacketOrigin, number>();
+  private readonly timelines = new Map<string, number>();
   private readonly packets = new Int32Array(SLOTS * 2);
   private readonly ways = new Int32Array(SLOTS);
   private readonly times = new Float64Array(SLOTS).fill(Number.NEGATIVE_INFINITY);
@@ -47,9 +48,11 @@ export class CopyFilter {
     const present = block.present[row]!;
     if ((present & HAS_IP) === 0 || (present & (HAS_IP_ID | HAS_TCP)) === 0) return false;
     // Two hashes of 32 bits each: one names the slot, both the packet.
-    const first = hashPacket(block, row, payloadLength, 0x9e3779b9);
-    const second = hashPacket(block, row, payloadLength, 0x7f4a7c15);
-    const way = hashWay(block, row, this.numberOf(block.origins[block.origin[row]!]!));
+    const origin = block.origins[block.origin[row]!]!;
+    const timeline = this.timelineNumber(origin.timeline);
+    const first = hashPacket(block, row, payloadLength, mix(0x9e3779b9, timeline));
+    const second = hashPacket(block, row, payloadLength, mix(0x7f4a7c15, timeline));
+    const way = hashWay(block, row, this.numberOf(origin));
     const slot = first & (SLOTS - 1);
     const { packets, ways, times } = this;
     const time = block.timestamp[row]!;
@@ -61,6 +64,17 @@ export class CopyFilter {
     ways[slot] = way;
     times[slot] = time;
     return false;
+  }
+
+  /** Captures that are replayed side by side, or again, are no copies of each other, and none of what is captured now. */
+  private timelineNumber(name: string): number {
+    let number = this.timelines.get(name);
+    if (number === undefined) {
+      if (this.timelines.size === ORIGINS_MAX) this.timelines.clear();
+      number = this.timelines.size + 1;
+      this.timelines.set(name, number);
+    }
+    return number;
   }
 
   /** The same for the same origin from block to block. */

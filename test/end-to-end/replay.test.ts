@@ -8,6 +8,7 @@ import { DEMONSTRATION } from '../../deploy/nta/capture-plan.js';
 import type { ReplaySummary } from '../../deploy/nta/replay-once.js';
 import { createLog } from '../../runtime/process/log.js';
 import { projectRoot } from '../../runtime/process/project.js';
+import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import { createDataDirectory } from '../support/local-stack.js';
 import { type CommandResult, runNta } from '../support/nta-command.js';
 
@@ -24,6 +25,11 @@ const expected = JSON.parse(
   readFileSync(join(projectRoot, 'deploy', 'demonstration', 'demonstration.json'), 'utf8'),
 ) as Expectation;
 
+/** The reference knows the literal rules, by address; the other detections know more. */
+function isLiteral({ rule, source }: Pick<AlertDocument, 'rule' | 'source'>): boolean {
+  return expected.detections.some(({ detector }) => detector === rule.id) && source.ip !== undefined;
+}
+
 /** The demonstration's alerts as "detector source µs". */
 function expectedAlerts(): string[] {
   return expected.detections
@@ -33,6 +39,7 @@ function expectedAlerts(): string[] {
 
 function foundAlerts(summary: Pick<ReplaySummary, 'alerts'>): string[] {
   return summary.alerts
+    .filter(isLiteral)
     .map(({ rule, source, nta }) => `${rule.id} ${source.address} ${micros(nta.alert.crossed)}`)
     .sort();
 }
@@ -82,11 +89,18 @@ describe('nta run --read --once', { timeout: 180_000 }, () => {
   it('gives the alert ids that nta analyze gives', async () => {
     const analysis = await runNta(['analyze', DEMONSTRATION, '--format', 'json']);
     expect(analysis.code, analysis.stderr).toBe(0);
-    const ids = analysis.stdout
+    const analyzed = analysis.stdout
       .trim()
       .split('\n')
-      .map((line) => (JSON.parse(line) as { nta: { alert: { id: string } } }).nta.alert.id);
-    expect([...new Set(ids)].sort()).toEqual(summary.alerts.map(({ nta }) => nta.alert.id).sort());
+      .map((line) => JSON.parse(line) as AlertDocument);
+    const idsOf = (alerts: readonly AlertDocument[]): string[] => {
+      // Claims of one card lie in the partitions of the addresses it claims, so its alert may cross later in a fleet.
+      const ids = alerts.map(({ nta, rule, source }) =>
+        source.ip === undefined ? `${rule.id} ${source.mac}` : nta.alert.id,
+      );
+      return [...new Set(ids)].sort();
+    };
+    expect(idsOf(analyzed)).toEqual(idsOf(summary.alerts));
   });
 
   it('keeps its rows through a restart, and a second replay adds its own and the same alerts', async () => {
@@ -98,7 +112,7 @@ describe('nta run --read --once', { timeout: 180_000 }, () => {
       const { rows } = await client.query<{ packets: string; alerts: string }>(
         'SELECT (SELECT count(*) FROM packets) AS packets, (SELECT count(*) FROM alerts) AS alerts',
       );
-      expect(rows[0]).toEqual({ packets: String(2 * expected.packets), alerts: String(expected.detections.length) });
+      expect(rows[0]).toEqual({ packets: String(2 * expected.packets), alerts: String(summary.alerts.length) });
       const exported = await runNta(['export', 'packets', '--data-dir', dataDir]);
       expect(exported.code, exported.stderr).toBe(0);
       expect(exported.stdout.trim().split('\n')).toHaveLength(1 + 2 * expected.packets);

@@ -44,7 +44,7 @@ describe('Prometheus', () => {
   beforeAll(async () => {
     if (!hasPrometheus) return;
     database = await createTestDatabase();
-    const [metricsPort, apiPort, port] = [await fourPorts(), await getPort(), await getPort()];
+    const [metricsPort, apiPort, port] = [await sixPorts(), await getPort(), await getPort()];
     run = startNta(
       [
         'run',
@@ -106,7 +106,7 @@ describe('Prometheus', () => {
     expect(check('config', PROMETHEUS_FILE)).toContain('SUCCESS');
     // The files that it names are where a cluster has them, and Debian's Prometheus knows no Kubernetes.
     const ofKubernetes = readFileSync(join(projectRoot, 'deploy', 'kubernetes', 'prometheus.yaml'), 'utf8');
-    const discovery = /kubernetes_sd_configs:\n +- role: pod\n +namespaces: { names: \[nta\] }/;
+    const discovery = /kubernetes_sd_configs:\n +- role: pod\n +namespaces: { names: \[nta, nta-capture\] }/;
     expect(ofKubernetes).toMatch(discovery);
     const elsewhere = join(folder, 'kubernetes.yml');
     writeFileSync(elsewhere, ofKubernetes.replace(discovery, 'static_configs: [{ targets: ["192.0.2.1:9090"] }]'));
@@ -115,8 +115,8 @@ describe('Prometheus', () => {
 
   it('reaches every part', async (context) => {
     requireTool(context, 'prometheus', 'promtool');
-    expect(announced).toHaveLength(4);
-    expect(firstValue(await ask('sum(up{job="nta"})'))).toBe(4);
+    expect(announced).toHaveLength(5); // capture, process, sink, api and cleanup
+    expect(firstValue(await ask('sum(up{job="nta"})'))).toBe(5);
   });
 
   it.for(dashboardExpressions())('answers $of: $expression', async ({ of, expression, shown }, context) => {
@@ -149,10 +149,10 @@ function firstValue({ data }: Answer): number {
 }
 
 /** The first of four free ports in a row. */
-async function fourPorts(): Promise<number> {
+async function sixPorts(): Promise<number> {
   for (;;) {
     const first = await getPort({ port: portNumbers(20_000, 30_000) });
-    const rest = await Promise.all([1, 2, 3].map((offset) => getPort({ port: first + offset })));
+    const rest = await Promise.all([1, 2, 3, 4, 5].map((offset) => getPort({ port: first + offset })));
     if (rest.every((port, at) => port === first + 1 + at)) return first;
   }
 }

@@ -30,7 +30,11 @@ const PAUSE_FIRST_MS = 250;
 const PAUSE_LAST_MS = 5_000;
 
 /** One thing that is waited for: null when it is there, else what is missing. */
-type Look = () => Promise<string | null>;
+interface Look {
+  (): Promise<string | null>;
+  /** Looked at once even where nothing is waited for, because what needs it would wait for good. */
+  readonly always?: true;
+}
 
 /** The topics that a part reads or writes. @throws Failure of Kafka, retriable while no broker answers. */
 export function topicsAreThere(settings: KafkaSettings, topics: readonly TopicId[], log: Logger): Look {
@@ -59,12 +63,13 @@ export function unlessAway(look: Look): Look {
 
 /** The tables of this version. @throws Failure of Postgres, retriable while it does not answer. */
 export function tablesAreThere(settings: PostgresSettings): Look {
-  return async () => {
+  const look = async (): Promise<string | null> => {
     const pending = await pendingMigrations(settings);
     return pending.length === 0
       ? null
       : `database "${settings.dbName}" lacks ${pending.at(-1)!} for user "${settings.dbUser}": nta setup brings it up to date`;
   };
+  return Object.assign(look, { always: true as const });
 }
 
 /** First service of a part but for its metrics, so that `/ready` has the reason while it waits. */
@@ -87,7 +92,13 @@ export class SetupWait implements Service {
   /** @throws Failure `SETUP_MISSING` when the time is up; at once what waiting does not mend: a refused password. */
   async start(): Promise<void> {
     const { setupWait } = this.settings;
-    if (setupWait === 0) return;
+    if (setupWait === 0) {
+      for (const look of this.looks.filter(({ always }) => always)) {
+        const missing = await unlessAway(look)();
+        if (missing !== null) throw new Failure('SETUP_MISSING', missing);
+      }
+      return;
+    }
     const deadline = performance.now() + setupWait;
     this.missing = 'looking for what nta setup makes';
     for (const look of this.looks) await this.until(look, deadline);

@@ -79,9 +79,8 @@ const SURROUNDINGS: readonly (readonly [string, readonly (readonly string[])[], 
   ['no Postgres', POSTGRES, () => ({ DB_PORT: '9' })],
   ['no password of Postgres', POSTGRES, () => ({ DB_PASSWORD: '' })],
   [
-    // A sink and the API wait for the tables, and say so on /ready and /api/health.
     'a database without tables',
-    [['export', 'packets'], ['cleanup']],
+    [['sink', 'postgres'], ['api', '--api-port=0'], ['export', 'packets'], ['cleanup']],
     () => ({}),
   ],
   ['a log file below a file', LOGGED, () => ({ NTA_LOG_FILE: BELOW_A_FILE })],

@@ -32,6 +32,9 @@ export interface ReplayOptions {
 /** What replays belong to that name no group: those of all capture nodes count together. */
 const REPLAY_GROUP = 'replay';
 
+/** The clock of a replay goes on by so much at its end: more than processors wait for outcomes by default. µs. */
+const OUTCOMES_OVER_MICROS = 2e6;
+
 /** Ticks have no source; their key is the node's business only. */
 const TICK_KEY = Buffer.alloc(0);
 
@@ -162,9 +165,11 @@ export class Replay {
   private async finish(source: SourceIntake): Promise<void> {
     this.intake.finish();
     await this.delivery.settled();
-    if (!this.options.finishTimeline || source.origin === null || source.lastTimestamp === null) return;
-    if (this.options.signal.aborted) return;
-    this.delivery.publisher.broadcast(TICK_KEY, encodeTick(source.origin, source.lastTimestamp, true));
+    if (source.origin === null || source.lastTimestamp === null || this.options.signal.aborted) return;
+    const { finishTimeline } = this.options;
+    // What processors wait for, because its outcome may still come, does not come any more.
+    const clock = finishTimeline ? source.lastTimestamp : source.lastTimestamp + OUTCOMES_OVER_MICROS;
+    this.delivery.publisher.broadcast(TICK_KEY, encodeTick(source.origin, clock, finishTimeline));
     await this.delivery.settled();
   }
 

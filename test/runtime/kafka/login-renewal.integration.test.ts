@@ -10,7 +10,7 @@ import { Publisher } from '../../../producers/publisher/publisher.js';
 import { createKafka } from '../../../runtime/kafka/client.js';
 import { type Connection, withBrokers } from '../../../runtime/kafka/kafkajs-internals.js';
 import { createRecordConsumer, recordsOf } from '../../../runtime/kafka/record-consumer.js';
-import { kafkaSettings, quietKafka, testLog } from '../../support/local-stack.js';
+import { kafkaSettings, testLog } from '../../support/local-stack.js';
 import { findTool, requireTool } from '../../support/requirement.js';
 import {
   KAFKA_PASSWORD,
@@ -32,7 +32,7 @@ let broker: SecuredKafka;
 beforeAll(async () => {
   if (findTool('openssl') === undefined) return;
   broker = await startSecuredKafka({ loginLifetimeMs: LOGIN_LIFETIME_MS });
-  const admin = quietKafka([broker.address('PLAINTEXT')]).admin();
+  const admin = clientOf('SASL_PLAINTEXT', 'plain').admin();
   await admin.connect();
   await admin.createTopics({ topics: [{ topic: TOPIC, numPartitions: PARTITIONS }], waitForLeaders: true });
   await admin.disconnect();

@@ -6,7 +6,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { DEMONSTRATION } from '../../deploy/nta/capture-plan.js';
 import type { ReplaySummary } from '../../deploy/nta/replay-once.js';
 import { projectRoot } from '../../runtime/process/project.js';
-import { createTestDatabase, stackEnvironment, type TestDatabase } from '../support/local-stack.js';
+import { migrate } from '../../sinks/migrations/migration.js';
+import { createTestDatabase, stackEnvironment, type TestDatabase, testLog } from '../support/local-stack.js';
 import { type CommandResult, type RunningCommand, runNta, startNta } from '../support/nta-command.js';
 import { findTool, requireTool } from '../support/requirement.js';
 import {
@@ -35,6 +36,7 @@ afterAll(() => kafka?.remove());
 beforeEach(async (context) => {
   requireTool(context, 'openssl');
   database = await createTestDatabase();
+  await migrate(database.settings, testLog());
 });
 afterEach(() => database?.remove());
 

@@ -83,6 +83,8 @@ it('takes nothing again for a position that was read before its records were tak
   await reader.start();
   await until(async () => taken.length === 1);
   await store(1);
+  // What joining the group has asked for is answered: the answer kept back below is to be that of `reposition`.
+  await until(async () => slow.quietMs() > 1_500);
   // A connection breaks, and the position that is read therefore is long on its way; meanwhile the next record is taken, and
   // before it is stored another connection breaks.
   const deliver = slow.holdNextAnswer();
@@ -103,13 +105,21 @@ it('takes nothing again for a position that was read before its records were tak
 });
 
 /** The same pool, but that one answer of it may be kept back. */
-function slowPool(of: pg.Pool): { pool: pg.Pool; held: Promise<void>; holdNextAnswer(): () => void } {
+function slowPool(of: pg.Pool): {
+  pool: pg.Pool;
+  held: Promise<void>;
+  holdNextAnswer(): () => void;
+  /** Since the latest answer. */
+  quietMs(): number;
+} {
   const held = signal();
   let gate: Promise<void> | null = null;
+  let answeredAt = performance.now();
   const query = async (text: string, values: unknown[]): Promise<unknown> => {
     const mine = gate;
     gate = null;
     const answer = await of.query(text, values);
+    answeredAt = performance.now();
     if (mine !== null) {
       held.resolve();
       await mine;
@@ -119,6 +129,7 @@ function slowPool(of: pg.Pool): { pool: pg.Pool; held: Promise<void>; holdNextAn
   return {
     pool: Object.create(of, { query: { value: query } }) as pg.Pool,
     held: held.promise,
+    quietMs: () => performance.now() - answeredAt,
     holdNextAnswer: () => {
       const opened = signal();
       gate = opened.promise;

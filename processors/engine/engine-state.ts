@@ -71,8 +71,6 @@ export class EngineState implements StateBudget {
   onSettled: (attempt: Waiting, outcome: AttemptOutcome) => void = () => undefined;
   /** Called before an episode closes; set by the engine. */
   onClose: (episode: Episode) => void = () => undefined;
-  /** Called before an event of an episode is made; set by the engine. */
-  onEmit: (episode: Episode) => void = () => undefined;
   rebuilding = false;
   /** The key at work, which must not be evicted. */
   current = NONE;
@@ -90,11 +88,7 @@ export class EngineState implements StateBudget {
     this.runs = new KeyRuns(limits.allowedLatenessMicros);
     this.windows = new WindowStore(this, this.addresses);
     this.attempts = new Attempts(this.keys, (attempt, outcome) => this.onSettled(attempt, outcome));
-    this.episodes = new EpisodeBook(
-      this.windows,
-      (episode) => this.onClose(episode),
-      (episode) => this.onEmit(episode),
-    );
+    this.episodes = new EpisodeBook(this.windows, (episode) => this.onClose(episode));
     this.compile(rules);
   }
 

@@ -20,8 +20,6 @@ export class EpisodeBook {
   constructor(
     private readonly windows: WindowStore,
     private readonly beforeClose: (episode: Episode) => void,
-    /** Brings up to date what an event says of outcomes. */
-    private readonly refresh: (episode: Episode) => void,
   ) {}
 
   get size(): number {
@@ -54,7 +52,6 @@ export class EpisodeBook {
   /** @param time of the packet that made the event, µs */
   emit(episode: Episode, action: AlertAction, time: number, reason: CloseReason | null): void {
     episode.sequence++;
-    this.refresh(episode);
     episode.nextUpdate = episode.packets * 2;
     this.markDirty(episode);
     this.alerts.push(alertDocument(episode, action, time, reason));

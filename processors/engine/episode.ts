@@ -4,6 +4,7 @@
  */
 
 import type { Severity } from '../../schemas/alerts/alert.js';
+import { formatMacNumber } from '../../schemas/observations/observation.js';
 import type { WindowOutcomes } from '../contract/detector.js';
 import type { EpisodeEvidence } from '../contract/evidence.js';
 import { NODES_MAX, SAMPLE_MAX, TARGETS_MAX, VALUES_MAX } from '../contract/evidence.js';
@@ -283,12 +284,4 @@ function portsOf(base64: string): number[] {
   return Array.from({ length: bitmap.length * 8 }, (_, port) => port).filter(
     (port) => (bitmap[port >>> 3]! & (1 << (port & 7))) !== 0,
   );
-}
-
-/** 48 bits as a number → "02:00:5e:10:00:01". */
-export function formatMacNumber(mac: number): string {
-  return mac
-    .toString(16)
-    .padStart(12, '0')
-    .replace(/..(?!$)/g, '$&:');
 }

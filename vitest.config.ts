@@ -17,11 +17,13 @@ const INTEGRATION = [
 const LONG = [
   'test/**/*.fuzz.test.ts',
   'test/**/*.random.test.ts',
+  'test/fixtures/fixtures.test.ts',
   'test/deploy/kubernetes.test.ts',
   'test/processors/worker/partition-input.test.ts',
   'test/producers/decoding/decode-report.test.ts',
   'test/producers/decoding/decoder.test.ts',
   'test/producers/tshark-agreement.test.ts',
+  'test/support/reference-detection.test.ts',
   'test/support/traffic.test.ts',
 ];
 const quick = process.env['npm_lifecycle_event'] === 'test:unit';

@@ -6,13 +6,12 @@ import { checkKafka, createKafka, type KafkaSettings } from '../runtime/kafka/cl
 import { prepareSchemas } from '../runtime/kafka/schemas.js';
 import type { Logger } from '../runtime/process/log.js';
 import type { Registry } from '../runtime/process/metrics.js';
-import { defineOptions, type Settings } from '../runtime/process/options.js';
 import type { Service } from '../runtime/process/service.js';
 import { groupName, topicName } from '../schemas/topics.js';
 import type { DetectionRules } from './contract/rule.js';
 import { DetectionEngine } from './engine/detection-engine.js';
 import type { EngineLimits } from './engine/engine.js';
-import { detectionOptions } from './rules/detection-options.js';
+import type { ProcessSettings } from './process-options.js';
 import { loadRules, toEngineLimits } from './rules/detection-settings.js';
 import { ClockSkew } from './worker/clock-skew.js';
 import { DetectorFailures } from './worker/detector-failures.js';
@@ -20,44 +19,6 @@ import { GroupMember } from './worker/group-member.js';
 import { ProcessMetrics } from './worker/process-metrics.js';
 import { RuleSource } from './worker/rule-source.js';
 import { type FleetSettings, WorkerFleet } from './worker/worker-fleet.js';
-
-export const processOptions = defineOptions({
-  ...detectionOptions,
-  workers: {
-    kind: 'integer',
-    env: 'NTA_WORKERS',
-    default: 1,
-    minimum: 1,
-    maximum: 256,
-    unit: 'processes',
-    help: 'members of the consumer group to run here; one uses one core, more than there are partitions stand idle',
-  },
-  alertInterval: {
-    kind: 'duration',
-    env: 'NTA_ALERT_INTERVAL',
-    default: 100,
-    minimum: 0,
-    maximum: 60_000,
-    help: 'least time between two transactions of a partition that carry alerts',
-  },
-  commitInterval: {
-    kind: 'duration',
-    env: 'NTA_COMMIT_INTERVAL',
-    default: 1_000,
-    minimum: 50,
-    maximum: 60_000,
-    help: 'most time between two transactions of a partition while packets come',
-  },
-  sessionTimeout: {
-    kind: 'duration',
-    env: 'NTA_SESSION_TIMEOUT',
-    default: 3_000,
-    minimum: 1_000,
-    maximum: 300_000,
-    help: 'a worker silent for so long has lost its partitions; 6s where the broker’s group.min.session.timeout.ms asks for it',
-  },
-});
-export type ProcessSettings = Settings<typeof processOptions>;
 
 /** A processor also says whether it is at work: null, or the reason why not. */
 export interface Processor extends Service {

@@ -21,14 +21,6 @@ const LINES_MAX = 400;
 /** Files that may be longer, each with the reason. */
 const LONGER: Readonly<Record<string, string>> = {};
 
-/** Circles that are there for a reason, each named by one file of it. */
-const CIRCLES: Readonly<Record<string, string>> = {
-  'processors/contract/watcher': 'a watcher is a detector, and a detector may be one',
-  'processors/engine/engine': 'types of the changelog that the engine is rebuilt from',
-  'processors/worker/worker-fleet': 'types of the settings',
-  'deploy/nta/pipeline': 'types of the settings of nta run',
-};
-
 function sourcesBelow(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
@@ -88,8 +80,7 @@ describe('import directions', () => {
           importsOf(file).map((target) => target.replace(/\.js$/, '')),
         ]),
     );
-    const circles = circlesOf(imports).filter((circle) => !circle.some((file) => file in CIRCLES));
-    expect(circles).toEqual([]);
+    expect(circlesOf(imports)).toEqual([]);
   });
 
   it(`no file has more than ${LINES_MAX} lines`, () => {

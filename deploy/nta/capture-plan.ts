@@ -7,7 +7,7 @@ import { checkPacketFilter } from '../../producers/live/tcpdump-engine.js';
 import { checkFiles } from '../../producers/replay.js';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
 import { projectRoot } from '../../runtime/process/project.js';
-import type { RunSettings } from './commands/run.js';
+import type { RunSettings } from './run-settings.js';
 
 /** A bundled capture: ordinary traffic and one attack of each kind. */
 export const DEMONSTRATION = join(projectRoot, 'deploy', 'demonstration', 'demonstration.pcap');

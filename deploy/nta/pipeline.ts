@@ -15,10 +15,10 @@ import { apiCommandOptions } from './commands/api.js';
 import { captureCommandOptions } from './commands/capture.js';
 import { cleanupServiceOptions } from './commands/cleanup.js';
 import { processCommandOptions } from './commands/process.js';
-import type { RunSettings } from './commands/run.js';
 import { deliverySinkOptions, postgresSinkOptions } from './commands/sink.js';
 import { PartLauncher } from './part-launcher.js';
 import { replayOnce } from './replay-once.js';
+import type { RunSettings } from './run-settings.js';
 import { describePostgres, startServers } from './servers.js';
 
 export interface PartSelection {

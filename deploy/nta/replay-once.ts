@@ -10,9 +10,9 @@ import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import { alertPositions, readAlerts } from './alert-reader.js';
 import { formatAlertTable, latestEvents } from './alert-table.js';
 import { formatCount } from './balance.js';
-import type { RunSettings } from './commands/run.js';
 import { caughtUp, Ledger, type LedgerSnapshot, recordsBehind } from './ledger.js';
 import type { PartProcess } from './part-process.js';
+import type { RunSettings } from './run-settings.js';
 
 /** How often progress is looked at, and how long it may stand still before the run gives up, milliseconds. */
 const POLL_MS = 100;

@@ -7,7 +7,7 @@ import { Failure } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
 import { migrate } from '../../sinks/migrations/migration.js';
 import { type LocalStack, startLocalStack } from '../local-stack/local-stack.js';
-import type { RunSettings } from './commands/run.js';
+import type { RunSettings } from './run-settings.js';
 
 export interface ServerNeeds {
   readonly kafka: boolean;

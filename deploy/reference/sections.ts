@@ -2,7 +2,8 @@
 import { createApi } from '../../api/server.js';
 import { apiOptions } from '../../api/settings.js';
 import { builtInDetectors } from '../../processors/detectors/built-in.js';
-import { createProcessor, processOptions } from '../../processors/processor.js';
+import { processOptions } from '../../processors/process-options.js';
+import { createProcessor } from '../../processors/processor.js';
 import { detectorSettings } from '../../processors/rules/settings-table.js';
 import { captureOptions, createCapture } from '../../producers/capture.js';
 import { kafkaOptions } from '../../runtime/kafka/client.js';
@@ -18,7 +19,7 @@ import { createDeliverySink } from '../../sinks/deliveries/delivery-sink.js';
 import { sinkOptions } from '../../sinks/options.js';
 import { createPostgresSink } from '../../sinks/postgres-sink.js';
 import { retentionServiceOptions } from '../../sinks/retention/retention-service.js';
-import { runOwnOptions } from '../nta/commands/run.js';
+import { runOwnOptions } from '../nta/run-settings.js';
 import { setupWaitOptions } from '../nta/setup-wait.js';
 import { markdownTable, metricsTable, settingsTable, topicsTable } from './reference.js';
 

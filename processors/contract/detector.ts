@@ -7,8 +7,8 @@ import type { AlertTechnique, Severity } from '../../schemas/alerts/alert.js';
 import type { ConversationBlock } from '../../schemas/conversations/conversation-block.js';
 import type { ObservationKind } from '../../schemas/observations/observation.js';
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
-import type { EpisodeEvidence } from './evidence.js';
-import type { KeyKind, Watcher, WatcherSettings } from './watcher.js';
+import type { AlertText, EpisodeEvidence, WindowOutcomes } from './evidence.js';
+import type { KeyKind, Watcher, WatcherSettings } from './watch.js';
 
 /** Kinds of packets that the engine tells apart before any detector runs. */
 export const PACKET_KINDS = [
@@ -92,28 +92,6 @@ export const NOT_COUNTED = -1;
  * (for `measure: 'count'` any number from 0).
  */
 export type PacketObserver = (block: PacketBlock, row: number) => number;
-
-/** What an alert says about its episode. Pure, and called only when an event is made. */
-export interface AlertText {
-  /** One line for people: who did what to whom, with the numbers. */
-  readonly message: string;
-  /** Facts of this detector for programs: `{ shape: 'vertical' }`. */
-  readonly details: Readonly<Record<string, string | number | boolean>>;
-}
-
-/** What became of the attempts that a window holds, as far as it is known by now. */
-export interface WindowOutcomes {
-  /** Counted: attempts, or distinct values of which none was answered (`failed`) or at least one was (`answered`). */
-  readonly failed: number;
-  readonly answered: number;
-  /** Answered, but never completed by their sender; not among `failed`. */
-  readonly halfOpen: number;
-  readonly unseen: number;
-  /** The most that failed at a single target. */
-  readonly failedAtOne: number;
-  /** Distinct targets of what failed. */
-  readonly failedTargets: number;
-}
 
 export interface Detector<T extends DetectorOptionTable = DetectorOptionTable> {
   /** `rule.id` of its alerts and its key in the configuration file: lower case, digits and hyphens. */

@@ -16,7 +16,8 @@
 import { formatMacNumber } from '../../schemas/observations/observation.js';
 import type { EpisodeEvidence } from '../contract/evidence.js';
 import { NetworkList } from '../contract/network-list.js';
-import { defineWatcher, type Watch, type WatcherText } from '../contract/watcher.js';
+import type { Watch, WatcherText } from '../contract/watch.js';
+import { defineWatcher } from '../contract/watcher.js';
 import { WindowedSet } from '../contract/windowed.js';
 import { macPrefixes } from './virtual-macs.js';
 

@@ -8,7 +8,9 @@
  * Two different answers to one question, with one identifier and more answers than questions: somebody forges them (RFC 5452), on
  * the way or from aside.
  */
-import { defineWatcher, type Watch } from '../contract/watcher.js';
+
+import type { Watch } from '../contract/watch.js';
+import { defineWatcher } from '../contract/watcher.js';
 import { WindowedSet } from '../contract/windowed.js';
 import { isReverse, registeredDomain } from './dns-names.js';
 

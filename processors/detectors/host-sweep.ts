@@ -2,7 +2,9 @@
  * A source that tries one port, or echo, on many hosts of which few answer. Whoever talks to many hosts that answer (a monitor, a
  * scraper, a crawler, a mail relay) is none; so what failed must be more than what was answered.
  */
-import type { Attempt, WatcherDetector } from '../contract/watcher.js';
+
+import type { Attempt } from '../contract/watch.js';
+import type { WatcherDetector } from '../contract/watcher.js';
 import { defineWatcher } from '../contract/watcher.js';
 import { WindowedSet } from '../contract/windowed.js';
 import { counted } from './alert-words.js';

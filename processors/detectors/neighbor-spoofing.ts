@@ -4,7 +4,8 @@
  * An address that changes cards once has moved. Virtual router MACs move by design and count as one.
  */
 import { formatMacNumber } from '../../schemas/observations/observation.js';
-import { defineWatcher, type Watch } from '../contract/watcher.js';
+import type { Watch } from '../contract/watch.js';
+import { defineWatcher } from '../contract/watcher.js';
 import { WindowedSet } from '../contract/windowed.js';
 import { macPrefixes } from './virtual-macs.js';
 

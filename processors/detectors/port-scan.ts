@@ -6,10 +6,10 @@
 
 import type { Severity } from '../../schemas/alerts/alert.js';
 import { type PacketBlock, ROLE_ORIGINATOR, ROLE_RESPONDER } from '../../schemas/packets/packet-block.js';
-import { type AlertText, defineDetector, NOT_COUNTED, type WindowOutcomes } from '../contract/detector.js';
-import type { EpisodeEvidence } from '../contract/evidence.js';
+import { defineDetector, NOT_COUNTED } from '../contract/detector.js';
+import type { AlertText, EpisodeEvidence, WindowOutcomes } from '../contract/evidence.js';
 import { KIND_SCTP_OPENING, KIND_TCP_SYN, KIND_UDP_OPENING, packetKind } from '../contract/packet-kind.js';
-import type { WatcherSettings } from '../contract/watcher.js';
+import type { WatcherSettings } from '../contract/watch.js';
 import { counted, seconds } from './alert-words.js';
 import { stealthScan } from './stealth-scan.js';
 

@@ -2,7 +2,7 @@
  * Scans below the rate of `port-scan` and `host-sweep`: many ports of one host, or one port of many hosts, over an hour or a day, by
  * attempts that failed alone. What is answered as often as not is no scan but a service with some dead ends.
  */
-import type { Attempt } from '../contract/watcher.js';
+import type { Attempt } from '../contract/watch.js';
 import { defineWatcher } from '../contract/watcher.js';
 import { counted } from './alert-words.js';
 

@@ -8,7 +8,7 @@ import {
   SEVERITY_NAMES,
 } from '../../schemas/alerts/alert.js';
 import type { EpisodeEvidence } from '../contract/evidence.js';
-import type { WatcherText } from '../contract/watcher.js';
+import type { WatcherText } from '../contract/watch.js';
 import { type Episode, TEXT_MARK } from './episode.js';
 
 const ECS_VERSION = '8.17.0';

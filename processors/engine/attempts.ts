@@ -4,7 +4,7 @@
  * so the outcome does not depend on how rows are batched. A SYN that was answered waits once more: when its sender leaves
  * it at that, it is half-open.
  */
-import type { AttemptOutcome } from '../contract/watcher.js';
+import type { AttemptOutcome } from '../contract/watch.js';
 import type { KeyTable } from './key-table.js';
 
 /** Attempts waiting at once; beyond, the oldest are given up without a verdict. A flood of 100,000 SYN/s for the wait. */

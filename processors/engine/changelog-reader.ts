@@ -3,7 +3,7 @@
  * second to load and nobody but a worker has a changelog.
  */
 import { z } from 'zod';
-import type { ChangelogEntry } from './engine.js';
+import type { ChangelogEntry } from './changelog-entry.js';
 
 const snapshotSchema = z.strictObject({
   kind: z.literal('episode'),

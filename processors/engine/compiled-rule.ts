@@ -6,7 +6,7 @@ import type { Detector, PacketKind, PacketObserver } from '../contract/detector.
 import type { EpisodeEvidence } from '../contract/evidence.js';
 import { packetKindMask } from '../contract/packet-kind.js';
 import type { DetectionRule } from '../contract/rule.js';
-import type { Watcher, WatcherSettings, WatcherText } from '../contract/watcher.js';
+import type { Watcher, WatcherSettings, WatcherText } from '../contract/watch.js';
 import type { DetectorStatistics } from './engine.js';
 import { type WindowShape, windowShape } from './window-shape.js';
 

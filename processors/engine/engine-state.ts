@@ -5,7 +5,7 @@
 import type { Detector } from '../contract/detector.js';
 import { ATTEMPT_KINDS } from '../contract/packet-kind.js';
 import type { DetectionRule, DetectionRules } from '../contract/rule.js';
-import type { AttemptOutcome } from '../contract/watcher.js';
+import type { AttemptOutcome } from '../contract/watch.js';
 import { AddressPool } from './address-pool.js';
 import type { CloseReason } from './alert-document.js';
 import { Attempts, type Waiting } from './attempts.js';

@@ -29,6 +29,7 @@ import type { ConversationBlock, ReceivedBlock } from '../../schemas/conversatio
 import type { Observation } from '../../schemas/observations/observation.js';
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { DetectionRules } from '../contract/rule.js';
+import type { ChangelogEntry } from './changelog-entry.js';
 import type { ChangelogReading } from './changelog-reader.js';
 
 export interface EngineLimits {
@@ -51,15 +52,6 @@ export const DEFAULT_ENGINE_LIMITS: EngineLimits = {
   outcomeWaitMicros: 1_000_000,
   dedupeWindowMicros: 0,
 };
-
-/**
- * State that must outlive the engine: open episodes, and the windows of detectors that remember longer than input is
- * re-read. Opaque to the worker, which keeps the latest value of a key; null means that the key is gone.
- */
-export interface ChangelogEntry {
-  readonly key: string;
-  readonly value: string | null;
-}
 
 export interface EngineOutput {
   /** In the order they came about. */

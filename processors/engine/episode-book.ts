@@ -2,7 +2,7 @@
 import type { AlertAction, AlertDocument } from '../../schemas/alerts/alert.js';
 import { alertDocument, type CloseReason } from './alert-document.js';
 import { episodeEntryKey } from './changelog.js';
-import type { ChangelogEntry } from './engine.js';
+import type { ChangelogEntry } from './changelog-entry.js';
 import type { Episode, EpisodeKey } from './episode.js';
 import type { WindowStore } from './window-store.js';
 

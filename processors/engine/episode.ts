@@ -5,8 +5,7 @@
 
 import type { Severity } from '../../schemas/alerts/alert.js';
 import { formatMacNumber } from '../../schemas/observations/observation.js';
-import type { WindowOutcomes } from '../contract/detector.js';
-import type { EpisodeEvidence } from '../contract/evidence.js';
+import type { EpisodeEvidence, WindowOutcomes } from '../contract/evidence.js';
 import { NODES_MAX, SAMPLE_MAX, TARGETS_MAX, VALUES_MAX } from '../contract/evidence.js';
 import type { DetectionRule } from '../contract/rule.js';
 import type { CompiledRule } from '../engine/compiled-rule.js';

@@ -18,7 +18,7 @@ import {
   ROLE_ORIGINATOR,
 } from '../../schemas/packets/packet-block.js';
 import { KIND_ICMP, KIND_SCTP_OPENING } from '../contract/packet-kind.js';
-import type { AttemptOutcome } from '../contract/watcher.js';
+import type { AttemptOutcome } from '../contract/watch.js';
 import type { Waiting } from './attempts.js';
 import type { CompiledRule } from './compiled-rule.js';
 import type { EngineState } from './engine-state.js';

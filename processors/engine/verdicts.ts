@@ -3,7 +3,7 @@
  * until its attempts are settled, at most for `outcomeWait`, and said to be more severe when more of them turn out to have failed.
  */
 import type { Severity } from '../../schemas/alerts/alert.js';
-import type { WindowOutcomes } from '../contract/detector.js';
+import type { WindowOutcomes } from '../contract/evidence.js';
 import type { EngineState } from './engine-state.js';
 import type { Episode } from './episode.js';
 import type { Timeline } from './timelines.js';

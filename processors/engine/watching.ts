@@ -5,7 +5,7 @@ import { ADDRESS_SLOT_BYTES } from '../../schemas/conversations/conversation-blo
 import { linkObservation } from '../../schemas/observations/link-observation.js';
 import type { Observation } from '../../schemas/observations/observation.js';
 import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock } from '../../schemas/packets/packet-block.js';
-import type { Attempt, AttemptOutcome, Watch } from '../contract/watcher.js';
+import type { Attempt, AttemptOutcome, Watch } from '../contract/watch.js';
 import type { Waiting } from './attempts.js';
 import type { CompiledRule } from './compiled-rule.js';
 import type { EngineState } from './engine-state.js';

@@ -1,5 +1,5 @@
 /** What became of the attempts that a window holds: noted in the cells of their sightings, and summed up for a verdict. */
-import type { WindowOutcomes } from '../contract/detector.js';
+import type { WindowOutcomes } from '../contract/evidence.js';
 import {
   CELL_ANSWERED,
   CELL_FAILED,

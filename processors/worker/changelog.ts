@@ -4,7 +4,7 @@
  * the whole state is written again now and then, and a commit says from which offset on the topic is complete.
  */
 import type { KafkaMessage, Message } from 'kafkajs';
-import type { ChangelogEntry } from '../engine/engine.js';
+import type { ChangelogEntry } from '../engine/changelog-entry.js';
 
 /** A snapshot is written when so many entries, and four times the state, have been written since the last one … */
 const SNAPSHOT_ENTRIES_MIN = 2000;

@@ -17,7 +17,7 @@ import type { Registry } from '../../runtime/process/metrics.js';
 import { projectRoot } from '../../runtime/process/project.js';
 import type { Service } from '../../runtime/process/service.js';
 import { groupName } from '../../schemas/topics.js';
-import type { ProcessSettings } from '../processor.js';
+import type { ProcessSettings } from '../process-options.js';
 import { FleetMetrics, type MetricSnapshot } from './fleet-metrics.js';
 
 /** What a worker is told, once. */

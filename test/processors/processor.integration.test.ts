@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { Admin, Kafka } from 'kafkajs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createProcessor, type Processor, type ProcessSettings } from '../../processors/processor.js';
+import type { ProcessSettings } from '../../processors/process-options.js';
+import { createProcessor, type Processor } from '../../processors/processor.js';
 import { Registry } from '../../runtime/process/metrics.js';
 import { projectRoot } from '../../runtime/process/project.js';
 import type { AlertDocument } from '../../schemas/alerts/alert.js';

@@ -5,7 +5,7 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import { KafkaJSError, Partitioners, type Producer } from 'kafkajs';
-import type { ProcessSettings } from '../../processors/processor.js';
+import type { ProcessSettings } from '../../processors/process-options.js';
 import { createKafka, type KafkaSettings } from '../../runtime/kafka/client.js';
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import { groupName, topicName } from '../../schemas/topics.js';

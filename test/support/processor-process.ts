@@ -1,8 +1,8 @@
 /** Processor workers as processes of their own, the product's own entry, for tests that kill, pause and restart them. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
-import type { ProcessSettings } from '../../processors/processor.js';
-import { processOptions } from '../../processors/processor.js';
+import type { ProcessSettings } from '../../processors/process-options.js';
+import { processOptions } from '../../processors/process-options.js';
 import type { WorkerMessage, WorkerOrder } from '../../processors/worker/worker-fleet.js';
 import type { KafkaSettings } from '../../runtime/kafka/client.js';
 import type { LogLevel } from '../../runtime/process/log.js';

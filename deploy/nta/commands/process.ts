@@ -1,4 +1,5 @@
-import { checkDetectionConfig, createProcessor, processOptions } from '../../../processors/processor.js';
+import { processOptions } from '../../../processors/process-options.js';
+import { checkDetectionConfig, createProcessor } from '../../../processors/processor.js';
 import { kafkaOptions } from '../../../runtime/kafka/client.js';
 import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/process/metrics.js';
 import { type Command, defineOptions } from '../../../runtime/process/options.js';

@@ -1,8 +1,9 @@
 import pino from 'pino';
 import { describe, expect, it } from 'vitest';
+import type { ChangelogEntry } from '../../../processors/engine/changelog-entry.js';
 import { readChangelog } from '../../../processors/engine/changelog-reader.js';
 import { DetectionEngine } from '../../../processors/engine/detection-engine.js';
-import { type ChangelogEntry, DEFAULT_ENGINE_LIMITS } from '../../../processors/engine/engine.js';
+import { DEFAULT_ENGINE_LIMITS } from '../../../processors/engine/engine.js';
 import { defaultRules } from '../../../processors/rules/default-rules.js';
 import { ClockSkew } from '../../../processors/worker/clock-skew.js';
 import { type InputRecord, PartitionInput } from '../../../processors/worker/partition-input.js';

@@ -3,30 +3,35 @@ import { z } from '@hono/zod-openapi';
 import { DECODE_FAILURES } from '../../schemas/packets/decode-failure.js';
 import { ROLE_NAMES } from '../../schemas/packets/packet-block.js';
 import { protocolName } from '../../schemas/packets/protocols.js';
+import { SEGMENT_FIELDS, type SegmentField } from '../../schemas/tables/segment-columns.js';
 import { timestampSchema } from '../queries/time-range.js';
 
+/** Fields that are no number, or are not shown as the number that they are. */
+const SHAPED = [
+  'origin_id',
+  'frame_length',
+  'captured_length',
+  'source_mac',
+  'destination_mac',
+  'source',
+  'destination',
+  'tcp_flags',
+  'role',
+  'failure',
+  'details',
+] as const satisfies readonly SegmentField[];
+type NumberField = Exclude<SegmentField, (typeof SHAPED)[number]>;
+const NUMBER_FIELDS = SEGMENT_FIELDS.filter((name): name is NumberField => !SHAPED.some((shaped) => shaped === name));
+
 /** A row of `packets` with its origin. */
-export interface PacketRow {
+export interface PacketRow extends Readonly<Record<NumberField, number | null>> {
   readonly captured_at: string;
   readonly id: string;
   readonly frame_length: number;
   readonly captured_length: number;
-  readonly ether_type: number | null;
   readonly source_mac: string | null;
   readonly destination_mac: string | null;
-  readonly vlan: number | null;
-  readonly inner_vlan: number | null;
-  readonly ip_protocol: number | null;
-  readonly ttl: number | null;
-  readonly ip_id: number | null;
-  readonly fragment_offset: number | null;
-  readonly source_port: number | null;
-  readonly destination_port: number | null;
   readonly tcp_flags: number | null;
-  readonly tcp_sequence: number | null;
-  readonly icmp_type: number | null;
-  readonly icmp_code: number | null;
-  readonly arp_operation: number | null;
   readonly role: number;
   readonly failure: number | null;
   readonly source: string | null;
@@ -49,7 +54,20 @@ interface PacketDetails {
   readonly tunnel?: { readonly type?: string; readonly source?: string; readonly destination?: string };
 }
 
+const number = z.int().nullable();
 const port = z.int().min(0).max(65_535).nullable();
+/** What there is to say of a number beside its name. */
+const DESCRIBED: Partial<Record<NumberField, typeof number>> = {
+  source_port: port,
+  destination_port: port,
+  ttl: number.openapi({ description: 'TTL, in IPv6 the hop limit.' }),
+  fragment_offset: number.openapi({ description: 'Bytes; null when the packet is no fragment.' }),
+  arp_operation: number.openapi({ description: '1 request, 2 reply (RFC 826).' }),
+};
+const numberShapes = Object.fromEntries(NUMBER_FIELDS.map((name) => [name, DESCRIBED[name] ?? number])) as Record<
+  NumberField,
+  typeof number
+>;
 
 export const packetSchema = z
   .object({
@@ -68,24 +86,12 @@ export const packetSchema = z
     destination: z.string().nullable().openapi({ example: '198.51.100.1' }),
     source_mac: z.string().nullable().openapi({ example: '02:00:5e:10:00:01' }),
     destination_mac: z.string().nullable(),
-    vlan: z.int().nullable(),
-    inner_vlan: z.int().nullable(),
-    ether_type: z.int().nullable(),
-    ip_protocol: z.int().nullable(),
+    ...numberShapes,
     protocol: z.string().openapi({ description: 'Name of the innermost protocol known.', example: 'tcp' }),
-    ttl: z.int().nullable().openapi({ description: 'TTL, in IPv6 the hop limit.' }),
-    ip_id: z.int().nullable(),
-    fragment_offset: z.int().nullable().openapi({ description: 'Bytes; null when the packet is no fragment.' }),
-    source_port: port,
-    destination_port: port,
     tcp_flags: z
       .array(z.string())
       .nullable()
       .openapi({ description: 'Names of the flags that are set; null when it is not TCP.', example: ['SYN', 'ACK'] }),
-    tcp_sequence: z.int().nullable(),
-    icmp_type: z.int().nullable(),
-    icmp_code: z.int().nullable(),
-    arp_operation: z.int().nullable().openapi({ description: '1 request, 2 reply (RFC 826).' }),
     role: z.enum(ROLE_NAMES).openapi({ description: 'Of the sender in its conversation, as the capture node saw it.' }),
     length: z.int().openapi({ description: 'Bytes on the wire.' }),
     captured_length: z.int().openapi({ description: 'Bytes captured.' }),
@@ -122,21 +128,9 @@ export function viewPacket(row: PacketRow): Packet {
     destination: row.destination,
     source_mac: row.source_mac,
     destination_mac: row.destination_mac,
-    vlan: row.vlan,
-    inner_vlan: row.inner_vlan,
-    ether_type: row.ether_type,
-    ip_protocol: row.ip_protocol,
+    ...(Object.fromEntries(NUMBER_FIELDS.map((name) => [name, row[name]])) as Record<NumberField, number | null>),
     protocol: displayProtocol(row),
-    ttl: row.ttl,
-    ip_id: row.ip_id,
-    fragment_offset: row.fragment_offset,
-    source_port: row.source_port,
-    destination_port: row.destination_port,
     tcp_flags: row.tcp_flags === null ? null : tcpFlagNames(row.tcp_flags),
-    tcp_sequence: row.tcp_sequence,
-    icmp_type: row.icmp_type,
-    icmp_code: row.icmp_code,
-    arp_operation: row.arp_operation,
     role: ROLE_NAMES[row.role] ?? 'unknown',
     length: row.frame_length,
     captured_length: row.captured_length,

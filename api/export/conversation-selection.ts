@@ -1,9 +1,10 @@
 /** The SQL of an export of conversations. COPY takes no parameters, so values are quoted as literals of their type. */
 import { CONNECTION_STATES, OUTCOMES } from '../../schemas/conversations/conversation.js';
 import { CONVERSATION_FILTER_NAMES, parseConversationField } from '../../schemas/tables/conversation-fields.js';
+import { readConversationSearch } from '../../schemas/tables/conversation-search.js';
 import { HOST_NAME_KEYS } from '../../schemas/tables/conversation-table.js';
 import { allOf, type Condition, QuotedValues } from '../../schemas/tables/sql-values.js';
-import { type FieldText, parseFields } from './export-filter.js';
+import { type FieldText, parseFields, readSearch } from './export-filter.js';
 import { textFor } from './packet-columns.js';
 import type { ExportFormat } from './row-writer.js';
 import { ZEEK_COLUMNS } from './zeek-log.js';
@@ -25,9 +26,16 @@ const SHOWN = `started_at, coalesce(last_at, ended_at) AS last_at, NOT isfinite(
   coalesce(logins_failed, 0) AS logins_failed, coalesce(logins_succeeded, 0) AS logins_succeeded,
   lower(coalesce(${HOST_NAME_KEYS.map((key) => `names ->> '${key}'`).join(', ')})) AS name, names`;
 
-/** @throws Failure `EXPORT_FILTER` */
-export function conversationConditions(fields: readonly FieldText[]): Condition[] {
-  return parseFields(fields, CONVERSATION_FILTER_NAMES, 'conversations', parseConversationField);
+/**
+ * What conversations of conditions and of a search meet; an empty search asks nothing.
+ *
+ * @throws Failure `EXPORT_FILTER`
+ */
+export function conversationConditions(fields: readonly FieldText[], search: string): Condition[] {
+  return [
+    ...parseFields(fields, CONVERSATION_FILTER_NAMES, 'conversations', parseConversationField),
+    ...readSearch(search, readConversationSearch),
+  ];
 }
 
 /** Conversations last heard of in a time: those that have ended in the order in which they did, then those that are open. */

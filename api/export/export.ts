@@ -71,16 +71,13 @@ export type ExportSettings = Settings<typeof exportOptions>;
 export const EXPORTED_THINGS = ['packets', 'conversations', 'alerts'] as const;
 export type ExportedThing = (typeof EXPORTED_THINGS)[number];
 
-/** @throws Failure `EXPORT_FORMAT`, `EXPORT_FILTER` */
-function checkFormat(format: ExportFormat, what: ExportedThing, search: string): void {
+/** @throws Failure `EXPORT_FORMAT` */
+function checkFormat(format: ExportFormat, what: ExportedThing): void {
   if (format === 'pcap' && what !== 'packets') {
     throw new Failure('EXPORT_FORMAT', `${what} have no packets to write as pcap: use --format csv, json or parquet`);
   }
   if (format === 'zeek' && what !== 'conversations') {
     throw new Failure('EXPORT_FORMAT', `${what} are no log of Zeek’s: use --format zeek for conversations`);
-  }
-  if (search !== '' && what === 'conversations') {
-    throw new Failure('EXPORT_FILTER', '--search: is for packets and alerts; give conversations --filter');
   }
 }
 
@@ -95,12 +92,12 @@ export async function exportRows(
   output: Writable,
   onRows: (rows: number) => void = () => undefined,
 ): Promise<number> {
-  checkFormat(settings.format, what, settings.search);
+  checkFormat(settings.format, what);
   const { from, to, source, destination, port, protocol } = settings;
   const fields = fieldTexts(settings.filter, { source, destination, port, protocol });
   const queries: Record<ExportedThing, () => string> = {
     packets: () => packetQuery(columnsFor(settings.format), from, to, packetFilter(fields, settings.search)),
-    conversations: () => conversationQuery(settings.format, from, to, conversationConditions(fields)),
+    conversations: () => conversationQuery(settings.format, from, to, conversationConditions(fields, settings.search)),
     alerts: () => alertQuery(from, to, alertConditions(fields, settings.search), textFor(settings.format)),
   };
   const query = queries[what]();

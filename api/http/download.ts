@@ -20,12 +20,13 @@ export const DOWNLOADS_MAX = 3;
 const TIME_MAX_MS = 30 * 60_000;
 export const ROWS_MAX = 10_000_000;
 
-export type DownloadFormat = Exclude<ExportFormat, 'parquet' | 'zeek'>;
+export type DownloadFormat = Exclude<ExportFormat, 'parquet'>;
 
 export const DOWNLOAD_TYPES: Readonly<Record<DownloadFormat, string>> = {
   csv: 'text/csv; charset=utf-8',
   json: 'application/x-ndjson',
   pcap: 'application/vnd.tcpdump.pcap',
+  zeek: 'text/tab-separated-values; charset=utf-8',
 };
 
 export class Downloads {
@@ -39,7 +40,7 @@ export class Downloads {
   ) {}
 
   /**
-   * @param what for the file's name and the metric: packets or alerts.
+   * @param what for the file's name and the metric: packets, conversations or alerts.
    * @throws ApiProblem 503 when as many run as may, or the database is away.
    */
   async send(
@@ -68,7 +69,7 @@ export class Downloads {
       throw error;
     }
     c.header('content-type', DOWNLOAD_TYPES[format]);
-    c.header('content-disposition', `attachment; filename="${what}.${format}"`);
+    c.header('content-disposition', `attachment; filename="${format === 'zeek' ? 'conn.log' : `${what}.${format}`}"`);
     c.header('x-accel-buffering', 'no');
     return stream(c, async (out) => {
       // The rows that were asked for, and no more; the order is that of the statement.

@@ -8,13 +8,8 @@ import { HOST_NAME_KEYS } from '../../schemas/tables/conversation-table.js';
 import { type Condition, QueryParameters, type SqlValues } from '../../schemas/tables/sql-values.js';
 import { query } from '../pool.js';
 import { CONVERSATION_SELECT, type ConversationRow } from '../views/conversation-view.js';
+import type { TimePosition } from './cursor.js';
 import type { TimeRange } from './time-range.js';
-
-export interface ConversationPosition {
-  /** Normalised. */
-  readonly time: string;
-  readonly id: string;
-}
 
 const COLUMNS = `id, started_at, ended_at, last_at, origin_id, originator, responder, originator_port, responder_port, ip_protocol, vlan,
   begun, state, outcome, history, service, originator_packets, responder_packets, originator_bytes, responder_bytes,
@@ -32,7 +27,7 @@ export function timeConditions(column: string, { from, to }: TimeRange, sql: Sql
 export function newestSql(
   condition: Condition,
   range: TimeRange,
-  after: ConversationPosition | null,
+  after: TimePosition | null,
   limit: number,
   sql: SqlValues,
 ): string {
@@ -54,7 +49,7 @@ export async function findConversations(
   pool: pg.Pool,
   condition: Condition,
   range: TimeRange,
-  after: ConversationPosition | null,
+  after: TimePosition | null,
   limit: number,
 ): Promise<ConversationRow[]> {
   const sql = new QueryParameters();
@@ -74,6 +69,10 @@ export async function findConversations(
 const words = (column: string, list: readonly string[]): string =>
   `(ARRAY[${list.map((word) => `'${word}'`).join(', ')}])[${column} + 1]`;
 
+/** When it was last heard of, cut to a whole unit of UTC. */
+const wholeTime = (unit: 'minute' | 'hour' | 'day'): string =>
+  `to_char(date_trunc('${unit}', heard_last AT TIME ZONE 'UTC'), 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`;
+
 /** What conversations can be grouped by, and its SQL. */
 export const GROUPINGS = {
   originator: 'host(originator)',
@@ -88,6 +87,9 @@ export const GROUPINGS = {
   vlan: 'vlan',
   capture_node: '(SELECT capture_node FROM origins WHERE origins.id = origin_id)',
   site: '(SELECT site FROM origins WHERE origins.id = origin_id)',
+  minute: wholeTime('minute'),
+  hour: wholeTime('hour'),
+  day: wholeTime('day'),
 } as const satisfies Record<string, string>;
 export type Grouping = keyof typeof GROUPINGS;
 export const GROUPING_NAMES = Object.keys(GROUPINGS) as Grouping[];

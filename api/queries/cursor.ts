@@ -3,6 +3,7 @@
  * the top meanwhile. The text is opaque to clients; it carries nothing that they could not have asked for.
  */
 import { z } from '@hono/zod-openapi';
+import { normaliseTime } from './time-range.js';
 
 export const LIMIT_MAX = 1000;
 export const LIMIT_DEFAULT = 100;
@@ -27,4 +28,43 @@ export function decodeCursor(text: string, kinds: readonly ('string' | 'number')
   } catch {
     return null;
   }
+}
+
+/** Where a list by time and id goes on. */
+export interface TimePosition {
+  /** Normalised. */
+  readonly time: string;
+  /** A bigint of Postgres. */
+  readonly id: string;
+}
+
+export const isBigint = (text: string): boolean =>
+  /^-?\d{1,19}$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
+
+export const timePositionSchema = z
+  .string()
+  .max(200)
+  .transform((text, context): TimePosition => {
+    const position = decodeCursor(text, ['string', 'string']);
+    const [time, id] = (position ?? []) as string[];
+    if (time === undefined || id === undefined || normaliseTime(time) !== time || !isBigint(id)) {
+      context.addIssue({ code: 'custom', message: 'is no cursor of this list; start again without it' });
+      return z.NEVER;
+    }
+    return { time, id };
+  });
+
+/**
+ * A page of rows, of which one more than the limit was read: that tells whether there is a next page.
+ *
+ * @param positionOf where the page after a row starts.
+ */
+export function pageOf<Row>(
+  rows: readonly Row[],
+  limit: number,
+  positionOf: (row: Row) => readonly (string | number)[],
+): { readonly shown: readonly Row[]; readonly next: string | null } {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return { shown, next: rows.length > limit && last !== undefined ? encodeCursor(positionOf(last)) : null };
 }

@@ -7,22 +7,16 @@ import type { PacketCondition } from '../../schemas/tables/packet-condition.js';
 import { ApiProblem } from '../http/problem.js';
 import { queryKept } from '../pool.js';
 import type { PacketRow } from '../views/packet-view.js';
+import type { TimePosition } from './cursor.js';
 import { packetStatement } from './packet-round.js';
 import { PacketSql } from './packet-sql.js';
 import { type FoundSegment, type MicrosRange, SegmentSearch } from './segment-search.js';
 import { microsOf, type TimeRange } from './time-range.js';
 
-export interface PacketPosition {
-  /** Normalised. */
-  readonly time: string;
-  /** packets.id, beyond 2^53. */
-  readonly id: string;
-}
-
 export interface PacketQuery {
   readonly filter: PacketCondition;
   readonly range: TimeRange;
-  readonly after: PacketPosition | null;
+  readonly after: TimePosition | null;
   readonly limit: number;
 }
 

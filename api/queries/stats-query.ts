@@ -8,7 +8,7 @@ import { bucketSeconds, type Interval, segmentsOf } from './stats-range.js';
 export interface StatsQuery {
   readonly range: Interval;
   /** Null for all. */
-  readonly captureNode: string | null;
+  readonly captureNodes: readonly string[] | null;
   /** Most points of the series and most rows of a ranking. */
   readonly buckets: number;
   readonly top: number;
@@ -41,7 +41,7 @@ export interface SeriesPoint extends Volume {
 /** The rows of the range; each segment reads a run of the primary key. */
 export function rowsOf(
   segments: readonly { resolution: number; start: number; end: number }[],
-  { captureNode }: StatsQuery,
+  { captureNodes }: StatsQuery,
   p: QueryParameters,
 ): string {
   const time = (milliseconds: number): string => p.add(new Date(milliseconds).toISOString(), 'timestamptz');
@@ -49,16 +49,16 @@ export function rowsOf(
     ({ resolution, start, end }) =>
       `(resolution = ${p.add(resolution, 'smallint')} AND bucket >= ${time(start)} AND bucket < ${time(end)})`,
   );
-  const node = captureNode === null ? '' : ` AND capture_node = ${p.add(captureNode, 'text')}`;
+  const node = captureNodes === null ? '' : ` AND capture_node = ANY(${p.add(captureNodes, 'text[]')})`;
   return `(${ranges.join(' OR ')})${node}`;
 }
 
 const VOLUME = 'sum(packets)::bigint AS packets, sum(bytes)::bigint AS bytes';
 
 /** First and last minute that hold traffic, with how far the last reaches; null when there is none. */
-export async function findExtent(pool: pg.Pool, captureNode: string | null): Promise<Interval | null> {
-  const node = captureNode === null ? '' : ' AND capture_node = $1';
-  const values = captureNode === null ? [] : [captureNode];
+export async function findExtent(pool: pg.Pool, captureNodes: StatsQuery['captureNodes']): Promise<Interval | null> {
+  const node = captureNodes === null ? '' : ' AND capture_node = ANY($1::text[])';
+  const values = captureNodes === null ? [] : [captureNodes];
   const { rows } = await query<{ first: number | null; last: number | null }>(
     pool,
     `SELECT (extract(epoch FROM min(bucket)) * 1000)::float8 AS first, (extract(epoch FROM max(bucket)) * 1000)::float8 AS last

@@ -56,6 +56,7 @@ const says = ({ status, verdict, assignee, note }: z.infer<z.ZodObject<typeof tr
 const NOTHING = 'says nothing; give a status, a verdict, an assignee or a note';
 
 const triageSchema = strictObject(triageShape).refine(says, NOTHING).openapi('AlertTriage');
+export type Triage = z.input<typeof triageSchema>;
 const bulkSchema = strictObject({
   ids: z
     .array(
@@ -79,6 +80,7 @@ const outcomeSchema = z
     missing: z.array(z.string()).openapi({ description: 'There are no such alerts.' }),
   })
   .openapi('TriageOutcome');
+export type TriageOutcome = z.infer<typeof outcomeSchema>;
 
 /** @param required whether there has to be a body. */
 const triageRoute = <Path extends string, Schema extends z.ZodType>(

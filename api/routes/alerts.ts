@@ -44,6 +44,7 @@ const alertPageSchema = z
       }),
   })
   .openapi('AlertPage');
+export type AlertPage = z.infer<typeof alertPageSchema>;
 
 const positionSchema = z
   .string()

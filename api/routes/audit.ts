@@ -26,6 +26,7 @@ const entrySchema = z
   .openapi('AuditEntry');
 
 const pageSchema = z.object({ entries: z.array(entrySchema), next: nextSchema }).openapi('AuditPage');
+export type AuditPage = z.infer<typeof pageSchema>;
 
 const positionSchema = z
   .string()

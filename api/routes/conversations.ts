@@ -1,25 +1,26 @@
 /** `GET /api/conversations` and `POST /api/conversations/search`. */
 import { createRoute, z } from '@hono/zod-openapi';
+import { readConversationSearch } from '../../schemas/tables/conversation-search.js';
+import { allOf, type Condition } from '../../schemas/tables/sql-values.js';
+import { ApiProblem } from '../http/problem.js';
+import { searchSchema as searchTextSchema } from '../http/search-schema.js';
 import { strictObject } from '../http/strict-object.js';
 import {
-  type ConversationExpression,
   conversationCondition,
   conversationExpressionSchema,
   conversationQueryShape,
 } from '../queries/conversation-filter.js';
 import {
-  type ConversationPosition,
   findConversations,
   GROUP_ORDERS,
   GROUPED_MAX,
   GROUPING_NAMES,
   groupConversations,
 } from '../queries/conversation-query.js';
-import { decodeCursor, encodeCursor, limitSchema } from '../queries/cursor.js';
-import { expressionExcess } from '../queries/packet-filter.js';
+import { isBigint, limitSchema, pageOf, type TimePosition, timePositionSchema } from '../queries/cursor.js';
+import { searchBody } from '../queries/filter-shapes.js';
 import {
   hoursSchema,
-  normaliseTime,
   refineTimeRange,
   resolveTimeRange,
   type TimeRangeInput,
@@ -33,6 +34,7 @@ import {
   createRouter,
   jsonContent,
   nextSchema,
+  notFoundError,
   type RouteDependencies,
   readSecurity,
   sharedErrors,
@@ -41,6 +43,7 @@ import {
 const pageSchema = z
   .object({ conversations: z.array(conversationSchema), next: nextSchema })
   .openapi('ConversationPage');
+export type ConversationPage = z.infer<typeof pageSchema>;
 
 const groupSchema = z
   .object({
@@ -61,63 +64,41 @@ const groupsSchema = z
     }),
   })
   .openapi('ConversationGroups');
-
-/** A bigint of Postgres. */
-const isId = (text: string): boolean => /^-?\d{1,19}$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
-
-const positionSchema = z
-  .string()
-  .max(200)
-  .transform((text, context): ConversationPosition => {
-    const position = decodeCursor(text, ['string', 'string']);
-    const [time, id] = (position ?? []) as string[];
-    if (time === undefined || id === undefined || normaliseTime(time) !== time || !isId(id)) {
-      context.addIssue({ code: 'custom', message: 'is no cursor of this list; start again without it' });
-      return z.NEVER;
-    }
-    return { time, id };
-  });
+export type ConversationGroups = z.infer<typeof groupsSchema>;
 
 const GROUPINGS_MAX = 4;
+const EXAMPLE = 'src 10.0.0.0/8 and service ssl and not outcome answered';
 
-const searchSchema = z
-  .preprocess(
-    (body, context) => {
-      const filter = typeof body === 'object' && body !== null && 'filter' in body ? body.filter : undefined;
-      const excess = expressionExcess(filter);
-      if (excess === null) return body;
-      context.addIssue({ code: 'custom', path: ['filter'], message: excess });
-      return z.NEVER;
-    },
-    strictObject({
-      filter: conversationExpressionSchema.optional(),
-      from: timeSchema.optional().openapi({ description: 'Last heard of at this time or later; ISO 8601.' }),
-      to: timeSchema.optional().openapi({ description: 'Last heard of before this time; ISO 8601.' }),
-      hours: hoursSchema
-        .optional()
-        .openapi({ description: 'Instead of from and to: hours back from now.', type: 'number' }),
-      limit: limitSchema,
-      next: positionSchema.optional().openapi({ description: '`next` of the page before; not with group_by.' }),
-      group_by: z
-        .array(z.enum(GROUPING_NAMES))
-        .min(1, 'must not be empty')
-        .max(GROUPINGS_MAX, `must be at most ${GROUPINGS_MAX} fields`)
-        .refine((names) => new Set(names).size === names.length, 'names a field twice')
-        .optional()
-        .openapi({ description: 'Sums by these fields instead of a list.' }),
-      order_by: z
-        .enum(GROUP_ORDERS)
-        .default('bytes')
-        .openapi({ description: 'Which groups come first: those with the most of this.' }),
-    })
-      .superRefine(refineTimeRange)
-      .superRefine(({ next, group_by }, context) => {
-        if (next !== undefined && group_by !== undefined) {
-          context.addIssue({ code: 'custom', path: ['next'], message: 'cannot stand beside group_by' });
-        }
-      }),
-  )
-  .openapi('ConversationSearch');
+const searchSchema = searchBody(
+  strictObject({
+    filter: conversationExpressionSchema.optional(),
+    q: searchTextSchema(readConversationSearch, EXAMPLE),
+    from: timeSchema.optional().openapi({ description: 'Last heard of at this time or later; ISO 8601.' }),
+    to: timeSchema.optional().openapi({ description: 'Last heard of before this time; ISO 8601.' }),
+    hours: hoursSchema
+      .optional()
+      .openapi({ description: 'Instead of from and to: hours back from now.', type: 'number' }),
+    limit: limitSchema,
+    next: timePositionSchema.optional().openapi({ description: '`next` of the page before; not with group_by.' }),
+    group_by: z
+      .array(z.enum(GROUPING_NAMES))
+      .min(1, 'must not be empty')
+      .max(GROUPINGS_MAX, `must be at most ${GROUPINGS_MAX} fields`)
+      .refine((names) => new Set(names).size === names.length, 'names a field twice')
+      .optional()
+      .openapi({ description: 'Sums by these fields instead of a list.' }),
+    order_by: z
+      .enum(GROUP_ORDERS)
+      .default('bytes')
+      .openapi({ description: 'Which groups come first: those with the most of this.' }),
+  })
+    .superRefine(refineTimeRange)
+    .superRefine(({ next, group_by }, context) => {
+      if (next !== undefined && group_by !== undefined) {
+        context.addIssue({ code: 'custom', path: ['next'], message: 'cannot stand beside group_by' });
+      }
+    }),
+).openapi('ConversationSearch');
 
 const listRoute = createRoute({
   method: 'get',
@@ -130,8 +111,9 @@ const listRoute = createRoute({
     query: strictObject({
       ...timeRangeShape,
       ...conversationQueryShape,
+      q: searchTextSchema(readConversationSearch, EXAMPLE),
       limit: limitSchema.openapi({ param: { description: 'Most conversations of the page, 1 to 1000.' } }),
-      next: positionSchema.optional().openapi({ param: { description: '`next` of the page before.' } }),
+      next: timePositionSchema.optional().openapi({ param: { description: '`next` of the page before.' } }),
     }).superRefine(refineTimeRange),
   },
   responses: { 200: jsonContent(pageSchema, 'A page of conversations.'), ...sharedErrors },
@@ -152,36 +134,63 @@ const searchRoute = createRoute({
   },
 });
 
+const oneRoute = createRoute({
+  method: 'get',
+  path: '/conversations/{id}',
+  operationId: 'getConversation',
+  summary: 'One conversation',
+  tags: ['conversations'],
+  security: readSecurity,
+  request: {
+    params: z.object({
+      id: z
+        .string()
+        .max(20)
+        .refine(isBigint, 'is no id of a conversation')
+        .openapi({ param: { name: 'id', in: 'path', description: 'Id of the conversation.' } }),
+    }),
+  },
+  responses: { 200: jsonContent(conversationSchema, 'The conversation.'), ...sharedErrors, ...notFoundError },
+});
+
+const withSearch = (condition: Condition, search: Condition | undefined): Condition =>
+  search === undefined ? condition : allOf([condition, search]);
+
 export function conversationRoutes({ pool, now }: RouteDependencies) {
   const page = async (
-    expression: ConversationExpression,
+    condition: Condition,
     range: TimeRangeInput,
     limit: number,
-    after: ConversationPosition | undefined,
-  ): Promise<z.infer<typeof pageSchema>> => {
-    const condition = conversationCondition(expression);
+    after: TimePosition | undefined,
+  ): Promise<ConversationPage> => {
     // One more than asked for tells whether there is a next page.
     const rows = await findConversations(pool, condition, resolveTimeRange(range, now()), after ?? null, limit + 1);
-    const shown = rows.slice(0, limit);
-    const last = shown.at(-1);
-    return {
-      conversations: shown.map(viewConversation),
-      next: rows.length > limit && last ? encodeCursor([last.last_at, last.id]) : null,
-    };
+    const { shown, next } = pageOf(rows, limit, ({ last_at: time, id }) => [time, id]);
+    return { conversations: shown.map(viewConversation), next };
   };
 
   return createRouter()
     .openapi(listRoute, async (c) => {
-      const { from, to, hours, limit, next, ...expression } = c.req.valid('query');
-      return c.json(await page(expression, { from, to, hours }, limit, next), 200);
+      const { from, to, hours, limit, next, q, ...expression } = c.req.valid('query');
+      const condition = withSearch(conversationCondition(expression), q);
+      return c.json(await page(condition, { from, to, hours }, limit, next), 200);
     })
     .openapi(searchRoute, async (c) => {
-      const { filter = {}, from, to, hours, limit, next, group_by, order_by } = c.req.valid('json');
-      if (group_by === undefined) return c.json(await page(filter, { from, to, hours }, limit, next), 200);
+      const { filter = {}, q, from, to, hours, limit, next, group_by, order_by } = c.req.valid('json');
+      const condition = withSearch(conversationCondition(filter), q);
+      if (group_by === undefined) return c.json(await page(condition, { from, to, hours }, limit, next), 200);
       const range = resolveTimeRange({ from, to, hours }, now());
-      return c.json(
-        await groupConversations(pool, conversationCondition(filter), range, group_by, order_by, limit),
-        200,
-      );
+      return c.json(await groupConversations(pool, condition, range, group_by, order_by, limit), 200);
+    })
+    .openapi(oneRoute, async (c) => {
+      const { id } = c.req.valid('param');
+      const always = { from: null, to: null };
+      const [row] = await findConversations(pool, (sql) => `id = ${sql.add(id, 'bigint')}`, always, null, 1);
+      if (row === undefined) {
+        throw new ApiProblem(404, 'NO_SUCH_CONVERSATION', `id: there is no conversation ${id}; its time may be over`, {
+          errors: [{ input: 'id', reason: 'there is no such conversation' }],
+        });
+      }
+      return c.json(viewConversation(row), 200);
     });
 }

@@ -1,15 +1,18 @@
-/** `GET /api/packets.pcap`, `.csv`, `.json` and the same of alerts: what a list shows, as a file of any length. */
+/** `GET /api/packets.pcap`, `.csv`, `.json` and such of conversations and alerts: what a list shows, as a file of any length. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { readAlertSearch } from '../../schemas/tables/alert-search.js';
+import { readConversationSearch } from '../../schemas/tables/conversation-search.js';
 import { allOf, type PacketCondition } from '../../schemas/tables/packet-condition.js';
 import { readPacketSearch } from '../../schemas/tables/packet-search.js';
 import { alertQuery } from '../export/alert-selection.js';
+import { conversationQuery } from '../export/conversation-selection.js';
 import { columnsFor, textFor } from '../export/packet-columns.js';
 import { packetQuery } from '../export/packet-selection.js';
 import { DOWNLOAD_TYPES, type DownloadFormat, type Downloads, ROWS_MAX } from '../http/download.js';
 import { searchSchema } from '../http/search-schema.js';
 import { strictObject } from '../http/strict-object.js';
 import { alertConditions, alertQueryShape } from '../queries/alert-filter.js';
+import { conversationCondition, conversationQueryShape } from '../queries/conversation-filter.js';
 import { packetCondition, packetQueryShape } from '../queries/packet-filter.js';
 import { refineTimeRange, resolveTimeRange, timeRangeShape } from '../queries/time-range.js';
 import { createRouter, type RouteDependencies, readSecurity, sharedErrors } from './route.js';
@@ -36,22 +39,32 @@ const alertsQuery = strictObject({
   limit: limitSchema,
 }).superRefine(refineTimeRange);
 
+const conversationsQuery = strictObject({
+  ...timeRangeShape,
+  ...conversationQueryShape,
+  q: searchSchema(readConversationSearch, 'service ssl and not outcome answered'),
+  limit: limitSchema,
+}).superRefine(refineTimeRange);
+
 const DESCRIPTIONS: Readonly<Record<DownloadFormat, string>> = {
   csv: 'CSV with a header. Texts that a spreadsheet would run begin with an apostrophe.',
   json: 'A JSON object a line.',
   pcap: 'A capture file: headers rebuilt from what was stored, no payload.',
+  zeek: 'A conn.log as Zeek writes it.',
 };
 
-const downloadRoute = <Query extends typeof packetsQuery | typeof alertsQuery>(
-  what: 'packets' | 'alerts',
+const capitalised = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
+
+const downloadRoute = <Query extends typeof packetsQuery | typeof conversationsQuery | typeof alertsQuery>(
+  what: 'packets' | 'conversations' | 'alerts',
   format: DownloadFormat,
   query: Query,
 ) =>
   createRoute({
     method: 'get',
     path: `/${what}.${format}` as const,
-    operationId: `download${what === 'packets' ? 'Packets' : 'Alerts'}${format === 'pcap' ? 'Pcap' : format.toUpperCase()}`,
-    summary: `${what === 'packets' ? 'Packets' : 'Alerts'} as ${format.toUpperCase()}, oldest first, streamed`,
+    operationId: `download${capitalised(what)}${format === 'pcap' || format === 'zeek' ? capitalised(format) : format.toUpperCase()}`,
+    summary: `${capitalised(what)} as ${format === 'zeek' ? 'conn.log' : format.toUpperCase()}, oldest first, streamed`,
     tags: [what],
     security: readSecurity,
     request: { query },
@@ -65,6 +78,7 @@ const downloadRoute = <Query extends typeof packetsQuery | typeof alertsQuery>(
   });
 
 const PACKET_FORMATS = ['pcap', 'csv', 'json'] as const;
+const CONVERSATION_FORMATS = ['csv', 'json', 'zeek'] as const;
 const ALERT_FORMATS = ['csv', 'json'] as const;
 
 export function downloadRoutes({ now }: RouteDependencies, downloads: Downloads) {
@@ -76,6 +90,15 @@ export function downloadRoutes({ now }: RouteDependencies, downloads: Downloads)
       const filter: PacketCondition = allOf([packetCondition(fields), ...(q === undefined ? [] : [q])]);
       const sql = packetQuery(columnsFor(format), range.from ?? '', range.to ?? '', filter);
       return downloads.send(c, 'packets', format, sql, limit);
+    });
+  }
+  for (const format of CONVERSATION_FORMATS) {
+    router.openapi(downloadRoute('conversations', format, conversationsQuery), async (c) => {
+      const { from, to, hours, limit, q, ...fields } = c.req.valid('query');
+      const range = resolveTimeRange({ from, to, hours }, now());
+      const conditions = [conversationCondition(fields), ...(q === undefined ? [] : [q])];
+      const sql = conversationQuery(format, range.from ?? '', range.to ?? '', conditions);
+      return downloads.send(c, 'conversations', format, sql, limit);
     });
   }
   for (const format of ALERT_FORMATS) {

@@ -1,6 +1,8 @@
-/** `GET /api/fields`: what packets and alerts are searched by, for whoever completes a search. */
+/** `GET /api/fields`: what packets, conversations and alerts are searched by, for whoever completes a search. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { ALERT_FIELDS, ALERT_FILTER_NAMES } from '../../schemas/tables/alert-fields.js';
+import { CONVERSATION_FIELDS } from '../../schemas/tables/conversation-fields.js';
+import { CONVERSATION_SEARCH_NAMES } from '../../schemas/tables/conversation-search.js';
 import { PACKET_FIELDS, PACKET_FILTER_NAMES } from '../../schemas/tables/packet-fields.js';
 import { SEARCH_WORDS } from '../../schemas/tables/search-language.js';
 import { strictObject } from '../http/strict-object.js';
@@ -15,13 +17,16 @@ const fieldSchema = z
   })
   .openapi('SearchField');
 
-const fieldsSchema = z.object({ packets: z.array(fieldSchema), alerts: z.array(fieldSchema) }).openapi('SearchFields');
+const fieldsSchema = z
+  .object({ packets: z.array(fieldSchema), conversations: z.array(fieldSchema), alerts: z.array(fieldSchema) })
+  .openapi('SearchFields');
+export type SearchFields = z.infer<typeof fieldsSchema>;
 
 const fieldsRoute = createRoute({
   method: 'get',
   path: '/fields',
   operationId: 'listFields',
-  summary: 'What packets and alerts are searched by, with a description and an example of each',
+  summary: 'What packets, conversations and alerts are searched by, with a description and an example of each',
   tags: ['search'],
   security: readSecurity,
   request: { query: strictObject({}) },
@@ -38,7 +43,7 @@ function fieldsOf(
     name,
     words: [
       ...Object.entries(names).filter(([word, field]) => field === name && word !== name),
-      ...Object.entries(SEARCH_WORDS).filter(([, field]) => field === name),
+      ...Object.entries(SEARCH_WORDS).filter(([, field]) => names[field] === name),
     ].map(([word]) => word),
     description,
     example,
@@ -48,6 +53,7 @@ function fieldsOf(
 export function fieldRoutes() {
   const fields = {
     packets: fieldsOf(PACKET_FIELDS, PACKET_FILTER_NAMES),
+    conversations: fieldsOf(CONVERSATION_FIELDS, CONVERSATION_SEARCH_NAMES),
     alerts: fieldsOf(ALERT_FIELDS, ALERT_FILTER_NAMES),
   };
   return createRouter().openapi(fieldsRoute, (c) => c.json(fields, 200));

@@ -30,7 +30,7 @@ const healthSchema = z
   })
   .openapi('Health');
 
-type Health = z.infer<typeof healthSchema>;
+export type Health = z.infer<typeof healthSchema>;
 type Check = z.infer<typeof checkSchema>;
 
 const healthRoute = createRoute({

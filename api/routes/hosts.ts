@@ -75,6 +75,7 @@ const hostSchema = z
     alerts: z.object({ as_source: alertsSchema, as_target: alertsSchema }),
   })
   .openapi('Host');
+export type Host = z.infer<typeof hostSchema>;
 
 const addressSchema = z
   .string()

@@ -12,6 +12,10 @@ export const NODES_MAX = 1000;
 const nodeSchema = z
   .object({
     capture_node: z.string(),
+    site: z
+      .string()
+      .nullable()
+      .openapi({ description: 'The address space that it looks into; null before it sent any packet.' }),
     state: z.enum(['online', 'stale', 'offline', 'stopped']).openapi({
       description: 'stale: silent for 3 heartbeats; offline: for 10; stopped: on purpose.',
     }),
@@ -26,6 +30,7 @@ const nodeSchema = z
     }),
   })
   .openapi('CaptureNode');
+export type CaptureNode = z.infer<typeof nodeSchema>;
 
 const nodesSchema = z.object({ nodes: z.array(nodeSchema) }).openapi('CaptureNodes');
 
@@ -42,6 +47,7 @@ const nodesRoute = createRoute({
 
 interface NodeRow {
   readonly capture_node: string;
+  readonly site: string | null;
   readonly version: string;
   readonly started_at: string;
   readonly sent_at: string;
@@ -56,7 +62,8 @@ export async function findNodes(pool: pg.Pool): Promise<z.infer<typeof nodeSchem
   const { rows } = await query<NodeRow>(
     pool,
     `SELECT capture_node, version, started_at, sent_at, received_at, interval_ms, stopped, status,
-       greatest(0, extract(epoch FROM now() - received_at) * 1000)::float8 AS age_ms
+       greatest(0, extract(epoch FROM now() - received_at) * 1000)::float8 AS age_ms,
+       (SELECT site FROM origins WHERE origins.capture_node = capture_nodes.capture_node ORDER BY id DESC LIMIT 1) AS site
      FROM capture_nodes ORDER BY capture_node LIMIT $1`,
     [NODES_MAX],
   );

@@ -4,19 +4,18 @@ import { allOf, type PacketCondition } from '../../schemas/tables/packet-conditi
 import { readPacketSearch } from '../../schemas/tables/packet-search.js';
 import { searchSchema } from '../http/search-schema.js';
 import { strictObject } from '../http/strict-object.js';
-import { decodeCursor, encodeCursor, limitSchema } from '../queries/cursor.js';
+import { limitSchema, pageOf, type TimePosition, timePositionSchema } from '../queries/cursor.js';
+import { searchBody } from '../queries/filter-shapes.js';
 import {
-  expressionExcess,
   packetBodyShape,
   packetCondition,
   packetExpressionSchema,
   packetQueryShape,
 } from '../queries/packet-filter.js';
-import { findPackets, type PacketPosition } from '../queries/packet-query.js';
+import { findPackets } from '../queries/packet-query.js';
 import { PacketSql } from '../queries/packet-sql.js';
 import {
   hoursSchema,
-  normaliseTime,
   refineTimeRange,
   resolveTimeRange,
   type TimeRangeInput,
@@ -35,50 +34,25 @@ import {
 } from './route.js';
 
 const pageSchema = z.object({ packets: z.array(packetSchema), next: nextSchema }).openapi('PacketPage');
-
-/** A bigint of Postgres. */
-const isPacketId = (text: string): boolean =>
-  /^-?\d{1,19}$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
-
-const positionSchema = z
-  .string()
-  .max(200)
-  .transform((text, context): PacketPosition => {
-    const position = decodeCursor(text, ['string', 'string']);
-    const [time, id] = (position ?? []) as string[];
-    if (time === undefined || id === undefined || normaliseTime(time) !== time || !isPacketId(id)) {
-      context.addIssue({ code: 'custom', message: 'is no cursor of this list; start again without it' });
-      return z.NEVER;
-    }
-    return { time, id };
-  });
+export type PacketPage = z.infer<typeof pageSchema>;
 
 const EXAMPLE = 'src 10.0.0.0/8 and (port 443 or dns.name ~ "*.example.org") and not proto icmp';
 
-const bodySchema = z
-  .preprocess(
-    (body, context) => {
-      const filter = typeof body === 'object' && body !== null && 'filter' in body ? body.filter : undefined;
-      const excess = expressionExcess(filter);
-      if (excess === null) return body;
-      context.addIssue({ code: 'custom', path: ['filter'], message: excess });
-      return z.NEVER;
-    },
-    strictObject({
-      filter: packetExpressionSchema.optional(),
-      // What is asked of a packet may also stand beside it: all of it must hold.
-      ...packetBodyShape,
-      q: searchSchema(readPacketSearch, EXAMPLE),
-      from: timeSchema.optional().openapi({ description: 'First time, inclusive; ISO 8601.' }),
-      to: timeSchema.optional().openapi({ description: 'End, exclusive; ISO 8601.' }),
-      hours: hoursSchema
-        .optional()
-        .openapi({ description: 'Instead of from and to: hours back from now.', type: 'number' }),
-      limit: limitSchema,
-      next: positionSchema.optional().openapi({ description: '`next` of the page before.' }),
-    }).superRefine(refineTimeRange),
-  )
-  .openapi('PacketSearch');
+const bodySchema = searchBody(
+  strictObject({
+    filter: packetExpressionSchema.optional(),
+    // What is asked of a packet may also stand beside it: all of it must hold.
+    ...packetBodyShape,
+    q: searchSchema(readPacketSearch, EXAMPLE),
+    from: timeSchema.optional().openapi({ description: 'First time, inclusive; ISO 8601.' }),
+    to: timeSchema.optional().openapi({ description: 'End, exclusive; ISO 8601.' }),
+    hours: hoursSchema
+      .optional()
+      .openapi({ description: 'Instead of from and to: hours back from now.', type: 'number' }),
+    limit: limitSchema,
+    next: timePositionSchema.optional().openapi({ description: '`next` of the page before.' }),
+  }).superRefine(refineTimeRange),
+).openapi('PacketSearch');
 
 const listRoute = createRoute({
   method: 'get',
@@ -93,7 +67,7 @@ const listRoute = createRoute({
       ...packetQueryShape,
       q: searchSchema(readPacketSearch, EXAMPLE),
       limit: limitSchema.openapi({ param: { description: 'Most packets of the page, 1 to 1000.' } }),
-      next: positionSchema.optional().openapi({ param: { description: '`next` of the page before.' } }),
+      next: timePositionSchema.optional().openapi({ param: { description: '`next` of the page before.' } }),
     }).superRefine(refineTimeRange),
   },
   responses: { 200: jsonContent(pageSchema, 'A page of packets.'), ...sharedErrors },
@@ -121,7 +95,7 @@ export function packetRoutes({ pool, now }: RouteDependencies) {
     filter: PacketCondition,
     range: TimeRangeInput,
     limit: number,
-    after: PacketPosition | undefined,
+    after: TimePosition | undefined,
   ): Promise<z.infer<typeof pageSchema>> => {
     const rows = await findPackets(pool, {
       filter,
@@ -130,12 +104,8 @@ export function packetRoutes({ pool, now }: RouteDependencies) {
       // One more than asked for tells whether there is a next page.
       limit: limit + 1,
     });
-    const shown = rows.slice(0, limit);
-    const last = shown.at(-1);
-    return {
-      packets: shown.map(viewPacket),
-      next: rows.length > limit && last ? encodeCursor([last.captured_at, last.id]) : null,
-    };
+    const { shown, next } = pageOf(rows, limit, ({ captured_at: time, id }) => [time, id]);
+    return { packets: shown.map(viewPacket), next };
   };
 
   return createRouter()

@@ -13,6 +13,7 @@ const identitySchema = z
     named: z.boolean().openapi({ description: 'Whether the token is one person’s or program’s.' }),
   })
   .openapi('Identity');
+export type SessionIdentity = z.infer<typeof identitySchema>;
 
 const whoRoute = createRoute({
   method: 'get',

@@ -1,5 +1,6 @@
 /** `GET /api/stats`: what the dashboard shows, from the rollups alone. */
 import { createRoute, z } from '@hono/zod-openapi';
+import { fieldValues } from '../../schemas/tables/field-values.js';
 import { strictObject } from '../http/strict-object.js';
 import { findConversationStats } from '../queries/conversation-stats.js';
 import {
@@ -98,7 +99,7 @@ const statsSchema = z
   })
   .openapi('Stats');
 
-type Stats = z.infer<typeof statsSchema>;
+export type Stats = z.infer<typeof statsSchema>;
 
 const statsRoute = createRoute({
   method: 'get',
@@ -112,10 +113,14 @@ const statsRoute = createRoute({
       ...timeRangeShape,
       capture_node: z
         .string('is given twice')
-        .max(255)
+        .max(10_000)
         .refine((text) => !text.includes('\0'), 'must not contain a NUL character')
+        .transform(fieldValues)
         .optional()
-        .openapi({ param: { description: 'Only what this capture node saw.' } }),
+        .openapi({
+          param: { description: 'Only what this capture node saw; several are separated by commas.' },
+          type: 'string',
+        }),
       buckets: z.coerce
         .number('must be a whole number from 1 to 1000')
         .int('must be a whole number from 1 to 1000')
@@ -137,8 +142,8 @@ const statsRoute = createRoute({
 
 export function statsRoutes({ pool, now }: RouteDependencies) {
   return createRouter().openapi(statsRoute, async (c) => {
-    const { buckets, top, capture_node: captureNode = null, ...asked } = c.req.valid('query');
-    const extent = await findExtent(pool, captureNode);
+    const { buckets, top, capture_node: captureNodes = null, ...asked } = c.req.valid('query');
+    const extent = await findExtent(pool, captureNodes);
     const resolved = resolveTimeRange(asked, now());
     const start = resolved.from === null ? (extent?.start ?? null) : Date.parse(resolved.from);
     const openEnd = asked.hours === undefined ? (extent?.end ?? null) : now();
@@ -146,7 +151,7 @@ export function statsRoutes({ pool, now }: RouteDependencies) {
     if (start === null || end === null || start >= end) return c.json(emptyStats(resolved.from, resolved.to), 200);
 
     const range = wholeMinutes({ start, end });
-    const wanted: StatsQuery = { range, captureNode, buckets, top };
+    const wanted: StatsQuery = { range, captureNodes, buckets, top };
     const [totals, protocols, sources, ports, nodes, talk] = await Promise.all([
       findTotals(pool, wanted),
       findProtocols(pool, wanted),

@@ -131,6 +131,7 @@ export const alertDetailSchema = z
     history: z.array(alertEventSchema).openapi({ description: 'Oldest first, at most 1000.' }),
   })
   .openapi('AlertDetail');
+export type AlertDetail = z.infer<typeof alertDetailSchema>;
 
 export function viewAlert({ stage, ...row }: AlertRow): Alert {
   return {

@@ -10,14 +10,17 @@ export interface AddressMatch {
   readonly prefix: number;
 }
 
-/** @throws Refusal */
-export function parseAddress(text: string): AddressMatch {
+/**
+ * @param macFields where a MAC address is asked for instead, if it can be.
+ * @throws Refusal
+ */
+export function parseAddress(text: string, macFields = ''): AddressMatch {
   const [written = '', prefix, ...rest] = text.split('/');
   const isIpv4 = ipaddr.IPv4.isValidFourPartDecimal(written);
   if ((!isIpv4 && !(ipaddr.IPv6.isValid(written) && !written.includes('%'))) || rest.length > 0) {
     throw new Refusal(
-      isMac(text)
-        ? `"${text}" is a MAC address; use mac, source_mac or destination_mac`
+      isMac(text) && macFields !== ''
+        ? `"${text}" is a MAC address; use ${macFields}`
         : `"${text}" is no IP address or network; give one such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32`,
     );
   }

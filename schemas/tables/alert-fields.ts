@@ -8,7 +8,8 @@ import { type AddressMatch, isMac, parseAddress } from './address-match.js';
 import { checkValues, Refusal } from './field-values.js';
 import { type NameOf, namesOf } from './field-words.js';
 import { nearestName } from './nearest.js';
-import type { Condition } from './sql-values.js';
+import { parseNumberRange, rangeTests } from './number-ranges.js';
+import { anyOf, type Condition } from './sql-values.js';
 
 interface Field {
   readonly description: string;
@@ -18,10 +19,6 @@ interface Field {
 }
 
 type AddressColumn = 'source_ip' | 'destination_ip';
-
-function anyOf(conditions: readonly Condition[]): Condition {
-  return (sql) => conditions.map((condition) => condition(sql)).join(' OR ');
-}
 
 function addressField(...columns: readonly AddressColumn[]): Field['parse'] {
   const within = (column: AddressColumn, { text, prefix }: AddressMatch): Condition => {
@@ -41,16 +38,6 @@ function addressField(...columns: readonly AddressColumn[]): Field['parse'] {
 }
 
 const PORT_MAX = 65_535;
-
-function portRange(value: string): { low: number; high: number } {
-  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(value);
-  const low = Number(match?.[1]);
-  const high = Number(match?.[2] ?? match?.[1]);
-  if (!match || low > high || high > PORT_MAX) {
-    throw new Refusal(`"${value}" is no number from 0 to ${PORT_MAX}, and no range of them such as 1-10`);
-  }
-  return { low, high };
-}
 
 function severitiesOf(value: string): number[] {
   const [, low, high] = /^([0-5])-([0-5])$/.exec(value) ?? [];
@@ -100,12 +87,11 @@ export const ALERT_FIELDS = {
     description: `Destination port, of alerts about one port. ${LIST}`,
     example: '22',
     parse: (values) => {
-      const ranges = values.map((value) => portRange(value));
-      return anyOf(
-        ranges.map(({ low, high }) => (sql) => {
-          return `destination_port BETWEEN ${sql.add(low, 'integer')} AND ${sql.add(high, 'integer')}`;
-        }),
-      );
+      const ranges = values.map((value) => parseNumberRange(value, PORT_MAX));
+      return (sql) =>
+        rangeTests(ranges, sql)
+          .map((test) => `destination_port ${test}`)
+          .join(' OR ');
     },
   },
   rule: {

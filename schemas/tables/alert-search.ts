@@ -2,13 +2,9 @@
 import { isAddress } from './address-match.js';
 import { ALERT_FIELDS, ALERT_FILTER_NAMES, type AlertFieldName, parseAlertField } from './alert-fields.js';
 import { readSearch, type SearchTable } from './search-language.js';
-import type { Condition } from './sql-values.js';
+import { allOf, anyOf, type Condition, not } from './sql-values.js';
 
 const MAXIMA: Readonly<Record<string, number>> = { port: 65_535, severity: 5 };
-
-function joined(conditions: readonly Condition[], operator: 'AND' | 'OR'): Condition {
-  return (sql) => conditions.map((condition) => `(${condition(sql)})`).join(` ${operator} `);
-}
 
 const ALERT_SEARCH: SearchTable<Condition> = {
   what: 'alerts',
@@ -17,10 +13,9 @@ const ALERT_SEARCH: SearchTable<Condition> = {
   maximumOf: (field) => MAXIMA[field] ?? null,
   fieldOf: (value) => (isAddress(value) ? 'host' : null),
   exampleOf: (field) => ALERT_FIELDS[field as AlertFieldName].example,
-  allOf: (conditions) => joined(conditions, 'AND'),
-  anyOf: (conditions) => joined(conditions, 'OR'),
-  // Of an alert without a port it is true that it is not about port 22.
-  not: (condition) => (sql) => `(${condition(sql)}) IS NOT TRUE`,
+  allOf,
+  anyOf,
+  not,
 };
 
 /** @throws SearchError */

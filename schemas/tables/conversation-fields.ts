@@ -1,11 +1,13 @@
 /** The fields that conversations can be filtered by, in the names of `GET /api/conversations`: what each means, and its SQL. */
-import ipaddr from 'ipaddr.js';
 import { CONNECTION_STATES, OUTCOMES } from '../conversations/conversation.js';
 import { parseProtocol } from '../packets/protocols.js';
+import { parseAddress } from './address-match.js';
 import { idsOfCommunity, REVERSED_HOST_NAME } from './conversation-table.js';
 import { checkValues, Refusal } from './field-values.js';
+import { FIELD_WORDS, type NameOf, namesOf } from './field-words.js';
 import { nearestName } from './nearest.js';
-import type { Condition, SqlValues } from './sql-values.js';
+import { parseNumberRange, rangeTests } from './number-ranges.js';
+import { anyOf, type Condition, type SqlValues } from './sql-values.js';
 
 export interface ConversationField {
   readonly description: string;
@@ -16,32 +18,18 @@ export interface ConversationField {
 
 const LIST = 'Several values are separated by commas; any of them matches.';
 
-function anyOf(conditions: readonly Condition[]): Condition {
-  return (sql) => conditions.map((condition) => `(${condition(sql)})`).join(' OR ');
-}
-
 // --- Addresses
-
-function networkOf(text: string): string {
-  const [address = '', prefix] = text.split('/');
-  const isIpv4 = ipaddr.IPv4.isValidFourPartDecimal(address);
-  const bits = isIpv4 ? 32 : 128;
-  const isAddress = isIpv4 || (ipaddr.IPv6.isValid(address) && !address.includes('%'));
-  if (!isAddress || (prefix !== undefined && (!/^\d{1,3}$/.test(prefix) || Number(prefix) > bits))) {
-    throw new Refusal(`"${text}" is no IP address or network; give one such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32`);
-  }
-  return prefix === undefined || Number(prefix) === bits ? address : text;
-}
 
 function addressField(columns: readonly ('originator' | 'responder')[]): ConversationField['parse'] {
   return (values) => {
-    const networks = values.map(networkOf);
+    const matches = values.map((value) => parseAddress(value));
     return anyOf(
       columns.flatMap((column) =>
-        networks.map(
-          (network) => (sql: SqlValues) =>
-            `${column} ${network.includes('/') ? '<<=' : '='} ${sql.add(network, 'inet')}`,
-        ),
+        matches.map(({ text, bits, prefix }) => (sql: SqlValues) => {
+          return prefix === bits
+            ? `${column} = ${sql.add(text, 'inet')}`
+            : `${column} <<= ${sql.add(`${text}/${prefix}`, 'inet')}`;
+        }),
       ),
     );
   };
@@ -49,28 +37,16 @@ function addressField(columns: readonly ('originator' | 'responder')[]): Convers
 
 // --- Numbers
 
-function numberField(columns: readonly string[], maximum: number): ConversationField['parse'] {
+/** @param columns or expressions, of the type. */
+function numberField(
+  columns: readonly string[],
+  maximum: number,
+  type: 'integer' | 'bigint' | 'double precision' = 'integer',
+): ConversationField['parse'] {
   return (values) => {
-    const ranges = values.map((value) => {
-      const match = /^(\d{1,10})(?:-(\d{1,10}))?$/.exec(value);
-      const low = Number(match?.[1]);
-      const high = Number(match?.[2] ?? match?.[1]);
-      if (!match || low > high || high > maximum) {
-        throw new Refusal(`"${value}" is no number from 0 to ${maximum}, and no range of them such as 1-10`);
-      }
-      return { low, high };
-    });
-    return anyOf(
-      columns.flatMap((column) =>
-        ranges.map(
-          ({ low, high }) =>
-            (sql: SqlValues) =>
-              low === high
-                ? `${column} = ${sql.add(low, 'integer')}`
-                : `${column} BETWEEN ${sql.add(low, 'integer')} AND ${sql.add(high, 'integer')}`,
-        ),
-      ),
-    );
+    const ranges = values.map((value) => parseNumberRange(value, maximum));
+    return (sql) =>
+      columns.flatMap((column) => rangeTests(ranges, sql, type).map((test) => `${column} ${test}`)).join(' OR ');
   };
 }
 
@@ -188,6 +164,17 @@ const originField =
 
 // --- The fields
 
+/** The greatest number of each field that holds one. */
+export const CONVERSATION_MAXIMA = {
+  port: 65_535,
+  originator_port: 65_535,
+  responder_port: 65_535,
+  vlan: 4095,
+  bytes: 999_999_999_999_999,
+  packets: 999_999_999_999_999,
+  duration: 999_999_999,
+} as const;
+
 export const CONVERSATION_FIELDS = {
   host: {
     description: `Originator or responder: address or CIDR. ${LIST}`,
@@ -207,17 +194,17 @@ export const CONVERSATION_FIELDS = {
   port: {
     description: `Port of either side, or a range. ${LIST}`,
     example: '53,8000-8999',
-    parse: numberField(['originator_port', 'responder_port'], 65_535),
+    parse: numberField(['originator_port', 'responder_port'], CONVERSATION_MAXIMA.port),
   },
   originator_port: {
     description: `Originator’s port or range; of ICMP its type. ${LIST}`,
     example: '40000-50000',
-    parse: numberField(['originator_port'], 65_535),
+    parse: numberField(['originator_port'], CONVERSATION_MAXIMA.originator_port),
   },
   responder_port: {
     description: `Responder’s port or range; of ICMP its code. ${LIST}`,
     example: '443',
-    parse: numberField(['responder_port'], 65_535),
+    parse: numberField(['responder_port'], CONVERSATION_MAXIMA.responder_port),
   },
   protocol: {
     description: `Protocol: tcp, udp, icmp, icmpv6, sctp, a number, or a service such as dns. ${LIST}`,
@@ -260,6 +247,21 @@ export const CONVERSATION_FIELDS = {
     example: '1:LQU9qZlK+B5F3KDmev6m5PMibrg=',
     parse: communityField,
   },
+  bytes: {
+    description: `Bytes on the wire, both ways, or a range of them. ${LIST}`,
+    example: '1000000-2000000',
+    parse: numberField([BYTES], CONVERSATION_MAXIMA.bytes, 'bigint'),
+  },
+  packets: {
+    description: `Packets, both ways, or a range of them. ${LIST}`,
+    example: '1-3',
+    parse: numberField([PACKETS], CONVERSATION_MAXIMA.packets, 'bigint'),
+  },
+  duration: {
+    description: `Whole seconds that it took, or a range of them. ${LIST}`,
+    example: '3600-86400',
+    parse: numberField([`floor(${DURATION})`], CONVERSATION_MAXIMA.duration, 'double precision'),
+  },
   min_bytes: {
     description: 'Least bytes on the wire, both ways.',
     example: '1000000',
@@ -290,7 +292,7 @@ export const CONVERSATION_FIELDS = {
     example: '0.5',
     parse: boundField(DURATION, '<=', DECIMAL, 'seconds'),
   },
-  vlan: { description: `VLAN id. ${LIST}`, example: '42', parse: numberField(['vlan'], 4095) },
+  vlan: { description: `VLAN id. ${LIST}`, example: '42', parse: numberField(['vlan'], CONVERSATION_MAXIMA.vlan) },
   open: {
     description: 'true for those that had not ended when last heard of, false for those that have.',
     example: 'true',
@@ -313,13 +315,27 @@ export const CONVERSATION_FIELDS = {
 export type ConversationFieldName = keyof typeof CONVERSATION_FIELDS;
 export const CONVERSATION_FIELD_NAMES = Object.keys(CONVERSATION_FIELDS) as ConversationFieldName[];
 
-/** The names that conditions may have: those of packets' ends, too. */
-export const CONVERSATION_FILTER_NAMES: Readonly<Record<string, ConversationFieldName>> = {
-  ...Object.fromEntries(CONVERSATION_FIELD_NAMES.map((name) => [name, name] as const)),
+/** What the ends of a packet are called is what those of a conversation are, too. */
+const ENDS = {
   source: 'originator',
   destination: 'responder',
   source_port: 'originator_port',
   destination_port: 'responder_port',
+} as const satisfies Record<string, ConversationFieldName>;
+type EndWord = {
+  [Word in keyof typeof FIELD_WORDS]: (typeof FIELD_WORDS)[Word] extends keyof typeof ENDS ? Word : never;
+}[keyof typeof FIELD_WORDS];
+
+/** Every name that conversations are filtered by. */
+export type ConversationFilterName = NameOf<ConversationFieldName> | keyof typeof ENDS | EndWord;
+export const CONVERSATION_FILTER_NAMES: Readonly<Record<ConversationFilterName, ConversationFieldName>> = {
+  ...namesOf(CONVERSATION_FIELD_NAMES),
+  ...ENDS,
+  ...(Object.fromEntries(
+    Object.entries(FIELD_WORDS).flatMap(([word, meant]) => {
+      return Object.hasOwn(ENDS, meant) ? [[word, ENDS[meant as keyof typeof ENDS]]] : [];
+    }),
+  ) as Record<EndWord, ConversationFieldName>),
 };
 
 /** @throws Refusal */

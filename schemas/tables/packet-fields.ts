@@ -8,6 +8,7 @@ import { type AddressMatch, indexKeys, isMac, parseAddress } from './address-mat
 import { checkValues, Refusal } from './field-values.js';
 import { type NameOf, namesOf } from './field-words.js';
 import { nearestName } from './nearest.js';
+import { type NumberRange, parseNumberRange, rangeTests } from './number-ranges.js';
 import { anyOf, type PacketCondition } from './packet-condition.js';
 import { PACKET_NAME_FIELDS } from './packet-names.js';
 import { portRangeKey } from './packet-table.js';
@@ -22,6 +23,8 @@ interface Field {
 }
 
 // --- Addresses
+
+const MAC_FIELDS = 'mac, source_mac or destination_mac';
 
 function addressCondition(column: 'source' | 'destination', matches: readonly AddressMatch[]): PacketCondition {
   const exact = matches.filter(({ prefix, bits }) => prefix === bits).map(({ text }) => text);
@@ -61,7 +64,7 @@ function indexed(condition: Condition | null): OfSegment {
 
 function addressField(columns: readonly ('source' | 'destination')[]): Field['parse'] {
   return (values) => {
-    const matches = values.map(parseAddress);
+    const matches = values.map((value) => parseAddress(value, MAC_FIELDS));
     return anyOf(columns.map((column) => addressCondition(column, matches)));
   };
 }
@@ -87,30 +90,17 @@ function macField(columns: readonly Extract<AddressColumn, `${string}_mac`>[]): 
 
 // --- Numbers
 
-interface NumberRange {
-  readonly low: number;
-  readonly high: number;
-}
-
 type SegmentOfNumbers = (column: PacketColumn, ranges: readonly NumberRange[]) => OfSegment;
 
 /** Whole numbers and ranges: "443", "1000-2000". */
 function numberField(columns: readonly PacketColumn[], maximum: number, segment: SegmentOfNumbers): Field['parse'] {
   return (values) => {
-    const ranges = values.map((value): NumberRange => {
-      const match = /^(\d{1,10})(?:-(\d{1,10}))?$/.exec(value);
-      const low = Number(match?.[1]);
-      const high = Number(match?.[2] ?? match?.[1]);
-      if (!match || low > high || high > maximum) {
-        throw new Refusal(`"${value}" is no number from 0 to ${maximum}, and no range of them such as 1-10`);
-      }
-      return { low, high };
-    });
+    const ranges = values.map((value) => parseNumberRange(value, maximum));
     return anyOf(
       columns.map((column) => ({
         packet: (sql) => {
           const number = ranges.some(({ low }) => low === 0) ? sql.column(column) : sql.columnOrZero(column);
-          return numberTests(ranges, sql)
+          return rangeTests(ranges, sql)
             .map((test) => `${number} ${test}`)
             .join(' OR ');
         },
@@ -118,17 +108,6 @@ function numberField(columns: readonly PacketColumn[], maximum: number, segment:
       })),
     );
   };
-}
-
-/** What a number is then; comparing it with one takes less than with a list. */
-function numberTests(ranges: readonly NumberRange[], sql: SqlValues): string[] {
-  const single = ranges.filter(({ low, high }) => low === high).map(({ low }) => low);
-  const tests = ranges
-    .filter(({ low, high }) => low !== high)
-    .map(({ low, high }) => `BETWEEN ${sql.add(low, 'integer')} AND ${sql.add(high, 'integer')}`);
-  if (single.length === 1) tests.push(`= ${sql.add(single[0], 'integer')}`);
-  else if (single.length > 1) tests.push(`= ANY(${sql.add(single, 'integer[]')})`);
-  return tests;
 }
 
 /** Most ports that the index is asked for one by one. */

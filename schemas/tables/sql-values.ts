@@ -29,6 +29,16 @@ export class QuotedValues implements SqlValues {
 /** A condition of a WHERE clause, made once the values of the statement have a place. */
 export type Condition = (values: SqlValues) => string;
 
+/** Of at least one. */
+export function anyOf(conditions: readonly Condition[]): Condition {
+  return (values) => conditions.map((condition) => `(${condition(values)})`).join(' OR ');
+}
+
+/** A null column makes a comparison neither true nor false; what has no port is "not port 80" all the same. */
+export function not(condition: Condition): Condition {
+  return (values) => `(${condition(values)}) IS NOT TRUE`;
+}
+
 export function allOf(conditions: readonly Condition[]): Condition {
   return (values) =>
     conditions.length === 0 ? 'true' : conditions.map((condition) => `(${condition(values)})`).join(' AND ');

@@ -194,6 +194,50 @@ describe('GET /api/conversations', () => {
     expect(await found(query)).toEqual(expected);
   });
 
+  it.each<[string, Name[]]>([
+    ['src 10.0.0.66 and not dport 22', ['refused']],
+    ['service ssh or dns.name ~ "*.shop.example" and not proto udp', ['ssh', 'api', 'web']],
+    ['bytes >= 1000000', ['api']],
+    ['packets < 2', ['scan']],
+    ['duration >= 3590 and duration <= 7190', ['ssh']],
+    ['2001:db8::/32 outcome answered', ['ssh']],
+    ['::ffff:10.0.0.66 state S0', ['scan']],
+    ['not name www.shop.example and site branch-7 and vlan != 42 and 10.0.0.1', ['open', 'refused', 'scan', 'api']],
+  ])('searches %s', async (q, expected) => {
+    expect(await found({ q })).toEqual(expected);
+    const { body } = await api.post<Page>('/api/conversations/search', { q });
+    expect(namesOf(body.conversations)).toEqual(expected);
+  });
+
+  it('takes the names by which packets and other tools call their ends', async () => {
+    expect(await found({ source_ip: '10.0.0.66', dest_port: '22' })).toEqual(['scan']);
+    expect(await found({ ip_range: '2001:db8::/32', protocols: 'TCP' })).toEqual(['ssh']);
+    const { body } = await api.post<Page>('/api/conversations/search', { filter: { dest_ip: '10.0.0.53' } });
+    expect(namesOf(body.conversations)).toEqual(['dns']);
+  });
+
+  it('gives one by its id', async () => {
+    const { conversations } = await api.get<Page>('/api/conversations?state=S0');
+    expect(await api.get(`/api/conversations/${conversations[0]!.id}`)).toEqual(conversations[0]);
+    const missing = await api.request('/api/conversations/1');
+    expect(missing.status).toBe(404);
+    expect(await missing.json()).toMatchObject({ code: 'NO_SUCH_CONVERSATION', errors: [{ input: 'id' }] });
+    expect((await api.request('/api/conversations/99999999999999999999')).status).toBe(400);
+  });
+
+  it('tells what it is searched by', async () => {
+    const { conversations: fields } = await api.get<{
+      conversations: { name: string; words: string[]; example: string }[];
+    }>('/api/fields');
+    expect(fields.find(({ name }) => name === 'originator')?.words).toEqual(
+      expect.arrayContaining(['source', 'source_ip', 'src']),
+    );
+    // What is given as an example is taken.
+    for (const { name, example } of fields) {
+      await found({ q: example.includes('=') ? `${name} "${example}"` : `${name} ${example}` });
+    }
+  });
+
   it('gives pages that join', async () => {
     const names: Name[] = [];
     for (let next: string | null = ''; next !== null; ) {
@@ -214,11 +258,12 @@ describe('GET /api/conversations', () => {
     ['min_bytes=-1', 'min_bytes', /one number of bytes/],
     ['servce=ssl', 'servce', /did you mean service/],
     ['next=x', 'next', /no cursor/],
+    ['q=prot+1', 'q', /at character 1: .*did you mean/],
   ])('refuses %s', async (query, input, reason) => {
     const response = await api.request(`/api/conversations?${query}`);
     expect(response.status).toBe(400);
     const { errors } = (await response.json()) as { errors: { input: string; reason: string }[] };
-    expect(errors).toEqual([{ input, reason: expect.stringMatching(reason) }]);
+    expect(errors).toMatchObject([{ input, reason: expect.stringMatching(reason) }]);
   });
 });
 
@@ -307,6 +352,27 @@ describe('GET /api/hosts/{ip}', () => {
   });
 });
 
+describe('downloads', () => {
+  const download = async (path: string): Promise<Response> => {
+    const response = await api.request(`/api/conversations.${path}`);
+    expect(response.status, path).toBe(200);
+    return response;
+  };
+
+  it('have what the list has, oldest first', async () => {
+    const csv = (await (await download('csv?q=proto+tcp+and+name+*.shop.example')).text()).trim().split('\n');
+    expect(csv).toHaveLength(3);
+    expect(csv[0]).toContain('started_at,last_at,open,duration,site,');
+    const objects = (await (await download('json?source_ip=10.0.0.66&limit=1')).text()).trim().split('\n');
+    expect(objects.map((line) => JSON.parse(line))).toMatchObject([{ originator: '10.0.0.66', state: 'S0' }]);
+    const zeek = await download('zeek?hours=87600');
+    expect(zeek.headers.get('content-disposition')).toBe('attachment; filename="conn.log"');
+    expect((await zeek.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))).toHaveLength(
+      NAMES.length,
+    );
+  });
+});
+
 describe('nta export conversations', () => {
   async function exported(changes: Partial<ExportSettings>): Promise<string> {
     const chunks: Buffer[] = [];
@@ -332,6 +398,9 @@ describe('nta export conversations', () => {
     expect(more).toEqual([]);
     expect(JSON.parse(open!)).toMatchObject({ open: true, originator_port: 50_009, state: 'SF', name: null });
     expect(await exported({ format: 'csv', source: '10.0.0.66', filter: ['state=S0'] })).toContain(',10.0.0.66,40000,');
+    expect(
+      (await exported({ format: 'json', search: 'src 10.0.0.66 and not state S0' })).trim().split('\n'),
+    ).toHaveLength(1);
   });
 
   it('writes a conn.log as Zeek does', async () => {

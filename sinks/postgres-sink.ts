@@ -14,6 +14,7 @@ import { PacketSink } from './packets/packet-sink.js';
 import { Availability } from './stream/availability.js';
 import { sqlState } from './stream/postgres-errors.js';
 import { RecordSink } from './stream/record-sink.js';
+import type { SinkContext } from './stream/sink-context.js';
 import { SinkMetrics } from './stream/sink-metrics.js';
 
 export { type SinkSettings, sinkOptions } from './options.js';
@@ -55,7 +56,8 @@ class Sink implements PostgresSink {
     const kafka = createKafka(settings, 'nta-sink', log);
     this.availability = new Availability(log, metrics, this.stopping.signal);
     this.pool = createPool(settings, 'nta-sink', (error) => this.connectionLost(error));
-    this.packets = new PacketSink(settings, kafka, this.pool, this.availability, metrics, log);
+    const context: SinkContext = { kafka, pool: this.pool, availability: this.availability, metrics, log };
+    this.packets = new PacketSink(context, settings);
     const alerts = topicName('alerts', prefix);
     const nodes = topicName('captureNodes', prefix);
     const passOver = (topic: string) => async (message: { offset: string }, partition: number, error: unknown) => {
@@ -64,9 +66,8 @@ class Sink implements PostgresSink {
     };
     this.others = [
       new RecordSink(
+        context,
         { topic: alerts, groupId: groupName('alertSink', prefix), readCommitted: true },
-        kafka,
-        this.pool,
         async (client, messages) => {
           for (const { message, reason, detail } of await storeAlerts(client, messages)) {
             metrics.poisonRecords.inc({ reason });
@@ -74,22 +75,15 @@ class Sink implements PostgresSink {
           }
         },
         passOver(alerts),
-        this.availability,
-        metrics,
-        log,
       ),
       new RecordSink(
+        context,
         { topic: nodes, groupId: groupName('nodeSink', prefix), readCommitted: false },
-        kafka,
-        this.pool,
         async (client, messages) => {
           const unreadable = await storeHeartbeats(client, messages);
           if (unreadable > 0) metrics.poisonRecords.inc({ reason: 'invalid_heartbeat' }, unreadable);
         },
         passOver(nodes),
-        this.availability,
-        metrics,
-        log,
       ),
     ];
     this.done = Promise.race([this.packets.reader.done, ...this.others.map(({ reader }) => reader.done)]);

@@ -111,7 +111,7 @@ class Sink implements DeliverySink {
     this.consumer = consumer;
     if (delivering.start === 'latest') {
       const flag = `--${output.name}-start earliest`;
-      this.startingPoint = new StartingPoint(kafka, consumer, groupId, topic, log, flag);
+      this.startingPoint = new StartingPoint(kafka, consumer, { groupId, topic, earliestFlag: flag }, log);
     }
     await this.read(consumer);
     log.info({ receiver: receiver.address, events: delivering.events }, 'delivering alerts');

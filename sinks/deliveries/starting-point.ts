@@ -17,6 +17,13 @@ interface PartitionOffset {
   readonly offset: string;
 }
 
+export interface StartingPointReading {
+  readonly groupId: string;
+  readonly topic: string;
+  /** The flag that would begin earlier. */
+  readonly earliestFlag: string;
+}
+
 export class StartingPoint {
   /** Resolves when the group has one; rejects with what waiting does not mend. */
   readonly found: Promise<void>;
@@ -30,11 +37,8 @@ export class StartingPoint {
   constructor(
     private readonly kafka: Kafka,
     private readonly consumer: Consumer,
-    private readonly groupId: string,
-    private readonly topic: string,
+    private readonly reading: StartingPointReading,
     private readonly log: Logger,
-    /** That would begin earlier. */
-    private readonly earliestFlag: string,
   ) {
     this.found = new Promise((resolve, reject) => {
       this.settle = { resolve, reject };
@@ -46,7 +50,7 @@ export class StartingPoint {
   onAssignment(partitions: readonly number[], isLeader: boolean): void {
     this.stop();
     if (this.isFound) return;
-    this.consumer.pause([{ topic: this.topic, partitions: [...partitions] }]);
+    this.consumer.pause([{ topic: this.reading.topic, partitions: [...partitions] }]);
     for (const partition of partitions) this.paused.add(partition);
     this.current = new AbortController();
     const { signal } = this.current;
@@ -54,10 +58,10 @@ export class StartingPoint {
       (offsets) => {
         if (offsets === null) return;
         for (const { partition, offset } of offsets) {
-          if (partitions.includes(partition)) this.consumer.seek({ topic: this.topic, partition, offset });
+          if (partitions.includes(partition)) this.consumer.seek({ topic: this.reading.topic, partition, offset });
         }
         this.isFound = true;
-        this.consumer.resume([{ topic: this.topic, partitions: [...this.paused] }]);
+        this.consumer.resume([{ topic: this.reading.topic, partitions: [...this.paused] }]);
         this.settle.resolve();
       },
       (error: unknown) => this.settle.reject(error),
@@ -78,7 +82,10 @@ export class StartingPoint {
         if (isLeader) await this.commitEnds();
       } catch (error) {
         if (!isKafkaError(error)) throw error;
-        this.log.debug({ topic: this.topic, cause: messageOf(error) }, 'the start of a new group is not settled yet');
+        this.log.debug(
+          { topic: this.reading.topic, cause: messageOf(error) },
+          'the start of a new group is not settled yet',
+        );
       }
     }
     return null;
@@ -88,7 +95,7 @@ export class StartingPoint {
     const admin = this.kafka.admin();
     try {
       await admin.connect();
-      const [own] = await admin.fetchOffsets({ groupId: this.groupId, topics: [this.topic] });
+      const [own] = await admin.fetchOffsets({ groupId: this.reading.groupId, topics: [this.reading.topic] });
       return (own?.partitions ?? []).filter(({ offset }) => Number(offset) >= 0);
     } finally {
       await admin.disconnect().catch(() => undefined);
@@ -100,13 +107,13 @@ export class StartingPoint {
     const admin = this.kafka.admin();
     try {
       await admin.connect();
-      const ends = await admin.fetchTopicOffsets(this.topic);
-      const { topic } = this;
+      const ends = await admin.fetchTopicOffsets(this.reading.topic);
+      const { topic } = this.reading;
       await this.consumer.commitOffsets(ends.map(({ partition, high }) => ({ topic, partition, offset: high })));
       const held = ends.reduce((sum, { low, high }) => sum + Number(high) - Number(low), 0);
       this.log.info(
-        { topic, group: this.groupId, records: held },
-        `a new delivery: alerts from now on; ${this.earliestFlag} would begin with what the topic holds`,
+        { topic, group: this.reading.groupId, records: held },
+        `a new delivery: alerts from now on; ${this.reading.earliestFlag} would begin with what the topic holds`,
       );
     } finally {
       await admin.disconnect().catch(() => undefined);

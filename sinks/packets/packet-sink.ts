@@ -6,21 +6,17 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Kafka } from 'kafkajs';
-import type pg from 'pg';
 import type { FetchedRecords } from '../../runtime/kafka/fetched-records.js';
 import { messageOf } from '../../runtime/process/failure.js';
-import type { Logger } from '../../runtime/process/log.js';
 import { groupName, topicName } from '../../schemas/topics.js';
 import { parseStorePolicy, type SinkSettings, type StorePolicy } from '../options.js';
 import { PartitionKeeper } from '../retention/partition-keeper.js';
-import type { Availability } from '../stream/availability.js';
 import { DeadLetters } from '../stream/dead-letters.js';
-import type { SinkMetrics } from '../stream/sink-metrics.js';
+import type { SinkContext } from '../stream/sink-context.js';
 import type { TopicPosition } from '../stream/topic-position.js';
 import { TopicReader } from '../stream/topic-reader.js';
 import { AlertedSources } from './alerted-sources.js';
-import { PacketWriter } from './packet-writer.js';
+import { type PacketStorage, PacketWriter, type PacketWriterEvents } from './packet-writer.js';
 
 /** Of one answer of Kafka; some 200,000 packets. */
 const FETCH_BYTES = 4 << 20;
@@ -48,41 +44,30 @@ export class PacketSink {
   private upkeepDone: Promise<void> = Promise.resolve();
 
   constructor(
+    private readonly context: SinkContext,
     settings: SinkSettings & { readonly topicPrefix: string },
-    kafka: Kafka,
-    pool: pg.Pool,
-    private readonly availability: Availability,
-    private readonly metrics: SinkMetrics,
-    private readonly log: Logger,
   ) {
+    const { kafka, pool, log } = context;
     const topic = topicName('packets', settings.topicPrefix);
     this.store = parseStorePolicy(settings.store);
     this.alerted = new AlertedSources(pool);
     this.keeper = new PartitionKeeper(pool, settings.partitionInterval, log);
     this.deadLetters = new DeadLetters(kafka, topicName('packetsDeadLetter', settings.topicPrefix));
-    this.writers = Array.from(
-      { length: WRITERS },
-      () =>
-        new PacketWriter(
-          pool,
-          topic,
-          this.store,
-          this.alerted,
-          this.keeper,
-          availability,
-          (letters) => this.deadLetters.send(letters),
-          metrics,
-          log,
-          {
-            stored: (offsets) => this.reader.stored(offsets),
-            superseded: () => this.reposition(),
-            broken: (error) => this.reader.fail(error),
-          },
-        ),
-    );
+    const storage: PacketStorage = {
+      topic,
+      policy: this.store,
+      alerted: this.alerted,
+      keeper: this.keeper,
+      deadLetter: (letters) => this.deadLetters.send(letters),
+    };
+    const events: PacketWriterEvents = {
+      stored: (offsets) => this.reader.stored(offsets),
+      superseded: () => this.reposition(),
+      broken: (error) => this.reader.fail(error),
+    };
+    this.writers = Array.from({ length: WRITERS }, () => new PacketWriter(context, storage, events));
     this.reader = new TopicReader(
-      kafka,
-      pool,
+      context,
       {
         topic,
         groupId: groupName('packetSink', settings.topicPrefix),
@@ -94,14 +79,11 @@ export class PacketSink {
         take: (position, records, highWatermark) => this.take(topic, position, records, highWatermark),
         settled: () => this.settled(),
       },
-      availability,
-      metrics,
-      log,
     );
   }
 
   async start(): Promise<void> {
-    await this.availability.persist(() => this.keeper.ensureAhead());
+    await this.context.availability.persist(() => this.keeper.ensureAhead());
     this.timer = setInterval(() => this.upkeep(), UPKEEP_INTERVAL_MS);
     await this.reader.start();
   }
@@ -112,7 +94,7 @@ export class PacketSink {
       .then(() => this.keeper.ensureAhead())
       .then(
         () => undefined,
-        (error: unknown) => this.log.debug({ cause: messageOf(error) }, 'upkeep of the tables failed'),
+        (error: unknown) => this.context.log.debug({ cause: messageOf(error) }, 'upkeep of the tables failed'),
       );
   }
 
@@ -154,7 +136,7 @@ export class PacketSink {
         if (obstacle.passOver) writer.passOver(position, records.offset);
       }
     }
-    this.metrics.lag.set({ topic, partition: position.partition }, highWatermark - position.nextOffset);
+    this.context.metrics.lag.set({ topic, partition: position.partition }, highWatermark - position.nextOffset);
   }
 
   private async awaitAlerts(published: number): Promise<void> {
@@ -166,7 +148,7 @@ export class PacketSink {
 
   private async refreshAlerts(): Promise<void> {
     const now = Date.now();
-    await this.availability.persist(() => this.alerted.refresh());
+    await this.context.availability.persist(() => this.alerted.refresh());
     this.alertsKnownUntil = now - ALERT_DELAY_MS;
   }
 }

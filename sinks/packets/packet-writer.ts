@@ -4,15 +4,13 @@
  */
 import type pg from 'pg';
 import type { FetchedRecords } from '../../runtime/kafka/fetched-records.js';
-import type { Logger } from '../../runtime/process/log.js';
 import { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
 import { type DecodedPacketBatch, decodePacketBatch, MAX_BATCH_ROWS } from '../../schemas/packets/packet-batch.js';
 import type { StorePolicy } from '../options.js';
 import type { PartitionKeeper } from '../retention/partition-keeper.js';
-import type { Availability } from '../stream/availability.js';
 import { type DeadLetter, poisonLetter, refusedConversationLetter, refusedLetter } from '../stream/dead-letters.js';
 import { classifyPostgresError } from '../stream/postgres-errors.js';
-import type { SinkMetrics } from '../stream/sink-metrics.js';
+import type { SinkContext } from '../stream/sink-context.js';
 import { Superseded, storedOffsets, type TopicPosition } from '../stream/topic-position.js';
 import type { AlertedSources } from './alerted-sources.js';
 import { OriginDictionary } from './origin-dictionary.js';
@@ -38,6 +36,15 @@ export interface Obstacle {
   readonly gone: Promise<unknown>;
   /** Whether the record is done with as well. */
   readonly passOver: boolean;
+}
+
+/** Where packets are stored, which of them, and where those go that Postgres refuses. */
+export interface PacketStorage {
+  readonly topic: string;
+  readonly policy: StorePolicy;
+  readonly alerted: AlertedSources;
+  readonly keeper: PartitionKeeper;
+  deadLetter(letters: readonly DeadLetter[]): Promise<void>;
 }
 
 /** What the reader of the topic has to hear of. */
@@ -71,15 +78,8 @@ export class PacketWriter {
   private broken: unknown = null;
 
   constructor(
-    private readonly pool: pg.Pool,
-    private readonly topic: string,
-    private readonly store: StorePolicy,
-    private readonly alerted: AlertedSources,
-    private readonly keeper: PartitionKeeper,
-    private readonly availability: Availability,
-    private readonly deadLetter: (letters: readonly DeadLetter[]) => Promise<void>,
-    private readonly metrics: SinkMetrics,
-    private readonly log: Logger,
+    private readonly context: SinkContext,
+    private readonly storage: PacketStorage,
     private readonly events: PacketWriterEvents,
   ) {}
 
@@ -120,7 +120,10 @@ export class PacketWriter {
       if (originId === undefined) {
         block.truncate(count, ipv6Count, extras, applicationsLength);
         const { origin } = batch;
-        return { gone: this.availability.persist(() => this.origins.lookUp(this.pool, origin)), passOver: false };
+        return {
+          gone: this.context.availability.persist(() => this.origins.lookUp(this.context.pool, origin)),
+          passOver: false,
+        };
       }
       if (batch.packets > 0) stored = this.append(unit, position, record.offset, batch, originId);
       for (let row = 0; row < conversations.count; row++) {
@@ -138,9 +141,9 @@ export class PacketWriter {
   }
 
   private poison(position: TopicPosition, record: FetchedRecords, reason: string, detail: string): Obstacle {
-    this.metrics.poisonRecords.inc({ reason });
+    this.context.metrics.poisonRecords.inc({ reason });
     return {
-      gone: this.deadLetter([poisonLetter(this.topic, position.partition, record, reason, detail)]),
+      gone: this.storage.deadLetter([poisonLetter(this.storage.topic, position.partition, record, reason, detail)]),
       passOver: true,
     };
   }
@@ -152,8 +155,8 @@ export class PacketWriter {
     batch: DecodedPacketBatch,
     originId: number,
   ): number {
-    const { every } = this.store;
-    const isAlerted = every === 0 && this.alerted.size > 0 && this.alerted.has(batch.source);
+    const { every } = this.storage.policy;
+    const isAlerted = every === 0 && this.storage.alerted.size > 0 && this.storage.alerted.has(batch.source);
     const stored = unit.add(position, offset, batch, originId, isAlerted ? 1 : every);
     const part = unit.partition(position);
     part.storedRows += stored;
@@ -195,8 +198,8 @@ export class PacketWriter {
     this.storeUnit(unit)
       .catch((error: unknown) => {
         if (error instanceof Superseded) {
-          this.metrics.superseded.inc({ topic: this.topic });
-          this.log.warn({ partition: error.partition }, `${error.message}; reading its position again`);
+          this.context.metrics.superseded.inc({ topic: this.storage.topic });
+          this.context.log.warn({ partition: error.partition }, `${error.message}; reading its position again`);
           this.filling.reset();
           this.events.superseded();
         } else {
@@ -205,7 +208,7 @@ export class PacketWriter {
         }
       })
       .finally(() => {
-        this.metrics.bufferedBytes.dec(unit.rows.copy.length);
+        this.context.metrics.bufferedBytes.dec(unit.rows.copy.length);
         unit.reset();
         this.busy = false;
         this.wake();
@@ -219,37 +222,37 @@ export class PacketWriter {
 
   private async storeUnit(unit: PacketUnit): Promise<void> {
     // With `--store alerts` there is often nothing to pack.
-    const unitNumber = unit.hasRows ? await this.availability.persist(() => nextUnit(this.pool)) : 0;
+    const unitNumber = unit.hasRows ? await this.context.availability.persist(() => nextUnit(this.context.pool)) : 0;
     unit.pack(unitNumber);
-    this.metrics.bufferedBytes.inc(unit.rows.copy.length);
-    const end = this.metrics.transactionSeconds.startTimer();
+    this.context.metrics.bufferedBytes.inc(unit.rows.copy.length);
+    const end = this.context.metrics.transactionSeconds.startTimer();
     let refused: Refused = NOTHING_REFUSED;
     try {
-      await this.availability.persist((failures) => this.attempt(unit, failures, storeUnit));
+      await this.context.availability.persist((failures) => this.attempt(unit, failures, storeUnit));
     } catch (error) {
       if (classifyPostgresError(error) !== 'refused' || error instanceof Superseded) throw error;
-      refused = await this.availability.persist((failures) =>
+      refused = await this.context.availability.persist((failures) =>
         this.attempt(unit, failures, (client) =>
           storeUnitWithoutRefused(client, unit, (rows, conversations) =>
-            this.deadLetter(this.refusedLetters(unit, { rows, conversations })),
+            this.storage.deadLetter(this.refusedLetters(unit, { rows, conversations })),
           ),
         ),
       );
     }
     end();
     this.countRefused(refused);
-    this.metrics.records.inc({ topic: this.topic }, unit.records);
-    this.metrics.packets.inc(unit.packets);
-    this.metrics.rows.inc(unit.rows.packets - refused.rows.length);
-    this.metrics.conversations.inc(unit.conversations.size - refused.conversations.length);
+    this.context.metrics.records.inc({ topic: this.storage.topic }, unit.records);
+    this.context.metrics.packets.inc(unit.packets);
+    this.context.metrics.rows.inc(unit.rows.packets - refused.rows.length);
+    this.context.metrics.conversations.inc(unit.conversations.size - refused.conversations.length);
     this.events.stored(new Map([...unit.partitions].map(([partition, part]) => [partition, part.nextOffset])));
   }
 
   private countRefused({ rows, conversations }: Refused): void {
     const all = [...rows, ...conversations];
-    for (const { sqlState } of all) this.metrics.refusedRows.inc({ sqlstate: sqlState });
+    for (const { sqlState } of all) this.context.metrics.refusedRows.inc({ sqlstate: sqlState });
     if (all.length === 0) return;
-    this.log.warn(
+    this.context.log.warn(
       { rows: all.length, sqlstate: all[0]!.sqlState },
       `Postgres refused ${all.length} rows (${all[0]!.message}); they are on packets-dead-letter`,
     );
@@ -261,8 +264,8 @@ export class PacketWriter {
     failures: number,
     work: (client: pg.ClientBase, unit: PacketUnit) => Promise<T>,
   ): Promise<T | typeof NOTHING_REFUSED> {
-    await this.keeper.ensure(unit.rollup.minutes(), unit.conversations.minutes());
-    const client = await this.pool.connect();
+    await this.storage.keeper.ensure(unit.rollup.minutes(), unit.conversations.minutes());
+    const client = await this.context.pool.connect();
     let failure: Error | undefined;
     try {
       if (failures > 0 && (await this.committed(client, unit))) return NOTHING_REFUSED;
@@ -290,8 +293,10 @@ export class PacketWriter {
   private refusedLetters(unit: PacketUnit, { rows, conversations }: Refused): DeadLetter[] {
     const known = new Map(unit.conversations.conversations().map((conversation) => [conversation.row, conversation]));
     return [
-      ...rows.map((row) => refusedLetter(this.topic, unit.packetOf(row.blockRow), row)),
-      ...conversations.map((refused) => refusedConversationLetter(this.topic, known.get(refused.row)!, refused)),
+      ...rows.map((row) => refusedLetter(this.storage.topic, unit.packetOf(row.blockRow), row)),
+      ...conversations.map((refused) =>
+        refusedConversationLetter(this.storage.topic, known.get(refused.row)!, refused),
+      ),
     ];
   }
 

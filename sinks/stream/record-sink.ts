@@ -2,13 +2,12 @@
  * A sink of a topic with few records: each batch is stored in one transaction together with the new position. Used for alerts
  * and for heartbeats.
  */
-import type { Kafka, KafkaMessage } from 'kafkajs';
+import type { KafkaMessage } from 'kafkajs';
 import type pg from 'pg';
 import type { FetchedRecords } from '../../runtime/kafka/fetched-records.js';
-import type { Logger } from '../../runtime/process/log.js';
-import { type Availability, Stopped } from './availability.js';
+import { Stopped } from './availability.js';
 import { classifyPostgresError } from './postgres-errors.js';
-import type { SinkMetrics } from './sink-metrics.js';
+import type { SinkContext } from './sink-context.js';
 import { advancePositions, Superseded, type TopicPosition } from './topic-position.js';
 import { TopicReader } from './topic-reader.js';
 
@@ -27,27 +26,19 @@ export class RecordSink {
   readonly reader: TopicReader;
 
   constructor(
+    private readonly context: SinkContext,
     private readonly settings: RecordSinkSettings,
-    kafka: Kafka,
-    private readonly pool: pg.Pool,
     private readonly store: StoreRecords,
     /** Called with a record that Postgres refused, which is then passed over. */
     private readonly refused: (message: KafkaMessage, partition: number, error: unknown) => Promise<void>,
-    private readonly availability: Availability,
-    private readonly metrics: SinkMetrics,
-    private readonly log: Logger,
   ) {
     this.reader = new TopicReader(
-      kafka,
-      pool,
+      context,
       { ...settings, maxBytes: FETCH_BYTES, partitionsAtOnce: 1 },
       {
         take: (position, records, highWatermark) => this.take(position, records, highWatermark),
         settled: () => Promise.resolve(),
       },
-      availability,
-      metrics,
-      log,
     );
   }
 
@@ -72,8 +63,8 @@ export class RecordSink {
     } catch (error) {
       if (error instanceof Stopped) return;
       if (error instanceof Superseded) {
-        this.metrics.superseded.inc({ topic: this.settings.topic });
-        this.log.warn(`${error.message}; reading its position again`);
+        this.context.metrics.superseded.inc({ topic: this.settings.topic });
+        this.context.log.warn(`${error.message}; reading its position again`);
         this.reposition();
         return;
       }
@@ -81,8 +72,8 @@ export class RecordSink {
       // One of them is at fault: each alone then.
       for (const message of messages) await this.commitAlone(position, message);
     }
-    this.metrics.records.inc({ topic: this.settings.topic }, messages.length);
-    this.metrics.lag.set(
+    this.context.metrics.records.inc({ topic: this.settings.topic }, messages.length);
+    this.context.metrics.lag.set(
       { topic: this.settings.topic, partition: position.partition },
       highWatermark - position.nextOffset,
     );
@@ -102,8 +93,8 @@ export class RecordSink {
 
   private async commit(position: TopicPosition, messages: readonly KafkaMessage[]): Promise<void> {
     const nextOffset = Number(messages.at(-1)!.offset) + 1;
-    await this.availability.persist(async (failures) => {
-      const client = await this.pool.connect();
+    await this.context.availability.persist(async (failures) => {
+      const client = await this.context.pool.connect();
       let gone = false;
       try {
         if (failures > 0 && (await this.isStored(client, position, nextOffset))) return;

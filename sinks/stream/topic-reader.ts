@@ -3,8 +3,7 @@
  * worth nothing, the position of a partition is read from sink_offsets and the consumer sent there. Kafka's commit is advisory:
  * it shows lag to Kafka's own tools.
  */
-import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
-import type pg from 'pg';
+import type { Consumer, EachBatchPayload } from 'kafkajs';
 import { isKafkaError } from '../../runtime/kafka/client.js';
 import type { FetchedRecords } from '../../runtime/kafka/fetched-records.js';
 import { fetchTopicIds } from '../../runtime/kafka/kafka-topic-ids.js';
@@ -13,10 +12,9 @@ import { createRecordConsumer, recordsOf } from '../../runtime/kafka/record-cons
 import { SteadyConsumer } from '../../runtime/kafka/steady-consumer.js';
 import { isUnreadable, UnreadablePartitions } from '../../runtime/kafka/unreadable-partitions.js';
 import { type Failure, messageOf } from '../../runtime/process/failure.js';
-import type { Logger } from '../../runtime/process/log.js';
-import { type Availability, Stopped } from './availability.js';
+import { Stopped } from './availability.js';
 import { COMMIT_INTERVAL_MS, GROUP_READER, readingStopped, withHeartbeats } from './group-reader.js';
-import type { SinkMetrics } from './sink-metrics.js';
+import type { SinkContext } from './sink-context.js';
 import { readPosition, type TopicPosition } from './topic-position.js';
 
 export interface TopicReaderSettings {
@@ -59,14 +57,11 @@ export class TopicReader {
   private reject: (error: unknown) => void = () => undefined;
 
   constructor(
-    private readonly kafka: Kafka,
-    private readonly pool: pg.Pool,
+    private readonly context: SinkContext,
     private readonly settings: TopicReaderSettings,
     private readonly taker: RecordTaker,
-    private readonly availability: Availability,
-    private readonly metrics: SinkMetrics,
-    private readonly log: Logger,
   ) {
+    const { kafka, metrics, log } = context;
     this.consumer = createRecordConsumer(kafka, {
       ...GROUP_READER,
       keepsRecords: false,
@@ -110,7 +105,7 @@ export class TopicReader {
       this.assigned = payload.memberAssignment[this.settings.topic] ?? [];
       this.states.clear(); // another member may have stored records meanwhile
       this.unreadable.forget();
-      this.log.debug({ topic: this.settings.topic, partitions: this.assigned }, 'partitions assigned');
+      this.context.log.debug({ topic: this.settings.topic, partitions: this.assigned }, 'partitions assigned');
       // Kafka may say that a partition is at its end where the tables have less (a database restored, or made anew): no batch
       // would come then.
       this.reposition();
@@ -181,7 +176,7 @@ export class TopicReader {
     try {
       await this.consumer.commitOffsets(offsets);
     } catch (error) {
-      this.log.debug({ topic: this.settings.topic, cause: messageOf(error) }, 'offsets not committed to Kafka');
+      this.context.log.debug({ topic: this.settings.topic, cause: messageOf(error) }, 'offsets not committed to Kafka');
     }
   }
 
@@ -231,8 +226,8 @@ export class TopicReader {
     const arrival = place.arrival(nextOffset, fetched, end, readCommitted);
     if (arrival.kind === 'in place') return true;
     if (arrival.kind === 'lost') {
-      this.metrics.lostRecords.inc({ topic }, arrival.records);
-      this.log.error(
+      this.context.metrics.lostRecords.inc({ topic }, arrival.records);
+      this.context.log.error(
         { topic, partition, from: String(nextOffset), to: String(fetched) },
         `Kafka no longer has ${arrival.records} records of ${topic} that were not stored yet; raise its retention`,
       );
@@ -274,12 +269,13 @@ export class TopicReader {
 
   private async readPosition(partition: number): Promise<TopicPosition> {
     const { topic } = this.settings;
-    const ids = await fetchTopicIds(this.kafka, [topic]);
-    const position = await this.availability.persist(() =>
-      readPosition(this.pool, topic, partition, ids.get(topic) ?? ''),
+    const ids = await fetchTopicIds(this.context.kafka, [topic]);
+    const position = await this.context.availability.persist(() =>
+      readPosition(this.context.pool, topic, partition, ids.get(topic) ?? ''),
     );
-    if (position.recreated) this.log.warn({ topic, partition }, `${topic} was made anew; it is stored from its start`);
-    this.log.debug({ topic, partition, offset: String(position.nextOffset) }, 'position read');
+    if (position.recreated)
+      this.context.log.warn({ topic, partition }, `${topic} was made anew; it is stored from its start`);
+    this.context.log.debug({ topic, partition, offset: String(position.nextOffset) }, 'position read');
     return position;
   }
 }

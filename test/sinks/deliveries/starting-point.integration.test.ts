@@ -33,7 +33,12 @@ it('resumes a partition that it paused, lost before the group had its start, and
   const groupId = `${topics.prefix}webhook`;
   const kafka = quietKafka(topics.brokers);
   consumer = kafka.consumer({ groupId });
-  startingPoint = new StartingPoint(kafka, consumer, groupId, topic, testLog(), '--webhook-start earliest');
+  startingPoint = new StartingPoint(
+    kafka,
+    consumer,
+    { groupId, topic, earliestFlag: '--webhook-start earliest' },
+    testLog(),
+  );
   const joined = new Promise<void>((resolve) => {
     consumer.on(consumer.events.GROUP_JOIN, () => resolve());
   });

@@ -56,8 +56,13 @@ it('takes nothing again for a position that was read before its records were tak
   const metrics = new SinkMetrics(createRegistry());
   const slow = slowPool(pool);
   reader = new TopicReader(
-    createKafka(topics.settings, 'test', log),
-    slow.pool,
+    {
+      kafka: createKafka(topics.settings, 'test', log),
+      pool: slow.pool,
+      availability: new Availability(log, metrics, new AbortController().signal),
+      metrics,
+      log,
+    },
     { topic, groupId: `${topics.prefix}reader`, readCommitted: false, maxBytes: 1 << 20, partitionsAtOnce: 1 },
     {
       take: async (position, records) => {
@@ -69,9 +74,6 @@ it('takes nothing again for a position that was read before its records were tak
       },
       settled: () => settled,
     },
-    new Availability(log, metrics, new AbortController().signal),
-    metrics,
-    log,
   );
   const producer = quietKafka(topics.brokers).producer();
   await producer.connect();

@@ -1,8 +1,9 @@
 /** Who talks to whom and by what, from the rollups of conversations: what is not among the largest of a minute is not told apart. */
 import type pg from 'pg';
+import { protocolName } from '../../schemas/packets/protocols.js';
 import { QueryParameters } from '../../schemas/tables/sql-values.js';
 import { query } from '../pool.js';
-import { rowsOf, type StatsQuery } from './stats-query.js';
+import { type PortVolume, rowsOf, type StatsQuery } from './stats-query.js';
 import { segmentsOf } from './stats-range.js';
 
 export interface ConversationVolume {
@@ -15,15 +16,18 @@ export interface ConversationStats {
   readonly services: readonly ({ readonly service: string } & ConversationVolume)[];
   readonly outcomes: readonly ({ readonly outcome: string } & ConversationVolume)[];
   readonly pairs: readonly ({ readonly originator: string; readonly responder: string } & ConversationVolume)[];
+  /** By the port that was called, without the rest; null where no conversation tells of it. */
+  readonly ports: readonly (PortVolume & ConversationVolume)[] | null;
   readonly destinations: readonly ({ readonly destination: string } & ConversationVolume)[];
 }
 
 interface Row extends ConversationVolume {
-  readonly kind: 'service' | 'outcome' | 'pair' | 'destination';
+  readonly kind: 'service' | 'outcome' | 'pair' | 'port' | 'destination';
   readonly name: string;
+  readonly has_ports: boolean;
 }
 
-/** Largest first, by bytes. */
+/** Largest first, by bytes unless asked otherwise. */
 export async function findConversationStats(pool: pg.Pool, wanted: StatsQuery): Promise<ConversationStats> {
   const p = new QueryParameters();
   const { rows } = await query<Row>(
@@ -32,13 +36,13 @@ export async function findConversationStats(pool: pg.Pool, wanted: StatsQuery): 
        SELECT kind, name, sum(conversations)::bigint AS conversations, sum(packets)::bigint AS packets, sum(bytes)::bigint AS bytes
        FROM traffic_conversations WHERE ${rowsOf(segmentsOf(wanted.range), wanted, p)} GROUP BY kind, name
      ), named AS (
-       SELECT * FROM volumes WHERE kind <> 'pair' OR name <> 'other'
+       SELECT * FROM volumes WHERE kind NOT IN ('pair', 'port') OR name <> 'other'
        UNION ALL
        SELECT 'destination', split_part(name, ' ', 2), sum(conversations)::bigint, sum(packets)::bigint, sum(bytes)::bigint
        FROM volumes WHERE kind = 'pair' AND name <> 'other' GROUP BY 2
      )
-     SELECT kind, name, conversations, packets, bytes
-     FROM (SELECT *, row_number() OVER (PARTITION BY kind ORDER BY bytes DESC, name) AS place FROM named) AS ranked
+     SELECT kind, name, conversations, packets, bytes, EXISTS (SELECT FROM volumes WHERE kind = 'port') AS has_ports
+     FROM (SELECT *, row_number() OVER (PARTITION BY kind ORDER BY ${wanted.orderBy ?? 'bytes'} DESC, name) AS place FROM named) AS ranked
      WHERE place <= ${p.add(wanted.top, 'integer')} ORDER BY kind, place`,
     p.values,
   );
@@ -51,6 +55,12 @@ export async function findConversationStats(pool: pg.Pool, wanted: StatsQuery): 
       const [originator = '', responder = ''] = row.name.split(' ');
       return { originator, responder, ...volume(row) };
     }),
+    ports: rows[0]?.has_ports
+      ? of('port').map((row) => {
+          const [protocol, port] = row.name.split(' ').map(Number);
+          return { destination_port: port!, protocol: protocolName(null, protocol!), ...volume(row) };
+        })
+      : null,
     destinations: of('destination').map((row) => ({ destination: row.name, ...volume(row) })),
   };
 }

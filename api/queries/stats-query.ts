@@ -9,9 +9,12 @@ export interface StatsQuery {
   readonly range: Interval;
   /** Null for all. */
   readonly captureNodes: readonly string[] | null;
-  /** Most points of the series and most rows of a ranking. */
+  /** Most points of the series, unless the step, seconds, is given; and most rows of a ranking. */
   readonly buckets: number;
+  readonly step: number | null;
   readonly top: number;
+  /** What rankings are ordered by; each has an order of its own otherwise. */
+  readonly orderBy: 'packets' | 'bytes' | null;
 }
 
 export interface Volume {
@@ -108,10 +111,11 @@ export async function findProtocols(pool: pg.Pool, wanted: StatsQuery): Promise<
   );
   // TCP over IPv4 and over IPv6 are one protocol to whoever reads a chart.
   const volumes = new Map<string, { packets: number; bytes: number }>();
+  const order = wanted.orderBy ?? 'packets';
   for (const row of rows) addVolume(volumes, protocolName(row.ether_type, row.ip_protocol), row);
   return [...volumes]
     .map(([protocol, volume]) => ({ protocol, ...volume }))
-    .sort((a, b) => b.packets - a.packets || (a.protocol < b.protocol ? -1 : 1));
+    .sort((a, b) => b[order] - a[order] || (a.protocol < b.protocol ? -1 : 1));
 }
 
 /**
@@ -124,18 +128,9 @@ export async function findSeries(
   wanted: StatsQuery,
   protocols: readonly { protocol: string }[],
 ): Promise<{ bucketSeconds: number; points: SeriesPoint[] }> {
-  const seconds = bucketSeconds(wanted.range, wanted.buckets);
-  const p = new QueryParameters();
-  const width = p.add(seconds, 'integer');
-  // A bucket of whole hours is made of hourly rows; only a narrower one needs the minutes.
-  const segments = seconds >= 3600 ? segmentsOf(wanted.range) : [{ resolution: 1, ...wanted.range }];
-  const { rows } = await query<{ start: number; ether_type: number; ip_protocol: number } & Volume>(
-    pool,
-    `SELECT (floor(extract(epoch FROM bucket) / ${width}) * ${width})::bigint AS start, ether_type, ip_protocol, ${VOLUME}
-     FROM traffic_protocols WHERE ${rowsOf(segments, wanted, p)} GROUP BY 1, 2, 3 ORDER BY 1`,
-    p.values,
-  );
+  const seconds = wanted.step ?? bucketSeconds(wanted.range, wanted.buckets);
   const named = new Set(protocols.slice(0, SERIES_PROTOCOLS).map(({ protocol }) => protocol));
+  const rows = seconds < 60 ? await findSeconds(pool, wanted, seconds) : await findMinutes(pool, wanted, seconds);
   const points = new Map<
     number,
     { packets: number; bytes: number; protocols: Map<string, { packets: number; bytes: number }> }
@@ -148,13 +143,47 @@ export async function findSeries(
     }
     point.packets += row.packets;
     point.bytes += row.bytes;
-    const name = protocolName(row.ether_type, row.ip_protocol);
-    addVolume(point.protocols, named.has(name) ? name : 'other', row);
+    addVolume(point.protocols, named.has(row.protocol) ? row.protocol : 'other', row);
   }
   return {
     bucketSeconds: seconds,
     points: [...points].map(([start, point]) => ({ ...point, start, protocols: Object.fromEntries(point.protocols) })),
   };
+}
+
+type ProtocolVolume = Volume & { readonly start: number; readonly protocol: string };
+
+/** Of the last hour. */
+async function findSeconds(pool: pg.Pool, wanted: StatsQuery, seconds: number): Promise<ProtocolVolume[]> {
+  const { range, captureNodes } = wanted;
+  const p = new QueryParameters();
+  const width = p.add(seconds, 'integer');
+  const time = (milliseconds: number): string => p.add(new Date(milliseconds).toISOString(), 'timestamptz');
+  const node = captureNodes === null ? '' : ` AND capture_node = ANY(${p.add(captureNodes, 'text[]')})`;
+  const { rows } = await query<ProtocolVolume>(
+    pool,
+    `SELECT (floor(extract(epoch FROM second) / ${width}) * ${width})::bigint AS start, protocol, ${VOLUME}
+     FROM traffic_seconds WHERE second >= ${time(range.start)} AND second < ${time(range.end)}${node}
+     GROUP BY 1, 2 ORDER BY 1`,
+    p.values,
+  );
+  return rows;
+}
+
+async function findMinutes(pool: pg.Pool, wanted: StatsQuery, seconds: number): Promise<ProtocolVolume[]> {
+  const p = new QueryParameters();
+  const width = p.add(seconds, 'integer');
+  // A bucket of whole hours is made of hourly rows; only a narrower one needs the minutes.
+  const segments = seconds % 3600 === 0 ? segmentsOf(wanted.range) : [{ resolution: 1, ...wanted.range }];
+  const { rows } = await query<{ start: number; ether_type: number; ip_protocol: number } & Volume>(
+    pool,
+    `SELECT (floor(extract(epoch FROM bucket) / ${width}) * ${width})::bigint AS start, ether_type, ip_protocol, ${VOLUME}
+     FROM traffic_protocols WHERE ${rowsOf(segments, wanted, p)} GROUP BY 1, 2, 3 ORDER BY 1`,
+    p.values,
+  );
+  return rows.map(({ start, ether_type, ip_protocol, packets, bytes }) => {
+    return { start, protocol: protocolName(ether_type, ip_protocol), packets, bytes };
+  });
 }
 
 function addVolume(
@@ -179,24 +208,27 @@ export async function findTopSources(pool: pg.Pool, wanted: StatsQuery): Promise
     `WITH volumes AS (
        SELECT source, ${VOLUME} FROM traffic_sources WHERE ${rowsOf(segmentsOf(wanted.range), wanted, p)} GROUP BY source
      )
-     (SELECT * FROM volumes WHERE source <> 'other' ORDER BY packets DESC, source LIMIT ${p.add(wanted.top, 'integer')})
+     (SELECT * FROM volumes WHERE source <> 'other' ORDER BY ${wanted.orderBy ?? 'packets'} DESC, source LIMIT ${p.add(wanted.top, 'integer')})
      UNION ALL SELECT * FROM volumes WHERE source = 'other'`,
     p.values,
   );
   return rows;
 }
 
-/** Busiest destination ports; without the row of the rest. */
-export async function findTopPorts(
-  pool: pg.Pool,
-  wanted: StatsQuery,
-): Promise<({ destination_port: number; protocol: string } & Volume)[]> {
+export interface PortVolume extends Volume {
+  readonly destination_port: number;
+  readonly protocol: string;
+}
+
+/** Busiest destination ports of packets, whoever began; without the row of the rest. */
+export async function findPacketPorts(pool: pg.Pool, wanted: StatsQuery): Promise<PortVolume[]> {
   const p = new QueryParameters();
   const { rows } = await query<{ destination_port: number; ip_protocol: number } & Volume>(
     pool,
     `SELECT destination_port, ip_protocol, ${VOLUME} FROM traffic_ports
      WHERE ${rowsOf(segmentsOf(wanted.range), wanted, p)} AND ip_protocol >= 0
-     GROUP BY destination_port, ip_protocol ORDER BY packets DESC, destination_port LIMIT ${p.add(wanted.top, 'integer')}`,
+     GROUP BY destination_port, ip_protocol
+     ORDER BY ${wanted.orderBy ?? 'packets'} DESC, destination_port LIMIT ${p.add(wanted.top, 'integer')}`,
     p.values,
   );
   return rows.map(({ destination_port, ip_protocol, packets, bytes }) => ({
@@ -207,6 +239,30 @@ export async function findTopPorts(
   }));
 }
 
+/** The capture nodes that look into any of these sites; a node that was moved looks into each. */
+export async function nodesOfSites(pool: pg.Pool, sites: readonly string[]): Promise<string[]> {
+  const { rows } = await query<{ capture_node: string }>(
+    pool,
+    'SELECT DISTINCT capture_node FROM origins WHERE site = ANY($1::text[])',
+    [sites],
+  );
+  return rows.map(({ capture_node }) => capture_node);
+}
+
+/** By the site that each node looks into now. */
+export async function findSiteTraffic(pool: pg.Pool, wanted: StatsQuery): Promise<({ site: string } & Volume)[]> {
+  const p = new QueryParameters();
+  const { rows } = await query<{ site: string } & Volume>(
+    pool,
+    `SELECT coalesce(site, '') AS site, ${VOLUME} FROM traffic_totals
+     LEFT JOIN (SELECT DISTINCT ON (capture_node) capture_node, site FROM origins ORDER BY capture_node, id DESC) AS looks USING (capture_node)
+     WHERE ${rowsOf(segmentsOf(wanted.range), wanted, p)}
+     GROUP BY 1 ORDER BY ${wanted.orderBy ?? 'packets'} DESC, site LIMIT ${p.add(wanted.top, 'integer')}`,
+    p.values,
+  );
+  return rows;
+}
+
 export async function findNodeTraffic(
   pool: pg.Pool,
   wanted: StatsQuery,
@@ -215,7 +271,7 @@ export async function findNodeTraffic(
   const { rows } = await query<{ capture_node: string } & Volume>(
     pool,
     `SELECT capture_node, ${VOLUME} FROM traffic_totals WHERE ${rowsOf(segmentsOf(wanted.range), wanted, p)}
-     GROUP BY capture_node ORDER BY packets DESC, capture_node LIMIT ${p.add(wanted.top, 'integer')}`,
+     GROUP BY capture_node ORDER BY ${wanted.orderBy ?? 'packets'} DESC, capture_node LIMIT ${p.add(wanted.top, 'integer')}`,
     p.values,
   );
   return rows;

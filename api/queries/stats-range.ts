@@ -39,6 +39,28 @@ export function segmentsOf({ start, end }: Interval): Segment[] {
   return segments.filter((segment) => segment.start < segment.end);
 }
 
+/** How far back there are seconds, and how long a step may be asked for then. */
+export const SECONDS_BACK_MS = HOUR_MS;
+export const STEP_MAX = 86_400;
+/** Most points that a step may make. */
+export const POINTS_MAX = 3_700;
+
+/**
+ * What is wrong with a step for a range, or null.
+ *
+ * @param step seconds
+ * @param range in whole minutes
+ */
+export function stepProblem(step: number, range: Interval, now: number): string | null {
+  if (60 % step !== 0 && step % 60 !== 0) return 'must divide a minute, or be of whole minutes';
+  if (step > 60 && 86_400 % step !== 0) return 'must divide a day';
+  if (step < 60 && range.start < now - SECONDS_BACK_MS - MINUTE_MS) {
+    return 'of less than 60 is for the last hour, which from or hours must not begin before';
+  }
+  const points = Math.ceil((range.end - range.start) / 1000 / step);
+  return points > POINTS_MAX ? `makes ${points} points; at most ${POINTS_MAX} are given` : null;
+}
+
 /** Widths of a chart's buckets, seconds; all divide or are multiples of an hour, so that hourly rows fall into one bucket. */
 const BUCKET_SECONDS = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400];
 

@@ -1,19 +1,22 @@
 /** `GET /api/stats`: what the dashboard shows, from the rollups alone. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { fieldValues } from '../../schemas/tables/field-values.js';
+import { invalidInput } from '../http/problem.js';
 import { strictObject } from '../http/strict-object.js';
 import { findConversationStats } from '../queries/conversation-stats.js';
 import {
   findExtent,
   findNodeTraffic,
+  findPacketPorts,
   findProtocols,
   findSeries,
-  findTopPorts,
+  findSiteTraffic,
   findTopSources,
   findTotals,
+  nodesOfSites,
   type StatsQuery,
 } from '../queries/stats-query.js';
-import { type Interval, wholeMinutes } from '../queries/stats-range.js';
+import { type Interval, POINTS_MAX, STEP_MAX, stepProblem, wholeMinutes } from '../queries/stats-range.js';
 import {
   isoMicros,
   refineTimeRange,
@@ -32,7 +35,7 @@ const conversationVolume = {
   packets: z.number().openapi({ description: 'Of both ways.' }),
   bytes: z.number().openapi({ description: 'Of both ways, on the wire.' }),
 };
-const AT_LEAST = 'What was not always among the largest pairs of a minute has at least these counts.';
+const AT_LEAST = 'What was not always among the largest of a minute has at least these counts.';
 const volumeSchema = z.object(volume).openapi('Volume');
 
 const statsSchema = z
@@ -79,11 +82,27 @@ const statsSchema = z
         'Busiest first; what the rollups do not tell apart stands last as "other". A source that was not always among the busiest has at least these counts.',
     }),
     top_destination_ports: z
-      .array(z.object({ destination_port: z.int(), protocol: z.string(), ...volume }))
-      .openapi({ description: 'Busiest first.' }),
+      .array(
+        z.object({
+          destination_port: z.int(),
+          protocol: z.string(),
+          ...volume,
+          conversations: z.number().nullable().openapi({ description: 'That ended; null where none tell of it.' }),
+        }),
+      )
+      .openapi({
+        description: `Busiest first: ports that were called, with both ways of what went on there. ${AT_LEAST}`,
+      }),
+    destination_ports_of: z.enum(['conversations', 'packets']).openapi({
+      description:
+        'What the ports are counted by: who was called in conversations, or, where none are stored, the destination of each packet, a client’s ephemeral port among them.',
+    }),
     capture_nodes: z
       .array(z.object({ capture_node: z.string(), ...volume }))
       .openapi({ description: 'Busiest first.' }),
+    sites: z
+      .array(z.object({ site: z.string(), ...volume }))
+      .openapi({ description: 'By the site that each capture node looks into; "" is the site without a name.' }),
     top_services: z
       .array(z.object({ service: z.string(), ...conversationVolume }))
       .openapi({ description: 'By bytes; "unknown" where it is not known, "other" for the small ones.' }),
@@ -128,6 +147,36 @@ const statsRoute = createRoute({
         .max(1000, 'must be a whole number from 1 to 1000')
         .default(300)
         .openapi({ param: { description: 'Most points of the series, 1 to 1000.' } }),
+      step: z.coerce
+        .number(`must be a whole number from 1 to ${STEP_MAX}`)
+        .int(`must be a whole number from 1 to ${STEP_MAX}`)
+        .min(1, `must be a whole number from 1 to ${STEP_MAX}`)
+        .max(STEP_MAX, `must be a whole number from 1 to ${STEP_MAX}`)
+        .optional()
+        .openapi({
+          param: {
+            description: `Seconds of a point of the series, instead of buckets: a divisor of a minute for the last hour, or of whole minutes; at most ${POINTS_MAX} points.`,
+          },
+        }),
+      site: z
+        .string('is given twice')
+        .max(10_000)
+        .refine((text) => !text.includes('\0'), 'must not contain a NUL character')
+        .transform(fieldValues)
+        .optional()
+        .openapi({
+          param: { description: 'Only what capture nodes of this site saw; several are separated by commas.' },
+          type: 'string',
+        }),
+      order_by: z
+        .enum(['packets', 'bytes'])
+        .optional()
+        .openapi({
+          param: {
+            description:
+              'What rankings are ordered by; without it those of conversations by bytes, the others by packets.',
+          },
+        }),
       top: z.coerce
         .number('must be a whole number from 1 to 100')
         .int('must be a whole number from 1 to 100')
@@ -142,7 +191,16 @@ const statsRoute = createRoute({
 
 export function statsRoutes({ pool, now }: RouteDependencies) {
   return createRouter().openapi(statsRoute, async (c) => {
-    const { buckets, top, capture_node: captureNodes = null, ...asked } = c.req.valid('query');
+    const {
+      buckets,
+      step = null,
+      top,
+      capture_node: nodes = null,
+      site,
+      order_by: orderBy = null,
+      ...asked
+    } = c.req.valid('query');
+    const captureNodes = site === undefined ? nodes : common(nodes, await nodesOfSites(pool, site));
     const extent = await findExtent(pool, captureNodes);
     const resolved = resolveTimeRange(asked, now());
     const start = resolved.from === null ? (extent?.start ?? null) : Date.parse(resolved.from);
@@ -151,16 +209,19 @@ export function statsRoutes({ pool, now }: RouteDependencies) {
     if (start === null || end === null || start >= end) return c.json(emptyStats(resolved.from, resolved.to), 200);
 
     const range = wholeMinutes({ start, end });
-    const wanted: StatsQuery = { range, captureNodes, buckets, top };
-    const [totals, protocols, sources, ports, nodes, talk] = await Promise.all([
+    const reason = step === null ? null : stepProblem(step, range, now());
+    if (reason !== null) throw invalidInput([{ input: 'step', reason }]);
+    const wanted: StatsQuery = { range, captureNodes, buckets, step, top, orderBy };
+    const [totals, protocols, sources, talk, byNode, bySite] = await Promise.all([
       findTotals(pool, wanted),
       findProtocols(pool, wanted),
       findTopSources(pool, wanted),
-      findTopPorts(pool, wanted),
-      findNodeTraffic(pool, wanted),
       findConversationStats(pool, wanted),
+      findNodeTraffic(pool, wanted),
+      findSiteTraffic(pool, wanted),
     ]);
     const series = await findSeries(pool, wanted, protocols);
+    const packetPorts = talk.ports === null ? await findPacketPorts(pool, wanted) : [];
     const seconds = activeSeconds(range, extent, now());
     const stats: Stats = {
       from: isoMicros(range.start),
@@ -190,8 +251,10 @@ export function statsRoutes({ pool, now }: RouteDependencies) {
       series: series.points.map(({ start: bucket, ...point }) => ({ time: isoMicros(bucket * 1000), ...point })),
       protocols: protocols.slice(0, top),
       top_sources: sources,
-      top_destination_ports: ports,
-      capture_nodes: nodes,
+      top_destination_ports: [...(talk.ports ?? packetPorts.map((port) => ({ ...port, conversations: null })))],
+      destination_ports_of: talk.ports === null ? 'packets' : 'conversations',
+      capture_nodes: byNode,
+      sites: bySite,
       top_services: [...talk.services],
       top_pairs: [...talk.pairs],
       top_destinations: [...talk.destinations],
@@ -199,6 +262,11 @@ export function statsRoutes({ pool, now }: RouteDependencies) {
     };
     return c.json(stats, 200);
   });
+}
+
+/** Of both, where both are asked for. */
+function common(nodes: readonly string[] | null, others: readonly string[]): readonly string[] {
+  return nodes === null ? others : nodes.filter((node) => others.includes(node));
 }
 
 /** Seconds of the range between the first and the last data; the minute that is still running counts as far as it has come. */
@@ -231,7 +299,9 @@ function emptyStats(from: string | null, to: string | null): Stats {
     protocols: [],
     top_sources: [],
     top_destination_ports: [],
+    destination_ports_of: 'conversations',
     capture_nodes: [],
+    sites: [],
     top_services: [],
     top_pairs: [],
     top_destinations: [],

@@ -1,7 +1,30 @@
-/** Conversations by service, outcome and pair, of a minute and an hour and a capture node, before they are added to the table. */
-import type { CountedConversation } from './conversation-rows.js';
+/** Conversations by service, outcome, pair and port of the service, of a minute and an hour and a capture node, before they are added to the table. */
 
-export const ROLLUP_KINDS = ['service', 'outcome', 'pair'] as const;
+/** What is counted of a conversation, once the transaction knows what has been counted of it before. */
+export interface CountedConversation {
+  /** Signed, as bigint is written. */
+  readonly id: string;
+  /** Place among the rows. */
+  readonly row: number;
+  readonly ended: boolean;
+  /** Whether it may be in the partition of those that are open. */
+  readonly mayBeOpen: boolean;
+  /** µs of its last packet. */
+  readonly last: number;
+  readonly captureNode: string;
+  readonly service: string;
+  readonly outcome: string;
+  readonly pair: string;
+  /** IP protocol and the port that was called, "6 443"; null where there are no ports. */
+  readonly port: string | null;
+  readonly packets: number;
+  readonly bytes: number;
+  /** Where it came from. */
+  readonly partition: number;
+  readonly offset: number;
+}
+
+export const ROLLUP_KINDS = ['service', 'outcome', 'pair', 'port'] as const;
 export type RollupKind = (typeof ROLLUP_KINDS)[number];
 
 export interface ConversationTally {
@@ -46,13 +69,15 @@ export function rollUp(
       const seconds = 60 * resolution;
       const startSeconds = Math.floor(conversation.last / SECOND_MICROS / seconds) * seconds;
       for (const kind of ROLLUP_KINDS) {
+        const name = conversation[kind];
+        if (name === null) continue;
         const key = `${resolution} ${startSeconds} ${kind} ${conversation.captureNode}`;
         let bucket = buckets.get(key);
         if (bucket === undefined) {
           bucket = { resolution, startSeconds, captureNode: conversation.captureNode, kind, tallies: new Map() };
           buckets.set(key, bucket);
         }
-        addTo(bucket.tallies, conversation[kind], tally);
+        addTo(bucket.tallies, name, tally);
       }
     }
   }

@@ -14,6 +14,7 @@ import { CONVERSATION_COLUMNS, communityHalf } from '../../schemas/tables/conver
 import { CopyBuffer } from '../packets/copy-buffer.js';
 import { storable } from '../packets/origin-dictionary.js';
 import { storableJson } from '../packets/packet-details.js';
+import { type CountedConversation, REST } from './conversation-rollup.js';
 
 export const CONVERSATION_COPY_SQL = `COPY conversations (${CONVERSATION_COLUMNS.join(', ')}) FROM STDIN (FORMAT binary)`;
 
@@ -28,28 +29,6 @@ const ROW_BYTES_MAX = 512;
 /** A shorter conversation was never told of while it was open: capture nodes wait longer than this before they do, µs. */
 export const OPEN_MICROS_MIN = 1_000_000;
 const UNKNOWN_SERVICE = 'unknown';
-
-/** What is counted of a conversation, once the transaction knows what has been counted of it before. */
-export interface CountedConversation {
-  /** Signed, as bigint is written. */
-  readonly id: string;
-  /** Place among the rows. */
-  readonly row: number;
-  readonly ended: boolean;
-  /** Whether it may be in the partition of those that are open. */
-  readonly mayBeOpen: boolean;
-  /** µs of its last packet. */
-  readonly last: number;
-  readonly captureNode: string;
-  readonly service: string;
-  readonly outcome: string;
-  readonly pair: string;
-  readonly packets: number;
-  readonly bytes: number;
-  /** Where it came from. */
-  readonly partition: number;
-  readonly offset: number;
-}
 
 export class ConversationRows {
   readonly copy = new CopyBuffer(1 << 16, 1 << 10);
@@ -111,6 +90,7 @@ export class ConversationRows {
       service: storable(block.service[row]!) || UNKNOWN_SERVICE,
       outcome: OUTCOMES[block.outcome[row]!] ?? OUTCOMES[0],
       pair: `${formatAddressBytes(originator)} ${formatAddressBytes(responder)}`,
+      port: portOf(block, row),
       packets: block.originatorPackets[row]! + block.responderPackets[row]!,
       bytes: block.originatorBytes[row]! + block.responderBytes[row]!,
       partition,
@@ -205,6 +185,19 @@ function addressOf(slots: Uint8Array, row: number): Uint8Array | null {
   const kind = slots[at];
   if (kind === ADDRESS_IPV4) return slots.subarray(at + 1, at + 5);
   return kind === ADDRESS_IPV6 ? slots.subarray(at + 1, at + 17) : null;
+}
+
+/** Protocols with ports. */
+const TCP = 6;
+const UDP = 17;
+const SCTP = 132;
+
+/** Where who began is a guess, a client's ephemeral port is taken for no service: it counts among the rest. */
+function portOf(block: ConversationBlock, row: number): string | null {
+  const protocol = block.ipProtocol[row]!;
+  if (protocol !== TCP && protocol !== UDP && protocol !== SCTP) return null;
+  const port = block.responderPort[row]!;
+  return block.begun[row] === 1 || port < block.originatorPort[row]! ? `${protocol} ${port}` : REST;
 }
 
 function namesJson(names: ConversationNames | null): string {

@@ -8,17 +8,19 @@ import {
   boundTallies,
   type ConversationTally,
   type CountedBefore,
+  type CountedConversation,
   type RollupBucket,
   type RollupKind,
   rollUp,
 } from './conversation-rollup.js';
-import type { ConversationRows, CountedConversation } from './conversation-rows.js';
+import type { ConversationRows } from './conversation-rows.js';
 
 /** The most names of a bucket, beside the row of the rest, by the bucket's minutes. */
 const LIMITS: Readonly<Record<RollupKind, { readonly 1: number; readonly 60: number }>> = {
   service: { 1: 32, 60: 64 },
   outcome: { 1: 8, 60: 8 },
   pair: { 1: 50, 60: 200 },
+  port: { 1: 50, 60: 200 },
 };
 
 /** Sends rows `from … to - 1` by COPY. @returns those of them that Postgres refused, which are not counted either */

@@ -6,7 +6,7 @@
  * `source-topic`, `source-partition`, `source-offset` and `source-index` tell it from another.
  */
 import type { IHeaders, Kafka, Producer } from 'kafkajs';
-import type { CountedConversation } from '../conversations/conversation-rows.js';
+import type { CountedConversation } from '../conversations/conversation-rollup.js';
 import type { RefusedRow } from '../packets/packet-store.js';
 import type { UnitPacket } from '../packets/packet-unit.js';
 

@@ -13,6 +13,7 @@ import {
   TCP_URG,
 } from '../../schemas/packets/packet-block.js';
 import { storable } from '../packets/origin-dictionary.js';
+import { SecondRollup } from './second-rollup.js';
 import type { SourceDictionary } from './source-dictionary.js';
 import { addToSketch, SKETCH_BYTES } from './source-sketch.js';
 import { TallyTable } from './tally-table.js';
@@ -86,8 +87,19 @@ export class TrafficRollup {
   private samplingRate = 1;
   private lastBucket: TrafficBucket | null = null;
 
-  /** @param dictionary gives sources their numbers. */
-  constructor(readonly dictionary: SourceDictionary) {}
+  /** The same by the second, of the last hour. */
+  readonly seconds: SecondRollup;
+
+  /**
+   * @param dictionary gives sources their numbers.
+   * @param now milliseconds since 1970-01-01 UTC
+   */
+  constructor(
+    readonly dictionary: SourceDictionary,
+    now: () => number = Date.now,
+  ) {
+    this.seconds = new SecondRollup(now);
+  }
 
   /** Minutes by capture nodes. */
   get size(): number {
@@ -96,6 +108,7 @@ export class TrafficRollup {
 
   reset(): void {
     this.nodes.clear();
+    this.seconds.reset();
     this.buckets = 0;
     this.lastOrigin = null;
     this.lastBucket = null;
@@ -117,7 +130,9 @@ export class TrafficRollup {
       if (this.lastBucket === null || this.lastBucket.startSeconds !== minute * 60) {
         this.lastBucket = this.bucket(this.captureNode, minute);
       }
-      row = addMinute(this.lastBucket, block, row, to, minute * MINUTE_MICROS, this.samplingRate, source);
+      const first = row;
+      row = addMinute(this.lastBucket, block, first, to, minute * MINUTE_MICROS, this.samplingRate, source);
+      this.seconds.add(block, first, row, this.captureNode, this.samplingRate);
       const bit = this.dictionary.sketchBitOf(source);
       addToSketch(this.lastBucket.sketch, bit);
     }

@@ -7,6 +7,7 @@
 import type pg from 'pg';
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TCP_URG } from '../../schemas/packets/packet-block.js';
 import { boundKeys, type Tally } from './busiest.js';
+import { storeSeconds } from './second-store.js';
 import type { SourceDictionary } from './source-dictionary.js';
 import { sketchLiteral } from './source-sketch.js';
 import type { TallyTable } from './tally-table.js';
@@ -111,6 +112,7 @@ export async function storeTraffic(client: pg.ClientBase, rollup: TrafficRollup)
       ...TOTAL_COLUMNS.map(([, value]) => buckets.map(value)),
     ],
   });
+  await storeSeconds(client, rollup.seconds.collect());
   await storeKeys(client, buckets, PROTOCOLS, rollup.dictionary);
   await storeKeys(client, buckets, SOURCES, rollup.dictionary);
   await storeKeys(client, buckets, PORTS, rollup.dictionary);

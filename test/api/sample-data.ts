@@ -99,7 +99,12 @@ export async function insertPackets(pool: pg.Pool, packets: readonly SamplePacke
 
 /** Computes every rollup anew from the packets, in both resolutions. */
 export async function rebuildRollups(pool: pg.Pool): Promise<void> {
-  await pool.query('TRUNCATE traffic_totals, traffic_protocols, traffic_sources, traffic_ports');
+  await pool.query('TRUNCATE traffic_totals, traffic_protocols, traffic_sources, traffic_ports, traffic_seconds');
+  await pool.query(
+    `INSERT INTO traffic_seconds (second, packets, bytes, capture_node, protocol)
+     SELECT date_trunc('second', captured_at), count(*), sum(frame_length), capture_node, CASE ip_protocol WHEN 6 THEN 'tcp' WHEN 17 THEN 'udp' ELSE 'other' END
+     FROM packets JOIN origins ON origins.id = origin_id GROUP BY 1, 4, 5`,
+  );
   for (const [resolution, unit] of [
     [1, 'minute'],
     [60, 'hour'],

@@ -142,7 +142,7 @@ describe('conversations', () => {
       { port: 1, bytes: 400, ended: true, last_at: null },
       { port: 2, bytes: 10, ended: false, last_at: new Date((START + MINUTE) / 1000) },
     ]);
-    for (const kind of ['service', 'outcome', 'pair']) {
+    for (const kind of ['service', 'outcome', 'pair', 'port']) {
       const sums = await all(
         `SELECT resolution, sum(conversations)::int AS conversations, sum(packets)::int AS packets, sum(bytes)::int AS bytes
          FROM traffic_conversations WHERE kind = $1 GROUP BY resolution ORDER BY resolution`,
@@ -153,6 +153,26 @@ describe('conversations', () => {
         { resolution: 60, conversations: 1, packets: 9, bytes: 730 },
       ]);
     }
+  });
+
+  it('count by the port that was called, not by the one it was called from', async () => {
+    await store([
+      { start: START, originatorPort: 50_001 },
+      { start: START + 1, originatorPort: 50_002, responderPort: 53, ipProtocol: 17 },
+      { start: START + 2, responderPort: 8, originatorPort: 8, ipProtocol: 1 },
+      // Who began these is a guess: of the second it would be the server.
+      { start: START + 3, originatorPort: 50_003, responderPort: 22, begun: false },
+      { start: START + 4, originatorPort: 443, responderPort: 50_004, begun: false },
+    ]);
+    const ports = await all(
+      `SELECT name, conversations::int FROM traffic_conversations WHERE kind = 'port' AND resolution = 60 ORDER BY name`,
+    );
+    expect(ports).toEqual([
+      { name: '17 53', conversations: 1 },
+      { name: '6 22', conversations: 1 },
+      { name: '6 443', conversations: 1 },
+      { name: 'other', conversations: 1 },
+    ]);
   });
 
   it('are bounded in the statistics, and still add up', async () => {

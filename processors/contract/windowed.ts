@@ -67,7 +67,8 @@ const SLICES = 60;
 
 /** A sum over the window, cut into sixtieths: never overstated by more than what one sixtieth holds. */
 export class WindowedSum {
-  private readonly slices = new Map<number, number>();
+  /** By the number of the slice modulo theirs; those of before the window are 0. */
+  private readonly slices = new Float64Array(SLICES);
   private newest = Number.NEGATIVE_INFINITY;
   private total = 0;
 
@@ -76,16 +77,9 @@ export class WindowedSum {
   /** Adds an amount and gives the sum of the window. */
   add(time: number, amount: number): number {
     const slice = Math.floor((time * SLICES) / this.windowMicros);
-    if (slice > this.newest) {
-      this.newest = slice;
-      for (const [old, sum] of this.slices) {
-        if (old > slice - SLICES) continue;
-        this.total -= sum;
-        this.slices.delete(old);
-      }
-    }
+    if (slice > this.newest) this.advance(slice);
     if (slice > this.newest - SLICES) {
-      this.slices.set(slice, (this.slices.get(slice) ?? 0) + amount);
+      this.slices[slice % SLICES]! += amount;
       this.total += amount;
     }
     return this.total;
@@ -96,11 +90,28 @@ export class WindowedSum {
   }
 
   entries(): (readonly [number, number])[] {
-    return [...this.slices];
+    const entries: [number, number][] = [];
+    if (this.total === 0) return entries;
+    for (let slice = this.newest - SLICES + 1; slice <= this.newest; slice++) {
+      const amount = this.slices[slice % SLICES]!;
+      if (amount !== 0) entries.push([slice, amount]);
+    }
+    return entries;
   }
 
   restore(entries: readonly (readonly [number, number])[]): this {
     for (const [slice, amount] of entries) this.add(((slice + 0.5) * this.windowMicros) / SLICES, amount);
     return this;
+  }
+
+  private advance(slice: number): void {
+    const from = Math.max(this.newest + 1, slice - SLICES + 1);
+    if (this.total !== 0) {
+      for (let old = from; old <= slice; old++) {
+        this.total -= this.slices[old % SLICES]!;
+        this.slices[old % SLICES] = 0;
+      }
+    }
+    this.newest = slice;
   }
 }

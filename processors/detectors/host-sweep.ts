@@ -181,10 +181,11 @@ export const hostSweep = defineWatcher<Sweep>()({
   createWatcher: (_, { windowMicros, threshold }) => ({
     newState: () => ({ ports: new Map(), isWeb: false, what: '', failed: 0, answered: 0 }),
     attempt(attempt, watch) {
-      if (isEcho(attempt) || isGroup(attempt.target)) return;
-      if (attempt.outcome === 'unseen' || attempt.outcome === 'half-open') return;
-      const state = attempt.outcome === 'answered' ? watch.knownSource() : watch.source();
-      if (state === null) return;
+      const { outcome } = attempt;
+      if (outcome === 'unseen' || outcome === 'half-open' || isEcho(attempt)) return;
+      const known = watch.knownSource();
+      if ((known === null && outcome === 'answered') || isGroup(attempt.target)) return;
+      const state = known ?? watch.source();
       const measured = count(state, attempt, windowMicros, 2 * threshold);
       watch.measure(measured, attempt.target, attempt.port);
     },

@@ -3,129 +3,174 @@
  * says what became of it, at most `wait` of event time: no answer by then is "unanswered", and a later one changes nothing,
  * so the outcome does not depend on how rows are batched. A SYN that was answered waits once more: when its sender leaves
  * it at that, it is half-open.
+ *
+ * Entries of typed columns, found through chains of a hash: an object and three maps an attempt were a microsecond each and most of
+ * what a flood of forged sources cost. An entry that is settled goes at once; one may be kept as its source's first failure.
  */
 import type { AttemptOutcome } from '../contract/watch.js';
+import type { AddressPool } from './address-pool.js';
+import { grown, nextCapacity } from './growth.js';
 import type { KeyTable } from './key-table.js';
 
 /** Attempts waiting at once; beyond, the oldest are given up without a verdict. A flood of 100,000 SYN/s for the wait. */
 const WAITING_MAX = 131_072;
 const TCP = 6;
 
-export interface Waiting {
-  readonly slot: number;
-  /** Of the key that has the slot. */
-  readonly serial: number;
-  readonly key: number;
-  readonly time: number;
-  /** When it is settled unless a row says otherwise, µs. */
-  due: number;
-  readonly targetKey: number;
-  /** An IPv6 address; of IPv4 it is in `targetKey`. */
-  readonly target: Uint8Array | null;
-  /** Kind of the opening packet, a bit of packet-kind.ts. */
-  readonly kind: number;
-  readonly ipProtocol: number;
-  readonly port: number;
-  readonly sourcePort: number;
-  readonly ttl: number;
-  readonly node: number;
-  /** Serial of its timeline: each has a queue, since a replay may stand still while others go on. */
-  readonly run: number;
-  /** A SYN that was answered. */
-  answered: boolean;
-  settled: boolean;
-  next: Waiting | null;
-}
+const REFUSED = 2;
 
+export const NO_ATTEMPT = -1;
+/** Of a key (`KeyTable.failure`): watchers have seen its first failure. */
+export const FAILURE_SHOWN = -2;
+
+const BYTES_PER_ENTRY = 79;
+const CAPACITY_AT_FIRST = 256;
+const BUCKETS_AT_FIRST = 512;
+
+/** The attempts of a timeline in the order of arrival, which is that of `due` but for what was answered and for disorder. */
 interface Queue {
-  /** In the order of arrival, which is that of `due` but for what was answered and for disorder. */
-  attempts: Waiting[];
   head: number;
+  tail: number;
 }
 
 export class Attempts {
-  private readonly byKey = new Map<number, Waiting>();
+  slot = new Int32Array(0);
+  time = new Float64Array(0);
+  /** When it is settled unless a row says otherwise, µs. */
+  due = new Float64Array(0);
+  targetKey = new Float64Array(0);
+  /** Entry of an IPv6 target in the address pool; of IPv4 the address is in `targetKey`. */
+  address = new Int32Array(0);
+  /** Kind of the opening packet, a bit of packet-kind.ts. */
+  kind = new Uint16Array(0);
+  ipProtocol = new Uint8Array(0);
+  port = new Uint16Array(0);
+  sourcePort = new Uint16Array(0);
+  ttl = new Uint8Array(0);
+  node = new Uint16Array(0);
+  /** Serial of its timeline: each has a queue, since a replay may stand still while others go on. */
+  run = new Uint32Array(0);
+  /** 1: a SYN that was answered; 2: kept as a failure that was refused, not left unanswered. */
+  private answered = new Uint8Array(0);
+  /** Orders the entries of all queues. */
+  private sequence = new Float64Array(0);
+  private hashNext = new Int32Array(0);
+  private keyNext = new Int32Array(0);
+  private keyBefore = new Int32Array(0);
+  private queueNext = new Int32Array(0);
+  private queueBefore = new Int32Array(0);
+  private buckets = new Int32Array(0);
+  private capacity = 0;
+  private used = 0;
+  private free = NO_ATTEMPT;
+  private waiting = 0;
+  private sequences = 0;
   private readonly queues = new Map<number, Queue>();
-  private readonly first = new Map<number, Waiting>();
-  private readonly last = new Map<number, Waiting>();
+  private lastRun = -1;
+  private lastQueue: Queue | null = null;
 
   constructor(
     private readonly keys: KeyTable,
-    private readonly settle: (attempt: Waiting, outcome: AttemptOutcome) => void,
-  ) {}
+    private readonly addresses: AddressPool,
+    private readonly settle: (entry: number, outcome: AttemptOutcome) => void,
+  ) {
+    this.growTo(CAPACITY_AT_FIRST);
+    this.buckets = new Int32Array(BUCKETS_AT_FIRST).fill(NO_ATTEMPT);
+    this.free = NO_ATTEMPT;
+  }
 
   get bytes(): number {
-    return this.byKey.size * 250;
+    return this.capacity * BYTES_PER_ENTRY + this.buckets.length * 4;
   }
 
   get size(): number {
-    return this.byKey.size;
+    return this.waiting;
   }
 
-  /** Begins to wait, unless the same attempt is waiting. */
-  begin(attempt: Omit<Waiting, 'key' | 'serial' | 'answered' | 'settled' | 'next'>): void {
-    const { slot } = attempt;
-    const serial = this.keys.serial[slot]!;
-    const key = attemptKey(serial, attempt.targetKey, attempt.ipProtocol, attempt.port, attempt.sourcePort);
-    if (this.byKey.has(key)) return;
-    if (this.byKey.size >= WAITING_MAX) this.giveUpOldest();
-    // written out: a spread costs as much as all the rest
-    this.append({
-      slot,
-      serial,
-      key,
-      time: attempt.time,
-      due: attempt.due,
-      targetKey: attempt.targetKey,
-      target: attempt.target,
-      kind: attempt.kind,
-      ipProtocol: attempt.ipProtocol,
-      port: attempt.port,
-      sourcePort: attempt.sourcePort,
-      ttl: attempt.ttl,
-      node: attempt.node,
-      run: attempt.run,
-      answered: false,
-      settled: false,
-      next: null,
-    });
+  /** Begins to wait, unless the same attempt is waiting. `ipv6` has the target's address where it is one of IPv6. */
+  begin(
+    slot: number,
+    time: number,
+    due: number,
+    kind: number,
+    targetKey: number,
+    ipv6: Uint8Array | null,
+    ipv6Offset: number,
+    ipProtocol: number,
+    port: number,
+    sourcePort: number,
+    ttl: number,
+    node: number,
+    run: number,
+  ): void {
+    if (this.find(slot, targetKey, ipProtocol, port, sourcePort) !== NO_ATTEMPT) return;
+    if (this.waiting >= WAITING_MAX) this.giveUpOldest();
+    const entry = this.take();
+    this.slot[entry] = slot;
+    this.time[entry] = time;
+    this.targetKey[entry] = targetKey;
+    this.address[entry] = ipv6 === null ? NO_ATTEMPT : this.addresses.hold(ipv6, ipv6Offset);
+    this.kind[entry] = kind;
+    this.ipProtocol[entry] = ipProtocol;
+    this.port[entry] = port;
+    this.sourcePort[entry] = sourcePort;
+    this.ttl[entry] = ttl;
+    this.node[entry] = node;
+    this.run[entry] = run;
+    this.append(entry, due, 0);
   }
 
-  /** The attempt that a row speaks of. */
-  find(slot: number, targetKey: number, ipProtocol: number, port: number, sourcePort: number): Waiting | undefined {
-    const attempt = this.byKey.get(attemptKey(this.keys.serial[slot]!, targetKey, ipProtocol, port, sourcePort));
-    return attempt?.slot === slot ? attempt : undefined;
+  /** The waiting attempt that a row speaks of, or `NO_ATTEMPT`. */
+  find(slot: number, targetKey: number, ipProtocol: number, port: number, sourcePort: number): number {
+    if (this.keys.attempt[slot] === NO_ATTEMPT) return NO_ATTEMPT;
+    let entry = this.buckets[attemptHash(slot, targetKey, ipProtocol, port, sourcePort) & (this.buckets.length - 1)]!;
+    while (entry !== NO_ATTEMPT) {
+      if (
+        this.slot[entry] === slot &&
+        this.targetKey[entry] === targetKey &&
+        this.port[entry] === port &&
+        this.sourcePort[entry] === sourcePort &&
+        this.ipProtocol[entry] === ipProtocol
+      ) {
+        return entry;
+      }
+      entry = this.hashNext[entry]!;
+    }
+    return NO_ATTEMPT;
   }
 
   /** A row says what became of an attempt at `time`. */
-  outcome(attempt: Waiting, outcome: 'answered' | 'refused' | 'unseen', time: number, wait: number): void {
-    if (attempt.answered) {
+  outcome(entry: number, outcome: 'answered' | 'refused' | 'unseen', time: number, wait: number): void {
+    if (this.answered[entry] === 1) {
       // reset after its answer: by its sender, who so has completed it in his way
-      if (outcome !== 'answered') this.remove(attempt);
+      if (outcome !== 'answered') this.drop(entry);
       return;
     }
-    if (time > attempt.time + wait) return;
-    this.remove(attempt);
-    this.settle(attempt, outcome);
-    if (outcome === 'answered' && attempt.ipProtocol === TCP) {
-      this.append({ ...attempt, due: time + wait, answered: true, settled: false, next: null });
-    }
+    if (time > this.time[entry]! + wait) return;
+    this.unlink(entry);
+    this.settle(entry, outcome);
+    if (outcome === 'answered' && this.ipProtocol[entry] === TCP) this.append(entry, time + wait, 1);
+    else this.letGo(entry);
   }
 
   /** Its sender went on: the connection is whole. */
-  complete(attempt: Waiting): void {
-    if (attempt.answered) this.remove(attempt);
+  complete(entry: number): void {
+    if (this.answered[entry] === 1) this.drop(entry);
   }
 
   /** When the earliest attempt of a key is due; ∞ when there is none. */
   dueOf(slot: number): number {
-    return this.firstOf(slot)?.due ?? Number.POSITIVE_INFINITY;
+    const first = this.keys.attempt[slot]!;
+    return first === NO_ATTEMPT ? Number.POSITIVE_INFINITY : this.due[first]!;
   }
 
   /** Settles what of a key was due before `time`. */
   settleBefore(slot: number, time: number): void {
-    for (let attempt = this.firstOf(slot); attempt !== null && attempt.due < time; attempt = this.firstOf(slot)) {
-      this.expire(attempt);
+    for (
+      let entry = this.keys.attempt[slot]!;
+      entry !== NO_ATTEMPT && this.due[entry]! < time;
+      entry = this.keys.attempt[slot]!
+    ) {
+      this.expire(entry);
     }
   }
 
@@ -133,101 +178,214 @@ export class Attempts {
   settleDue(run: number, clockOf: (node: number) => number): void {
     const queue = this.queues.get(run);
     if (queue === undefined) return;
-    while (queue.head < queue.attempts.length) {
-      const attempt = queue.attempts[queue.head]!;
-      if (!attempt.settled) {
-        if (this.keys.serial[attempt.slot] !== attempt.serial) this.remove(attempt);
-        else if (attempt.due < clockOf(attempt.node)) this.expire(attempt);
-        else break;
+    let node = -1;
+    let clock = 0;
+    for (let entry = queue.head; entry !== NO_ATTEMPT; entry = queue.head) {
+      if (this.node[entry] !== node) {
+        node = this.node[entry]!;
+        clock = clockOf(node);
       }
-      queue.head++;
+      if (this.due[entry]! >= clock) return;
+      this.expire(entry);
     }
-    compact(queue);
   }
 
   /** Settles all of a timeline: nothing more will come. */
   settleAll(run: number): void {
-    for (let queue = this.queues.get(run); queue !== undefined; queue = this.queues.get(run)) {
-      this.queues.delete(run); // an attempt that is settled may begin another
-      for (const attempt of queue.attempts.slice(queue.head)) {
-        if (attempt.settled) continue;
-        if (this.keys.serial[attempt.slot] !== attempt.serial) this.remove(attempt);
-        else this.expire(attempt);
-      }
-    }
+    const queue = this.queues.get(run);
+    if (queue === undefined) return;
+    for (let entry = queue.head; entry !== NO_ATTEMPT; entry = queue.head) this.expire(entry);
+    this.queues.delete(run);
+    this.lastRun = -1;
   }
 
-  /** Forgets those of a key, without a verdict. */
+  /** Forgets those of a key, without a verdict, and its first failure. */
   forget(slot: number): void {
-    for (let attempt = this.firstOf(slot); attempt !== null; attempt = this.firstOf(slot)) this.remove(attempt);
+    for (let entry = this.keys.attempt[slot]!; entry !== NO_ATTEMPT; entry = this.keys.attempt[slot]!) this.drop(entry);
+    this.forgetFailure(slot);
   }
 
-  private expire(attempt: Waiting): void {
-    this.remove(attempt);
-    this.settle(attempt, attempt.answered ? 'half-open' : 'unanswered');
+  /** Keeps an entry that is being settled as the first failure of its key. */
+  keepFailure(entry: number, isRefused: boolean): void {
+    this.keys.failure[this.slot[entry]!] = entry;
+    this.answered[entry] = isRefused ? REFUSED : 0;
   }
 
-  private append(attempt: Waiting): void {
-    const { slot } = attempt;
-    this.byKey.set(attempt.key, attempt);
-    let queue = this.queues.get(attempt.run);
-    if (queue === undefined) {
-      queue = { attempts: [], head: 0 };
-      this.queues.set(attempt.run, queue);
-    }
-    queue.attempts.push(attempt);
-    const last = this.last.get(slot);
-    if (last === undefined) this.first.set(slot, attempt);
-    else last.next = attempt;
-    this.last.set(slot, attempt);
-    if (attempt.due < this.keys.due[slot]!) this.keys.due[slot] = attempt.due;
+  /** Shows the first failure of a key that has one, and gives it up. */
+  showFailure(slot: number, show: (entry: number, outcome: AttemptOutcome) => void): void {
+    const entry = this.keys.failure[slot]!;
+    this.keys.failure[slot] = FAILURE_SHOWN;
+    if (entry < 0) return;
+    show(entry, this.answered[entry] === REFUSED ? 'refused' : 'unanswered');
+    this.release(entry);
   }
 
-  private remove(attempt: Waiting): void {
-    if (attempt.settled) return;
-    attempt.settled = true;
-    if (this.byKey.get(attempt.key) === attempt) this.byKey.delete(attempt.key);
-    this.firstOf(attempt.slot);
+  forgetFailure(slot: number): void {
+    const entry = this.keys.failure[slot]!;
+    this.keys.failure[slot] = NO_ATTEMPT;
+    if (entry >= 0) this.release(entry);
   }
 
-  /** The first attempt of a key that is not settled; those before it are let go. */
-  private firstOf(slot: number): Waiting | null {
-    let attempt = this.first.get(slot);
-    if (attempt === undefined) return null;
-    if (!attempt.settled) return attempt;
-    while (attempt?.settled === true) attempt = attempt.next ?? undefined;
-    if (attempt === undefined) {
-      this.first.delete(slot);
-      this.last.delete(slot);
-      return null;
-    }
-    this.first.set(slot, attempt);
-    return attempt;
+  private expire(entry: number): void {
+    this.unlink(entry);
+    this.settle(entry, this.answered[entry] === 1 ? 'half-open' : 'unanswered');
+    this.letGo(entry);
+  }
+
+  private drop(entry: number): void {
+    this.unlink(entry);
+    this.release(entry);
+  }
+
+  /** Gives an entry up that has been settled, unless it was kept. */
+  private letGo(entry: number): void {
+    if (this.keys.failure[this.slot[entry]!] !== entry) this.release(entry);
   }
 
   private giveUpOldest(): void {
-    for (const attempt of this.byKey.values()) {
-      this.remove(attempt);
+    let oldest = NO_ATTEMPT;
+    for (const { head } of this.queues.values()) {
+      if (head === NO_ATTEMPT) continue;
+      if (oldest === NO_ATTEMPT || this.sequence[head]! < this.sequence[oldest]!) oldest = head;
+    }
+    if (oldest !== NO_ATTEMPT) this.drop(oldest);
+  }
+
+  private append(entry: number, due: number, answered: number): void {
+    const { keys } = this;
+    const slot = this.slot[entry]!;
+    this.due[entry] = due;
+    this.answered[entry] = answered;
+    this.sequence[entry] = ++this.sequences;
+    if (++this.waiting > this.buckets.length) this.rehash();
+    this.linkHash(entry);
+    const queue = this.queueOf(this.run[entry]!);
+    this.queueNext[entry] = NO_ATTEMPT;
+    this.queueBefore[entry] = queue.tail;
+    if (queue.tail === NO_ATTEMPT) queue.head = entry;
+    else this.queueNext[queue.tail] = entry;
+    queue.tail = entry;
+    const last = keys.lastAttempt[slot]!;
+    this.keyNext[entry] = NO_ATTEMPT;
+    this.keyBefore[entry] = last;
+    if (last === NO_ATTEMPT) keys.attempt[slot] = entry;
+    else this.keyNext[last] = entry;
+    keys.lastAttempt[slot] = entry;
+    if (due < keys.due[slot]!) keys.due[slot] = due;
+  }
+
+  private unlink(entry: number): void {
+    const { keys } = this;
+    const slot = this.slot[entry]!;
+    this.waiting--;
+    this.unlinkHash(entry);
+    const queue = this.queueOf(this.run[entry]!);
+    const queueBefore = this.queueBefore[entry]!;
+    const queueNext = this.queueNext[entry]!;
+    if (queueBefore === NO_ATTEMPT) queue.head = queueNext;
+    else this.queueNext[queueBefore] = queueNext;
+    if (queueNext === NO_ATTEMPT) queue.tail = queueBefore;
+    else this.queueBefore[queueNext] = queueBefore;
+    const before = this.keyBefore[entry]!;
+    const next = this.keyNext[entry]!;
+    if (before === NO_ATTEMPT) keys.attempt[slot] = next;
+    else this.keyNext[before] = next;
+    if (next === NO_ATTEMPT) keys.lastAttempt[slot] = before;
+    else this.keyBefore[next] = before;
+  }
+
+  private queueOf(run: number): Queue {
+    if (run === this.lastRun) return this.lastQueue!;
+    let queue = this.queues.get(run);
+    if (queue === undefined) {
+      queue = { head: NO_ATTEMPT, tail: NO_ATTEMPT };
+      this.queues.set(run, queue);
+    }
+    this.lastRun = run;
+    this.lastQueue = queue;
+    return queue;
+  }
+
+  private take(): number {
+    const entry = this.free;
+    if (entry !== NO_ATTEMPT) {
+      this.free = this.hashNext[entry]!;
+      return entry;
+    }
+    if (this.used === this.capacity) this.growTo(nextCapacity(this.capacity));
+    return this.used++;
+  }
+
+  private release(entry: number): void {
+    const address = this.address[entry]!;
+    if (address !== NO_ATTEMPT) this.addresses.release(address);
+    this.hashNext[entry] = this.free;
+    this.free = entry;
+  }
+
+  private bucketOf(entry: number): number {
+    const hash = attemptHash(
+      this.slot[entry]!,
+      this.targetKey[entry]!,
+      this.ipProtocol[entry]!,
+      this.port[entry]!,
+      this.sourcePort[entry]!,
+    );
+    return hash & (this.buckets.length - 1);
+  }
+
+  private linkHash(entry: number): void {
+    const bucket = this.bucketOf(entry);
+    this.hashNext[entry] = this.buckets[bucket]!;
+    this.buckets[bucket] = entry;
+  }
+
+  private unlinkHash(entry: number): void {
+    const bucket = this.bucketOf(entry);
+    if (this.buckets[bucket] === entry) {
+      this.buckets[bucket] = this.hashNext[entry]!;
       return;
     }
+    let before = this.buckets[bucket]!;
+    while (this.hashNext[before] !== entry) before = this.hashNext[before]!;
+    this.hashNext[before] = this.hashNext[entry]!;
+  }
+
+  private rehash(): void {
+    const before = this.buckets;
+    this.buckets = new Int32Array(before.length * 2).fill(NO_ATTEMPT);
+    for (const { head } of this.queues.values()) {
+      for (let entry = head; entry !== NO_ATTEMPT; entry = this.queueNext[entry]!) this.linkHash(entry);
+    }
+  }
+
+  private growTo(capacity: number): void {
+    this.slot = grown(this.slot, capacity);
+    this.time = grown(this.time, capacity);
+    this.due = grown(this.due, capacity);
+    this.targetKey = grown(this.targetKey, capacity);
+    this.address = grown(this.address, capacity);
+    this.kind = grown(this.kind, capacity);
+    this.ipProtocol = grown(this.ipProtocol, capacity);
+    this.port = grown(this.port, capacity);
+    this.sourcePort = grown(this.sourcePort, capacity);
+    this.ttl = grown(this.ttl, capacity);
+    this.node = grown(this.node, capacity);
+    this.run = grown(this.run, capacity);
+    this.answered = grown(this.answered, capacity);
+    this.sequence = grown(this.sequence, capacity);
+    this.hashNext = grown(this.hashNext, capacity);
+    this.keyNext = grown(this.keyNext, capacity);
+    this.keyBefore = grown(this.keyBefore, capacity);
+    this.queueNext = grown(this.queueNext, capacity);
+    this.queueBefore = grown(this.queueBefore, capacity);
+    this.capacity = capacity;
   }
 }
 
-function compact(queue: Queue): void {
-  if (queue.head < 4096 || queue.head * 2 < queue.attempts.length) return;
-  queue.attempts = queue.attempts.slice(queue.head);
-  queue.head = 0;
-}
-
-/** A number that tells attempts apart: 53 bits of hash. */
-function attemptKey(serial: number, targetKey: number, ipProtocol: number, port: number, sourcePort: number): number {
-  const high = Math.floor(targetKey / 0x1_0000_0000);
-  let a = Math.imul(serial ^ 0x9e3779b9, 0x85ebca6b) ^ (targetKey | 0);
-  a = Math.imul(a ^ (a >>> 15), 0xc2b2ae35) ^ ((port << 16) | sourcePort);
-  a = Math.imul(a ^ (a >>> 13), 0x27d4eb2f) ^ (ipProtocol + high);
-  a ^= a >>> 16;
-  let b = Math.imul(a ^ serial, 0x9e3779b1) ^ Math.imul(port + 1, 0x85ebca6b);
-  b = Math.imul(b ^ (b >>> 14), 0xc2b2ae35) ^ (targetKey | 0) ^ (sourcePort << 8);
-  b ^= b >>> 15;
-  return (a >>> 0) * 0x20_0000 + (b >>> 11);
+function attemptHash(slot: number, targetKey: number, ipProtocol: number, port: number, sourcePort: number): number {
+  let h = Math.imul(slot ^ 0x9e3779b9, 0x85ebca6b) ^ (targetKey | 0);
+  h = Math.imul(h ^ (h >>> 15), 0xc2b2ae35) ^ ((port << 16) | sourcePort);
+  h = Math.imul(h ^ (h >>> 13), 0x27d4eb2f) ^ ipProtocol;
+  return h ^ (h >>> 16);
 }

@@ -8,7 +8,7 @@ import type { DetectionRule, DetectionRules } from '../contract/rule.js';
 import type { AttemptOutcome } from '../contract/watch.js';
 import { AddressPool } from './address-pool.js';
 import type { CloseReason } from './alert-document.js';
-import { Attempts, type Waiting } from './attempts.js';
+import { Attempts, FAILURE_SHOWN } from './attempts.js';
 import { stateEntryKey, windowEntryKey } from './changelog.js';
 import { CompiledRule } from './compiled-rule.js';
 import { DuplicateFilter } from './duplicate-filter.js';
@@ -35,6 +35,13 @@ const SLIGHT_MICROS = 900e6;
 /** What a text of a key takes, with its entry. */
 const KEY_TEXT_BYTES = 150;
 
+/** A rule and its number, which is part of the keys of its windows. */
+export interface RuleAt {
+  readonly rule: CompiledRule;
+  readonly index: number;
+  readonly detector: Detector;
+}
+
 /** A companion has thresholds of its own, which its detector's options leave alone. */
 function companionSettings(companion: Detector): Pick<DetectionRule, 'threshold' | 'windowMicros'> {
   return { threshold: companion.threshold.default, windowMicros: companion.windowSeconds.default * 1e6 };
@@ -46,6 +53,15 @@ export class EngineState implements StateBudget {
   kinds = 0;
   /** Whether some rule asks what became of attempts. */
   watchesAttempts = false;
+  /** The rules that ask for each kind of row, and those whose severity depends on attempts or on logins. */
+  attemptRules: readonly RuleAt[] = [];
+  conversationRules: readonly RuleAt[] = [];
+  receivedRules: readonly RuleAt[] = [];
+  observationRules: readonly RuleAt[] = [];
+  attemptJudges: readonly RuleAt[] = [];
+  conversationJudges: readonly RuleAt[] = [];
+  /** How long the first failure of a source matters, µs. */
+  private failureHorizon = 0;
   readonly keys = new KeyTable();
   readonly runs: KeyRuns;
   readonly addresses = new AddressPool();
@@ -67,8 +83,8 @@ export class EngineState implements StateBudget {
   /** Texts of the keys that are texts, by slot. */
   readonly keyTexts = new Map<number, string>();
   readonly attempts: Attempts;
-  /** What becomes of an attempt, once it is known; set by the engine. */
-  onSettled: (attempt: Waiting, outcome: AttemptOutcome) => void = () => undefined;
+  /** What becomes of an attempt, an entry of `attempts`, once it is known; set by the engine. */
+  onSettled: (attempt: number, outcome: AttemptOutcome) => void = () => undefined;
   /** Called before an episode closes; set by the engine. */
   onClose: (episode: Episode) => void = () => undefined;
   rebuilding = false;
@@ -87,7 +103,7 @@ export class EngineState implements StateBudget {
     this.duplicates = limits.dedupeWindowMicros > 0 ? new DuplicateFilter(limits.dedupeWindowMicros) : null;
     this.runs = new KeyRuns(limits.allowedLatenessMicros);
     this.windows = new WindowStore(this, this.addresses);
-    this.attempts = new Attempts(this.keys, (attempt, outcome) => this.onSettled(attempt, outcome));
+    this.attempts = new Attempts(this.keys, this.addresses, (attempt, outcome) => this.onSettled(attempt, outcome));
     this.episodes = new EpisodeBook(this.windows, (episode) => this.onClose(episode));
     this.compile(rules);
   }
@@ -109,9 +125,25 @@ export class EngineState implements StateBudget {
       return [compiled, new CompiledRule(second, this.limits.allowedLatenessMicros, true)];
     });
     this.watchesAttempts = this.rules.some((rule) => rule.rule.detector.attempts === true || rule.judges);
+    this.sortRules();
     this.kinds = this.rules.reduce((mask, rule) => mask | rule.kinds, this.watchesAttempts ? ATTEMPT_KINDS : 0);
     const replayed = this.rules.filter((rule) => !rule.durable);
     this.longestReplayedWindow = Math.max(0, ...replayed.map((rule) => rule.shape.window));
+  }
+
+  /** A row is shown to few of the rules: those are found once. */
+  private sortRules(): void {
+    const all = this.rules.map((rule, index): RuleAt => ({ rule, index, detector: rule.rule.detector }));
+    this.attemptRules = all.filter(({ detector }) => detector.attempts === true);
+    this.conversationRules = all.filter(({ detector }) => detector.conversations === true);
+    this.receivedRules = all.filter(({ detector }) => detector.received === true);
+    this.observationRules = all.filter(({ detector }) => detector.observations !== undefined);
+    this.attemptJudges = all.filter(({ rule, detector }) => rule.judges && detector.judgeConversation === undefined);
+    this.conversationJudges = all.filter(({ detector }) => detector.judgeConversation !== undefined);
+    const horizons = this.attemptRules.map(({ rule }) =>
+      rule.durable ? Math.min(rule.shape.window, SLIGHT_MICROS) : rule.shape.window,
+    );
+    this.failureHorizon = Math.max(0, ...horizons);
   }
 
   /** The slot of the source in `words`, made when it is new. */
@@ -188,6 +220,7 @@ export class EngineState implements StateBudget {
   /** How long what a key has matters after its last packet, but for lateness, µs. */
   private horizonOf(slot: number): number {
     let horizon = this.longestReplayedWindow;
+    if (this.keys.failure[slot]! >= 0) horizon = Math.max(horizon, this.failureHorizon);
     for (let window = this.keys.windows[slot]!; window !== NONE; window = this.windows.next[window]!) {
       const rule = this.rules[this.windows.key[window]! >>> 16]!;
       const isSlight = rule.watcher !== null && rule.durable && !this.isWorthKeeping(window, rule);
@@ -254,6 +287,7 @@ export class EngineState implements StateBudget {
   }
 
   dropWindows(slot: number): void {
+    this.attempts.forgetFailure(slot);
     let window = this.keys.windows[slot]!;
     this.keys.windows[slot] = NONE;
     while (window !== NONE) {
@@ -278,6 +312,7 @@ export class EngineState implements StateBudget {
 
   /** Empties the windows that a rebuild fills, and leaves what came from the changelog. */
   emptyReplayedWindows(slot: number): void {
+    if (this.keys.failure[slot] !== FAILURE_SHOWN) this.attempts.forgetFailure(slot);
     for (let window = this.keys.windows[slot]!; window !== NONE; window = this.windows.next[window]!) {
       const { durable, watcher } = this.rules[this.windows.key[window]! >>> 16]!;
       if (durable && (watcher === null || this.watched.find(window)?.logged === true)) continue;

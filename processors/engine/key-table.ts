@@ -15,7 +15,7 @@ export const KEY_TEXT = 64;
 const MANY = 8;
 
 /** Bytes a key takes in the columns and, at its fullest, in the index. */
-const BYTES_PER_KEY = 76;
+const BYTES_PER_KEY = 88;
 
 /** Columns begin with nothing and grow at once, for the reason that WindowStore gives. */
 export class KeyTable {
@@ -41,6 +41,10 @@ export class KeyTable {
   words = new Uint32Array(0);
   /** First window of the key in the window store. */
   windows = new Int32Array(0);
+  /** First and last attempt of the key that waits for its outcome, and its first failure (attempts.ts). */
+  attempt = new Int32Array(0);
+  lastAttempt = new Int32Array(0);
+  failure = new Int32Array(0);
   private newer = new Int32Array(0);
   private older = new Int32Array(0);
   private newest = NONE;
@@ -111,6 +115,9 @@ export class KeyTable {
     this.founder[slot] = run;
     this.clock[slot] = clock;
     this.windows[slot] = NONE;
+    this.attempt[slot] = NONE;
+    this.lastAttempt[slot] = NONE;
+    this.failure[slot] = NONE;
     this.linkNewest(slot);
     this.size++;
     this.insertIndex(slot);
@@ -231,6 +238,9 @@ export class KeyTable {
     this.kind = grown(this.kind, capacity);
     this.words = grown(this.words, capacity * 4);
     this.windows = grown(this.windows, capacity);
+    this.attempt = grown(this.attempt, capacity);
+    this.lastAttempt = grown(this.lastAttempt, capacity);
+    this.failure = grown(this.failure, capacity);
     this.newer = grown(this.newer, capacity);
     this.older = grown(this.older, capacity);
     this.capacity = capacity;

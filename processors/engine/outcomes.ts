@@ -19,7 +19,7 @@ import {
 } from '../../schemas/packets/packet-block.js';
 import { KIND_ICMP, KIND_SCTP_OPENING } from '../contract/packet-kind.js';
 import type { AttemptOutcome } from '../contract/watch.js';
-import type { Waiting } from './attempts.js';
+import { NO_ATTEMPT } from './attempts.js';
 import type { CompiledRule } from './compiled-rule.js';
 import type { EngineState } from './engine-state.js';
 import { NONE } from './key-table.js';
@@ -45,18 +45,22 @@ export function siteOf(origin: PacketOrigin): string {
   return (origin as { readonly site?: string }).site ?? '';
 }
 
-/** The rows of a call that are about one originator, and how far they have been taken in. */
-interface Rows {
-  readonly rows: number[];
-  next: number;
-}
+/** Room for the rows of a call at first. */
+const ROWS_AT_FIRST = 256;
 
 export class Outcomes {
   /** Whether the input at hand says what became of attempts. */
   isKnown = false;
   private block: ConversationBlock | null = null;
-  private readonly rows = new Map<number, Rows>();
+  /** Rows of the call that are about one originator are a chain, from the first that has not been taken in. */
+  private rowNext = new Int32Array(ROWS_AT_FIRST);
+  private readonly firstRow = new Map<number, number>();
+  private readonly lastRow = new Map<number, number>();
   private readonly wait: number;
+  /** The origin of the last row, and where that is. */
+  private origin: PacketOrigin | null = null;
+  private place: RowPlace | null = null;
+  private placeDeletions = 0;
 
   constructor(
     private readonly state: EngineState,
@@ -64,7 +68,7 @@ export class Outcomes {
     private readonly verdicts: Verdicts,
   ) {
     this.wait = state.limits.outcomeWaitMicros;
-    state.onSettled = (attempt, outcome) => this.onSettled(attempt, outcome);
+    state.onSettled = (entry, outcome) => this.onSettled(entry, outcome);
   }
 
   /** Before the packets of a call: the rows that came with them wait for their time. */
@@ -73,27 +77,36 @@ export class Outcomes {
     this.block = block;
     if (block === null) return;
     const { keys } = this.state;
+    if (block.count > this.rowNext.length) this.rowNext = new Int32Array(2 * block.count);
     for (let row = 0; row < block.count; row++) {
       const place = this.placeOf(block.origins[block.origin[row]!]!);
       if (!this.state.words.setSlot(block.originator, row * ADDRESS_SLOT_BYTES)) continue;
       const time = block.time[row]!;
       const slot = this.state.slotOf(place.timeline, place.site, time);
       if (this.isKnown) keys.outcomes[slot] = 1;
-      const known = this.rows.get(slot);
-      if (known === undefined) this.rows.set(slot, { rows: [row], next: 0 });
-      else known.rows.push(row);
+      this.rowNext[row] = NONE;
+      const last = this.lastRow.get(slot);
+      if (last === undefined) this.firstRow.set(slot, row);
+      else this.rowNext[last] = row;
+      this.lastRow.set(slot, row);
       if (time < keys.due[slot]!) keys.due[slot] = time;
     }
   }
 
   /** After the packets of a call: what rows are left, then what hosts received. */
   finish(received: ReceivedBlock | null): void {
-    for (const [slot, rows] of this.rows) {
+    for (const slot of this.lastRow.keys()) {
       this.state.current = slot;
-      while (rows.next < rows.rows.length) this.take(slot, rows.rows[rows.next++]!);
+      for (let row = this.firstRow.get(slot)!; row !== NONE; row = this.rowNext[row]!) {
+        this.firstRow.set(slot, this.rowNext[row]!);
+        this.take(slot, row);
+      }
       this.updateDue(slot);
     }
-    this.rows.clear();
+    if (this.lastRow.size > 0) {
+      this.firstRow.clear();
+      this.lastRow.clear();
+    }
     this.block = null;
     this.state.current = NONE;
     if (received === null) return;
@@ -113,11 +126,8 @@ export class Outcomes {
   /** Everything of a key that comes before a packet of this time. */
   settle(slot: number, time: number): void {
     const { attempts } = this.state;
-    const rows = this.rows.get(slot);
-    while (rows !== undefined && rows.next < rows.rows.length) {
-      const row = rows.rows[rows.next]!;
-      if (this.block!.time[row]! > time) break;
-      rows.next++;
+    for (let row = this.rowOf(slot); row !== NONE && this.block!.time[row]! <= time; row = this.rowNext[row]!) {
+      this.firstRow.set(slot, this.rowNext[row]!);
       this.take(slot, row);
     }
     attempts.settleBefore(slot, time);
@@ -151,35 +161,37 @@ export class Outcomes {
     if (!isIpv4 && block.destinationKind[row] !== ADDRESS_IPV6) return;
     const address = block.destinationAddress[row]!;
     const isEcho = kind === KIND_ICMP;
-    this.state.attempts.begin({
+    this.state.attempts.begin(
       slot,
       time,
-      due: time + this.wait,
+      time + this.wait,
       kind,
-      targetKey: isIpv4 ? address : ipv6Key(block.ipv6, address * 16),
-      target: isIpv4 ? null : block.ipv6.slice(address * 16, address * 16 + 16),
-      ipProtocol: block.ipProtocol[row]!,
-      port: isEcho ? 0 : block.destinationPort[row]!,
-      sourcePort: isEcho ? 0 : block.sourcePort[row]!,
-      ttl: block.ttl[row]!,
+      isIpv4 ? address : ipv6Key(block.ipv6, address * 16),
+      isIpv4 ? null : block.ipv6,
+      address * 16,
+      block.ipProtocol[row]!,
+      isEcho ? 0 : block.destinationPort[row]!,
+      isEcho ? 0 : block.sourcePort[row]!,
+      block.ttl[row]!,
       node,
       run,
-    });
+    );
   }
 
   /** The sender of an answered SYN goes on: its connection is whole. */
   goesOn(block: PacketBlock, row: number, slot: number): void {
-    if (block.role[row] !== ROLE_ORIGINATOR) return;
-    const attempt = this.findPacket(block, row, slot);
-    if (attempt?.answered === true) this.state.attempts.complete(attempt);
-  }
-
-  private findPacket(block: PacketBlock, row: number, slot: number): Waiting | undefined {
+    const { attempts, keys } = this.state;
+    if (keys.attempt[slot] === NO_ATTEMPT || block.role[row] !== ROLE_ORIGINATOR) return;
     const address = block.destinationAddress[row]!;
-    const isIpv4 = block.destinationKind[row] === ADDRESS_IPV4;
-    const target = isIpv4 ? address : ipv6Key(block.ipv6, address * 16);
-    const { port, sourcePort } = portsOf(block, row);
-    return this.state.attempts.find(slot, target, block.ipProtocol[row]!, port, sourcePort);
+    const target = block.destinationKind[row] === ADDRESS_IPV4 ? address : ipv6Key(block.ipv6, address * 16);
+    const entry = attempts.find(
+      slot,
+      target,
+      block.ipProtocol[row]!,
+      block.destinationPort[row]!,
+      block.sourcePort[row]!,
+    );
+    if (entry !== NO_ATTEMPT) attempts.complete(entry);
   }
 
   /** Takes in a row about a conversation of a key. */
@@ -199,37 +211,36 @@ export class Outcomes {
         isIcmp ? 0 : block.originatorPort[row]!,
       );
       const outcome = event === EVENT_ANSWERED ? 'answered' : event === EVENT_REFUSED ? 'refused' : 'unseen';
-      if (attempt !== undefined) this.state.attempts.outcome(attempt, outcome, time, this.wait);
+      if (attempt !== NO_ATTEMPT) this.state.attempts.outcome(attempt, outcome, time, this.wait);
     }
     if (event === EVENT_ENDED) this.judgeConversation(block, row, slot);
-    this.watching.conversation(block, row, place);
+    this.watching.conversation(block, row, place, slot);
   }
 
   private judgeConversation(block: ConversationBlock, row: number, slot: number): void {
-    const { rules } = this.state;
-    for (let index = 0; index < rules.length; index++) {
-      const rule = rules[index]!;
-      const verdict = rule.rule.detector.judgeConversation?.(block, row) ?? null;
+    for (const { rule, index, detector } of this.state.conversationJudges) {
+      const verdict = detector.judgeConversation!(block, row);
       if (verdict === null) continue;
       const flag = verdict === 'failed' ? CELL_FAILED : CELL_ANSWERED;
       this.mark(rule, index, slot, block.responderPort[row]!, block.start[row]!, flag, block.time[row]!);
     }
   }
 
-  private onSettled(attempt: Waiting, outcome: AttemptOutcome): void {
-    const { rules, current } = this.state;
-    const { slot } = attempt;
+  private onSettled(entry: number, outcome: AttemptOutcome): void {
+    const { attempts, attemptJudges, current } = this.state;
+    const slot = attempts.slot[entry]!;
     this.state.current = slot;
+    const kind = attempts.kind[entry]!;
+    const port = attempts.port[entry]!;
+    const time = attempts.time[entry]!;
     // of SCTP every answer to an INIT counts, an ABORT too, which is a refusal
-    const flag = attempt.kind === KIND_SCTP_OPENING && outcome !== 'unseen' ? CELL_FAILED : FLAGS[outcome];
-    for (let index = 0; index < rules.length; index++) {
-      const rule = rules[index]!;
-      if (!rule.judges || rule.rule.detector.judgeConversation !== undefined || (rule.kinds & attempt.kind) === 0)
-        continue;
-      if (rule.rule.detector.judgesAttempt?.(attempt.port, attempt.ttl) === false) continue;
-      this.mark(rule, index, slot, attempt.port, attempt.time, flag, attempt.time + this.wait);
+    const flag = kind === KIND_SCTP_OPENING && outcome !== 'unseen' ? CELL_FAILED : FLAGS[outcome];
+    for (const { rule, index, detector } of attemptJudges) {
+      if ((rule.kinds & kind) === 0) continue;
+      if (detector.judgesAttempt?.(port, attempts.ttl[entry]!) === false) continue;
+      this.mark(rule, index, slot, port, time, flag, time + this.wait);
     }
-    this.watching.attempt(attempt, outcome);
+    this.watching.attempt(entry, outcome);
     this.state.current = current;
   }
 
@@ -249,26 +260,29 @@ export class Outcomes {
       this.verdicts.review(window, attemptTime, Math.min(time, keys.clock[slot]!));
   }
 
+  /** The next row about a key, or `NONE`. */
+  private rowOf(slot: number): number {
+    return this.firstRow.size === 0 ? NONE : (this.firstRow.get(slot) ?? NONE);
+  }
+
   private updateDue(slot: number): void {
-    const rows = this.rows.get(slot);
-    const row = rows?.rows[rows.next];
-    const rowTime = row === undefined ? Number.POSITIVE_INFINITY : this.block!.time[row]!;
+    const row = this.rowOf(slot);
+    const rowTime = row === NONE ? Number.POSITIVE_INFINITY : this.block!.time[row]!;
     const { attempts, keys } = this.state;
     keys.due[slot] = Math.min(rowTime, attempts.dueOf(slot), this.verdicts.dueOf(slot));
   }
 
+  /** Where rows of an origin belong; most rows are of the origin of the row before. */
   private placeOf(origin: PacketOrigin): RowPlace {
+    const { timelines } = this.state;
+    if (origin === this.origin && timelines.deletions === this.placeDeletions) return this.place!;
     const node = this.state.nodeIndex(origin.captureNode);
     const timeline = this.state.timelineOf(origin.timeline);
     if (timeline.captureNode === NONE) timeline.captureNode = node;
-    return { timeline, site: siteOf(origin), node };
+    const place = { timeline, site: siteOf(origin), node };
+    this.origin = origin;
+    this.place = place;
+    this.placeDeletions = timelines.deletions;
+    return place;
   }
-}
-
-const NO_PORTS = { port: 0, sourcePort: 0 };
-
-function portsOf(block: PacketBlock, row: number): { readonly port: number; readonly sourcePort: number } {
-  const protocol = block.ipProtocol[row]!;
-  if (protocol === 1 || protocol === 58) return NO_PORTS;
-  return { port: block.destinationPort[row]!, sourcePort: block.sourcePort[row]! };
 }

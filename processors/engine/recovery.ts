@@ -1,4 +1,5 @@
 /** State that outlives the engine: windows and episodes as entries of the changelog, and taking them up again. */
+import { FAILURE_SHOWN } from './attempts.js';
 import { stateEntryKey, windowEntryKey } from './changelog.js';
 import type { ChangelogReading, DurableState, DurableWindow, EpisodeSnapshot } from './changelog-reader.js';
 import type { EngineState } from './engine-state.js';
@@ -60,6 +61,7 @@ export class Recovery {
       this.state.emptyReplayedWindows(slot);
       this.state.runs.forget(slot);
       this.state.attempts.forget(slot);
+      this.state.keys.failure[slot] = FAILURE_SHOWN;
       this.state.keys.clock[slot] = 0;
       this.state.keys.run[slot] = 0;
       this.state.keys.founder[slot] = 0;
@@ -141,6 +143,8 @@ export class Recovery {
     if (isText) this.state.keyTexts.set(slot, entry.source.slice(TEXT_MARK.length));
     this.state.keys.run[slot] = 0;
     this.state.keys.founder[slot] = 0;
+    // what watchers have seen of it is in the changelog: nothing is to be kept from them
+    this.state.keys.failure[slot] = FAILURE_SHOWN;
     const before = this.state.restored.get(slot);
     if (before === undefined || entry.clock > before.clock) {
       this.state.restored.set(slot, { clock: entry.clock, run: timeline.serial });

@@ -114,6 +114,8 @@ export class Timelines {
   private lastScope: Scope | null = null;
   private readonly scopeByIndex: (Scope | undefined)[] = [];
   private serials = 0;
+  /** Timelines that have gone: what was found before may be of one of them. */
+  deletions = 0;
 
   of(name: string): Timeline {
     const known = this.byName.get(name);
@@ -159,6 +161,7 @@ export class Timelines {
   /** The group goes with its last timeline. */
   delete(timeline: Timeline): void {
     const { group } = timeline;
+    this.deletions++;
     this.byName.delete(timeline.name);
     this.bySerial.delete(timeline.serial);
     group.timelines.delete(timeline);

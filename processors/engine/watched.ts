@@ -18,6 +18,11 @@ const RECENT_MAX = 20;
 
 /** Takes note of an address that a row named. */
 export function noteRecent({ recent }: Watched, text: string, time: number): void {
+  const last = recent.at(-1);
+  if (last !== undefined && last[0] === text) {
+    last[1] = time;
+    return;
+  }
   const at = recent.findIndex(([known]) => known === text);
   if (at >= 0) recent.splice(at, 1);
   else if (recent.length >= RECENT_MAX) recent.shift();

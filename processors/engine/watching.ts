@@ -1,17 +1,24 @@
 /** Rows given to watchers (contract/watcher.ts): their keys are opened, their states kept, what they measure becomes episodes. */
-import { formatIpv4, formatIpv6 } from '../../schemas/address.js';
 import type { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
-import { ADDRESS_SLOT_BYTES } from '../../schemas/conversations/conversation-block.js';
 import { linkObservation } from '../../schemas/observations/link-observation.js';
 import type { Observation } from '../../schemas/observations/observation.js';
-import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock } from '../../schemas/packets/packet-block.js';
-import type { Attempt, AttemptOutcome, Watch } from '../contract/watch.js';
-import type { Waiting } from './attempts.js';
+import type { PacketBlock } from '../../schemas/packets/packet-block.js';
+import type { AttemptOutcome, Watch } from '../contract/watch.js';
+import { FAILURE_SHOWN, NO_ATTEMPT } from './attempts.js';
 import type { CompiledRule } from './compiled-rule.js';
 import type { EngineState } from './engine-state.js';
 import { Episode } from './episode.js';
 import { NONE } from './key-table.js';
-import { slotText, textKey } from './sighting-target.js';
+import {
+  AttemptRow,
+  ConversationEnds,
+  NO_ENDS,
+  ObservationEnds,
+  PacketEnds,
+  ReceivedEnds,
+  type RowEnds,
+} from './row-ends.js';
+import { textKey } from './sighting-target.js';
 import type { Timeline } from './timelines.js';
 import { noteRecent, type Watched } from './watched.js';
 
@@ -33,11 +40,21 @@ export class Watching implements Watch<unknown> {
   /** The addresses of the row at hand. */
   private ends: RowEnds = NO_ENDS;
   private readonly packetEnds: PacketEnds;
+  private readonly attemptRow: AttemptRow;
+  private readonly conversationEnds: ConversationEnds;
+  private readonly receivedEnds: ReceivedEnds;
+  private readonly observationEnds: ObservationEnds;
+  private attemptPlace: RowPlace | null = null;
   private opened: Watched | null = null;
   private window = NONE;
 
   constructor(private readonly state: EngineState) {
-    this.packetEnds = new PacketEnds(state.words);
+    const { words } = state;
+    this.packetEnds = new PacketEnds(words);
+    this.attemptRow = new AttemptRow(state);
+    this.conversationEnds = new ConversationEnds(words);
+    this.receivedEnds = new ReceivedEnds(words);
+    this.observationEnds = new ObservationEnds(words);
   }
 
   packet(block: PacketBlock, row: number, rule: CompiledRule, index: number, time: number, place: RowPlace): void {
@@ -48,8 +65,16 @@ export class Watching implements Watch<unknown> {
       if (!this.state.rebuilding) rule.exceptedPackets++;
       return;
     }
-    if (rule.rule.detector.observations !== undefined) this.linkObservation(block, row, rule);
-    else this.run(() => rule.watcher!.packet?.(block, row, this));
+    if (rule.rule.detector.observations !== undefined) {
+      this.linkObservation(block, row, rule);
+      return;
+    }
+    try {
+      rule.watcher!.packet?.(block, row, this);
+    } catch (error) {
+      this.noteFailure(error);
+    }
+    this.finish();
   }
 
   /** What the packet says of its link, for rules that ask for that. */
@@ -57,106 +82,125 @@ export class Watching implements Watch<unknown> {
     const observation = linkObservation(block, row);
     if (observation === null || !rule.rule.detector.observations!.includes(observation.kind)) return;
     this.link = linkName(observation, block);
-    this.run(() => rule.watcher!.observation?.(observation, this));
+    this.observe(rule, observation);
     this.link = '';
   }
 
-  attempt(waiting: Waiting, outcome: AttemptOutcome): void {
+  /**
+   * An attempt, an entry of `attempts`, that is settled. The first that fails is kept back until the source's next is settled: the
+   * one packet of a forged source makes no state of any watcher, and no watcher says anything of one failure.
+   */
+  attempt(entry: number, outcome: AttemptOutcome): void {
     const { state } = this;
-    const { rules, keys, words } = state;
-    let attempt: Attempt | null = null;
-    const place = this.placeOf(waiting);
-    for (let index = 0; index < rules.length; index++) {
-      const rule = rules[index]!;
-      if (!rule.rule.detector.attempts) continue;
-      attempt ??= {
-        time: waiting.time,
-        source: words.format(keys.kind[waiting.slot]!, keys.words, waiting.slot * 4).split('/')[0]!,
-        target: waiting.target === null ? formatIpv4(waiting.targetKey) : formatIpv6(waiting.target),
-        targetKey: waiting.targetKey,
-        ipProtocol: waiting.ipProtocol,
-        port: waiting.port,
-        sourcePort: waiting.sourcePort,
-        ttl: waiting.ttl,
-        outcome,
-      };
-      const said = attempt;
-      this.begin(rule, index, waiting.time, place);
-      this.ends = {
-        setSource: () => words.copy(keys.kind[waiting.slot]!, keys.words, waiting.slot * 4),
-        setTarget: () => words.parse(said.target),
-        texts: () => [said.source, said.target],
-      };
-      if (this.isExcepted(said.source, said.target, said.port)) continue;
-      this.run(() => rule.watcher!.attempt?.(said, this));
+    if (state.attemptRules.length === 0) return;
+    const { attempts, keys } = state;
+    const slot = attempts.slot[entry]!;
+    const kept = keys.failure[slot]!;
+    if (kept === NO_ATTEMPT) {
+      const isRefused = outcome === 'refused';
+      if (isRefused || outcome === 'unanswered') {
+        attempts.keepFailure(entry, isRefused);
+        return;
+      }
+    } else if (kept !== FAILURE_SHOWN) {
+      attempts.showFailure(slot, (failure, failed) => this.showAttempt(failure, failed));
+    }
+    this.showAttempt(entry, outcome);
+  }
+
+  private showAttempt(entry: number, outcome: AttemptOutcome): void {
+    const { attemptRow: attempt } = this;
+    attempt.at(entry, outcome);
+    const place = this.placeOf(entry);
+    for (const { rule, index } of this.state.attemptRules) {
+      this.begin(rule, index, attempt.time, place);
+      this.ends = attempt;
+      if (rule.rule.exceptions !== null && this.isExcepted(attempt.source, attempt.target, attempt.port)) continue;
+      try {
+        rule.watcher!.attempt?.(attempt, this);
+      } catch (error) {
+        this.noteFailure(error);
+      }
+      this.finish();
     }
   }
 
-  conversation(block: ConversationBlock, row: number, place: RowPlace): void {
-    const { rules, words } = this.state;
-    const originator = row * ADDRESS_SLOT_BYTES;
-    this.ends = {
-      setSource: () => words.setSlot(block.originator, originator),
-      setTarget: () => words.setSlot(block.responder, originator),
-      texts: () => [slotText(block.originator, originator), slotText(block.responder, originator)],
-    };
-    for (let index = 0; index < rules.length; index++) {
-      const rule = rules[index]!;
-      if (!rule.rule.detector.conversations) continue;
+  /** @param slot of its originator */
+  conversation(block: ConversationBlock, row: number, place: RowPlace, slot: number): void {
+    const ends = this.conversationEnds;
+    ends.at(block, row, slot);
+    for (const { rule, index } of this.state.conversationRules) {
       this.begin(rule, index, block.time[row]!, place);
+      this.ends = ends;
       if (rule.rule.exceptions !== null) {
-        const [source, target] = this.ends.texts();
+        const [source, target] = ends.texts();
         if (this.isExcepted(source, target, block.responderPort[row]!)) continue;
       }
-      this.run(() => rule.watcher!.conversation?.(block, row, this));
+      try {
+        rule.watcher!.conversation?.(block, row, this);
+      } catch (error) {
+        this.noteFailure(error);
+      }
+      this.finish();
     }
   }
 
   received(block: ReceivedBlock, row: number, place: RowPlace): void {
-    const { rules, words } = this.state;
-    const target = row * ADDRESS_SLOT_BYTES;
-    this.ends = {
-      setSource: () => false,
-      setTarget: () => words.setSlot(block.target, target),
-      texts: () => ['', slotText(block.target, target)],
-    };
-    for (let index = 0; index < rules.length; index++) {
-      const rule = rules[index]!;
-      if (!rule.rule.detector.received) continue;
+    const ends = this.receivedEnds;
+    ends.at(block, row);
+    for (const { rule, index } of this.state.receivedRules) {
       this.begin(rule, index, block.last[row]!, place);
-      if (rule.rule.exceptions !== null && this.isExcepted('', this.ends.texts()[1], block.port[row]!)) continue;
-      this.run(() => rule.watcher!.received?.(block, row, this));
+      this.ends = ends;
+      if (rule.rule.exceptions !== null && this.isExcepted('', ends.texts()[1], block.port[row]!)) continue;
+      try {
+        rule.watcher!.received?.(block, row, this);
+      } catch (error) {
+        this.noteFailure(error);
+      }
+      this.finish();
     }
   }
 
   observation(observation: Observation, place: RowPlace, link: string): void {
-    const { rules, words } = this.state;
+    const ends = this.observationEnds;
     this.link = link;
-    this.ends = {
-      setSource: () => observation.source !== '' && words.parse(observation.source),
-      setTarget: () => observation.destination !== '' && words.parse(observation.destination),
-      texts: () => [observation.source, observation.destination],
-    };
-    for (let index = 0; index < rules.length; index++) {
-      const rule = rules[index]!;
-      const kinds = rule.rule.detector.observations;
-      if (kinds === undefined || !kinds.includes(observation.kind)) continue;
+    ends.observation = observation;
+    for (const { rule, index, detector } of this.state.observationRules) {
+      if (!detector.observations!.includes(observation.kind)) continue;
       this.begin(rule, index, observation.time, place);
+      this.ends = ends;
       if (rule.rule.exceptions !== null && this.isExcepted(observation.source, observation.destination, -1)) continue;
-      this.run(() => rule.watcher!.observation?.(observation, this));
+      this.observe(rule, observation);
     }
     this.link = '';
   }
 
+  private observe(rule: CompiledRule, observation: Observation): void {
+    try {
+      rule.watcher!.observation?.(observation, this);
+    } catch (error) {
+      this.noteFailure(error);
+    }
+    this.finish();
+  }
+
   source(): unknown {
+    const { slot } = this.ends;
+    if (slot !== NONE) {
+      this.state.keys.touch(slot);
+      return this.openSlot(slot, '');
+    }
     return this.open(this.ends.setSource(), '');
   }
 
   knownSource(): unknown {
     const { state } = this;
-    if (!this.ends.setSource()) return null;
-    const slot = state.findSlot(this.timeline, this.site);
-    if (slot === NONE) return null;
+    let { slot } = this.ends;
+    if (slot === NONE) {
+      if (!this.ends.setSource()) return null;
+      slot = state.findSlot(this.timeline, this.site);
+      if (slot === NONE) return null;
+    }
     const window = state.windows.find(state.keys.windows[slot]!, (this.ruleIndex << 16) >>> 0);
     return window === NONE || state.watched.find(window) === undefined ? null : this.source();
   }
@@ -201,25 +245,26 @@ export class Watching implements Watch<unknown> {
     this.opened = null;
   }
 
-  private run(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      if (!this.state.rebuilding) this.rule.noteFailure(error);
-    }
+  private noteFailure(error: unknown): void {
+    if (!this.state.rebuilding) this.rule.noteFailure(error);
+  }
+
+  private finish(): void {
     if (this.opened !== null) this.state.watched.weigh(this.opened, this.rule);
   }
 
   /** Opens the key in the state's words. */
   private open(known: boolean, text: string): unknown {
+    if (known) return this.openSlot(this.state.slotOf(this.timeline, this.site, this.time), text);
+    this.finish();
+    this.opened = null;
+    return this.rule.watcher!.newState(); // of an address that is none: measured for nobody
+  }
+
+  private openSlot(slot: number, text: string): unknown {
     const { state, rule } = this;
-    if (this.opened !== null) state.watched.weigh(this.opened, rule);
-    if (!known) {
-      this.opened = null;
-      return rule.watcher!.newState(); // of an address that is none: measured for nobody
-    }
+    this.finish();
     const { current } = state;
-    const slot = state.slotOf(this.timeline, this.site, this.time);
     if (text !== '') state.keyTexts.set(slot, text);
     if (slot !== current) this.meet(slot);
     state.current = slot;
@@ -314,65 +359,21 @@ export class Watching implements Watch<unknown> {
     if (episode.isNewTarget(key)) episode.addTarget(key, text);
   }
 
-  private placeOf({ slot, node, run }: Waiting): RowPlace {
-    const { state } = this;
-    const scope = state.timelines.scopeAt(state.keys.scope[slot]!);
-    return { timeline: state.timelines.withSerial(run) ?? state.timelineOf(scope.group.name), site: scope.site, node };
+  private placeOf(entry: number): RowPlace {
+    const { attempts, timelines, keys } = this.state;
+    const scope = timelines.scopeAt(keys.scope[attempts.slot[entry]!]!);
+    const timeline =
+      timelines.withSerial(attempts.run[entry]!) ?? // of a first failure whose run has ended, the one that is at work
+      (this.timeline?.group === scope.group ? this.timeline : this.state.timelineOf(scope.group.name));
+    const { attemptPlace: last } = this;
+    const node = attempts.node[entry]!;
+    if (last !== null && last.timeline === timeline && last.site === scope.site && last.node === node) return last;
+    this.attemptPlace = { timeline, site: scope.site, node };
+    return this.attemptPlace;
   }
 }
 
 /** Tells links apart: a VLAN of an interface. Two networks at two interfaces of a node may have the same addresses. */
 export function linkName(observation: Observation, block: PacketBlock): string {
   return `${observation.vlan} ${block.origins[observation.origin]!.interface}`;
-}
-
-/** Both ends of a row: brought into the state's words, and as text. */
-interface RowEnds {
-  /** False when it is no IP address. */
-  setSource(): boolean;
-  setTarget(): boolean;
-  texts(): readonly [string, string];
-}
-
-const NO_ENDS: RowEnds = { setSource: () => false, setTarget: () => false, texts: () => ['', ''] };
-
-/** Of packets, which are many: one for all of them. */
-class PacketEnds implements RowEnds {
-  private block!: PacketBlock;
-  private row = 0;
-
-  constructor(private readonly words: EngineState['words']) {}
-
-  at(block: PacketBlock, row: number): void {
-    this.block = block;
-    this.row = row;
-  }
-
-  setSource(): boolean {
-    return this.set(this.block.sourceKind[this.row]!, this.block.sourceAddress[this.row]!);
-  }
-
-  setTarget(): boolean {
-    return this.set(this.block.destinationKind[this.row]!, this.block.destinationAddress[this.row]!);
-  }
-
-  texts(): readonly [string, string] {
-    const { block, row } = this;
-    return [
-      this.text(block.sourceKind[row]!, block.sourceAddress[row]!),
-      this.text(block.destinationKind[row]!, block.destinationAddress[row]!),
-    ];
-  }
-
-  private set(kind: number, address: number): boolean {
-    if (kind === ADDRESS_IPV4) this.words.setIpv4(address);
-    else if (kind === ADDRESS_IPV6) this.words.setIpv6(this.block.ipv6, address * 16);
-    else return false;
-    return true;
-  }
-
-  private text(kind: number, address: number): string {
-    if (kind === ADDRESS_IPV4) return formatIpv4(address);
-    return kind === ADDRESS_IPV6 ? formatIpv6(this.block.ipv6, address * 16) : '';
-  }
 }

@@ -13,6 +13,7 @@ import { DetectionEngine } from './engine/detection-engine.js';
 import type { EngineLimits } from './engine/engine.js';
 import type { ProcessSettings } from './process-options.js';
 import { loadRules, toEngineLimits } from './rules/detection-settings.js';
+import { withoutHunted } from './rules/hunted-rules.js';
 import { ClockSkew } from './worker/clock-skew.js';
 import { DetectorFailures } from './worker/detector-failures.js';
 import { GroupMember } from './worker/group-member.js';
@@ -44,7 +45,7 @@ export function createMember(
 ): Processor {
   const metrics = new ProcessMetrics(registry);
   const { topicPrefix } = settings;
-  const load = (): Promise<DetectionRules> => loadRules(settings);
+  const load = async (): Promise<DetectionRules> => withoutHunted(await loadRules(settings));
   const rules = new RuleSource({
     file: settings.detectionConfig,
     load,

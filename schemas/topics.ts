@@ -78,12 +78,13 @@ export function topicName(topic: TopicId, prefix: string): string {
   return `${prefix}${TOPICS[topic].name}`;
 }
 
-/** Consumer groups: what commits offsets on `packets`, `alerts` and `capture-nodes`. */
+/** Consumer groups: what commits offsets on `packets`, `alerts` and `capture-nodes`; of the hunt the number of its last run. */
 export const GROUPS = {
   processors: 'nta-processors',
   packetSink: 'nta-sink-packets',
   alertSink: 'nta-sink-alerts',
   nodeSink: 'nta-sink-nodes',
+  hunt: 'nta-hunt',
 } as const;
 
 export function groupName(group: keyof typeof GROUPS, prefix: string): string {

@@ -28,6 +28,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'store packets, alerts and capture nodes: nta sink postgres; deliver alerts: nta sink webhook, syslog',
     load: async () => (await import('./commands/sink.js')).sinkCommand(),
   },
+  hunt: {
+    summary: 'find in stored conversations what takes hours to show, and publish alerts: nta hunt --every 10m',
+    load: async () => (await import('./commands/hunt.js')).huntCommand(),
+  },
   api: {
     summary: 'serve the REST API and the dashboard',
     load: async () => (await import('./commands/api.js')).apiCommand(),

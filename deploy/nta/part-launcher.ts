@@ -13,11 +13,12 @@ const METRICS_PORT_OFFSETS: Readonly<Record<string, number>> = {
   webhook: 4,
   cleanup: 5,
   ...Object.fromEntries(ALERT_OUTPUTS.slice(1).map(({ name }, index) => [name, 6 + index])),
+  hunt: 5 + ALERT_OUTPUTS.length,
 };
 
 export interface LaunchOptions {
   readonly table: OptionTable;
-  readonly settings: { readonly metricsPort: number };
+  readonly settings: { readonly metricsPort: number; readonly [name: string]: unknown };
   /** The sub-command, where the part is not named by it. */
   readonly command?: string;
   /** Arguments before the settings: the sink's name, flags of the command alone. */

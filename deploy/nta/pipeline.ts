@@ -4,6 +4,7 @@
  */
 import { Failure } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
+import { formatDuration } from '../../runtime/process/options.js';
 import { awaitSignal } from '../../runtime/process/service.js';
 import type { StandardOutput } from '../../runtime/process/standard-output.js';
 import { ALERT_OUTPUTS } from '../../sinks/deliveries/catalogue.js';
@@ -14,6 +15,7 @@ import { type CapturePlan, planCapture } from './capture-plan.js';
 import { apiCommandOptions } from './commands/api.js';
 import { captureCommandOptions } from './commands/capture.js';
 import { cleanupServiceOptions } from './commands/cleanup.js';
+import { huntCommandOptions } from './commands/hunt.js';
 import { processCommandOptions } from './commands/process.js';
 import { deliverySinkOptions, postgresSinkOptions } from './commands/sink.js';
 import { PartLauncher } from './part-launcher.js';
@@ -27,12 +29,13 @@ export interface PartSelection {
   readonly sinks: boolean;
   readonly api: boolean;
   readonly cleanup: boolean;
+  readonly hunt: boolean;
 }
 
 /** All parts when none is named; a replay that ends needs neither dashboard nor retention unless they are named. */
 export function selectParts(settings: RunSettings): PartSelection {
-  const { enableCapture, enableProcessors, enableSinks, enableApi, enableCleanup, once } = settings;
-  const named = enableCapture || enableProcessors || enableSinks || enableApi || enableCleanup;
+  const { enableCapture, enableProcessors, enableSinks, enableApi, enableCleanup, enableHunt, once } = settings;
+  const named = enableCapture || enableProcessors || enableSinks || enableApi || enableCleanup || enableHunt;
   if (named && !once) {
     return {
       capture: enableCapture,
@@ -40,6 +43,7 @@ export function selectParts(settings: RunSettings): PartSelection {
       sinks: enableSinks,
       api: enableApi,
       cleanup: enableCleanup,
+      hunt: enableHunt && settings.huntEvery > 0,
     };
   }
   return {
@@ -48,6 +52,7 @@ export function selectParts(settings: RunSettings): PartSelection {
     sinks: true,
     api: once ? enableApi : true,
     cleanup: once ? enableCleanup : true,
+    hunt: settings.huntEvery > 0,
   };
 }
 
@@ -80,7 +85,14 @@ export async function runPipeline(given: RunSettings, log: Logger, output: Stand
           extra,
           finite: true,
         });
-      return replayOnce({ settings, log, output, launchCapture, interrupted: signal });
+      const launchHunt = () =>
+        launcher.launch('hunt', {
+          table: huntCommandOptions,
+          settings: { ...settings, hours: settings.huntHours, every: 0 },
+          extra: ['--once'],
+          finite: true,
+        });
+      return replayOnce({ settings, log, output, launchCapture, launchHunt, interrupted: signal });
     }
     if (plan !== null) await startCapture(settings, plan, launcher, say);
     if (launcher.metricsPorts.size > 0)
@@ -124,11 +136,11 @@ function checkReplay({ once, read, json }: RunSettings): void {
   }
 }
 
-function serverNeeds({ capture, processors, sinks, api, cleanup }: PartSelection): {
+function serverNeeds({ capture, processors, sinks, api, cleanup, hunt }: PartSelection): {
   kafka: boolean;
   postgres: boolean;
 } {
-  return { kafka: capture || processors || sinks, postgres: sinks || api || cleanup };
+  return { kafka: capture || processors || sinks || hunt, postgres: sinks || api || cleanup || hunt };
 }
 
 /** Everything but capture, all at once: each waits for nothing but the servers. */
@@ -155,6 +167,14 @@ async function startParts(
   if (select.processors) {
     const started = launcher.launch('process', { table: processCommandOptions, settings });
     starts.push(started.then(() => say(`processors ${settings.workers} worker(s) on ${settings.topicPrefix}packets`)));
+  }
+  if (select.hunt && !settings.once) {
+    const { huntHours, huntEvery } = settings;
+    const own = { ...settings, hours: huntHours, every: huntEvery };
+    const started = launcher.launch('hunt', { table: huntCommandOptions, settings: own });
+    starts.push(
+      started.then(() => say(`hunt       every ${formatDuration(huntEvery)} over ${huntHours} h of conversations`)),
+    );
   }
   if (select.cleanup) {
     const started = launcher.launch('cleanup', { table: cleanupServiceOptions, settings, extra: ['--every-interval'] });

@@ -10,6 +10,7 @@ import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import { alertPositions, readAlerts } from './alert-reader.js';
 import { formatAlertTable, latestEvents } from './alert-table.js';
 import { formatCount } from './balance.js';
+import type { HuntReport } from './commands/hunt.js';
 import { caughtUp, Ledger, type LedgerSnapshot, recordsBehind } from './ledger.js';
 import type { PartProcess } from './part-process.js';
 import type { RunSettings } from './run-settings.js';
@@ -37,6 +38,7 @@ interface ReplayContext {
   readonly log: Logger;
   readonly output: StandardOutput;
   readonly launchCapture: (extra: readonly string[]) => Promise<PartProcess>;
+  readonly launchHunt: () => Promise<PartProcess>;
   readonly interrupted: Promise<NodeJS.Signals>;
 }
 
@@ -45,6 +47,7 @@ export async function replayOnce({
   log,
   output,
   launchCapture,
+  launchHunt,
   interrupted,
 }: ReplayContext): Promise<number> {
   const kafka = createKafka(settings, 'nta-run', log);
@@ -86,7 +89,8 @@ export async function replayOnce({
       );
     }
     const after = await settle();
-    const published = after.alertEvents - before.alertEvents;
+    const published =
+      after.alertEvents - before.alertEvents + (settings.huntEvery > 0 ? await huntThrough(launchHunt) : 0);
     const events = await readAlerts(kafka, settings.topicPrefix, alertsBefore, published);
     await waitUntilStored(ledger, events);
     const alerts = latestEvents(events);
@@ -99,6 +103,15 @@ export async function replayOnce({
     await ledger.close();
     await pool.end();
   }
+}
+
+/** Looks once through what has been stored. Gives the number of alert events that came of it. */
+async function huntThrough(launchHunt: () => Promise<PartProcess>): Promise<number> {
+  const hunt = await launchHunt();
+  const exitCode = await hunt.ended();
+  const report = hunt.result() as HuntReport | undefined;
+  if (report !== undefined) return report.published;
+  throw hunt.reason() ?? new Failure('REPLAY', `the hunt ended with exit code ${exitCode}; its log says why`);
 }
 
 /**

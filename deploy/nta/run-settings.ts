@@ -1,4 +1,5 @@
 /** Settings of `nta run`: those of all its parts, and its own. */
+import { huntScheduleOptions } from '../../processors/hunt/hunt-options.js';
 import { topicOptions } from '../../runtime/kafka/topic-setup.js';
 import { defineOptions, type Settings } from '../../runtime/process/options.js';
 import { retentionServiceOptions } from '../../sinks/retention/retention-service.js';
@@ -14,6 +15,7 @@ export const runOwnOptions = defineOptions({
   ...dataDirOption,
   enableCapture: { kind: 'boolean', env: 'NTA_ENABLE_CAPTURE', default: false, help: 'run capture' },
   enableProcessors: { kind: 'boolean', env: 'NTA_ENABLE_PROCESSORS', default: false, help: 'run processors' },
+  enableHunt: { kind: 'boolean', env: 'NTA_ENABLE_HUNT', default: false, help: 'hunt every --hunt-every' },
   enableSinks: {
     kind: 'boolean',
     env: 'NTA_ENABLE_SINKS',
@@ -27,6 +29,7 @@ export const runOwnOptions = defineOptions({
     default: false,
     help: 'apply retention every --cleanup-interval',
   },
+  ...huntScheduleOptions,
   once: {
     kind: 'boolean',
     env: null,

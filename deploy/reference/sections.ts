@@ -2,6 +2,8 @@
 import { createApi } from '../../api/server.js';
 import { apiOptions } from '../../api/settings.js';
 import { builtInDetectors } from '../../processors/detectors/built-in.js';
+import { HuntMetrics } from '../../processors/hunt/hunt-metrics.js';
+import { huntDetectionOptions, huntOwnOptions } from '../../processors/hunt/hunt-options.js';
 import { processOptions } from '../../processors/process-options.js';
 import { createProcessor } from '../../processors/processor.js';
 import { detectorSettings } from '../../processors/rules/settings-table.js';
@@ -43,6 +45,7 @@ function deploySections(): Record<string, string> {
     'settings:run': settingsTable(runOwnOptions),
     'settings:capture': settingsTable(captureOptions),
     'settings:process': settingsTable(processOptions),
+    'settings:hunt': settingsTable({ ...huntOwnOptions, ...huntDetectionOptions }),
     'settings:sink': settingsTable({ ...sinkOptions, ...retentionServiceOptions }),
     'settings:deliveries': ALERT_OUTPUTS.map(
       (output) => `\`nta sink ${output.name}\`: ${output.summary}\n\n${settingsTable(outputOptions(output))}`,
@@ -85,6 +88,7 @@ export function everyMetric(): Registry {
   const postgres = settings(postgresOptions);
   createCapture({ ...settings(captureOptions, { interface: ['eth0'] }), ...kafka }, log, registry);
   createProcessor({ ...settings(processOptions), ...kafka }, log, registry);
+  new HuntMetrics(registry);
   createPostgresSink({ ...settings(sinkOptions), ...kafka, ...postgres }, log, registry);
   // Deliveries have the same metrics, whichever output they are of.
   createDeliverySink(ALERT_OUTPUTS[0]!, kafka, log, registry);

@@ -117,6 +117,8 @@ export interface Detector<T extends DetectorOptionTable = DetectorOptionTable> {
   readonly values: 'none' | 'ports' | 'macs';
   /** Its windows outlive a restart in the changelog, so they may be longer than input is re-read. For sparse packets only. */
   readonly durable: boolean;
+  /** Slow memory: in a fleet `nta hunt` runs it over stored conversations, and workers do not; `nta analyze` runs all. */
+  readonly hunted?: boolean;
   readonly threshold: Omit<IntegerOption, 'kind'>;
   readonly windowSeconds: Omit<IntegerOption, 'kind'>;
   readonly options: T;

@@ -54,6 +54,8 @@ export interface WatcherDetector<S, T extends DetectorOptionTable> {
   /** Kinds of observations that `observation` gets to see. */
   readonly observations?: readonly ObservationKind[];
   readonly durable?: boolean;
+  /** In a fleet `nta hunt` runs it over stored conversations, and workers do not: of `conversation` alone then. */
+  readonly hunted?: boolean;
   /** A second watcher under the same rule, with thresholds and episodes of its own. */
   readonly companion?: Detector;
   /** What the threshold counts, for the alert's reason: "hosts", "failed logins". */

@@ -1,12 +1,16 @@
 /**
  * The same small conversation with one outside host, again and again at regular intervals: an implant that asks its
- * master for orders. Scored as RITA does (https://www.activecm.com, "beacon score"): how symmetric the intervals lie around their
- * median (Bowley skewness), how little they stray from it (median absolute deviation), and the same of the bytes sent.
+ * master for orders. Scored as RITA does (github.com/activecm/rita, "beacon score"): how symmetric the intervals lie around their
+ * median (Bowley skewness), how little they stray from it (median absolute deviation), and the same of the bytes sent; once the calls span
+ * six hours, as RITA asks for, also whether every hour has as many as the next (histogram), and how much of the time they cover (duration).
  * Jitter of a fifth leaves a score of 0.95, people and pages one below 0.6.
  *
- * Quiet on what is regular by design: clocks and names (ports 53 and 123), inside hosts (monitoring), and outside hosts that
- * several inside ones keep calling (updates, portals): what one alone calls is worth a look. It is low, because programs that ask for
- * news do so, too.
+ * Quiet on what is regular by design: clocks and names (ports 53 and 123), inside hosts (monitoring), outside hosts that
+ * several inside ones keep calling (updates, portals): what one alone calls is worth a look; and what asks whether there is an internet or
+ * an update, by its name. It is low, because programs that ask for news do so, too.
+ *
+ * What it misses: jitter of more than a third, fewer than 20 calls a day, callers that hide behind such a name, and masters that five
+ * hosts call.
  */
 import { EVENT_ENDED, OUTCOME_ANSWERED } from '../../schemas/conversations/conversation.js';
 import { defineWatcher } from '../contract/watcher.js';
@@ -18,6 +22,34 @@ const KEPT_MAX = 256;
 /** Below this a program is busy rather than waiting, µs. */
 const INTERVAL_MIN = 1e6;
 const SCORE_MIN = 0.8;
+/** From this span on histogram and duration say something, µs. */
+const SPAN_MIN = 6 * 3600e6;
+const HOUR_MICROS = 3600e6;
+/**
+ * What operating systems and browsers ask again and again, whatever the user does: for updates, and whether there is an internet. Named
+ * by their makers (Microsoft's and Apple's lists for firewalls, the connectivity checks of Android, Firefox, Ubuntu and GNOME).
+ */
+const ROUTINE_DOMAINS = [
+  'windowsupdate.com',
+  'update.microsoft.com',
+  'delivery.mp.microsoft.com',
+  'msftconnecttest.com',
+  'msftncsi.com',
+  'swscan.apple.com',
+  'mesu.apple.com',
+  'captive.apple.com',
+  'push.apple.com',
+  'connectivitycheck.gstatic.com',
+  'mtalk.google.com',
+  'detectportal.firefox.com',
+  'connectivity-check.ubuntu.com',
+  'archive.ubuntu.com',
+  'security.ubuntu.com',
+  'deb.debian.org',
+  'security.debian.org',
+  'nmcheck.gnome.org',
+  'fedoraproject.org',
+];
 const DNS = 53;
 const NTP = 123;
 
@@ -34,7 +66,7 @@ interface Calls {
 
 export const beacon = defineWatcher<Calls>()({
   id: 'beacon',
-  version: '1',
+  version: '2',
   name: 'Beacon',
   summary: 'One host has the same small conversation with one outside host at regular intervals.',
   techniques: [
@@ -46,6 +78,7 @@ export const beacon = defineWatcher<Calls>()({
   keyedBy: 'pair',
   conversations: true,
   durable: true,
+  hunted: true,
   counts: 'regular conversations',
   threshold: { default: 20, minimum: 8, maximum: KEPT_MAX, help: 'conversations, regular by their score' },
   windowSeconds: { default: 86_400, minimum: 600, maximum: 86_400, help: 'length of the window' },
@@ -58,9 +91,15 @@ export const beacon = defineWatcher<Calls>()({
       help: 'hosts that call the same outside host, from which on none of them is told of',
     },
     ports: { kind: 'ports', default: [DNS, NTP], help: 'ports left out' },
+    domains: {
+      kind: 'domains',
+      default: ROUTINE_DOMAINS,
+      help: 'domains left out, with all below them: what is asked for by routine',
+    },
   },
-  createWatcher: ({ popular, ports }, { windowMicros }) => {
+  createWatcher: ({ popular, ports, domains }, { windowMicros }) => {
     const leftOut = new Set(ports);
+    const routine = new Set(domains.map((domain) => domain.toLowerCase()));
     const newState = (): Calls => ({
       caller: '',
       called: '',
@@ -77,6 +116,8 @@ export const beacon = defineWatcher<Calls>()({
         if (block.event[row] !== EVENT_ENDED || block.outcome[row] !== OUTCOME_ANSWERED) return;
         const port = block.responderPort[row]!;
         if (leftOut.has(port) || !goesOutside(block, row)) return;
+        const names = block.names[row];
+        if (names && isBelow(names.serverName ?? names.httpHost, routine)) return;
         const caller = originatorOf(block, row);
         const called = responderOf(block, row);
         const start = block.start[row]!;
@@ -126,7 +167,36 @@ function scoreOf(state: Calls): number {
   state.interval = quantile(intervals, 0.5);
   if (state.interval < INTERVAL_MIN) return 0;
   const sizes = calls.map(([, bytes]) => bytes).sort((a, b) => a - b);
-  return (regularity(intervals) + regularity(sizes)) / 2;
+  const score = (regularity(intervals) + regularity(sizes)) / 2;
+  const span = calls.at(-1)![0] - calls[0]![0];
+  return span < SPAN_MIN ? score : (2 * score + steadiness(calls, span)) / 4;
+}
+
+/**
+ * Histogram and duration, 0 to 2: one minus the coefficient of variation of the calls an hour, over the hours that are whole; and the
+ * part of the hours that have calls. A call every two hours leaves every other hour empty, so an hour is as long as the calls need.
+ */
+function steadiness(calls: Calls['calls'], span: number): number {
+  const bin = Math.max(HOUR_MICROS, (span / (calls.length - 1)) * 4);
+  const counts = new Array<number>(Math.max(1, Math.floor(span / bin))).fill(0);
+  for (const [start] of calls) {
+    const at = Math.floor((start - calls[0]![0]) / bin);
+    if (at < counts.length) counts[at]!++;
+  }
+  const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length;
+  const variance = counts.reduce((sum, count) => sum + (count - mean) ** 2, 0) / counts.length;
+  const covered = counts.filter((count) => count > 0).length / counts.length;
+  return Math.max(0, 1 - Math.sqrt(variance) / mean) + covered;
+}
+
+/** Whether a name is one of these domains or below one. */
+export function isBelow(name: string | undefined, domains: ReadonlySet<string>): boolean {
+  for (let rest = name?.toLowerCase() ?? ''; rest !== ''; ) {
+    if (domains.has(rest)) return true;
+    const dot = rest.indexOf('.');
+    rest = dot < 0 ? '' : rest.slice(dot + 1);
+  }
+  return false;
 }
 
 /** Mean of one minus the Bowley skewness and one minus the median absolute deviation by the median, of sorted numbers. */

@@ -13,6 +13,7 @@ import { distributedScan } from './distributed-scan.js';
 import { dnsAnomaly } from './dns-anomaly.js';
 import { dnsTunnel } from './dns-tunnel.js';
 import { exfiltration } from './exfiltration.js';
+import { newHost, newService } from './first-seen.js';
 import { hostSweep } from './host-sweep.js';
 import { icmpFlood } from './icmp-flood.js';
 import { icmpTunnel } from './icmp-tunnel.js';
@@ -59,6 +60,8 @@ export const builtInDetectors: readonly Detector[] = [
   exfiltration,
   longConnection,
   lateralMovement,
+  newHost,
+  newService,
   // What is told for information.
   backscatter,
   traceroute,

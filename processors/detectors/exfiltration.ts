@@ -41,6 +41,7 @@ export const exfiltration = defineWatcher<Uploads>()({
   keyedBy: 'pair',
   conversations: true,
   durable: true,
+  hunted: true,
   counts: 'megabytes sent out',
   threshold: { default: 100, minimum: 1, maximum: 1_000_000, help: 'megabytes to one outside host' },
   windowSeconds: { default: 3600, minimum: 60, maximum: 86_400, help: 'length of the window' },

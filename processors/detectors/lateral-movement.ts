@@ -30,6 +30,7 @@ export const lateralMovement = defineWatcher<Host>()({
   keyedBy: 'source',
   conversations: true,
   durable: true,
+  hunted: true,
   counts: 'hosts administered',
   threshold: {
     default: 4,

@@ -26,6 +26,7 @@ export const longConnection = defineWatcher<Held>()({
   keyedBy: 'pair',
   conversations: true,
   durable: true,
+  hunted: true,
   counts: 'hours',
   threshold: { default: 4, minimum: 1, maximum: 1000, help: 'hours that the conversation has lasted' },
   windowSeconds: { default: 3600, minimum: 60, maximum: 86_400, help: 'how long after it is over the alert closes' },

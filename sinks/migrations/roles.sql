@@ -1,11 +1,11 @@
 -- Roles and grants, applied after every migration. Idempotent. The user who migrates owns the tables; it needs CREATEROLE
--- for the two roles, or somebody creates them beforehand: CREATE ROLE nta_writer; CREATE ROLE nta_reader.
--- Give them to the users that run the parts: GRANT nta_writer TO sink_user; GRANT nta_reader TO api_user.
+-- for the three roles, or somebody creates them beforehand: CREATE ROLE nta_writer; CREATE ROLE nta_reader; CREATE ROLE nta_hunter.
+-- Give them to the users that run the parts: GRANT nta_writer TO sink_user; GRANT nta_reader TO api_user; GRANT nta_hunter TO hunt_user.
 DO $$
 DECLARE
   role_name name;
 BEGIN
-  FOREACH role_name IN ARRAY ARRAY['nta_writer', 'nta_reader']::name[] LOOP
+  FOREACH role_name IN ARRAY ARRAY['nta_writer', 'nta_reader', 'nta_hunter']::name[] LOOP
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
       BEGIN
         EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
@@ -19,6 +19,11 @@ BEGIN
     END IF;
     IF NOT has_schema_privilege(role_name, current_schema(), 'USAGE') THEN
       EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), role_name);
+    END IF;
+    IF role_name = 'nta_hunter' THEN
+      GRANT SELECT ON origins, conversations, conversations_open, nta_migrations TO nta_hunter;
+      GRANT SELECT, INSERT, UPDATE, DELETE ON first_seen, hunt_episodes, hunt_outbox, hunted_timelines TO nta_hunter;
+      CONTINUE;
     END IF;
     EXECUTE format('GRANT SELECT ON origins, packet_segments, unpacked_packets, packets, partitions, sink_offsets, alerts, alert_events, capture_nodes, nta_migrations,
       traffic_totals, traffic_protocols, traffic_sources, traffic_ports, conversations, conversations_open, traffic_conversations, traffic_seconds TO %I', role_name);

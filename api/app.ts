@@ -34,6 +34,7 @@ import { hostRoutes } from './routes/hosts.js';
 import { nodeRoutes } from './routes/nodes.js';
 import { packetRoutes } from './routes/packets.js';
 import { createRouter } from './routes/route.js';
+import { ruleRoutes } from './routes/rules.js';
 import { sessionRoutes } from './routes/session.js';
 import { statsRoutes } from './routes/stats.js';
 import type { ApiSettings } from './settings.js';
@@ -110,6 +111,7 @@ export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBinding
   app.route('/api', alertRoutes(routes));
   app.route('/api', alertTriageRoutes(routes));
   app.route('/api', statsRoutes(routes));
+  app.route('/api', ruleRoutes(routes));
   app.route('/api', fieldRoutes());
   app.route('/api', nodeRoutes(routes));
   app.route('/api', auditRoutes(routes));

@@ -2,6 +2,7 @@
  * The processor: reads `packets` as a member of the group, detects, publishes alerts, exactly once. With `--workers N`
  * it is N members in N child processes, because one worker uses one core.
  */
+import { Announcer } from '../runtime/kafka/announcer.js';
 import { checkKafka, createKafka, type KafkaSettings } from '../runtime/kafka/client.js';
 import { prepareSchemas } from '../runtime/kafka/schemas.js';
 import type { Logger } from '../runtime/process/log.js';
@@ -14,6 +15,7 @@ import type { EngineLimits } from './engine/engine.js';
 import type { ProcessSettings } from './process-options.js';
 import { loadRules, toEngineLimits } from './rules/detection-settings.js';
 import { withoutHunted } from './rules/hunted-rules.js';
+import { announcementOf, RULES_INTERVAL_MS } from './rules/rules-in-force.js';
 import { ClockSkew } from './worker/clock-skew.js';
 import { DetectorFailures } from './worker/detector-failures.js';
 import { GroupMember } from './worker/group-member.js';
@@ -49,13 +51,24 @@ export function createMember(
   const rules = new RuleSource({
     file: settings.detectionConfig,
     load,
-    onChange: () => member.applyRules(),
+    onChange: () => {
+      member.applyRules();
+      announcer.say();
+    },
     log,
     metrics,
   });
+  const kafka = createKafka(settings, 'nta-process', log);
+  const announcer = new Announcer(
+    kafka,
+    topicName('rules', topicPrefix),
+    RULES_INTERVAL_MS,
+    () => announcementOf('worker', settings.detectionConfig, rules.rules),
+    log,
+  );
   const member = new GroupMember({
     session: {
-      kafka: createKafka(settings, 'nta-process', log),
+      kafka,
       groupId: groupName('processors', topicPrefix),
       topics: {
         input: topicName('packets', topicPrefix),
@@ -80,7 +93,19 @@ export function createMember(
     log,
     metrics,
   });
-  return member;
+  return {
+    name: member.name,
+    done: member.done,
+    readiness: () => member.readiness(),
+    start: async () => {
+      await member.start();
+      announcer.start();
+    },
+    stop: async () => {
+      await announcer.stop(false);
+      await member.stop();
+    },
+  };
 }
 
 /** The state budget is the worker's: each partition may use its part of it, which shrinks as partitions are added. */

@@ -69,6 +69,13 @@ export const TOPICS = {
     copartitioned: false,
     config: { 'cleanup.policy': 'compact' },
   },
+  rules: {
+    name: 'rules',
+    key: 'processor and its configuration',
+    value: 'JSON: the rules that it has in force',
+    copartitioned: false,
+    config: { 'cleanup.policy': 'compact' },
+  },
 } as const satisfies Record<string, TopicDefinition>;
 
 export type TopicId = keyof typeof TOPICS;
@@ -78,12 +85,13 @@ export function topicName(topic: TopicId, prefix: string): string {
   return `${prefix}${TOPICS[topic].name}`;
 }
 
-/** Consumer groups: what commits offsets on `packets`, `alerts` and `capture-nodes`; of the hunt the number of its last run. */
+/** Consumer groups: what commits offsets on `packets`, `alerts`, `capture-nodes` and `rules`; of the hunt the number of its last run. */
 export const GROUPS = {
   processors: 'nta-processors',
   packetSink: 'nta-sink-packets',
   alertSink: 'nta-sink-alerts',
   nodeSink: 'nta-sink-nodes',
+  ruleSink: 'nta-sink-rules',
   hunt: 'nta-hunt',
 } as const;
 

@@ -1,4 +1,4 @@
-/** The Postgres sink: packets, alerts and heartbeats into the tables, as one service. */
+/** The Postgres sink: packets, alerts, heartbeats and rules into the tables, as one service. */
 import type pg from 'pg';
 import { checkKafka, createKafka, type KafkaSettings } from '../runtime/kafka/client.js';
 import { prepareSchemas } from '../runtime/kafka/schemas.js';
@@ -9,6 +9,7 @@ import type { Service } from '../runtime/process/service.js';
 import { groupName, topicName } from '../schemas/topics.js';
 import { storeAlerts } from './alerts/alert-sink.js';
 import { storeHeartbeats } from './nodes/capture-node-sink.js';
+import { storeRules } from './nodes/rule-sink.js';
 import type { SinkSettings } from './options.js';
 import { PacketSink } from './packets/packet-sink.js';
 import { Availability } from './stream/availability.js';
@@ -60,6 +61,7 @@ class Sink implements PostgresSink {
     this.packets = new PacketSink(context, settings);
     const alerts = topicName('alerts', prefix);
     const nodes = topicName('captureNodes', prefix);
+    const rules = topicName('rules', prefix);
     const passOver = (topic: string) => async (message: { offset: string }, partition: number, error: unknown) => {
       metrics.poisonRecords.inc({ reason: 'refused_by_postgres' });
       log.error({ topic, partition, offset: message.offset, sqlstate: sqlState(error), err: error }, 'record refused');
@@ -84,6 +86,15 @@ class Sink implements PostgresSink {
           if (unreadable > 0) metrics.poisonRecords.inc({ reason: 'invalid_heartbeat' }, unreadable);
         },
         passOver(nodes),
+      ),
+      new RecordSink(
+        context,
+        { topic: rules, groupId: groupName('ruleSink', prefix), readCommitted: false },
+        async (client, messages) => {
+          const unreadable = await storeRules(client, messages);
+          if (unreadable > 0) metrics.poisonRecords.inc({ reason: 'invalid_rules' }, unreadable);
+        },
+        passOver(rules),
       ),
     ];
     this.done = Promise.race([this.packets.reader.done, ...this.others.map(({ reader }) => reader.done)]);

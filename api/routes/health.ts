@@ -73,7 +73,7 @@ export async function examineHealth({ pool }: RouteDependencies): Promise<Health
   const schema = await attempt(async () => {
     await query(
       pool,
-      `SELECT FROM packet_segments, origins, alerts, alert_events, traffic_totals, traffic_protocols, traffic_sources, traffic_ports, conversations, traffic_conversations, traffic_seconds LIMIT 0`,
+      `SELECT FROM packet_segments, origins, alerts, alert_events, traffic_totals, traffic_protocols, traffic_sources, traffic_ports, conversations, traffic_conversations, traffic_seconds, rules_in_force LIMIT 0`,
     );
     return OK;
   });

@@ -1,4 +1,6 @@
 /** Hunts again and again. Kafka or Postgres may be away: the next hunt goes on with what this one left. */
+
+import { Announcer } from '../../runtime/kafka/announcer.js';
 import type { KafkaSettings } from '../../runtime/kafka/client.js';
 import { createKafka } from '../../runtime/kafka/client.js';
 import type { PostgresSettings } from '../../runtime/postgres/client.js';
@@ -6,8 +8,11 @@ import { messageOf } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
 import type { Registry } from '../../runtime/process/metrics.js';
 import type { Service } from '../../runtime/process/service.js';
+import { topicName } from '../../schemas/topics.js';
+import type { DetectionRules } from '../contract/rule.js';
 import { loadRules, toEngineLimits } from '../rules/detection-settings.js';
 import { onlyHunted } from '../rules/hunted-rules.js';
+import { announcementOf, RULES_INTERVAL_MS } from '../rules/rules-in-force.js';
 import { HuntMetrics } from './hunt-metrics.js';
 import type { HuntSettings } from './hunt-options.js';
 import { type HunterOptions, type HuntResult, hunt } from './hunter.js';
@@ -31,7 +36,20 @@ export function hunterOptions(settings: Settings, log: Logger, registry: Registr
 
 /** At once, and then every `every`, one after the other. */
 export function createHuntService(settings: Settings, log: Logger, registry: Registry): Service {
-  return new HuntService(hunterOptions(settings, log, registry), settings.every);
+  const options = hunterOptions(settings, log, registry);
+  let inForce: DetectionRules = { rules: [] };
+  const rules = async (): Promise<DetectionRules> => {
+    inForce = await options.rules();
+    return inForce;
+  };
+  const announcer = new Announcer(
+    options.kafka,
+    topicName('rules', settings.topicPrefix),
+    RULES_INTERVAL_MS,
+    () => announcementOf('hunt', settings.detectionConfig, inForce),
+    log,
+  );
+  return new HuntService({ ...options, rules }, settings.every, announcer);
 }
 
 class HuntService implements Service {
@@ -43,14 +61,19 @@ class HuntService implements Service {
   constructor(
     private readonly options: HunterOptions,
     private readonly everyMs: number,
+    private readonly announcer: Announcer,
   ) {}
 
   async start(): Promise<void> {
+    // What is wrong with a file is said at once.
+    await this.options.rules();
+    this.announcer.start();
     this.running = this.again();
   }
 
   async stop(): Promise<void> {
     this.stopped = true;
+    await this.announcer.stop(false);
     clearTimeout(this.timer);
     await this.running;
   }

@@ -4,9 +4,7 @@ import type pg from 'pg';
 import type { CaptureNodeStatus } from '../../schemas/nodes/capture-node.js';
 import { storable } from '../packets/origin-dictionary.js';
 import { storableJson } from '../packets/packet-details.js';
-
-/** A heartbeat that is as old as this when it is read is a relic of the compacted topic. */
-const RELIC_AGE_MS = 60_000;
+import { relicSeconds } from './relic.js';
 
 function readHeartbeat(value: Buffer | null): CaptureNodeStatus | null {
   if (value === null) return null;
@@ -43,7 +41,6 @@ export async function storeHeartbeats(
       unreadable++;
       continue;
     }
-    const taken = Number(message.timestamp);
     await client.query({
       name: 'nta-capture-node',
       text: `INSERT INTO capture_nodes
@@ -57,7 +54,7 @@ export async function storeHeartbeats(
         storable(status.version),
         status.started_at,
         status.sent_at,
-        taken > 0 && now - taken > RELIC_AGE_MS ? taken / 1000 : null,
+        relicSeconds(message, now),
         status.interval_ms,
         status.stopped,
         storableJson(status),

@@ -161,6 +161,7 @@ describe('GET /api/openapi.json', () => {
       'GET /api/packets.csv',
       'GET /api/packets.json',
       'GET /api/packets.pcap',
+      'GET /api/rules',
       'GET /api/session',
       'GET /api/stats',
       'POST /api/alerts/triage',

@@ -42,7 +42,11 @@ export function huntCommand(): Command {
       const format = chosenFormat(given, 'text');
       const settings = { ...given, every: given.once ? 0 : given.every };
       const registry = createRegistry();
-      const wait = new SetupWait(settings, [topicsAreThere(settings, ['alerts'], log), tablesAreThere(settings)], log);
+      const wait = new SetupWait(
+        settings,
+        [topicsAreThere(settings, ['alerts', 'rules'], log), tablesAreThere(settings)],
+        log,
+      );
       if (settings.every > 0) {
         const server = new MetricsServer(registry, settings, () => wait.readiness());
         return runPart([server, wait, createHuntService(settings, log, registry)], log);

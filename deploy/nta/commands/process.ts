@@ -31,7 +31,7 @@ export function processCommand(): Command {
       }
       const registry = createRegistry();
       const processor = createProcessor(settings, log, registry);
-      const topics = ['packets', 'alerts', 'alertEpisodes', 'packetsDeadLetter'] as const;
+      const topics = ['packets', 'alerts', 'alertEpisodes', 'packetsDeadLetter', 'rules'] as const;
       const wait = new SetupWait(settings, [topicsAreThere(settings, topics, log)], log);
       const readiness = () => wait.readiness() ?? processor.readiness();
       return runPart([new MetricsServer(registry, settings, readiness), wait, processor], log);

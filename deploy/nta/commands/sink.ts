@@ -42,7 +42,7 @@ export function sinkCommand(): Command {
     arguments: '<name>',
     description: [
       'Sinks:',
-      '  postgres  store packets, alerts and capture nodes',
+      '  postgres  store packets, alerts, capture nodes and rules',
       ...ALERT_OUTPUTS.map(({ name, summary }) => `  ${name.padEnd(8)}  ${summary}`),
     ].join('\n'),
     options: sinkCommandOptions,
@@ -57,7 +57,7 @@ export function sinkCommand(): Command {
           : createDeliverySink(output, settings, log, registry);
       const topics: readonly TopicId[] =
         output === undefined
-          ? ['packets', 'alerts', 'captureNodes', 'packetsDeadLetter']
+          ? ['packets', 'alerts', 'captureNodes', 'rules', 'packetsDeadLetter']
           : ['alerts', 'alertsDeadLetter'];
       const tables = output === undefined ? [tablesAreThere(settings)] : [];
       const wait = new SetupWait(settings, [topicsAreThere(settings, topics, log), ...tables], log);

@@ -5,16 +5,17 @@
 import type { AlertDocument } from '../schemas/alerts/alert.js';
 import type { ConversationBlock, ReceivedBlock } from '../schemas/conversations/conversation-block.js';
 import type { Observation } from '../schemas/observations/observation.js';
+import { ObservationBudget } from '../schemas/observations/observation-budget.js';
+import { unaskedObservations } from '../schemas/observations/unasked.js';
 import type { PacketBlock } from '../schemas/packets/packet-block.js';
 import type { DetectionRules } from './contract/rule.js';
 import { DetectionEngine } from './engine/detection-engine.js';
 import { DEFAULT_ENGINE_LIMITS, type EngineLimits, type EngineStatistics } from './engine/engine.js';
 import { defaultRules } from './rules/default-rules.js';
 
-const NONE_OBSERVED: readonly Observation[] = [];
-
 export class Analysis {
   private readonly engine: DetectionEngine;
+  private readonly budget = new ObservationBudget();
   /** How far each timeline has come, and the capture nodes seen on it. */
   private readonly ends = new Map<string, { newest: number; readonly captureNodes: Set<string> }>();
 
@@ -30,11 +31,24 @@ export class Analysis {
     block: PacketBlock,
     conversations: ConversationBlock | null = null,
     received: ReceivedBlock | null = null,
-    observations: readonly Observation[] = NONE_OBSERVED,
+    observations: readonly Observation[] | null = null,
   ): readonly AlertDocument[] {
-    this.engine.process(block, 0, block.count, conversations, received, observations);
+    const observed = observations === null ? null : [...observations, ...this.unasked(block, received)];
+    this.engine.process(block, 0, block.count, conversations, received, observed);
     this.advance(block);
     return this.engine.takeAlerts();
+  }
+
+  /** What records of a fleet carry to the senders and networks concerned. */
+  private unasked(block: PacketBlock, received: ReceivedBlock | null): Observation[] {
+    const said: Observation[] = [];
+    if (received === null) return said;
+    for (let row = 0; row < received.count; row++) {
+      if (received.unasked[row] === 0) continue;
+      const origin = block.originIndex(received.origins[received.origin[row]!]!);
+      said.push(...unaskedObservations(received, row, origin, this.budget));
+    }
+    return said;
   }
 
   /** Ends a timeline: nothing more comes of this capture. */

@@ -36,7 +36,7 @@ export function registerDeliveryMetrics(registry: Registry, delivery: Delivery):
   gauge('spool_bytes', 'Bytes of the spool on disk', () => delivery.spoolBytes);
 }
 
-/** What conversations cost their memory: both are 0 in traffic that a node of this size is made for. */
+/** What conversations and observations are bounded by: all are 0 in traffic that a node of this size is made for. */
 export function registerConversationMetrics(registry: Registry, intake: Intake): void {
   const counters = {
     nta_capture_conversations_evicted_total: {
@@ -46,6 +46,10 @@ export function registerConversationMetrics(registry: Registry, intake: Intake):
     nta_capture_conversations_left_out_total: {
       help: 'Attempts of one packet that ended without a row of their own, because too many in a second did',
       read: () => intake.conversationsLeftOut,
+    },
+    nta_capture_observations_left_out_total: {
+      help: 'What packets said of links, names and echoes and was left out, because too much in a second was said',
+      read: () => intake.observationsLeftOut,
     },
   };
   for (const [name, { help, read }] of Object.entries(counters)) {

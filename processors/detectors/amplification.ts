@@ -2,11 +2,12 @@
  * Answers that nobody asked for, towards one host or spread over its network: somebody asks others in its name (DNS, NTP, CLDAP,
  * SSDP, memcached, SYN-ACK reflection).
  */
-import type { ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
+import type { UnaskedFacts } from '../../schemas/observations/observation.js';
+import { networkOf } from '../../schemas/observations/party.js';
 import { defineWatcher } from '../contract/watcher.js';
 import { WindowedSet, WindowedSum } from '../contract/windowed.js';
 import { counted } from './alert-words.js';
-import { networkOf, sourcesOf, targetOf } from './received-rows.js';
+import { sourcesOf, targetOf } from './received-rows.js';
 
 const TCP = 6;
 
@@ -30,13 +31,17 @@ function fresh(windowMicros: number): Unasked {
   };
 }
 
-function count(state: Unasked, block: ReceivedBlock, row: number, time: number): number {
-  for (const source of sourcesOf(block, row)) state.sources.add(time, source);
-  state.targets.add(time, targetOf(block, row));
-  state.bytes.add(time, block.unaskedBytes[row]!);
-  state.what = block.ipProtocol[row] === TCP ? 'TCP' : 'UDP';
-  state.port = block.port[row]!;
-  return state.packets.add(time, block.unasked[row]!);
+type Answers = Pick<UnaskedFacts, 'ipProtocol' | 'port' | 'packets' | 'bytes' | 'senders'> & {
+  readonly destination: string;
+};
+
+function count(state: Unasked, answers: Answers, time: number): number {
+  for (const source of answers.senders) state.sources.add(time, source);
+  state.targets.add(time, answers.destination);
+  state.bytes.add(time, answers.bytes);
+  state.what = answers.ipProtocol === TCP ? 'TCP' : 'UDP';
+  state.port = answers.port;
+  return state.packets.add(time, answers.packets);
 }
 
 const IDENTITY = {
@@ -47,7 +52,6 @@ const IDENTITY = {
   techniques: [{ id: 'T1498.002', name: 'Network Denial of Service: Reflection Amplification' }],
   eventTypes: ['denied'],
   severity: 4,
-  received: true,
   counts: 'answers nobody asked for',
   windowSeconds: { default: 10, minimum: 1, maximum: 60, help: 'length of the window' },
   options: {
@@ -65,16 +69,18 @@ const IDENTITY = {
 const carpet = defineWatcher<Unasked>()({
   ...IDENTITY,
   version: '1-network',
+  observations: ['unasked'],
   keyedBy: 'pair',
   threshold: { default: 400, minimum: 20, maximum: 10_000_000, help: 'answers to a network' },
   createWatcher: ({ minimumSources }, { windowMicros }) => ({
     newState: () => fresh(windowMicros),
-    received(block, row, watch) {
-      if (block.unasked[row] === 0) return;
-      const state = watch.key(networkOf(block, row));
-      const packets = count(state, block, row, watch.time);
+    observation(observation, watch) {
+      if (observation.kind !== 'unasked' || observation.source !== '') return;
+      const { destination, packets, port } = observation;
+      const state = watch.key(networkOf(destination));
+      const sum = count(state, observation, watch.time);
       const isSpread = state.sources.size >= minimumSources && state.targets.size >= 10;
-      watch.measure(isSpread ? packets : 0, targetOf(block, row), block.port[row]!, block.unasked[row]!);
+      watch.measure(isSpread ? sum : 0, destination, port, packets);
     },
     describe: ({ source, peak }, { sources, targets, what, port }) => ({
       message: `hosts of ${source} receive ${peak} ${what} answers in ${windowMicros / 1e6} s that nobody asked for`,
@@ -90,6 +96,7 @@ const carpet = defineWatcher<Unasked>()({
 export const amplification = defineWatcher<Unasked>()({
   ...IDENTITY,
   version: '1',
+  received: true,
   keyedBy: 'target',
   companion: carpet,
   threshold: {
@@ -103,8 +110,17 @@ export const amplification = defineWatcher<Unasked>()({
     received(block, row, watch) {
       if (block.unasked[row] === 0) return;
       const state = watch.target();
-      const packets = count(state, block, row, watch.time);
-      const named = sourcesOf(block, row)[0] ?? '';
+      const senders = sourcesOf(block, row);
+      const answers = {
+        ipProtocol: block.ipProtocol[row]!,
+        port: block.port[row]!,
+        packets: block.unasked[row]!,
+        bytes: block.unaskedBytes[row]!,
+        senders,
+        destination: targetOf(block, row),
+      };
+      const packets = count(state, answers, watch.time);
+      const named = senders[0] ?? '';
       watch.measure(state.sources.size >= minimumSources ? packets : 0, named, block.port[row]!, block.unasked[row]!);
     },
     describe: ({ source, peak, targets }, { bytes, what, port }) => ({

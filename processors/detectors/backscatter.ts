@@ -4,10 +4,6 @@
  */
 import { defineWatcher } from '../contract/watcher.js';
 import { WindowedSet, WindowedSum } from '../contract/windowed.js';
-import { sourcesOf, targetOf } from './received-rows.js';
-
-const TCP = 6;
-const ICMP = 1;
 
 interface Victim {
   readonly targets: WindowedSet<string>;
@@ -27,7 +23,7 @@ export const backscatter = defineWatcher<Victim>()({
   eventTypes: ['info'],
   severity: 1,
   keyedBy: 'pair',
-  received: true,
+  observations: ['unasked'],
   counts: 'addresses answered that never asked',
   threshold: {
     default: 8,
@@ -42,20 +38,12 @@ export const backscatter = defineWatcher<Victim>()({
       targets: new WindowedSet<string>(windowMicros, 4 * threshold),
       answers: new WindowedSum(windowMicros),
     }),
-    received(block, row, watch) {
-      const protocol = block.ipProtocol[row]!;
-      if ((protocol !== TCP && protocol !== ICMP) || block.unasked[row] === 0) return;
-      const target = targetOf(block, row);
-      for (const source of sourcesOf(block, row)) {
-        const { targets, answers } = watch.key(source);
-        const repeated = Math.floor(answers.add(watch.time, block.unasked[row]!) / REPEATS);
-        watch.measure(
-          Math.max(targets.add(watch.time, target), repeated),
-          target,
-          block.port[row]!,
-          block.unasked[row]!,
-        );
-      }
+    observation(observation, watch) {
+      if (observation.kind !== 'unasked' || observation.source === '') return;
+      const { source, destination, packets, port } = observation;
+      const { targets, answers } = watch.key(source);
+      const repeated = Math.floor(answers.add(watch.time, packets) / REPEATS);
+      watch.measure(Math.max(targets.add(watch.time, destination), repeated), destination, port, packets);
     },
     describe: ({ source }, { targets }) => ({
       message: `${source} answers ${targets.size} ${targets.size === 1 ? 'address that' : 'addresses that'} never asked: it is under a flood with forged sources`,

@@ -19,11 +19,3 @@ export function sourcesOf(block: ReceivedBlock, row: number): string[] {
   for (let at = 0; at < slots.length; at += ADDRESS_SLOT_BYTES) sources.push(textAt(slots, at));
   return sources;
 }
-
-/** The network of an address, by which organizations are told apart: a /24, of IPv6 a /64. */
-export function networkOf(block: ReceivedBlock, row: number): string {
-  const at = row * ADDRESS_SLOT_BYTES;
-  const slots = block.target.slice(at, at + ADDRESS_SLOT_BYTES);
-  slots.fill(0, slots[0] === ADDRESS_IPV4 ? 4 : 9);
-  return `${textAt(slots, 0)}/${slots[0] === ADDRESS_IPV4 ? 24 : 64}`;
-}

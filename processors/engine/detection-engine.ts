@@ -21,8 +21,6 @@ import { Watching } from './watching.js';
 /** Event time between two looks for episodes that have gone quiet. µs. */
 const SWEEP_INTERVAL_MICROS = 1e6;
 
-const NONE_OBSERVED: readonly Observation[] = [];
-
 export class DetectionEngine implements Engine {
   private readonly state: EngineState;
   private readonly verdicts: Verdicts;
@@ -51,7 +49,7 @@ export class DetectionEngine implements Engine {
     to: number,
     conversations: ConversationBlock | null = null,
     received: ReceivedBlock | null = null,
-    observations: readonly Observation[] = NONE_OBSERVED,
+    observations: readonly Observation[] | null = null,
   ): void {
     this.packets += to - from;
     this.recovery.finish();
@@ -64,7 +62,7 @@ export class DetectionEngine implements Engine {
     to: number,
     conversations: ConversationBlock | null = null,
     received: ReceivedBlock | null = null,
-    observations: readonly Observation[] = NONE_OBSERVED,
+    observations: readonly Observation[] | null = null,
   ): void {
     this.rebuiltPackets += to - from;
     this.state.rebuilding = true;
@@ -86,12 +84,13 @@ export class DetectionEngine implements Engine {
     to: number,
     conversations: ConversationBlock | null,
     received: ReceivedBlock | null,
-    observations: readonly Observation[],
+    observations: readonly Observation[] | null,
   ): void {
-    this.outcomes.begin(conversations);
+    this.watching.isObserved = observations !== null;
+    this.outcomes.begin(conversations, received);
     this.intake.consume(block, from, to);
-    this.outcomes.finish(received);
-    if (observations.length > 0) this.outcomes.observe(observations, block);
+    this.outcomes.finish();
+    if (observations !== null) this.outcomes.observe(observations, block);
     this.advanceLiveClocks(block, from, to);
   }
 

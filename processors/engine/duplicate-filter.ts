@@ -6,11 +6,14 @@
  * The memory is fixed: sets of four entries, the oldest of a set giving way. Where that happens within the window, a
  * repeat is counted twice rather than a packet left out.
  */
+import { type Observation, observationIdentity } from '../../schemas/observations/observation.js';
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { hasIdentity, packetIdentity } from '../../schemas/packets/packet-identity.js';
 
 const WAYS = 4;
 const SETS = 65_536;
+/** Tells the scopes of observations from those of packets. */
+const OBSERVED = 2 ** 31;
 
 export class DuplicateFilter {
   private readonly identities = new Float64Array(SETS * WAYS);
@@ -30,9 +33,15 @@ export class DuplicateFilter {
    * @param scope packets of another are never the same: live traffic, or one time that a capture is replayed.
    */
   repeats(block: PacketBlock, row: number, scope: number, node: number): boolean {
-    if (!hasIdentity(block, row)) return false;
-    const identity = packetIdentity(block, row);
-    const time = block.timestamp[row]!;
+    return hasIdentity(block, row) && this.sees(packetIdentity(block, row), block.timestamp[row]!, scope, node);
+  }
+
+  /** The same of what was observed; of two equal ones by one node, too, the second is no copy. */
+  repeatsObservation(observation: Observation, scope: number, node: number): boolean {
+    return this.sees(observationIdentity(observation), observation.time, OBSERVED + scope, node);
+  }
+
+  private sees(identity: number, time: number, scope: number, node: number): boolean {
     const start = (identity % SETS) * WAYS;
     let oldest = start;
     for (let entry = start; entry < start + WAYS; entry++) {

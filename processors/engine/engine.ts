@@ -97,7 +97,8 @@ export interface DetectorStatistics {
 export interface Engine {
   /**
    * Counts rows `from … to - 1` in the order they arrived, of any sources, timelines and capture nodes, and what came with
-   * them: conversations their sources began, what hosts received. Null where the input does not say.
+   * them: conversations their sources began, what hosts received, what was observed of links, names and echoes. Null where
+   * the input does not say; observations of ARP and neighbour discovery are then made of the packets.
    */
   process(
     block: PacketBlock,
@@ -105,7 +106,7 @@ export interface Engine {
     to: number,
     conversations?: ConversationBlock | null,
     received?: ReceivedBlock | null,
-    observations?: readonly Observation[],
+    observations?: readonly Observation[] | null,
   ): void;
 
   /**
@@ -149,7 +150,7 @@ export interface Engine {
     to: number,
     conversations?: ConversationBlock | null,
     received?: ReceivedBlock | null,
-    observations?: readonly Observation[],
+    observations?: readonly Observation[] | null,
   ): void;
 
   /** A tick among that input, and how far the capture nodes had come where it ends. */

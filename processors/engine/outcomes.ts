@@ -10,6 +10,7 @@ import {
   type ReceivedBlock,
 } from '../../schemas/conversations/conversation-block.js';
 import type { Observation } from '../../schemas/observations/observation.js';
+import { linkName } from '../../schemas/observations/party.js';
 import {
   ADDRESS_IPV4,
   ADDRESS_IPV6,
@@ -26,7 +27,7 @@ import { NONE } from './key-table.js';
 import { ipv6Key, slotTargetKey } from './sighting-target.js';
 import type { Timeline } from './timelines.js';
 import type { Verdicts } from './verdicts.js';
-import { linkName, type RowPlace, type Watching } from './watching.js';
+import type { RowPlace, Watching } from './watching.js';
 import { markOutcome } from './window-outcomes.js';
 import { CELL_ANSWERED, CELL_FAILED, CELL_HALF_OPEN, CELL_UNSEEN } from './window-shape.js';
 
@@ -71,8 +72,16 @@ export class Outcomes {
     state.onSettled = (entry, outcome) => this.onSettled(entry, outcome);
   }
 
-  /** Before the packets of a call: the rows that came with them wait for their time. */
-  begin(block: ConversationBlock | null): void {
+  /**
+   * Before the packets of a call: what hosts received, which no packet has to wait for, and the rows that came with them and
+   * wait for their time.
+   */
+  begin(block: ConversationBlock | null, received: ReceivedBlock | null): void {
+    if (received !== null) {
+      for (let row = 0; row < received.count; row++) {
+        this.watching.received(received, row, this.placeOf(received.origins[received.origin[row]!]!));
+      }
+    }
     this.isKnown = block !== null && this.wait > 0;
     this.block = block;
     if (block === null) return;
@@ -93,8 +102,8 @@ export class Outcomes {
     }
   }
 
-  /** After the packets of a call: what rows are left, then what hosts received. */
-  finish(received: ReceivedBlock | null): void {
+  /** After the packets of a call: what rows are left. */
+  finish(): void {
     for (const slot of this.lastRow.keys()) {
       this.state.current = slot;
       for (let row = this.firstRow.get(slot)!; row !== NONE; row = this.rowNext[row]!) {
@@ -109,17 +118,17 @@ export class Outcomes {
     }
     this.block = null;
     this.state.current = NONE;
-    if (received === null) return;
-    for (let row = 0; row < received.count; row++) {
-      this.watching.received(received, row, this.placeOf(received.origins[received.origin[row]!]!));
-    }
   }
 
   /** What packets said of the link, of names and of echoes; origins are those of the block. */
   observe(observations: readonly Observation[], block: PacketBlock): void {
+    const { duplicates, timelines } = this.state;
     for (const observation of observations) {
       const origin = block.origins[observation.origin]!;
-      this.watching.observation(observation, this.placeOf(origin), linkName(observation, block));
+      const place = this.placeOf(origin);
+      const scope = timelines.scopeOf(place.timeline.group, place.site).index;
+      if (duplicates?.repeatsObservation(observation, scope, place.node)) continue;
+      this.watching.observation(observation, place, linkName(observation.vlan, origin.interface));
     }
   }
 

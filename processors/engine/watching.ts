@@ -2,6 +2,7 @@
 import type { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
 import { linkObservation } from '../../schemas/observations/link-observation.js';
 import type { Observation } from '../../schemas/observations/observation.js';
+import { linkName } from '../../schemas/observations/party.js';
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { AttemptOutcome, Watch } from '../contract/watch.js';
 import { FAILURE_SHOWN, NO_ATTEMPT } from './attempts.js';
@@ -33,6 +34,8 @@ export class Watching implements Watch<unknown> {
   time = 0;
   site = '';
   link = '';
+  /** Whether the input says what was observed; else packets are asked what they say of their link. */
+  isObserved = false;
   private rule!: CompiledRule;
   private ruleIndex = 0;
   private timeline!: Timeline;
@@ -58,6 +61,8 @@ export class Watching implements Watch<unknown> {
   }
 
   packet(block: PacketBlock, row: number, rule: CompiledRule, index: number, time: number, place: RowPlace): void {
+    const isOfObservations = rule.rule.detector.observations !== undefined;
+    if (isOfObservations && this.isObserved) return;
     this.begin(rule, index, time, place);
     this.packetEnds.at(block, row);
     this.ends = this.packetEnds;
@@ -65,7 +70,7 @@ export class Watching implements Watch<unknown> {
       if (!this.state.rebuilding) rule.exceptedPackets++;
       return;
     }
-    if (rule.rule.detector.observations !== undefined) {
+    if (isOfObservations) {
       this.linkObservation(block, row, rule);
       return;
     }
@@ -81,7 +86,7 @@ export class Watching implements Watch<unknown> {
   private linkObservation(block: PacketBlock, row: number, rule: CompiledRule): void {
     const observation = linkObservation(block, row);
     if (observation === null || !rule.rule.detector.observations!.includes(observation.kind)) return;
-    this.link = linkName(observation, block);
+    this.link = linkName(observation.vlan, block.origins[observation.origin]!.interface);
     this.observe(rule, observation);
     this.link = '';
   }
@@ -371,9 +376,4 @@ export class Watching implements Watch<unknown> {
     this.attemptPlace = { timeline, site: scope.site, node };
     return this.attemptPlace;
   }
-}
-
-/** Tells links apart: a VLAN of an interface. Two networks at two interfaces of a node may have the same addresses. */
-export function linkName(observation: Observation, block: PacketBlock): string {
-  return `${observation.vlan} ${block.origins[observation.origin]!.interface}`;
 }

@@ -5,6 +5,7 @@
 import type { Message } from 'kafkajs';
 import type { FetchedRecords } from '../../runtime/kafka/fetched-records.js';
 import { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
+import type { Observation } from '../../schemas/observations/observation.js';
 import {
   decodePacketBatch,
   MAX_BATCH_PACKETS,
@@ -58,6 +59,7 @@ export class PartitionInput {
   private readonly rows = {
     conversations: new ConversationBlock(MAX_BATCH_ROWS),
     received: new ReceivedBlock(MAX_BATCH_ROWS),
+    observes: true,
   };
   private deadLetters: Message[] = [];
   /** The newest capture time of the record at hand, µs. */
@@ -92,7 +94,8 @@ export class PartitionInput {
     for (const idle of this.observe(record, batch)) this.rebuildEnd(idle.timeline, idle.newest);
     this.ended.delete(timeline);
     const { conversations, received } = this.rows;
-    if (batch.hosts > 0) this.engine.rebuild(this.block, 0, this.block.count, conversations, received);
+    if (batch.hosts > 0)
+      this.engine.rebuild(this.block, 0, this.block.count, conversations, received, this.observed(batch));
     else if (!batch.endOfTimeline) this.engine.rebuildTick(timeline, batch.origin.captureNode, batch.firstTimestamp);
     if (batch.endOfTimeline) {
       this.replay.end(timeline);
@@ -130,7 +133,8 @@ export class PartitionInput {
     for (const ended of this.observe(record, batch)) this.engine.endTimeline(ended.timeline, ended.newest);
     const { timeline, captureNode } = batch.origin;
     const { conversations, received } = this.rows;
-    if (batch.hosts > 0) this.engine.process(this.block, 0, this.block.count, conversations, received);
+    if (batch.hosts > 0)
+      this.engine.process(this.block, 0, this.block.count, conversations, received, this.observed(batch));
     else if (!batch.endOfTimeline) this.engine.tick(timeline, captureNode, this.batchTime);
     if (batch.endOfTimeline) {
       this.engine.endTimeline(timeline, this.batchTime);
@@ -168,6 +172,11 @@ export class PartitionInput {
     this.ended.set(timeline, newest);
   }
 
+  /** Null where the record is of a schema that says nothing of it. */
+  private observed(batch: Batch): readonly Observation[] | null {
+    return batch.observations === null ? null : this.block.observations;
+  }
+
   private decode(record: InputRecord): Batch | { readonly reason: string; readonly detail: string } {
     if (record.valueLength < 0) return { reason: 'no_value', detail: 'the record has no value' };
     if (this.block.origins.length < ORIGINS_KEPT) this.block.forgetRows();
@@ -190,6 +199,7 @@ export class PartitionInput {
     const latest = kafkaMicros + AHEAD_TOLERANCE_MICROS;
     boundTimes(this.rows.conversations, latest);
     boundTimes(this.rows.received, latest);
+    for (const observation of this.block.observations) observation.time = Math.min(observation.time, latest);
     if (this.newest <= latest) return;
     const { timestamp, count } = this.block;
     this.aheadMicros = this.newest - kafkaMicros;
@@ -213,6 +223,7 @@ export class PartitionInput {
     const { timestamp, count } = this.block;
     let newest = batch.firstTimestamp;
     for (let row = 0; row < count; row++) if (timestamp[row]! > newest) newest = timestamp[row]!;
+    for (const { time } of this.block.observations) if (time > newest) newest = time;
     return newest;
   }
 

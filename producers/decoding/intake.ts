@@ -4,6 +4,8 @@
  * synchronous; whoever feeds it decides when to wait.
  */
 import type { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
+import { ObservationBudget } from '../../schemas/observations/observation-budget.js';
+import { unaskedObservations } from '../../schemas/observations/unasked.js';
 import { DECODE_FAILURES } from '../../schemas/packets/decode-failure.js';
 import { ADDRESS_NONE, PacketBlock, type PacketOrigin } from '../../schemas/packets/packet-block.js';
 import { add, type Balance, type InterfaceCounts } from '../balance.js';
@@ -54,13 +56,16 @@ export class Intake {
   private readonly payloads = new Payloads();
   private readonly copies = new CopyFilter();
   private readonly dissection: Dissection;
+  private readonly unaskedBudget = new ObservationBudget();
+  /** Under which name packets of an origin are counted, where that is not its interface. */
+  private readonly names = new WeakMap<PacketOrigin, string>();
 
   constructor(
     private readonly options: IntakeOptions,
     private readonly balance: Balance,
     private readonly emit: (record: OutgoingRecord) => void,
   ) {
-    this.dissection = new Dissection(options);
+    this.dissection = new Dissection({ ...options, observe: true });
   }
 
   /** A handler for the frames of one source. */
@@ -116,6 +121,15 @@ export class Intake {
     if (block.count === ROWS_MAX) this.encode();
   }
 
+  /** Packets of an origin are counted as of a source of another name: of the file that has several interfaces. */
+  countAs(origin: PacketOrigin, name: string): void {
+    this.names.set(origin, name);
+  }
+
+  get observationsLeftOut(): number {
+    return this.dissection.observationBudget.leftOut + this.unaskedBudget.leftOut;
+  }
+
   get conversationsEvicted(): number {
     return this.conversations.evicted;
   }
@@ -150,6 +164,10 @@ export class Intake {
     this.conversations.classify(block, 0, rows, this.payloads);
     if (records.isFull) this.flushRecords();
     records.add(0, rows);
+    for (const observation of block.observations) {
+      if (records.isFull) this.flushRecords();
+      records.addObservation(observation, block.origins[observation.origin]!);
+    }
     // Behind the packets that they are about.
     this.conversations.flush();
     block.reset();
@@ -164,12 +182,17 @@ export class Intake {
     for (let row = 0; row < received.count; row++) {
       if (records.isFull) this.flushRecords();
       records.addReceived(received, row);
+      const origin = received.origins[received.origin[row]!]!;
+      for (const observation of unaskedObservations(received, row, 0, this.unaskedBudget)) {
+        if (records.isFull) this.flushRecords();
+        records.addObservation(observation, origin);
+      }
     }
   }
 
   private flushRecords(): void {
     this.records.flush((key, value, packets, origin, memory) =>
-      this.emit({ key, value, packets, interfaceName: origin.interface, memory }),
+      this.emit({ key, value, packets, interfaceName: this.names.get(origin) ?? origin.interface, memory }),
     );
   }
 }
@@ -213,10 +236,11 @@ export class SourceIntake implements FrameHandler {
 
   onInterface(captureInterface: CaptureInterface): void {
     const { linkType, index } = captureInterface;
-    const known = this.origins.find((origin) => origin.linkType === linkType);
+    const name = captureInterface.name ?? this.name.name;
+    const known = this.origins.find((origin) => origin.linkType === linkType && origin.interface === name);
     this.origin = known ?? {
       captureNode: this.options.captureNode,
-      interface: this.name.name,
+      interface: name,
       linkType,
       timeline: this.name.timeline,
       sampling: this.options.sampling.kind,
@@ -224,6 +248,7 @@ export class SourceIntake implements FrameHandler {
       site: this.options.site ?? '',
     };
     this.origins[index] = this.origin;
+    if (name !== this.name.name) this.intake.countAs(this.origin, this.name.name);
   }
 
   onFrame(

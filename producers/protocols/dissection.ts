@@ -4,6 +4,7 @@
  * `end`, the end of what was captured of its layer), fills columns of the dissection's row and returns 0 or a code of
  * `DECODE_FAILURES`. What was read before a failure stays in the row. No decoder throws, whatever the bytes.
  */
+import { ObservationBudget } from '../../schemas/observations/observation-budget.js';
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
 import { NO_EXTRA, PacketBlock, type RareParts } from '../../schemas/packets/packet-block.js';
 import { UnfinishedHellos } from './unfinished-hello.js';
@@ -58,6 +59,7 @@ export class Dissection {
   readonly showInner: boolean;
   readonly application: boolean;
   readonly observes: boolean;
+  readonly observationBudget = new ObservationBudget();
   /** What follows a type field, an IPv4 header and an IPv6 header. */
   readonly etherTypes: EtherTypeTable;
   readonly inIpv4: readonly Decoder[];

@@ -1,9 +1,9 @@
 /**
  * Reads observations (schemas/observations) off a frame that has just been decoded, from where its decoders found the
- * message; those of ARP and neighbour discovery are made of rows instead. Nothing here fails: a message that was cut or is not what its port promised gives no observation.
+ * message; those of ARP and neighbour discovery are made of rows. Nothing here fails: a message that was cut or is not what its port promised gives no observation.
  */
 import { formatIpv4, formatIpv6 } from '../../schemas/address.js';
-import { macNumber, observationHead } from '../../schemas/observations/link-observation.js';
+import { linkObservation, macNumber, observationHead } from '../../schemas/observations/link-observation.js';
 import type { DnsFacts, Observation, ObservationFacts } from '../../schemas/observations/observation.js';
 import { OBSERVATIONS_MAX } from '../../schemas/observations/observation.js';
 import { HAS_PORTS, type PacketBlock } from '../../schemas/packets/packet-block.js';
@@ -18,9 +18,17 @@ const ICMPV6 = 58;
 
 /** Adds what the row's packet says, when it says something, to the block's observations. */
 export function observe(dissection: Dissection, block: PacketBlock, row: number): void {
+  const observation = observationOf(dissection, block, row);
+  if (observation === null || block.observations.length >= OBSERVATIONS_MAX) return;
+  if (dissection.observationBudget.allows(observation)) block.observations.push(observation);
+}
+
+function observationOf(dissection: Dissection, block: PacketBlock, row: number): Observation | null {
   const facts = factsOf(dissection, block, row);
-  if (facts === null || block.observations.length >= OBSERVATIONS_MAX) return;
-  block.observations.push({ ...observationHead(block, row), ...facts } as Observation);
+  if (facts === null) return linkObservation(block, row);
+  const head = observationHead(block, row);
+  const isOfLink = facts.kind !== 'dns' && facts.kind !== 'echo';
+  return { ...head, mac: isOfLink ? head.mac : 0, ...facts } as Observation;
 }
 
 function factsOf(dissection: Dissection, block: PacketBlock, row: number): ObservationFacts | null {

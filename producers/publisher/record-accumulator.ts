@@ -6,12 +6,14 @@
  *
  * Everything lies in typed arrays that are used again after a flush; their size bounds what may wait for one.
  */
-import { ADDRESS_TEXT_MAX, putIpv4Text } from '../../schemas/address.js';
 import {
   ADDRESS_SLOT_BYTES,
   type ConversationBlock,
   type ReceivedBlock,
 } from '../../schemas/conversations/conversation-block.js';
+import type { Observation } from '../../schemas/observations/observation.js';
+import { OBSERVATION_BYTES_MAX, putAddress } from '../../schemas/observations/observation-codec.js';
+import { isAddress, linkName, partyOf } from '../../schemas/observations/party.js';
 import { putInt } from '../../schemas/packets/avro-bytes.js';
 import {
   BATCH_START_BYTES_MAX,
@@ -22,7 +24,7 @@ import {
   putBatchStart,
   putHostStart,
 } from '../../schemas/packets/packet-batch.js';
-import { ADDRESS_IPV4, type PacketBlock, type PacketOrigin } from '../../schemas/packets/packet-block.js';
+import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock, type PacketOrigin } from '../../schemas/packets/packet-block.js';
 import {
   PACKET_BYTES_MAX,
   PacketEncoder,
@@ -34,23 +36,23 @@ import { copyRun } from './copy-run.js';
 import { type FlushMemory, FlushMemoryPool } from './flush-memory.js';
 import { RecordRows, ROW_COUNT_MAX, rowBytesMax } from './record-rows.js';
 import { noteFlow, noteLink } from './said-before.js';
-import { addressBytes, addressLength, addressStart, hashBytes, hashIpv4, putAddressText } from './source-key.js';
+import { ADDRESS_TEXT, addressBytes, addressLength, addressStart, hashBytes, hashIpv4, wordOf } from './source-key.js';
+import { NO_SOURCE, SourceTable } from './source-table.js';
 import {
   ADDRESS,
   BYTES,
   END,
+  FIRST_ROW,
   FIRST_RUN,
   FIRST_TIMESTAMP,
-  HASH,
   IDENTITY,
   LAST_FLOW,
   LAST_LINK,
+  LAST_ROW,
   LAST_RUN,
   NEXT,
   PACKETS,
   ROW_COUNT,
-  ROWS,
-  SLOT,
   SOURCE_WORDS as WORDS,
 } from './source-words.js';
 
@@ -68,10 +70,11 @@ const RUN_BYTES_MAX = 4096;
 /** What a record has besides its head, packets and rows. */
 const RECORD_OVERHEAD_MAX = BATCH_START_BYTES_MAX + HOST_BYTES_MAX;
 const EMPTY_BYTES = new Uint8Array(0);
+/** The address at hand: its length, then its bytes. */
+const partyBytes = Buffer.alloc(17);
 /** The most that one packet takes of the arena. */
 const ROOM_MAX = Math.max(PACKET_BYTES_MAX + EXTRA_BYTES_MAX, RUN_BYTES_MAX);
 
-const EMPTY = -1;
 /** Sources of packets, and of rows besides. */
 const SOURCES_MAX = PACKETS_MAX + ROW_COUNT_MAX;
 /** A source begins with one, and a packet may take another. */
@@ -94,12 +97,8 @@ export class RecordAccumulator {
   private readonly arena = Buffer.allocUnsafeSlow(ARENA_BYTES);
   private readonly encoder: PacketEncoder;
   private arenaUsed = 0;
-  private readonly sources = new Uint32Array(SOURCES_MAX * WORDS);
-  private readonly sourceBytes = new Uint8Array(this.sources.buffer);
-  private readonly firstTimestamps = new Float64Array(this.sources.buffer);
-  private sourceCount = 0;
-  /** First words of sources, by hash: open addressing. */
-  private readonly slots = new Int32Array(SLOTS).fill(EMPTY);
+  private readonly table = new SourceTable(SOURCES_MAX, SLOTS);
+  private readonly sources = this.table.words;
   private readonly runStart = new Uint32Array(RUNS_MAX);
   private readonly runEnd = new Uint32Array(RUNS_MAX);
   private readonly runNext = new Int32Array(RUNS_MAX);
@@ -148,11 +147,11 @@ export class RecordAccumulator {
    * many loads under way at once, where adding one packet after the other waits for each.
    */
   private fetch(rows: number): void {
-    const { hashes, slots, sources, arena } = this;
+    const { hashes, table, sources, arena } = this;
     let touched = 0;
     for (let index = 0; index < rows; index++) {
-      const source = slots[hashes[index]! & (SLOTS - 1)]!;
-      if (source !== EMPTY) touched ^= arena[sources[source + NEXT]!]!;
+      const source = table.peek(hashes[index]!);
+      if (source !== NO_SOURCE) touched ^= arena[sources[source + NEXT]!]!;
     }
     this.touched = touched;
   }
@@ -174,7 +173,7 @@ export class RecordAccumulator {
     const isFirst = sources[source + PACKETS] === 0;
     const withLink = noteLink(sources, source + LAST_LINK, block, row) || isFirst;
     const withFlow = noteFlow(sources, source + LAST_FLOW, block, row) || isFirst;
-    const offset = time - this.firstTimestamps[(source + FIRST_TIMESTAMP) >>> 1]!;
+    const offset = time - this.table.timeOf(source);
     const end = this.encoder.put(at, row, offset, withLink, withFlow);
     sources[source + NEXT] = end;
     sources[source + BYTES]! += end - at;
@@ -189,15 +188,36 @@ export class RecordAccumulator {
   /** Adds a conversation to what its originator's record says; not while `isFull`. */
   addConversation(block: ConversationBlock, row: number): void {
     const source = this.findHost(block, block.originator, row);
-    const time = this.firstTimestamps[(source + FIRST_TIMESTAMP) >>> 1]!;
-    this.chainRow(source, ROWS, this.rows.addConversation(block, row, time));
+    this.chainRow(source, this.rows.addConversation(block, row, this.table.timeOf(source)));
   }
 
   /** Adds a row of what a host received to what its record says; not while `isFull`. */
   addReceived(block: ReceivedBlock, row: number): void {
     const source = this.findHost(block, block.target, row);
-    const time = this.firstTimestamps[(source + FIRST_TIMESTAMP) >>> 1]!;
-    this.chainRow(source, ROWS + 2, this.rows.addReceived(block, row, time));
+    this.chainRow(source, this.rows.addReceived(block, row, this.table.timeOf(source)));
+  }
+
+  /** Adds an observation to what the record of its party says (`partyOf`); not while `isFull`. */
+  addObservation(observation: Observation, origin: PacketOrigin): void {
+    const time = safeTimestamp(observation.time);
+    const host = this.withRoom(this.findParty(observation, origin, time), OBSERVATION_BYTES_MAX, time);
+    this.chainRow(host, this.rows.addObservation(observation, this.table.timeOf(host)));
+  }
+
+  private findParty(observation: Observation, origin: PacketOrigin, time: number): number {
+    const party = partyOf(observation);
+    const originIndex = this.originIndex(origin) << 8;
+    if (isAddress(party)) {
+      const length = (putAddress(partyBytes, 0, party) - 1) | 0;
+      const identity = originIndex | (length === 4 ? ADDRESS_IPV4 : ADDRESS_IPV6);
+      const value = wordOf(partyBytes, 1);
+      const hash = length === 4 ? hashIpv4(value, identity) : hashBytes(partyBytes, 1, length, identity);
+      return this.find(identity, hash, partyBytes, 1, value, time);
+    }
+    const text = party === '' ? linkName(observation.vlan, origin.interface) : party;
+    const identity = originIndex | ADDRESS_TEXT;
+    const number = this.table.textNumber(text);
+    return this.find(identity, hashIpv4(number, identity), EMPTY_BYTES, 0, number, time);
   }
 
   private findHost(block: ConversationBlock | ReceivedBlock, slots: Uint8Array, row: number): number {
@@ -208,34 +228,37 @@ export class RecordAccumulator {
     const from = slot + 1;
     const value = ((slots[from]! << 24) | (slots[from + 1]! << 16) | (slots[from + 2]! << 8) | slots[from + 3]!) >>> 0;
     const hash = kind === ADDRESS_IPV4 ? hashIpv4(value, identity) : hashBytes(slots, from, 16, identity);
-    const source = this.find(identity, hash, slots, from, value, time);
+    return this.withRoom(this.find(identity, hash, slots, from, value, time), rowBytesMax(block, row), time);
+  }
+
+  /** The record of a host, or a further one when a row does not fit it. */
+  private withRoom(source: number, room: number, time: number): number {
     const { sources } = this;
-    const room = rowBytesMax(block, row);
     const fits =
       sources[source + BYTES]! + room <= this.packetBytesMax && sources[source + ROW_COUNT]! < MAX_BATCH_ROWS;
     return fits ? source : this.startNextRecord(source, time);
   }
 
-  private chainRow(source: number, kind: number, row: number): void {
+  private chainRow(source: number, row: number): void {
     const { sources } = this;
-    const last = sources[source + kind + 1]!;
-    if (last === 0) sources[source + kind] = row;
+    const last = sources[source + LAST_ROW]!;
+    if (last === 0) sources[source + FIRST_ROW] = row;
     else this.rows.chain(last, row);
-    sources[source + kind + 1] = row;
+    sources[source + LAST_ROW] = row;
     sources[source + BYTES]! += this.rows.lengthOf(row);
     sources[source + ROW_COUNT]!++;
   }
 
   /** Hands over the records of what was added, in the order in which their sources first appeared, and forgets it. */
   flush(take: RecordTaker): void {
-    if (this.sourceCount === 0) return;
+    if (this.table.count === 0) return;
     const { sources } = this;
     const memory = this.memory.take(this.recordBytesMax());
     const { bytes } = memory;
     let at = 0;
-    for (let source = 0; source < this.sourceCount * WORDS; source += WORDS) {
+    for (let source = 0; source < this.table.count * WORDS; source += WORDS) {
       const origin = sources[source + IDENTITY]! >>> 8;
-      const keyEnd = this.putKey(bytes, at, source);
+      const keyEnd = this.table.putKey(bytes, at, source);
       const valueEnd = this.putValue(bytes, keyEnd, source, this.heads[origin]!);
       const packets = sources[source + PACKETS]!;
       memory.share();
@@ -247,57 +270,20 @@ export class RecordAccumulator {
   }
 
   private clear(): void {
-    for (let source = 0; source < this.sourceCount * WORDS; source += WORDS) {
-      this.slots[this.sources[source + SLOT]!] = EMPTY;
-    }
+    this.table.clear();
     this.packets = 0;
     this.rows.clear();
     this.arenaUsed = 0;
-    this.sourceCount = 0;
     this.runCount = 0;
     this.origins.length = 0;
     this.heads.length = 0;
     this.packetBytesMax = RECORD_BYTES_MAX;
   }
 
-  /**
-   * The number of the source's first word, adding the source when it is new.
-   *
-   * @param bytes its address from `from` on, unless it is one of IPv4: then `value`
-   */
+  /** The source, added when it is new: as `SourceTable.find`. */
   private find(identity: number, hash: number, bytes: Uint8Array, from: number, value: number, time: number): number {
-    const { sources } = this;
-    const isIpv4 = (identity & 0xff) === ADDRESS_IPV4;
-    let slot = hash & (SLOTS - 1);
-    for (;;) {
-      const source = this.slots[slot]!;
-      if (source === EMPTY) break;
-      if (
-        sources[source + HASH] === hash &&
-        sources[source + IDENTITY] === identity &&
-        (isIpv4 ? sources[source + ADDRESS] === value : this.hasAddress(source, bytes, from, identity))
-      ) {
-        return source;
-      }
-      slot = (slot + 1) & (SLOTS - 1);
-    }
-    const source = this.startRecord(slot, time);
-    sources[source + HASH] = hash;
-    sources[source + IDENTITY] = identity;
-    if (isIpv4) sources[source + ADDRESS] = value;
-    else {
-      const to = (source + ADDRESS) * 4;
-      const length = addressLength(identity & 0xff);
-      for (let i = 0; i < length; i++) this.sourceBytes[to + i] = bytes[from + i]!;
-    }
-    return source;
-  }
-
-  private hasAddress(source: number, bytes: Uint8Array, from: number, identity: number): boolean {
-    const own = (source + ADDRESS) * 4;
-    const length = addressLength(identity & 0xff);
-    for (let i = 0; i < length; i++) if (this.sourceBytes[own + i] !== bytes[from + i]) return false;
-    return true;
+    const known = this.table.find(identity, hash, bytes, from, value);
+    return known === NO_SOURCE ? this.begin(this.table.add(identity, hash, bytes, from, value), time) : known;
   }
 
   private originIndex(origin: PacketOrigin): number {
@@ -311,27 +297,21 @@ export class RecordAccumulator {
     return this.origins.push(origin) - 1;
   }
 
-  /** A record without packets, found by `slot`, whose first run begins where the arena is free. */
-  private startRecord(slot: number, time: number): number {
+  /** Makes a source one without packets, whose first run begins where the arena is free. */
+  private begin(source: number, time: number): number {
     const { sources } = this;
-    const source = this.sourceCount++ * WORDS;
-    this.slots[slot] = source;
-    sources[source + SLOT] = slot;
     sources[source + NEXT] = sources[source + END] = this.arenaUsed;
     sources[source + PACKETS] = sources[source + BYTES] = 0;
     sources[source + FIRST_RUN] = sources[source + LAST_RUN] = this.runCount;
     this.runStart[this.runCount++] = this.arenaUsed;
-    this.firstTimestamps[(source + FIRST_TIMESTAMP) >>> 1] = time;
-    for (let kind = ROWS; kind < ROWS + 4; kind++) sources[source + kind] = 0;
-    sources[source + ROW_COUNT] = 0;
+    this.table.times[(source + FIRST_TIMESTAMP) >>> 1] = time;
+    sources[source + FIRST_ROW] = sources[source + LAST_ROW] = sources[source + ROW_COUNT] = 0;
     return source;
   }
 
   /** A further record of a source whose last one is full. */
   private startNextRecord(full: number, time: number): number {
-    const source = this.startRecord(this.sources[full + SLOT]!, time);
-    this.sources.copyWithin(source, full, full + NEXT);
-    return source;
+    return this.begin(this.table.addAgain(full), time);
   }
 
   /** Where the next packet of a source goes when its run has too little room. */
@@ -354,30 +334,25 @@ export class RecordAccumulator {
   /** Enough for the keys and values of all records. */
   private recordBytesMax(): number {
     const head = this.heads.reduce((most, { length }) => Math.max(most, length), 0);
-    return this.arenaUsed + this.rows.bytesUsed + this.sourceCount * (ADDRESS_TEXT_MAX + head + RECORD_OVERHEAD_MAX);
-  }
-
-  private putKey(bytes: Buffer, at: number, source: number): number {
-    const kind = this.sources[source + IDENTITY]! & 0xff;
-    if (kind === ADDRESS_IPV4) return putIpv4Text(bytes, at, this.sources[source + ADDRESS]!);
-    return putAddressText(bytes, at, kind, this.sourceBytes, (source + ADDRESS) * 4);
+    const { table } = this;
+    return this.arenaUsed + this.rows.bytesUsed + table.keyBytesMax + table.count * (head + RECORD_OVERHEAD_MAX);
   }
 
   private putValue(bytes: Buffer, start: number, source: number, head: Buffer): number {
-    const { sources, sourceBytes } = this;
+    const { sources } = this;
+    const sourceBytes = this.table.bytes;
     const kind = sources[source + IDENTITY]! & 0xff;
     const address = (source + ADDRESS) * 4;
     if (kind === ADDRESS_IPV4) {
       const value = sources[source + ADDRESS]!;
       for (let i = 0; i < 4; i++) sourceBytes[address + i] = value >>> (24 - 8 * i);
     }
-    const length = addressLength(kind);
+    const length = kind === ADDRESS_TEXT ? 0 : addressLength(kind);
     let at = copyRun(head, 0, head.length, bytes, start);
-    at = putBatchStart(bytes, at, this.firstTimestamps[(source + FIRST_TIMESTAMP) >>> 1]!, 1);
+    at = putBatchStart(bytes, at, this.table.timeOf(source), 1);
     at = putHostStart(bytes, at, sourceBytes, address, length, 0);
     at = this.putPackets(bytes, at, source);
-    at = this.rows.putArray(bytes, at, sources[source + ROWS]!);
-    at = this.rows.putArray(bytes, at, sources[source + ROWS + 2]!);
+    at = this.rows.putArrays(bytes, at, sources[source + FIRST_ROW]!);
     bytes[at] = 0; // no further host
     return at + 1;
   }

@@ -1,4 +1,4 @@
-/** Rows of conversations and of what hosts received on their way into records: encoded at once, chained by their hosts. */
+/** Rows of conversations, of what hosts received, and observations on their way into records: encoded at once, chained by their hosts. */
 
 import type { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
 import {
@@ -8,11 +8,18 @@ import {
   putReceived,
   RECEIVED_BYTES_MAX,
 } from '../../schemas/conversations/conversation-codec.js';
+import type { Observation } from '../../schemas/observations/observation.js';
+import { putObservation } from '../../schemas/observations/observation-codec.js';
 import { putInt } from '../../schemas/packets/avro-bytes.js';
 
 /** Rows that may wait for a flush. */
 export const ROW_COUNT_MAX = 16_384;
 const BYTES = 2 * 1024 * 1024;
+
+/** Kinds of rows, each an array of the host. */
+export const ROW_CONVERSATION = 0;
+export const ROW_RECEIVED = 1;
+export const ROW_OBSERVATION = 2;
 
 export class RecordRows {
   bytesUsed = 0;
@@ -20,6 +27,7 @@ export class RecordRows {
   private readonly bytes = Buffer.allocUnsafeSlow(BYTES);
   private readonly ends = new Uint32Array(ROW_COUNT_MAX + 1);
   private readonly next = new Uint32Array(ROW_COUNT_MAX + 1);
+  private readonly kinds = new Uint8Array(ROW_COUNT_MAX + 1);
 
   /** Whether the next row needs a flush first. */
   get isFull(): boolean {
@@ -28,15 +36,20 @@ export class RecordRows {
 
   /** Encodes a row and returns its number, from 1. @param time the host's, µs */
   addConversation(block: ConversationBlock, row: number, time: number): number {
-    return this.end(putConversation(this.bytes, this.bytesUsed, block, row, time));
+    return this.end(ROW_CONVERSATION, putConversation(this.bytes, this.bytesUsed, block, row, time));
   }
 
   addReceived(block: ReceivedBlock, row: number, time: number): number {
-    return this.end(putReceived(this.bytes, this.bytesUsed, block, row, time));
+    return this.end(ROW_RECEIVED, putReceived(this.bytes, this.bytesUsed, block, row, time));
   }
 
-  private end(at: number): number {
+  addObservation(observation: Observation, time: number): number {
+    return this.end(ROW_OBSERVATION, putObservation(this.bytes, this.bytesUsed, observation, time));
+  }
+
+  private end(kind: number, at: number): number {
     const row = ++this.count;
+    this.kinds[row] = kind;
     this.ends[row] = this.bytesUsed = at;
     this.next[row] = 0;
     return row;
@@ -51,14 +64,23 @@ export class RecordRows {
     this.next[row] = next;
   }
 
-  /** Writes the array of the rows that are chained to `first`; 0: an empty one. */
-  putArray(to: Buffer, start: number, first: number): number {
-    let count = 0;
-    for (let row = first; row !== 0; row = this.next[row]!) count++;
+  /** Writes the three arrays of the rows that are chained to `first`; 0: empty ones. */
+  putArrays(to: Buffer, start: number, first: number): number {
     let at = start;
-    if (count > 0) at = putInt(to, at, count);
-    for (let row = first; row !== 0; row = this.next[row]!) {
-      at += this.bytes.copy(to, at, this.ends[row - 1]!, this.ends[row]!);
+    for (let kind = ROW_CONVERSATION; kind <= ROW_OBSERVATION; kind++) at = this.putArray(to, at, first, kind);
+    return at;
+  }
+
+  private putArray(to: Buffer, start: number, first: number, kind: number): number {
+    const { kinds, next, ends } = this;
+    let count = 0;
+    for (let row = first; row !== 0; row = next[row]!) if (kinds[row] === kind) count++;
+    let at = start;
+    if (count > 0) {
+      at = putInt(to, at, count);
+      for (let row = first; row !== 0; row = next[row]!) {
+        if (kinds[row] === kind) at += this.bytes.copy(to, at, ends[row - 1]!, ends[row]!);
+      }
     }
     to[at] = 0; // no further block of rows
     return at + 1;

@@ -11,6 +11,9 @@ export function addressStart(block: PacketBlock, row: number, kind: number): num
   return kind === ADDRESS_IPV6 ? block.sourceAddress[row]! * 16 : row * 12;
 }
 
+/** What is no address but a text: a link, a network. Such hosts have a number in place of an address. */
+export const ADDRESS_TEXT = 1;
+
 export function addressLength(kind: number): number {
   if (kind === ADDRESS_IPV4) return 4;
   return kind === ADDRESS_IPV6 ? 16 : 6;

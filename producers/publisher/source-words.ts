@@ -17,8 +17,9 @@ export const BYTES = 11;
 export const FIRST_RUN = 12;
 export const LAST_RUN = 13;
 export const SLOT = 14;
-/** Its rows of conversations, and of what it received: numbers of the first and the last of each kind, from 1; 0: none. */
-export const ROWS = 16;
+/** Its rows of all kinds: numbers of the first and the last, from 1; 0: none. */
+export const FIRST_ROW = 16;
+export const LAST_ROW = 17;
 /** What its latest packet said of link and flow: `LAST_LINK` five words, `LAST_FLOW` six. */
 export const LAST_LINK = 20;
 export const LAST_FLOW = 25;

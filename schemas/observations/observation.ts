@@ -5,7 +5,7 @@
  *
  * An observation stands by itself: with the time, the link and the addresses of its packet. Where several belong together
  * (all claims on one link, all questions of one client) they have to meet in one place, so each names whom it belongs to:
- * `partyOf`.
+ * `partyOf` (party.ts).
  */
 
 /** What all have in common. Addresses are text (RFC 5952), empty where there is none. */
@@ -13,11 +13,11 @@ export interface ObservationHead {
   /** The packet's row of the block that holds the observation, and the index of its origin there. */
   readonly row: number;
   readonly origin: number;
-  /** Capture time, µs since the epoch. */
-  readonly time: number;
+  /** Capture time, µs since the epoch. Taken back where it is ahead of the clock of who received it. */
+  time: number;
   /** VLAN id of the outer tag, 0 when untagged: addresses of two VLANs are two. */
   readonly vlan: number;
-  /** Source MAC of the frame as a number, 0 where the link has none. */
+  /** Source MAC of the frame as a number; 0 where the link has none, and of names and echoes, which do not travel with it. */
   readonly mac: number;
   /** Of the packet; in ARP the sender's and the target's protocol address. */
   readonly source: string;
@@ -109,7 +109,22 @@ export interface EchoFacts {
   readonly sum: number;
 }
 
+/**
+ * Answers that somebody sent to a host that never asked, summed where a capture node sums what hosts receive. Told twice: to
+ * the sender, and to the network of the receiver (`source` is empty then) with a sample of the senders.
+ */
+export interface UnaskedFacts {
+  readonly kind: 'unasked';
+  readonly ipProtocol: number;
+  /** Of the senders; of ICMP the type. */
+  readonly port: number;
+  readonly packets: number;
+  readonly bytes: number;
+  readonly senders: readonly string[];
+}
+
 export type ObservationFacts =
+  | UnaskedFacts
   | ArpFacts
   | NeighborFacts
   | RouterFacts
@@ -123,19 +138,22 @@ export type Observation = ObservationHead & ObservationFacts;
 /** Most observations that a block of packets keeps; what comes beyond is left out. */
 export const OBSERVATIONS_MAX = 65_536;
 
-/**
- * Whom an observation belongs to, which is also where it has to go: the client that asks (DNS), the two ends of an echo as
- * its requester, and for all that concerns a link the empty string, which stands for the link itself.
- */
-export function partyOf(observation: Observation): string {
-  switch (observation.kind) {
-    case 'dns':
-      return observation.response ? observation.destination : observation.source;
-    case 'echo':
-      return observation.reply ? observation.destination : observation.source;
-    default:
-      return '';
+/** What taps on the way leave alone: not the row, the time, nor what links change (the frame's MAC, the VLAN). */
+const OF_THE_TAP: ReadonlySet<string> = new Set(['row', 'origin', 'time', 'mac', 'vlan']);
+
+/** 52 bits that are equal for what two capture nodes observe of one packet, so that they fit a number exactly. */
+export function observationIdentity(observation: Observation): number {
+  let low = 0x811c9dc5;
+  let high = 0x243f6a88;
+  for (const [name, value] of Object.entries(observation)) {
+    if (OF_THE_TAP.has(name)) continue;
+    const text = `${String(value)} `;
+    for (let i = 0; i < text.length; i++) {
+      low = Math.imul(low ^ text.charCodeAt(i), 0x01000193);
+      high = Math.imul(high ^ text.charCodeAt(i), 0x85ebca6b);
+    }
   }
+  return (high >>> 12) * 2 ** 32 + (low >>> 0);
 }
 
 /** 0x02005e100001 → "02:00:5e:10:00:01". */

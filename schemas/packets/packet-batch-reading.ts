@@ -10,6 +10,7 @@ import {
   readConversation,
   readReceived,
 } from '../conversations/conversation-codec.js';
+import { OBSERVATION_BYTES_MIN, readObservation } from '../observations/observation-codec.js';
 import type { AvroReader } from './avro-bytes.js';
 import {
   ADDRESS_IPV4,
@@ -30,7 +31,7 @@ export const MAX_BATCH_PACKETS = 10_000;
 export const MAX_BATCH_ROWS = 4096;
 
 /** Fewer bytes than any host takes. */
-const HOST_BYTES_MIN = 5;
+const HOST_BYTES_MIN = 6;
 
 /** Why a record could not be read. `block_full`: the same record fits blocks with more room. */
 export type PacketBatchRefusal = 'not_avro' | 'unknown_schema' | 'truncated' | 'invalid' | 'block_full';
@@ -43,6 +44,8 @@ export type PacketBatchResult =
 export interface BatchRows {
   readonly conversations: ConversationBlock;
   readonly received: ReceivedBlock;
+  /** Whether observations are wanted too: they go to the block's. */
+  readonly observes?: boolean;
 }
 
 /** What a record was; its packets are in the block, and its rows in theirs. */
@@ -53,6 +56,8 @@ export class DecodedPacketBatch {
   firstConversation = 0;
   received = 0;
   firstReceived = 0;
+  /** Observations appended to the block's; null of a schema that has none, where packets have to say it. */
+  observations: number | null = null;
 
   constructor(
     /** Rows appended, from `firstRow` on; 0 for a tick. */
@@ -117,6 +122,7 @@ export function readBatch2(reader: AvroReader, block: PacketBlock, wanted: Batch
     hosts.sourceStart,
     hosts.sourceLength,
   );
+  batch.observations = block.observations.length - mark.observations;
   if (wanted !== null) {
     batch.firstConversation = mark.conversation;
     batch.conversations = wanted.conversations.count - mark.conversation;
@@ -131,6 +137,7 @@ export class Mark {
   readonly row: number;
   readonly conversation: number;
   readonly received: number;
+  readonly observations: number;
   private readonly ipv6Count: number;
   private readonly extras: number;
   private readonly applicationsLength: number;
@@ -143,6 +150,7 @@ export class Mark {
     this.ipv6Count = block.ipv6Count;
     this.extras = block.extras.length;
     this.applicationsLength = block.applicationsLength;
+    this.observations = block.observations.length;
     this.conversation = rows === null ? 0 : rows.conversations.count;
     this.received = rows === null ? 0 : rows.received.count;
   }
@@ -153,6 +161,7 @@ export class Mark {
     // Setting the length of an array, even to what it is, costs as much as a small packet.
     if (block.extras.length > this.extras) block.extras.length = this.extras;
     block.applicationsLength = this.applicationsLength;
+    if (block.observations.length > this.observations) block.observations.length = this.observations;
     if (rows === null) return;
     rows.conversations.count = this.conversation;
     rows.received.count = this.received;
@@ -163,8 +172,8 @@ export class Mark {
 class HostReader {
   count = 0;
   row: number;
-  /** Conversations, and rows of what hosts received. */
-  private readonly totals = [0, 0];
+  /** Conversations, rows of what hosts received, and observations. */
+  private readonly totals = [0, 0, 0];
   sourceStart = 0;
   sourceLength = 0;
   private readonly firstRow: number;
@@ -248,8 +257,9 @@ class HostReader {
   private readRows(time: number): PacketBatchResult | null {
     const { reader } = this;
     // Nearly all hosts of most records have none.
-    if (reader.end - reader.at >= 2 && reader.bytes[reader.at] === 0 && reader.bytes[reader.at + 1] === 0) {
-      reader.at += 2;
+    const { bytes, at } = reader;
+    if (reader.end - at >= 3 && (bytes[at]! | bytes[at + 1]! | bytes[at + 2]!) === 0) {
+      reader.at += 3;
       return null;
     }
     unwanted ??= {
@@ -262,16 +272,39 @@ class HostReader {
       received.reset();
     }
     const source = reader.bytes.subarray(this.sourceStart, this.sourceStart + this.sourceLength);
-    const refusal =
-      this.readArray(conversations, CONVERSATION_BYTES_MIN, () =>
+    return (
+      this.readArray(0, conversations, CONVERSATION_BYTES_MIN, () =>
         readConversation(reader, conversations, this.origin, source, time),
       ) ??
-      this.readArray(received, RECEIVED_BYTES_MIN, () => readReceived(reader, received, this.origin, source, time));
-    return refusal;
+      this.readArray(1, received, RECEIVED_BYTES_MIN, () =>
+        readReceived(reader, received, this.origin, source, time),
+      ) ??
+      this.readObservations(time, source)
+    );
+  }
+
+  private readObservations(time: number, source: Uint8Array): PacketBatchResult | null {
+    const { reader, block, wanted } = this;
+    if (reader.end > reader.at && reader.bytes[reader.at] === 0) {
+      reader.at++;
+      return null;
+    }
+    const { observations } = block;
+    const place = {
+      host: formatAddressBytes(source),
+      time,
+      row: block.count,
+      origin: wanted?.observes === true ? block.originIndex(this.origin) : 0,
+    };
+    return this.readArray(2, null, OBSERVATION_BYTES_MIN, () => {
+      const observation = readObservation(reader, place);
+      if (wanted?.observes === true && reader.fault === null) observations.push(observation);
+    });
   }
 
   private readArray(
-    rows: ConversationBlock | ReceivedBlock,
+    kind: number,
+    rows: ConversationBlock | ReceivedBlock | null,
     bytesMin: number,
     readRow: () => void,
   ): PacketBatchResult | null {
@@ -280,13 +313,11 @@ class HostReader {
       const count = readBlockCount(reader, bytesMin);
       if (reader.fault !== null) return refuse(reader.fault, 'in an array of rows');
       if (count === 0) return null;
-      if (this.sourceLength !== 4 && this.sourceLength !== 16)
+      if (rows !== null && this.sourceLength !== 4 && this.sourceLength !== 16)
         return refuse('invalid', 'rows of what is no address of IP');
-      const kind = rows === this.wanted?.conversations || rows === unwanted?.conversations ? 0 : 1;
       this.totals[kind]! += count;
-      const total = this.totals[kind]!;
-      if (total > MAX_BATCH_ROWS) return refuse('invalid', `more than ${MAX_BATCH_ROWS} rows`);
-      if (rows.count + count > rows.capacity) {
+      if (this.totals[kind]! > MAX_BATCH_ROWS) return refuse('invalid', `more than ${MAX_BATCH_ROWS} rows`);
+      if (rows !== null && rows.count + count > rows.capacity) {
         return refuse('block_full', `${rows.count + count - rows.capacity} rows more than the block takes`);
       }
       for (let item = 0; item < count; item++) {

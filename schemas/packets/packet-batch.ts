@@ -23,7 +23,7 @@ export type { BatchRows, DecodedPacketBatch, PacketBatchRefusal, PacketBatchResu
 export { MAX_BATCH_PACKETS, MAX_BATCH_ROWS } from './packet-batch-reading.js';
 
 /** The marker of single-object encoding and the fingerprint of packet-batch-2.avsc. */
-const NEWEST_PREFIX = Buffer.from('c301ea3f5718dd2fb147', 'hex');
+const NEWEST_PREFIX = Buffer.from('c30149b0d203a8740e7b', 'hex');
 const PREFIX_LENGTH = NEWEST_PREFIX.length;
 const NO_SOURCE = new Uint8Array(0);
 
@@ -35,7 +35,7 @@ export function batchHead(origin: PacketOrigin): Buffer {
 /** More bytes than what lies between the head of a batch and its first host can take, with the byte after the last. */
 export const BATCH_START_BYTES_MAX = 1 + 2 * LONG_BYTES_MAX + 1;
 /** More bytes than what a host has besides its packets and rows can take. */
-export const HOST_BYTES_MAX = 17 + 4 * LONG_BYTES_MAX + 3;
+export const HOST_BYTES_MAX = 17 + 4 * LONG_BYTES_MAX + 4;
 
 /** Writes the fields from `endOfTimeline` to the number of `hosts`, which follow. */
 export function putBatchStart(bytes: Uint8Array, start: number, firstTimestamp: number, hosts: number): number {
@@ -90,8 +90,8 @@ export function encodePacketBatch(block: PacketBlock, rows: ArrayLike<number>, f
       isFirst || !sameFlow(block, before, row),
     );
   }
-  // No further block of packets, no conversations, nothing received, no further host.
-  at = putZeros(bytes, at, 4);
+  // No further block of packets, no conversations, nothing received, no observations, no further host.
+  at = putZeros(bytes, at, 5);
   return Buffer.from(bytes.subarray(0, at));
 }
 

@@ -5,6 +5,8 @@ import {
   RECEIVED_SLOT_MICROS,
   ReceivedBlock,
 } from '../../../schemas/conversations/conversation-block.js';
+import { ObservationBudget } from '../../../schemas/observations/observation-budget.js';
+import { unaskedObservations } from '../../../schemas/observations/unasked.js';
 import { ADDRESS_IPV4, PacketBlock, type PacketOrigin } from '../../../schemas/packets/packet-block.js';
 import { ipv4Number } from '../../support/address-bytes.js';
 import { detectionEngine } from '../../support/detection.js';
@@ -71,7 +73,11 @@ function raised(count: number, rowOf: (slot: number) => Row): string[] {
     block.sources[row] = slotsOf(sources);
   }
   const engine = detectionEngine();
-  engine.process(new PacketBlock(1), 0, 0, null, block);
+  const packets = new PacketBlock(1);
+  packets.origins.push(ORIGIN);
+  const budget = new ObservationBudget();
+  const said = Array.from({ length: block.count }, (_, row) => unaskedObservations(block, row, 0, budget));
+  engine.process(packets, 0, 0, null, block, said.flat());
   return engine
     .takeAlerts()
     .filter(({ event }) => event.action === 'open')

@@ -283,13 +283,13 @@ function inBlocks(record: BatchRecord, sized: boolean): Buffer {
   const empty = encode([]);
   const long = avro.Type.forSchema('long');
   // Behind the array of packets: its end, those of the rows and that of the hosts.
-  const parts = [empty.subarray(0, -4)];
+  const parts = [empty.subarray(0, -5)];
   for (let at = 0; at < host!.packets.length; at += 2) {
     const packets = host!.packets.slice(at, at + 2);
-    const items = encode(packets).subarray(empty.length - 4 + 1, -4);
+    const items = encode(packets).subarray(empty.length - 5 + 1, -5);
     if (sized) parts.push(long.toBuffer(-packets.length), long.toBuffer(items.length));
     else parts.push(long.toBuffer(packets.length));
     parts.push(items);
   }
-  return Buffer.concat([...parts, Buffer.alloc(4)]);
+  return Buffer.concat([...parts, Buffer.alloc(5)]);
 }

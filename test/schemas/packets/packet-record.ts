@@ -91,6 +91,7 @@ export interface HostRecord {
   readonly packets: readonly object[];
   readonly conversations: readonly object[];
   readonly received: readonly object[];
+  readonly observations: readonly object[];
 }
 
 /** As packet-batch-2.avsc has it. */
@@ -104,6 +105,7 @@ export function batchRecord(block: PacketBlock, rows: readonly number[]): BatchR
     ),
     conversations: [],
     received: [],
+    observations: [],
   };
   return { ...shared, hosts: [host] };
 }

@@ -4,7 +4,7 @@
  */
 import { defineWatcher } from '../contract/watcher.js';
 import { WindowedSet, WindowedSum } from '../contract/windowed.js';
-import { sourcesOf } from './received-rows.js';
+import { lastSourceOf, sourceKeysOf } from './received-rows.js';
 
 const TCP = 6;
 const UDP = 17;
@@ -18,7 +18,7 @@ interface Flood {
   readonly attempts: WindowedSum;
   readonly answered: WindowedSum;
   readonly packets: WindowedSum;
-  readonly sources: WindowedSet<string>;
+  readonly sources: WindowedSet<number>;
   protocol: string;
   mostSources: number;
 }
@@ -57,7 +57,7 @@ export const distributedFlood = defineWatcher<Flood>()({
       attempts: new WindowedSum(windowMicros),
       answered: new WindowedSum(windowMicros),
       packets: new WindowedSum(windowMicros),
-      sources: new WindowedSet<string>(windowMicros, 4 * minimumSources),
+      sources: new WindowedSet<number>(windowMicros, 4 * minimumSources),
       protocol: '',
       mostSources: 0,
     }),
@@ -76,10 +76,8 @@ export const distributedFlood = defineWatcher<Flood>()({
       const silent = all - allAnswered;
       let named = '';
       if (attempts > answered || isBare) {
-        for (const source of sourcesOf(block, row)) {
-          state.sources.add(time, source);
-          named = source;
-        }
+        for (const source of sourceKeysOf(block, row)) state.sources.add(time, source);
+        named = lastSourceOf(block, row);
       }
       state.mostSources = Math.max(state.sources.advance(time), block.sourceCount[row]!);
       state.protocol = protocol === TCP ? 'SYN' : 'UDP';

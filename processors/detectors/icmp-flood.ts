@@ -2,7 +2,7 @@
 import { defineWatcher } from '../contract/watcher.js';
 import { WindowedSet, WindowedSum } from '../contract/windowed.js';
 import { counted } from './alert-words.js';
-import { sourcesOf } from './received-rows.js';
+import { lastSourceOf, sourceKeysOf } from './received-rows.js';
 
 const ICMP = 1;
 const ICMPV6 = 58;
@@ -10,7 +10,7 @@ const ICMPV6 = 58;
 interface Flood {
   readonly packets: WindowedSum;
   readonly bytes: WindowedSum;
-  readonly sources: WindowedSet<string>;
+  readonly sources: WindowedSet<number>;
 }
 
 export const icmpFlood = defineWatcher<Flood>()({
@@ -36,19 +36,20 @@ export const icmpFlood = defineWatcher<Flood>()({
     newState: () => ({
       packets: new WindowedSum(windowMicros),
       bytes: new WindowedSum(windowMicros),
-      sources: new WindowedSet<string>(windowMicros, 64),
+      sources: new WindowedSet<number>(windowMicros, 64),
     }),
     received(block, row, watch) {
       const protocol = block.ipProtocol[row]!;
       if (protocol !== ICMP && protocol !== ICMPV6) return;
       const state = watch.target();
-      let named = '';
-      for (const source of sourcesOf(block, row)) {
-        state.sources.add(watch.time, source);
-        named = source;
-      }
+      for (const source of sourceKeysOf(block, row)) state.sources.add(watch.time, source);
       state.bytes.add(watch.time, block.bytes[row]!);
-      watch.measure(state.packets.add(watch.time, block.packets[row]!), named, -1, block.packets[row]!);
+      watch.measure(
+        state.packets.add(watch.time, block.packets[row]!),
+        lastSourceOf(block, row),
+        -1,
+        block.packets[row]!,
+      );
     },
     describe: ({ source, targets, peak }, { bytes }) => ({
       message: `${source} receives ${peak} ICMP packets in ${windowMicros / 1e6} s from ${counted(targets, 'source')}`,

@@ -89,6 +89,8 @@ export class ConversationBlock {
 
   reset(): void {
     this.count = 0;
+    // most records have none, and to set the length of an array costs as much as to read a small record
+    if (this.origins.length + this.history.length + this.service.length + this.names.length === 0) return;
     this.history.length = 0;
     this.service.length = 0;
     this.names.length = 0;
@@ -153,6 +155,7 @@ export class ReceivedBlock {
 
   reset(): void {
     this.count = 0;
+    if (this.origins.length + this.sources.length === 0) return;
     this.sources.length = 0;
     this.origins.length = 0;
   }

@@ -90,6 +90,7 @@ export function alertDocument(
     related: { ip: related },
     nta: {
       ...(key.site === '' ? {} : { site: key.site }),
+      ...(episode.incident === null ? {} : { incident: { id: episode.incident.id } }),
       alert: {
         id,
         sequence: episode.sequence,

@@ -5,6 +5,15 @@
 import { z } from 'zod';
 import type { ChangelogEntry } from './changelog-entry.js';
 
+/** Whose incident it is (incidents.ts). */
+const incidentShape = {
+  timeline: z.string(),
+  site: z.string(),
+  role: z.enum(['source', 'target']),
+  owner: z.string(),
+  id: z.string(),
+};
+
 const snapshotSchema = z.strictObject({
   kind: z.literal('episode'),
   timeline: z.string(),
@@ -48,6 +57,8 @@ const snapshotSchema = z.strictObject({
       failedTargets: z.number(),
     })
     .nullish(),
+  /** Entries of before there were incidents have none. */
+  incident: z.strictObject(incidentShape).nullish(),
 });
 /** An open episode as the changelog holds it. */
 export type EpisodeSnapshot = z.infer<typeof snapshotSchema>;
@@ -91,10 +102,28 @@ const stateSchema = z.strictObject({
 /** The state of a durable watcher. */
 export type DurableState = z.infer<typeof stateSchema>;
 
+const incidentSchema = z.strictObject({
+  kind: z.literal('incident'),
+  ...incidentShape,
+  began: z.number(),
+  quietAt: z.number(),
+});
+/** An incident that episodes may still join. */
+export type IncidentSnapshot = z.infer<typeof incidentSchema>;
+
+export type ChangelogState = EpisodeSnapshot | DurableWindow | DurableState | IncidentSnapshot;
+
+const SCHEMAS = {
+  episode: snapshotSchema,
+  window: windowSchema,
+  state: stateSchema,
+  incident: incidentSchema,
+} as const;
+
 /** A key that is not gone, with its entry or the reason why that cannot be read. */
 export interface ChangelogReading {
   readonly key: string;
-  readonly entry: EpisodeSnapshot | DurableWindow | DurableState | string;
+  readonly entry: ChangelogState | string;
 }
 
 export function readChangelog(entries: Iterable<ChangelogEntry>): ChangelogReading[] {
@@ -105,15 +134,14 @@ export function readChangelog(entries: Iterable<ChangelogEntry>): ChangelogReadi
   return readings;
 }
 
-function readEntry(text: string): EpisodeSnapshot | DurableWindow | DurableState | string {
+function readEntry(text: string): ChangelogState | string {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     return 'it is not JSON';
   }
-  const kind = (value as { kind?: unknown } | null)?.kind;
-  const schema = kind === 'window' ? windowSchema : kind === 'state' ? stateSchema : snapshotSchema;
-  const result = schema.safeParse(value);
+  const kind = (value as { kind?: keyof typeof SCHEMAS } | null)?.kind ?? 'episode';
+  const result = (SCHEMAS[kind] ?? snapshotSchema).safeParse(value);
   return result.success ? result.data : z.prettifyError(result.error).replace(/\s+/g, ' ');
 }

@@ -123,6 +123,7 @@ export class DetectionEngine implements Engine {
     }
     this.state.keys.removeAll(gone);
     this.state.timelines.delete(timeline);
+    if (timeline.group.timelines.size === 0) this.state.incidents.endGroup(timeline.group.name);
   }
 
   rebuildEnd(timelineName: string): void {

@@ -15,6 +15,7 @@ import { DuplicateFilter } from './duplicate-filter.js';
 import type { EngineLimits } from './engine.js';
 import { type Episode, type EpisodeKey, TEXT_MARK } from './episode.js';
 import { EpisodeBook } from './episode-book.js';
+import { IncidentBook } from './incidents.js';
 import { KeyRuns } from './key-runs.js';
 import { KeyTable, NONE } from './key-table.js';
 import { KeyWords } from './key-words.js';
@@ -73,6 +74,7 @@ export class EngineState implements StateBudget {
   private readonly nodeIndexes = new Map<string, number>();
   readonly nodeNames: string[] = [];
   readonly episodes: EpisodeBook;
+  readonly incidents = new IncidentBook((key, value) => this.episodes.log(key, value));
   longestReplayedWindow = 0;
   /** Windows whose entry in the changelog is out of date. */
   readonly dirtyWindows = new Set<number>();
@@ -104,7 +106,10 @@ export class EngineState implements StateBudget {
     this.runs = new KeyRuns(limits.allowedLatenessMicros);
     this.windows = new WindowStore(this, this.addresses);
     this.attempts = new Attempts(this.keys, this.addresses, (attempt, outcome) => this.onSettled(attempt, outcome));
-    this.episodes = new EpisodeBook(this.windows, (episode) => this.onClose(episode));
+    this.episodes = new EpisodeBook(this.windows, (episode) => {
+      this.onClose(episode);
+      this.incidents.leave(episode);
+    });
     this.compile(rules);
   }
 
@@ -113,7 +118,7 @@ export class EngineState implements StateBudget {
     const { keys, runs, windows, addresses, episodes, lateSources, watched, attempts, keyTexts } = this;
     const marks = runs.bytes + lateSources.bytes + duplicates + keyTexts.size * KEY_TEXT_BYTES;
     const pools = keys.bytes + windows.bytes + addresses.stateBytes + episodes.bytes;
-    return pools + marks + watched.bytes + attempts.bytes;
+    return pools + marks + watched.bytes + attempts.bytes + this.incidents.bytes;
   }
 
   compile(rules: DetectionRules): void {
@@ -375,5 +380,6 @@ export class EngineState implements StateBudget {
       (episode) => episode.run === timeline.name && timeline.clockOf(episode.lastNode) > episode.quietAt + lateness,
       () => 'quiet',
     );
+    this.incidents.expire(timeline.group.name, timeline.group.slowestClock);
   }
 }

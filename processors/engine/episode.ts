@@ -48,6 +48,8 @@ export class Episode {
   nextUpdate = 0;
   valueChanges = 0;
   severity: Severity;
+  /** Whose incident it belongs to, and its id; null of episodes of before there were incidents. */
+  incident: NonNullable<EpisodeSnapshot['incident']> | null = null;
   /** State of its watcher. */
   state: unknown = null;
   /**
@@ -233,6 +235,7 @@ export class Episode {
       targetSample: this.targetSample,
       macs: [...this.macClaims].map(([mac, claim]) => [mac, claim.firstSeen, claim.lastSeen]),
       outcomes: this.outcomes,
+      incident: this.incident,
     };
   }
 
@@ -274,6 +277,7 @@ export class Episode {
     episode.targetSample.push(...snapshot.targetSample);
     for (const [mac, firstSeen, lastSeen] of snapshot.macs) episode.macClaims.set(mac, { firstSeen, lastSeen });
     episode.outcomes = snapshot.outcomes ?? null;
+    episode.incident = snapshot.incident ?? null;
     return episode;
   }
 }

@@ -174,6 +174,7 @@ export class Offering {
     );
     episode.lastNode = node;
     episode.run = this.state.lastTimeline(window)!.name;
+    this.state.incidents.join(episode);
     this.state.episodes.add(episode);
     if (this.verdicts.waits(window)) {
       this.state.episodes.markDirty(episode);

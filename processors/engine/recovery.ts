@@ -19,12 +19,18 @@ export class Recovery {
 
   restore(entries: Iterable<ChangelogReading>): { key: string; reason: string }[] {
     const refused: { key: string; reason: string }[] = [];
+    const { incidents, episodes } = this.state;
     for (const { key, entry } of entries) {
+      if (typeof entry !== 'string' && entry.kind === 'incident') {
+        incidents.restore(entry);
+        continue;
+      }
       const reason = typeof entry === 'string' ? entry : this.restoreEntry(entry);
       if (reason === null) continue;
       refused.push({ key, reason });
-      this.state.episodes.log(key, null);
+      episodes.log(key, null);
     }
+    for (const episode of episodes.all()) incidents.adopt(episode);
     return refused;
   }
 

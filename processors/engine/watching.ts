@@ -318,6 +318,7 @@ export class Watching implements Watch<unknown> {
     episode.firstSeen = Math.max(watched.first, time - rule.shape.window);
     episode.severity = rule.watcher!.severity?.(watched.state) ?? rule.rule.severity;
     episode.run = this.timeline.name;
+    state.incidents.join(episode);
     state.episodes.add(episode);
     state.episodes.emit(episode, 'open', time, null);
     if (state.stateBytes > state.limits.stateBudgetBytes) state.evict();

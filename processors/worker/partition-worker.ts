@@ -178,7 +178,9 @@ export class PartitionWorker {
   /** Closes what an input that is no more has left open: nothing would ever close it. */
   private endRestored(entries: readonly ChangelogReading[]): void {
     const timelines = new Set<string>();
-    for (const { entry } of entries) if (typeof entry !== 'string') timelines.add(entry.run ?? entry.timeline);
+    for (const { entry } of entries) {
+      if (typeof entry !== 'string' && entry.kind !== 'incident') timelines.add(entry.run ?? entry.timeline);
+    }
     for (const timeline of timelines) this.engine.endTimeline(timeline, 0);
   }
 

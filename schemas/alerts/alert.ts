@@ -68,6 +68,8 @@ export interface AlertDocument {
   readonly nta: {
     /** The address space that the addresses are of; absent where sites are not told apart. */
     readonly site?: string;
+    /** What belongs together: alerts of one source, or of one target, of which each begins within ten minutes of the others. */
+    readonly incident?: { readonly id: string };
     readonly alert: {
       /** Of the episode: a hash of detector, version, key and first crossing time. */
       readonly id: string;

@@ -31,6 +31,7 @@ import { downloadRoutes } from './routes/downloads.js';
 import { fieldRoutes } from './routes/fields.js';
 import { healthRoutes } from './routes/health.js';
 import { hostRoutes } from './routes/hosts.js';
+import { incidentRoutes } from './routes/incidents.js';
 import { nodeRoutes } from './routes/nodes.js';
 import { packetRoutes } from './routes/packets.js';
 import { createRouter } from './routes/route.js';
@@ -109,6 +110,7 @@ export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBinding
   app.route('/api', hostRoutes(routes));
   app.route('/api', alertStreamRoutes(routes));
   app.route('/api', alertRoutes(routes));
+  app.route('/api', incidentRoutes(routes));
   app.route('/api', alertTriageRoutes(routes));
   app.route('/api', statsRoutes(routes));
   app.route('/api', ruleRoutes(routes));

@@ -98,7 +98,7 @@ const detailRoute = createRoute({
 });
 
 /** Episodes that touch the range. */
-function rangeConditions(range: TimeRangeInput, now: number): Condition[] {
+export function rangeConditions(range: TimeRangeInput, now: number): Condition[] {
   const { from, to } = resolveTimeRange(range, now);
   const conditions: Condition[] = [];
   if (from !== null) conditions.push((p) => `last_seen >= ${p.add(from, 'timestamptz')}`);

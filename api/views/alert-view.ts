@@ -35,12 +35,13 @@ export interface AlertRow {
   readonly stage: Exclude<TriageState, 'resolved'>;
   readonly verdict: Verdict | null;
   readonly assignee: string | null;
+  readonly incident_id: string | null;
 }
 
 export const ALERT_COLUMNS = `id, rule_id, rule_name, rule_version, severity, status, close_reason, sequence, source,
   host(source_ip) AS source_ip, source_mac, host(destination_ip) AS destination_ip, destination_port, technique_ids,
   capture_nodes, message, crossed_at, first_seen, last_seen, packets, evidence, stored_at, updated_at, resolved_at,
-  resolved_by, note, stage, verdict, assignee`;
+  resolved_by, note, stage, verdict, assignee, incident_id`;
 
 /** A row of `alert_events`. */
 export interface AlertEventRow {
@@ -75,6 +76,10 @@ const alertShape = {
   triage: z.enum(TRIAGE_STATES).openapi({ description: 'How far people are with it.' }),
   verdict: z.enum(VERDICTS).nullable().openapi({ description: 'What people say it was.' }),
   assignee: z.string().nullable().openapi({ description: 'Who looks after it.' }),
+  incident_id: z
+    .string()
+    .nullable()
+    .openapi({ description: 'The incident it is part of; null of alerts of before there were incidents.' }),
   source: z.string().openapi({ description: 'IP address, else MAC address.', example: '192.0.2.7' }),
   source_ip: z.string().nullable(),
   source_mac: z.string().nullable(),

@@ -155,6 +155,11 @@ export const ALERT_FIELDS = {
     example: 'ada',
     parse: (values) => (sql) => `coalesce(assignee, 'none') = ANY(${sql.add(values, 'text[]')})`,
   },
+  incident: {
+    description: `Incident: \`incident_id\` of an alert. ${LIST}`,
+    example: '2f1c9f0e6d3b4a58b7c0d1e2f3a4b5c6',
+    parse: (values) => (sql) => `incident_id = ANY(${sql.add(values, 'text[]')})`,
+  },
   capture_node: {
     description: `Capture node that saw it. ${LIST}`,
     example: 'edge-1',

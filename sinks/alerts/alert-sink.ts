@@ -76,12 +76,19 @@ const STATE_COLUMNS = [
   'packets',
   'evidence',
   'document',
+  'incident_id',
 ] as const;
 const STATE_SQL = `INSERT INTO alerts (id, ${STATE_COLUMNS.join(', ')})
   VALUES ($1, ${STATE_COLUMNS.map((_, index) => `$${index + 2}`).join(', ')})
   ON CONFLICT (id) DO UPDATE SET
     ${STATE_COLUMNS.map((column) => `${column} = excluded.${column}`).join(', ')}, updated_at = now()
   WHERE ${progressSql('alerts')} < ${progressSql('excluded')}`;
+
+/** Documents are what somebody put on a topic: an id that is no text is none. */
+function incidentOf({ nta }: AlertDocument): string | null {
+  const id: unknown = nta.incident?.id;
+  return typeof id === 'string' && !id.includes('\0') ? id : null;
+}
 
 /** Stores one event, within the transaction of `client`. */
 export async function storeAlert(client: pg.ClientBase, document: AlertDocument): Promise<void> {
@@ -113,6 +120,7 @@ export async function storeAlert(client: pg.ClientBase, document: AlertDocument)
       evidence.packets,
       storableJson(evidence),
       storableJson(document),
+      incidentOf(document),
     ],
   });
   await client.query({

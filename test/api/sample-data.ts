@@ -157,6 +157,7 @@ export interface SampleAlert {
   readonly captureNodes?: readonly string[];
   readonly packets?: number;
   readonly evidence?: object;
+  readonly incidentId?: string;
 }
 
 /** Alerts with the events that opened (and, where closed, closed) them. */
@@ -180,8 +181,8 @@ export async function insertAlerts(pool: pg.Pool, alerts: readonly SampleAlert[]
     await pool.query(
       `INSERT INTO alerts (id, rule_id, rule_name, rule_version, severity, status, close_reason, sequence, source, source_ip,
          source_mac, destination_port, technique_ids, capture_nodes, message, crossed_at, first_seen, last_seen, packets,
-         evidence, document)
-       VALUES ($1, $2, $3, '1', $4, $5, $6, $7, $8, $9, $10, $11, '{T1046}', $12, $13, $14, $14, $15, $16, $17, $18)`,
+         evidence, document, incident_id)
+       VALUES ($1, $2, $3, '1', $4, $5, $6, $7, $8, $9, $10, $11, '{T1046}', $12, $13, $14, $14, $15, $16, $17, $18, $19)`,
       [
         alert.id,
         alert.ruleId ?? 'port-scan',
@@ -201,6 +202,7 @@ export async function insertAlerts(pool: pg.Pool, alerts: readonly SampleAlert[]
         packets,
         evidence,
         document,
+        alert.incidentId ?? null,
       ],
     );
     for (const [index, action] of (alert.status === 'closed' ? ['open', 'close'] : ['open']).entries()) {

@@ -433,7 +433,10 @@ exceptions:
     const block = packetBlock(scan(0));
     engine.process(block, 0, block.count);
     const { changelog } = engine.take();
-    expect(changelog.map(({ key }) => key)).toEqual(['["episode","port-scan","192.0.2.1",0,""]']);
+    expect(changelog.map(({ key }) => key)).toEqual([
+      '["incident","source","192.0.2.1","",""]',
+      '["episode","port-scan","192.0.2.1",0,""]',
+    ]);
     const other = detectionEngine(rulesOf('detectors: { port-scan: { enabled: false } }'));
     const refused = other.restore(readChangelog([...changelog, { key: 'x', value: '{' }]));
     expect(refused.map(({ reason }) => reason)).toEqual([

@@ -1,0 +1,119 @@
+/** `GET /api/incidents`, and one incident with its alerts. */
+import { createRoute, z } from '@hono/zod-openapi';
+import { readAlertSearch } from '../../schemas/tables/alert-search.js';
+import { ApiProblem } from '../http/problem.js';
+import { searchSchema } from '../http/search-schema.js';
+import { strictObject } from '../http/strict-object.js';
+import { alertConditions, alertQueryShape } from '../queries/alert-filter.js';
+import { decodeCursor, encodeCursor } from '../queries/cursor.js';
+import { findAlertsOfIncidents, findIncident, findIncidents } from '../queries/incident-query.js';
+import { normaliseTime, refineTimeRange, timeRangeShape } from '../queries/time-range.js';
+import { incidentDetailSchema, incidentSchema, viewIncident, viewIncidentDetail } from '../views/incident-view.js';
+import { pathId, rangeConditions } from './alerts.js';
+import {
+  createRouter,
+  jsonContent,
+  nextSchema,
+  notFoundError,
+  type RouteDependencies,
+  readSecurity,
+  sharedErrors,
+} from './route.js';
+
+const LIMIT_MAX = 200;
+const ALERTS_LISTED = 20;
+const ALERTS_SHOWN = 1000;
+
+const limitSchema = z
+  .string()
+  .regex(/^\d{1,4}$/, `must be a whole number from 1 to ${LIMIT_MAX}`)
+  .transform(Number)
+  .refine((limit) => limit >= 1 && limit <= LIMIT_MAX, `must be a whole number from 1 to ${LIMIT_MAX}`)
+  .default(50)
+  .openapi({ type: 'integer', param: { description: `Most incidents of the page, 1 to ${LIMIT_MAX}.` } });
+
+const positionSchema = z
+  .string()
+  .max(500)
+  .transform((text, context) => {
+    const [began, id] = (decodeCursor(text, ['string', 'string']) ?? []) as string[];
+    if (began === undefined || id === undefined || normaliseTime(began) !== began || id.includes('\0')) {
+      context.addIssue({ code: 'custom', message: 'is no cursor of this list; start again without it' });
+      return z.NEVER;
+    }
+    return { began, id };
+  });
+
+const listRoute = createRoute({
+  method: 'get',
+  path: '/incidents',
+  operationId: 'listIncidents',
+  summary: 'Incidents of which an alert meets the filter, those that began last first',
+  tags: ['incidents'],
+  security: readSecurity,
+  request: {
+    query: strictObject({
+      ...timeRangeShape,
+      ...alertQueryShape,
+      q: searchSchema(readAlertSearch, 'severity >= 3 and not (rule syn-flood or src 10.0.0.0/8)'),
+      limit: limitSchema,
+      next: positionSchema.optional().openapi({ param: { description: '`next` of the page before.' } }),
+    }).superRefine(refineTimeRange),
+  },
+  responses: {
+    200: jsonContent(
+      z.object({ incidents: z.array(incidentSchema), next: nextSchema }).openapi('IncidentPage'),
+      'A page of incidents.',
+    ),
+    ...sharedErrors,
+  },
+});
+
+const detailRoute = createRoute({
+  method: 'get',
+  path: '/incidents/{id}',
+  operationId: 'getIncident',
+  summary: 'One incident with its alerts',
+  tags: ['incidents'],
+  security: readSecurity,
+  request: { params: pathId },
+  responses: { 200: jsonContent(incidentDetailSchema, 'The incident.'), ...sharedErrors, ...notFoundError },
+});
+
+function noSuchIncident(id: string): ApiProblem {
+  return new ApiProblem(404, 'NO_SUCH_INCIDENT', `id: there is no incident "${id}"; GET /api/incidents lists them`, {
+    errors: [{ input: 'id', reason: 'there is no such incident' }],
+  });
+}
+
+export function incidentRoutes({ pool, now }: RouteDependencies) {
+  return createRouter()
+    .openapi(listRoute, async (c) => {
+      const { from, to, hours, limit, next: after, q, ...filter } = c.req.valid('query');
+      const rows = await findIncidents(pool, {
+        conditions: [
+          ...rangeConditions({ from, to, hours }, now()),
+          ...(q === undefined ? [] : [q]),
+          ...alertConditions(filter),
+        ],
+        after: after ?? null,
+        limit: limit + 1,
+      });
+      const shown = rows.slice(0, limit);
+      const alerts = await findAlertsOfIncidents(
+        pool,
+        shown.map(({ id }) => id),
+        ALERTS_LISTED,
+      );
+      const last = shown.at(-1);
+      const next = rows.length > limit && last ? encodeCursor([last.began_at, last.id]) : null;
+      return c.json({ incidents: shown.map((row) => viewIncident(row, alerts.get(row.id)!)), next }, 200);
+    })
+    .openapi(detailRoute, async (c) => {
+      const { id } = c.req.valid('param');
+      const row = await findIncident(pool, id);
+      if (row === null) throw noSuchIncident(id);
+      const alerts = await findAlertsOfIncidents(pool, [id], ALERTS_SHOWN);
+      return c.json(viewIncidentDetail(row, alerts.get(id)!), 200);
+    });
+}

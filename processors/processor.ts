@@ -13,7 +13,7 @@ import type { DetectionRules } from './contract/rule.js';
 import { DetectionEngine } from './engine/detection-engine.js';
 import type { EngineLimits } from './engine/engine.js';
 import type { ProcessSettings } from './process-options.js';
-import { loadRules, toEngineLimits } from './rules/detection-settings.js';
+import { loadRules, RuleLoader, toEngineLimits } from './rules/detection-settings.js';
 import { withoutHunted } from './rules/hunted-rules.js';
 import { announcementOf, RULES_INTERVAL_MS } from './rules/rules-in-force.js';
 import { ClockSkew } from './worker/clock-skew.js';
@@ -47,9 +47,11 @@ export function createMember(
 ): Processor {
   const metrics = new ProcessMetrics(registry);
   const { topicPrefix } = settings;
-  const load = async (): Promise<DetectionRules> => withoutHunted(await loadRules(settings));
+  const loader = new RuleLoader(settings, (reason) => log.warn(reason));
+  const load = async (): Promise<DetectionRules> => withoutHunted(await loader.load());
   const rules = new RuleSource({
-    file: settings.detectionConfig,
+    files: loader.files,
+    againMs: loader.asksAgain ? settings.threatIntelRefresh : 0,
     load,
     onChange: () => {
       member.applyRules();

@@ -72,6 +72,7 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'EXPORT_FORMAT',
   'PACKET_FILTER',
   'DETECTOR',
+  'THREAT_INTEL',
 ]);
 
 /** Says what ended the command, and gives its exit code. A mendable failure is one line; a defect keeps its stack. */

@@ -29,6 +29,7 @@ import { rogueDhcp } from './rogue-dhcp.js';
 import { rogueRouter } from './rogue-router.js';
 import { slowScan } from './slow-scan.js';
 import { synFlood } from './syn-flood.js';
+import { NO_THREATS, threatIntel } from './threat-intel.js';
 import { traceroute } from './traceroute.js';
 
 export const builtInDetectors: readonly Detector[] = [
@@ -62,6 +63,8 @@ export const builtInDetectors: readonly Detector[] = [
   lateralMovement,
   newHost,
   newService,
+  // What lists of `--threat-intel` name; nothing without one.
+  threatIntel(NO_THREATS),
   // What is told for information.
   backscatter,
   traceroute,

@@ -33,6 +33,22 @@ export const detectionOptions = defineOptions({
     placeholder: '<module>',
     help: 'a detector of your own: a JavaScript module',
   },
+  threatIntel: {
+    kind: 'list',
+    env: 'NTA_THREAT_INTEL',
+    default: [],
+    verbatim: true,
+    placeholder: '<file|url>',
+    help: 'a list of addresses, networks, domains and JA4 fingerprints (plain, CSV, STIX 2.1, MISP) to find conversations by; read again on change',
+  },
+  threatIntelRefresh: {
+    kind: 'duration',
+    env: 'NTA_THREAT_INTEL_REFRESH',
+    default: 3_600_000,
+    minimum: 1_000,
+    maximum: 86_400_000,
+    help: 'how often lists are asked for again that are at an address',
+  },
   ipv6Prefix: {
     kind: 'integer',
     env: 'NTA_IPV6_PREFIX',

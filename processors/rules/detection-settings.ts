@@ -5,15 +5,18 @@
  */
 import { readFile } from 'node:fs/promises';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
-import type { DetectionRules } from '../contract/rule.js';
+import type { Detector } from '../contract/detector.js';
+import type { DetectionRule, DetectionRules } from '../contract/rule.js';
 import { builtInDetectors } from '../detectors/built-in.js';
+import { NO_THREATS, type ThreatLookup, threatIntel as threatIntelOf } from '../detectors/threat-intel.js';
 import type { EngineLimits } from '../engine/engine.js';
+import type { ListSource } from '../intelligence/list-source.js';
 import { defaultRules } from './default-rules.js';
 import type { DetectionSettings } from './detection-options.js';
 
 /** The engine's limits. The budget is the process's; each partition it is assigned gets an equal part. */
 export function toEngineLimits(
-  settings: Omit<DetectionSettings, 'detectionConfig' | 'detector'>,
+  settings: Pick<DetectionSettings, 'stateBudget' | 'allowedLateness' | 'ipv6Prefix' | 'outcomeWait' | 'dedupeWindow'>,
   partitions: number,
 ): EngineLimits {
   return {
@@ -25,18 +28,72 @@ export function toEngineLimits(
   };
 }
 
+/** Where rules come from. */
+export type RuleSettings = Pick<DetectionSettings, 'detectionConfig' | 'detector'> &
+  Partial<Pick<DetectionSettings, 'threatIntel'>>;
+
 /**
- * The rules of `--detection-config` for the built-in detectors and those of `--detector`, or their defaults.
+ * The rules of `--detection-config` for the built-in detectors, those of `--detector` and lists of `--threat-intel`, or their defaults.
  *
- * @throws Failure `CONFIGURATION` or `DETECTOR` with every error, a line each
+ * @throws Failure `CONFIGURATION`, `DETECTOR` or `THREAT_INTEL` with every error, a line each
  */
-export async function loadRules({
-  detectionConfig: file,
-  detector,
-}: Pick<DetectionSettings, 'detectionConfig' | 'detector'>): Promise<DetectionRules> {
-  const detectors =
-    detector.length === 0 ? builtInDetectors : await (await import('./plug-in.js')).loadDetectors(detector);
-  if (file === '') return defaultRules(detectors); // readDetector has tried these options
+export function loadRules(settings: RuleSettings): Promise<DetectionRules> {
+  return new RuleLoader(settings).load();
+}
+
+/** Reads them again and again: lists that have not changed are not read anew. */
+export class RuleLoader {
+  private lists: ListSource | undefined;
+
+  constructor(
+    private readonly settings: RuleSettings,
+    /** Told of a list that cannot be read now and stays as it was. */
+    private readonly onStale: (reason: string) => void = () => undefined,
+  ) {}
+
+  /** The files whose change is a change of the rules. */
+  get files(): readonly string[] {
+    const { detectionConfig, threatIntel = [] } = this.settings;
+    return [...(detectionConfig === '' ? [] : [detectionConfig]), ...threatIntel.filter((origin) => !isUrl(origin))];
+  }
+
+  /** Whether something has to be asked for again that does not say when it changes. */
+  get asksAgain(): boolean {
+    return (this.settings.threatIntel ?? []).some(isUrl);
+  }
+
+  /** @throws Failure as `loadRules` */
+  async load(): Promise<DetectionRules> {
+    const { detectionConfig, detector, threatIntel = [] } = this.settings;
+    const known =
+      detector.length === 0 ? builtInDetectors : await (await import('./plug-in.js')).loadDetectors(detector);
+    const lists = threatIntel.length === 0 ? NO_THREATS : await this.readLists(threatIntel);
+    const detectors = known.flatMap((each) => {
+      if (each.id !== LISTED) return [each];
+      return lists.isEmpty ? [] : [threatIntelOf(lists)];
+    });
+    // What a file says of lists is no mistake where none is given.
+    const all = lists.isEmpty ? [...detectors, threatIntelOf(NO_THREATS)] : detectors;
+    const { rules } = detectionConfig === '' ? defaultRules(detectors) : await readConfiguration(detectionConfig, all);
+    return { rules: rules.flatMap((rule) => (rule.detector.id === LISTED ? withLists(rule, lists) : [rule])) };
+  }
+
+  private async readLists(origins: readonly string[]): Promise<ThreatLookup> {
+    const { ListSource } = await import('../intelligence/list-source.js');
+    this.lists ??= new ListSource();
+    return this.lists.read(origins, this.onStale);
+  }
+}
+
+const LISTED = 'threat-intel';
+const isUrl = (origin: string): boolean => /^https?:\/\//i.test(origin);
+
+/** The versions of its lists are settings of the rule: with others, it is another rule. */
+function withLists(rule: DetectionRule, { isEmpty, versions }: ThreatLookup): DetectionRule[] {
+  return isEmpty ? [] : [{ ...rule, options: { ...rule.options, lists: versions } }];
+}
+
+async function readConfiguration(file: string, detectors: readonly Detector[]): Promise<DetectionRules> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');

@@ -1,5 +1,5 @@
 /**
- * The detection rules in force: read from `--detection-config` at the start, again when the file changes and on SIGHUP.
+ * The detection rules in force: read from their files at the start, again when one changes and on SIGHUP, and now and then what has no file.
  * A file that is wrong changes nothing: the rules in force stay, the log says what is wrong, a counter counts it.
  */
 import { watch } from 'chokidar';
@@ -9,8 +9,10 @@ import type { DetectionRules } from '../contract/rule.js';
 import type { ProcessMetrics } from './process-metrics.js';
 
 export interface RuleSourceOptions {
-  /** Empty for the built-in rules alone. */
-  readonly file: string;
+  /** Read again when they change; none for the built-in rules alone. */
+  readonly files: readonly string[];
+  /** How often what is at addresses is asked for again, ms; 0 never. */
+  readonly againMs: number;
   readonly load: () => Promise<DetectionRules>;
   readonly onChange: (rules: DetectionRules) => void;
   readonly log: Logger;
@@ -23,6 +25,7 @@ const SETTLE_MS = 200;
 export class RuleSource {
   private inForce: DetectionRules | undefined;
   private watcher: ReturnType<typeof watch> | undefined;
+  private timer: NodeJS.Timeout | undefined;
   private reading: Promise<void> = Promise.resolve();
   private readonly onSignal = (): void => this.reload('SIGHUP');
 
@@ -38,9 +41,10 @@ export class RuleSource {
   async start(): Promise<void> {
     this.inForce = await this.options.load();
     process.on('SIGHUP', this.onSignal);
-    const { file } = this.options;
-    if (file === '') return;
-    const watcher = watch(file, {
+    const { files, againMs } = this.options;
+    if (againMs > 0) this.timer = setInterval(() => this.reload('refresh'), againMs).unref();
+    if (files.length === 0) return;
+    const watcher = watch([...files], {
       ignoreInitial: true,
       awaitWriteFinish: { stabilityThreshold: SETTLE_MS, pollInterval: 50 },
     });
@@ -54,26 +58,38 @@ export class RuleSource {
 
   async stop(): Promise<void> {
     process.off('SIGHUP', this.onSignal);
+    clearInterval(this.timer);
     await this.watcher?.close();
     await this.reading;
   }
 
   /** Reads the file again, one reading after the other. */
-  reload(reason: 'SIGHUP' | 'change'): void {
+  reload(reason: 'SIGHUP' | 'change' | 'refresh'): void {
     this.reading = this.reading.then(() => this.read(reason));
   }
 
   private async read(reason: string): Promise<void> {
-    const { load, onChange, log, metrics, file } = this.options;
+    const { load, onChange, log, metrics, files } = this.options;
     try {
       const rules = await load();
+      if (reason === 'refresh' && isSame(rules, this.rules)) return;
       this.inForce = rules;
       onChange(rules);
       metrics.configurationReloads.inc({ result: 'applied' });
-      log.info({ reason, file, detectors: rules.rules.map(({ detector }) => detector.id) }, 'detection rules in force');
+      log.info(
+        { reason, files, detectors: rules.rules.map(({ detector }) => detector.id) },
+        'detection rules in force',
+      );
     } catch (error) {
       metrics.configurationReloads.inc({ result: 'refused' });
-      log.error({ reason, file }, `detection rules stay as they are: ${messageOf(error)}`);
+      log.error({ reason, files }, `detection rules stay as they are: ${messageOf(error)}`);
     }
   }
+}
+
+/** Whether what was asked for again is what is in force: rules differ in their settings, to which the versions of lists belong. */
+function isSame(one: DetectionRules, other: DetectionRules): boolean {
+  const settings = ({ rules }: DetectionRules): string =>
+    JSON.stringify(rules.map(({ detector, options }) => [detector.id, options]));
+  return settings(one) === settings(other);
 }

@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { apiCommandOptions } from '../../deploy/nta/commands/api.js';
 import { captureCommandOptions } from '../../deploy/nta/commands/capture.js';
 import { cleanupServiceOptions } from '../../deploy/nta/commands/cleanup.js';
+import { huntCommandOptions } from '../../deploy/nta/commands/hunt.js';
 import { processCommandOptions } from '../../deploy/nta/commands/process.js';
 import { setupCommandOptions } from '../../deploy/nta/commands/setup.js';
 import { postgresSinkOptions } from '../../deploy/nta/commands/sink.js';
@@ -32,6 +33,7 @@ const TABLES: Readonly<Record<string, OptionTable>> = {
   sink: postgresSinkOptions,
   api: apiCommandOptions,
   cleanup: cleanupServiceOptions,
+  hunt: huntCommandOptions,
 };
 const { services } = parse(readFileSync(join(projectRoot, 'deploy', 'compose.yaml'), 'utf8'), { merge: true }) as {
   services: Record<string, Service>;

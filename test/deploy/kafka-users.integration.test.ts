@@ -135,6 +135,20 @@ it('run the whole pipeline, every part as its own', async () => {
   const rows = new StoredRows(stack.postgres!);
   await expect.poll(() => rows.value('SELECT count(*) > 0 FROM alerts'), { timeout: 60_000 }).toBe(true);
   await expect.poll(() => rows.value('SELECT count(*) > 0 FROM capture_nodes'), { timeout: 60_000 }).toBe(true);
+  // A beacon, stored as a sink would have.
+  await rows.value(`WITH stored AS (
+    INSERT INTO conversations (ended_at, started_at, id, originator_bytes, responder_bytes, originator_payload, responder_payload,
+      originator_packets, responder_packets, origin_id, originator_port, responder_port, ip_protocol, state, outcome, begun, originator, responder)
+    SELECT last_at, last_at, call, 700, 900, 400, 600, 5, 4, (SELECT min(id) FROM origins), 40000 + call, 443, 6, 4, 2, true, '10.0.0.7', '203.0.113.9'
+    FROM (SELECT call, (SELECT max(ended_at) FROM conversations WHERE isfinite(ended_at)) - call * interval '4 minutes' AS last_at
+          FROM generate_series(0, 29) AS call) AS calls RETURNING 1
+  ) SELECT count(*) FROM stored`);
+  const hunted = await runNta(['hunt', '--format=json'], { env: environmentOf('hunt') });
+  expect(hunted, hunted.stderr).toMatchObject({ code: 0 });
+  expect(hunted.stdout).toContain('"beacon"');
+  await expect
+    .poll(() => rows.value("SELECT count(*) FROM alerts WHERE rule_id = 'beacon'"), { timeout: 60_000 })
+    .toBe('1');
   // It has read the alerts, and its receiver is nobody.
   await running[2]!.printed(/ECONNREFUSED|does not answer|refus/i);
   for (const part of running) expect(part.output().stderr).not.toMatch(/not authorized|AUTHORIZATION_FAILED/i);
@@ -171,6 +185,7 @@ it('may not do another’s work', async () => {
     ['webhook', 'alerts'],
     ['processors', 'capture-nodes'],
     ['maintenance', 'packets'],
+    ['hunt', 'packets'],
   ] as const)
     expect(await write(part, topic), `${part} to ${topic}`).toMatch(/not authorized/i);
   for (const [part, topic] of [

@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { apiCommandOptions } from '../../deploy/nta/commands/api.js';
 import { captureCommandOptions } from '../../deploy/nta/commands/capture.js';
 import { cleanupServiceOptions } from '../../deploy/nta/commands/cleanup.js';
+import { huntCommandOptions } from '../../deploy/nta/commands/hunt.js';
 import { processCommandOptions } from '../../deploy/nta/commands/process.js';
 import { setupCommandOptions } from '../../deploy/nta/commands/setup.js';
 import { sinkCommandOptions } from '../../deploy/nta/commands/sink.js';
@@ -31,6 +32,7 @@ const TABLES: Readonly<Record<string, OptionTable>> = {
   api: apiCommandOptions,
   setup: setupCommandOptions,
   cleanup: cleanupServiceOptions,
+  hunt: huntCommandOptions,
 };
 const OVERLAYS = ['overlays/single-node', 'overlays/production'] as const;
 const built = new Map<string, ReturnType<typeof buildOverlay>>();
@@ -61,6 +63,7 @@ describe.each(OVERLAYS)('%s', (overlay) => {
         'Deployment nta/nta-processors',
         'Deployment nta/nta-sink',
         'Deployment nta/nta-webhook',
+        'CronJob nta/nta-hunt',
       ]),
     );
     // A Job's template is immutable: with one in it the next version could not be applied.
@@ -94,7 +97,7 @@ describe.each(OVERLAYS)('%s', (overlay) => {
         for (const name of maps.get(configMapRef!.name)!) expect(known, name).toContain(name);
       seen++;
     }
-    expect(seen).toBe(7);
+    expect(seen).toBe(8);
   });
 
   it('sets no secret by a variable, and gives each part a Secret of its own', () => {
@@ -155,7 +158,8 @@ describe.each(OVERLAYS)('%s', (overlay) => {
   });
 
   it('has every part probed and scraped, on the address of its host where it has no other', () => {
-    for (const item of workloads(overlay)) {
+    // A job is over before anybody would probe it.
+    for (const item of workloads(overlay).filter(({ kind }) => kind !== 'CronJob')) {
       const [container] = podTemplateOf(item)!.spec.containers;
       const isCapture = item.kind === 'DaemonSet';
       const port = container!.ports?.find(({ name }) => name === 'metrics');

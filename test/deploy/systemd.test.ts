@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { apiCommandOptions } from '../../deploy/nta/commands/api.js';
 import { captureCommandOptions } from '../../deploy/nta/commands/capture.js';
 import { cleanupServiceOptions } from '../../deploy/nta/commands/cleanup.js';
+import { huntCommandOptions } from '../../deploy/nta/commands/hunt.js';
 import { processCommandOptions } from '../../deploy/nta/commands/process.js';
 import { setupCommandOptions } from '../../deploy/nta/commands/setup.js';
 import { postgresSinkOptions } from '../../deploy/nta/commands/sink.js';
@@ -17,6 +18,7 @@ const FOLDER = join(projectRoot, 'deploy', 'systemd');
 const TABLES: Readonly<Record<string, OptionTable>> = {
   api: apiCommandOptions,
   capture: captureCommandOptions,
+  hunt: huntCommandOptions,
   maintenance: { ...cleanupServiceOptions, ...setupCommandOptions },
   process: processCommandOptions,
   sink: postgresSinkOptions,

@@ -51,8 +51,8 @@ const EXIT_ALERT = 3;
 
 /** The settings of detection alone, as the thread takes them. */
 function detectionSettings(settings: DetectionSettings): DetectionSettings {
-  const { allowedLateness, stateBudget, detectionConfig, detector, ipv6Prefix, outcomeWait, dedupeWindow } = settings;
-  return { allowedLateness, stateBudget, detectionConfig, detector, ipv6Prefix, outcomeWait, dedupeWindow };
+  const names = Object.keys(detectionOptions) as (keyof DetectionSettings)[];
+  return Object.fromEntries(names.map((name) => [name, settings[name]])) as unknown as DetectionSettings;
 }
 
 /** `nta analyze`: captures in, alerts out, in one process. */

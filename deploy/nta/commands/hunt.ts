@@ -51,9 +51,9 @@ export function huntCommand(): Command {
         const server = new MetricsServer(registry, settings, () => wait.readiness());
         return runPart([server, wait, createHuntService(settings, log, registry)], log);
       }
+      await wait.start();
       await checkKafka(settings, log);
       await checkPostgres(settings);
-      await wait.start();
       tellSupervisor({ type: 'ready' });
       const { events, busy } = await huntOnce(hunterOptions(settings, log, registry));
       const report: HuntReport = { published: events.length };

@@ -14,7 +14,7 @@ const setupOwnOptions = defineOptions({
     kind: 'boolean',
     env: 'NTA_REQUIRE_ROLES',
     default: true,
-    help: 'fail when the roles nta_writer and nta_reader could not be made, after everything else is done',
+    help: 'fail when the roles nta_writer, nta_reader and nta_hunter could not be made, after everything else is done',
   },
   print: {
     kind: 'boolean',

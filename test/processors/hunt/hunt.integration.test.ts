@@ -38,6 +38,7 @@ let topics: TestTopics;
 let kafka: Kafka;
 let client: pg.Client;
 let originId: number;
+let hunter: string;
 
 beforeEach(async () => {
   topics = createTestTopics();
@@ -49,9 +50,13 @@ beforeEach(async () => {
   await client.connect();
   await client.query("SET timezone TO 'UTC'");
   originId = await createOrigin(client);
+  // As the user of a part has it: the role and nothing else.
+  hunter = `hunter_${name}`;
+  await client.query(`CREATE ROLE ${hunter} LOGIN PASSWORD 'of-the-test' IN ROLE nta_hunter`);
 });
 
 afterEach(async () => {
+  await client.query(`DROP ROLE ${hunter}`);
   await client.end();
   await Promise.all([database.remove(), topics.remove()]);
 });
@@ -66,7 +71,7 @@ async function store(conversations: readonly TestConversation[], origin = origin
 function options(changes: Partial<HunterOptions> = {}): HunterOptions {
   return {
     kafka,
-    postgres: database.settings,
+    postgres: { ...database.settings, dbUser: hunter, dbPassword: 'of-the-test' },
     topicPrefix: topics.prefix,
     rules: async () => onlyHunted(defaultRules()),
     limits: DEFAULT_ENGINE_LIMITS,

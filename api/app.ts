@@ -7,6 +7,7 @@ import type pg from 'pg';
 import type { Logger } from '../runtime/process/log.js';
 import type { AlertFeed } from './alert-feed.js';
 import { dashboardRoutes, readDashboard } from './dashboard.js';
+import type { Enricher } from './enrichment/enricher.js';
 import { guardAccess, guardHost, guardRole } from './http/access.js';
 import { accessLog } from './http/access-log.js';
 import { admit, type createLanes } from './http/admission.js';
@@ -48,6 +49,7 @@ export interface ApiDependencies {
   /** From `createApiPool`, whose values have the form that answers carry. */
   readonly pool: pg.Pool;
   readonly feed: AlertFeed;
+  readonly enricher: Enricher;
   readonly settings: Pick<
     ApiSettings,
     'apiHost' | 'apiAllowedHosts' | 'apiOpenReads' | 'apiAccessLog' | 'apiTlsCert' | 'apiTlsKey'
@@ -69,7 +71,7 @@ export interface ApiDependencies {
 
 /** The application, without a listener: tests call its `request`. */
 export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBindings> {
-  const { pool, healthPool = pool, feed, settings, token, log, metrics, now = Date.now } = dependencies;
+  const { pool, healthPool = pool, feed, enricher, settings, token, log, metrics, now = Date.now } = dependencies;
   const bursts = new BurstLog(log);
 
   const app = createRouter();
@@ -103,7 +105,7 @@ export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBinding
     await next();
   });
 
-  const routes = { pool, feed, now };
+  const routes = { pool, feed, now, enricher };
   app.route('/api', packetRoutes(routes));
   app.route('/api', downloadRoutes(routes, new Downloads(dependencies.connect, metrics, log)));
   app.route('/api', conversationRoutes(routes));

@@ -12,6 +12,7 @@ import { listen, type Registry } from '../runtime/process/metrics.js';
 import type { Service } from '../runtime/process/service.js';
 import { AlertFeed } from './alert-feed.js';
 import { createApp } from './app.js';
+import { Enricher } from './enrichment/enricher.js';
 import { createLanes } from './http/admission.js';
 import { BurstLog } from './http/burst-log.js';
 import { CONNECTION_LIMITS, Connections, SERVER_TIMEOUTS } from './http/connections.js';
@@ -39,6 +40,7 @@ class Api implements ApiService {
   private feed: AlertFeed | undefined;
   private server: Server | undefined;
   private tlsReload: TlsReload | undefined;
+  private enricher: Enricher | undefined;
   private readonly metrics: RequestMetrics;
 
   constructor(
@@ -66,12 +68,16 @@ class Api implements ApiService {
     this.healthPool = healthPool;
     const feed = new AlertFeed(pool, () => createFeedClient(settings), log, metrics.streams);
     this.feed = feed;
+    const enricher = new Enricher(settings, log);
+    this.enricher = enricher;
+    await enricher.start();
     const connections = new Connections(metrics.closed, new BurstLog(log));
     const app = createApp({
       pool,
       healthPool,
       connect: () => createDownloadClient(settings),
       feed,
+      enricher,
       settings,
       token,
       log,
@@ -108,6 +114,7 @@ class Api implements ApiService {
     // Streams have no end of their own.
     this.feed?.stop();
     await this.tlsReload?.stop();
+    await this.enricher?.stop();
     if (server?.listening) {
       // Requests in flight are answered; idle keep-alive connections are not waited for.
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -70,6 +70,33 @@ export const apiOptions = defineOptions({
     default: false,
     help: 'log every request: who, what, how long, by its X-Request-Id',
   },
+  assets: {
+    kind: 'string',
+    env: 'NTA_ASSETS',
+    default: '',
+    placeholder: '<file>',
+    help: 'CSV file of names of hosts and networks, with the columns address,name,site; read again when it changes',
+  },
+  geoipDatabase: {
+    kind: 'list',
+    env: 'NTA_GEOIP_DATABASE',
+    default: [],
+    placeholder: '<file>',
+    help: 'files in MaxMind’s format (.mmdb) that tell countries and autonomous systems; read again when they change',
+  },
+  reverseDns: {
+    kind: 'boolean',
+    env: 'NTA_REVERSE_DNS',
+    default: false,
+    help: 'let requests ask the DNS for names of addresses (reverse_dns=true); the servers asked learn the addresses',
+  },
+  dnsServer: {
+    kind: 'list',
+    env: 'NTA_DNS_SERVER',
+    default: [],
+    placeholder: '<address>',
+    help: 'servers that are asked then, instead of the system’s; 192.0.2.53 or 192.0.2.53:5353',
+  },
   apiStatementTimeout: {
     kind: 'duration',
     env: 'NTA_API_STATEMENT_TIMEOUT',

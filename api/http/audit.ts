@@ -10,7 +10,7 @@ const PATH_MAX = 500;
 
 /** Rows out as a file are a copy that nobody can take back. */
 export const isDownload = (path: string): boolean =>
-  /^\/api\/\w+\.(pcap|csv|json)$/.test(path) && path !== '/api/openapi.json';
+  /^\/api\/\w+\.(pcap|csv|json|zeek)$/.test(path) && path !== '/api/openapi.json';
 
 export function audit(pool: pg.Pool, log: Logger): MiddlewareHandler<ApiBindings> {
   return async (c, next) => {

@@ -1,10 +1,10 @@
 /** The certificate that the API shows: read at the start, and again when its files change and on SIGHUP. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { SecureContextOptions, Server } from 'node:tls';
-import { watch } from 'chokidar';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
 import { readCertificates, readPemFile } from '../../runtime/process/setting-file.js';
+import { type WatchedFiles, watchFiles } from '../../runtime/process/watched-files.js';
 import type { ApiSettings } from '../settings.js';
 
 export type TlsSettings = Pick<ApiSettings, 'apiTlsCert' | 'apiTlsKey'>;
@@ -46,8 +46,7 @@ export function readTls({ apiTlsCert, apiTlsKey }: TlsSettings): SecureContextOp
 
 /** Keeps the certificate of a server as its files have it. */
 export class TlsReload {
-  private watcher: ReturnType<typeof watch> | undefined;
-  private timer: NodeJS.Timeout | undefined;
+  private watched: WatchedFiles | undefined;
   private readonly onSignal = (): void => this.reload();
 
   constructor(
@@ -58,21 +57,13 @@ export class TlsReload {
 
   async start(): Promise<void> {
     process.on('SIGHUP', this.onSignal);
-    const watcher = watch([this.settings.apiTlsCert, this.settings.apiTlsKey], { ignoreInitial: true });
-    this.watcher = watcher;
-    watcher.on('all', () => {
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.reload(), SETTLE_MS);
-    });
-    await new Promise<void>((resolve) => {
-      watcher.once('ready', () => resolve());
-    });
+    const { apiTlsCert, apiTlsKey } = this.settings;
+    this.watched = await watchFiles([apiTlsCert, apiTlsKey], SETTLE_MS, () => this.reload());
   }
 
   async stop(): Promise<void> {
     process.off('SIGHUP', this.onSignal);
-    clearTimeout(this.timer);
-    await this.watcher?.close();
+    await this.watched?.close();
   }
 
   private reload(): void {

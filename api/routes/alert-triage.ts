@@ -169,11 +169,12 @@ function actorOf(c: Context<ApiBindings>, by: string | undefined): string {
   return name;
 }
 
-export function alertTriageRoutes({ pool }: RouteDependencies) {
+export function alertTriageRoutes(dependencies: RouteDependencies) {
+  const { pool } = dependencies;
   const decide = async (id: string, decision: Decision): Promise<z.infer<typeof alertDetailSchema>> => {
     const { missing } = await triageAlerts(pool, [id], decision);
     if (missing.length > 0) throw noSuchAlert(id);
-    return alertDetail(pool, id);
+    return alertDetail(dependencies, id);
   };
 
   return createRouter()
@@ -198,7 +199,7 @@ export function alertTriageRoutes({ pool }: RouteDependencies) {
     .openapi(undoRoute, async (c) => {
       const { id } = c.req.valid('param');
       if (!(await undoTriage(pool, id, actorOf(c, c.req.valid('json')?.by)))) throw noSuchAlert(id);
-      return c.json(await alertDetail(pool, id), 200);
+      return c.json(await alertDetail(dependencies, id), 200);
     });
 }
 

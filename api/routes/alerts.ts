@@ -1,14 +1,14 @@
 /** `GET /api/alerts`, and one alert with its history. */
 import { createRoute, z } from '@hono/zod-openapi';
-import type pg from 'pg';
 import { readAlertSearch } from '../../schemas/tables/alert-search.js';
 import type { Condition } from '../../schemas/tables/sql-values.js';
+import { reverseDnsSchema } from '../enrichment/enricher.js';
 import { ApiProblem } from '../http/problem.js';
 import { searchSchema } from '../http/search-schema.js';
 import { strictObject } from '../http/strict-object.js';
 import { alertConditions, alertQueryShape } from '../queries/alert-filter.js';
 import { COUNT_MAX, findAlert, findAlerts } from '../queries/alert-query.js';
-import { decodeCursor, encodeCursor, limitSchema } from '../queries/cursor.js';
+import { decodeCursor, limitSchema, pageOf } from '../queries/cursor.js';
 import {
   normaliseTime,
   refineTimeRange,
@@ -16,7 +16,7 @@ import {
   type TimeRangeInput,
   timeRangeShape,
 } from '../queries/time-range.js';
-import { alertDetailSchema, alertSchema, viewAlert, viewAlertEvent } from '../views/alert-view.js';
+import { alertDetailSchema, alertSchema, viewAlertEnriched, viewAlertEvent } from '../views/alert-view.js';
 import {
   createRouter,
   jsonContent,
@@ -79,6 +79,7 @@ const listRoute = createRoute({
       ...timeRangeShape,
       ...alertQueryShape,
       q: searchSchema(readAlertSearch, 'severity >= 3 and not (rule syn-flood or src 10.0.0.0/8)'),
+      reverse_dns: reverseDnsSchema,
       limit: limitSchema.openapi({ param: { description: 'Most alerts of the page, 1 to 1000.' } }),
       next: positionSchema.optional().openapi({ param: { description: '`next` of the page before.' } }),
     }).superRefine(refineTimeRange),
@@ -113,16 +114,20 @@ export function noSuchAlert(id: string): ApiProblem {
 }
 
 /** @throws ApiProblem 404 */
-export async function alertDetail(pool: pg.Pool, id: string): Promise<z.infer<typeof alertDetailSchema>> {
+export async function alertDetail(
+  { pool, enricher }: Pick<RouteDependencies, 'pool' | 'enricher'>,
+  id: string,
+): Promise<z.infer<typeof alertDetailSchema>> {
   const found = await findAlert(pool, id);
   if (!found) throw noSuchAlert(id);
-  return { ...viewAlert(found.alert), history: found.history.map(viewAlertEvent) };
+  return { ...viewAlertEnriched(found.alert, enricher), history: found.history.map(viewAlertEvent) };
 }
 
-export function alertRoutes({ pool, now }: RouteDependencies) {
+export function alertRoutes(dependencies: RouteDependencies) {
+  const { pool, now, enricher } = dependencies;
   return createRouter()
     .openapi(listRoute, async (c) => {
-      const { from, to, hours, limit, next: after, q, ...filter } = c.req.valid('query');
+      const { from, to, hours, limit, next: after, q, reverse_dns: reverseDns, ...filter } = c.req.valid('query');
       const inRange = [...rangeConditions({ from, to, hours }, now()), ...(q === undefined ? [] : [q])];
       const { rows, counts } = await findAlerts(pool, {
         conditions: [...inRange, ...alertConditions(filter)],
@@ -130,10 +135,11 @@ export function alertRoutes({ pool, now }: RouteDependencies) {
         after: after ?? null,
         limit: limit + 1,
       });
-      const shown = rows.slice(0, limit);
-      const last = shown.at(-1);
-      const next = rows.length > limit && last ? encodeCursor([last.crossed_at, last.id]) : null;
-      return c.json({ alerts: shown.map(viewAlert), next, counts }, 200);
+      const { shown, next } = pageOf(rows, limit, ({ crossed_at: crossed, id }) => [crossed, id]);
+      const addresses = () =>
+        shown.flatMap(({ source_ip: source, destination_ip: destination }) => [source, destination]);
+      const byDns = await enricher.namesByDns(reverseDns, addresses);
+      return c.json({ alerts: shown.map((row) => viewAlertEnriched(row, enricher, byDns)), next, counts }, 200);
     })
-    .openapi(detailRoute, async (c) => c.json(await alertDetail(pool, c.req.valid('param').id), 200));
+    .openapi(detailRoute, async (c) => c.json(await alertDetail(dependencies, c.req.valid('param').id), 200));
 }

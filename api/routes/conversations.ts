@@ -2,6 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { readConversationSearch } from '../../schemas/tables/conversation-search.js';
 import { allOf, type Condition } from '../../schemas/tables/sql-values.js';
+import { reverseDnsSchema } from '../enrichment/enricher.js';
 import { ApiProblem } from '../http/problem.js';
 import { searchSchema as searchTextSchema } from '../http/search-schema.js';
 import { strictObject } from '../http/strict-object.js';
@@ -112,6 +113,7 @@ const listRoute = createRoute({
       ...timeRangeShape,
       ...conversationQueryShape,
       q: searchTextSchema(readConversationSearch, EXAMPLE),
+      reverse_dns: reverseDnsSchema,
       limit: limitSchema.openapi({ param: { description: 'Most conversations of the page, 1 to 1000.' } }),
       next: timePositionSchema.optional().openapi({ param: { description: '`next` of the page before.' } }),
     }).superRefine(refineTimeRange),
@@ -156,24 +158,27 @@ const oneRoute = createRoute({
 const withSearch = (condition: Condition, search: Condition | undefined): Condition =>
   search === undefined ? condition : allOf([condition, search]);
 
-export function conversationRoutes({ pool, now }: RouteDependencies) {
+export function conversationRoutes({ pool, now, enricher }: RouteDependencies) {
   const page = async (
     condition: Condition,
     range: TimeRangeInput,
     limit: number,
     after: TimePosition | undefined,
+    reverseDns?: boolean,
   ): Promise<ConversationPage> => {
     // One more than asked for tells whether there is a next page.
     const rows = await findConversations(pool, condition, resolveTimeRange(range, now()), after ?? null, limit + 1);
     const { shown, next } = pageOf(rows, limit, ({ last_at: time, id }) => [time, id]);
-    return { conversations: shown.map(viewConversation), next };
+    const addresses = () => shown.flatMap(({ originator, responder }) => [originator, responder]);
+    const byDns = await enricher.namesByDns(reverseDns, addresses);
+    return { conversations: shown.map((row) => viewConversation(row, enricher, byDns)), next };
   };
 
   return createRouter()
     .openapi(listRoute, async (c) => {
-      const { from, to, hours, limit, next, q, ...expression } = c.req.valid('query');
+      const { from, to, hours, limit, next, q, reverse_dns: reverseDns, ...expression } = c.req.valid('query');
       const condition = withSearch(conversationCondition(expression), q);
-      return c.json(await page(condition, { from, to, hours }, limit, next), 200);
+      return c.json(await page(condition, { from, to, hours }, limit, next, reverseDns), 200);
     })
     .openapi(searchRoute, async (c) => {
       const { filter = {}, q, from, to, hours, limit, next, group_by, order_by } = c.req.valid('json');
@@ -191,6 +196,6 @@ export function conversationRoutes({ pool, now }: RouteDependencies) {
           errors: [{ input: 'id', reason: 'there is no such conversation' }],
         });
       }
-      return c.json(viewConversation(row), 200);
+      return c.json(viewConversation(row, enricher), 200);
     });
 }

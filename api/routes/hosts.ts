@@ -5,6 +5,8 @@ import { OUTCOMES } from '../../schemas/conversations/conversation.js';
 import { protocolName } from '../../schemas/packets/protocols.js';
 import { parseAlertField } from '../../schemas/tables/alert-fields.js';
 import type { Condition } from '../../schemas/tables/sql-values.js';
+import { enrichmentSchema, reverseDnsSchema } from '../enrichment/enricher.js';
+import { vendorOf } from '../enrichment/mac-vendors.js';
 import { strictObject } from '../http/strict-object.js';
 import { findAlerts } from '../queries/alert-query.js';
 import {
@@ -21,7 +23,7 @@ import {
   timeRangeShape,
   timestampSchema,
 } from '../queries/time-range.js';
-import { alertSchema, viewAlert } from '../views/alert-view.js';
+import { alertSchema, viewAlertEnriched } from '../views/alert-view.js';
 import { createRouter, jsonContent, type RouteDependencies, readSecurity, sharedErrors } from './route.js';
 
 /** Alerts of an answer on each side: the latest. */
@@ -70,6 +72,8 @@ const hostSchema = z
       }),
     ),
     macs: z.array(z.string()).openapi({ description: 'That its latest packets came from: its own, or a router’s.' }),
+    mac_vendors: z.record(z.string(), z.string()).openapi({ description: 'Who made those cards, where it is known.' }),
+    enrichment: enrichmentSchema,
     used: sideSchema.openapi({ description: 'Conversations that it began.' }),
     offered: sideSchema.openapi({ description: 'Conversations begun towards it.' }),
     alerts: z.object({ as_source: alertsSchema, as_target: alertsSchema }),
@@ -95,7 +99,7 @@ const hostRoute = createRoute({
   security: readSecurity,
   request: {
     params: z.object({ ip: addressSchema }),
-    query: strictObject({ ...timeRangeShape }).superRefine(refineTimeRange),
+    query: strictObject({ ...timeRangeShape, reverse_dns: reverseDnsSchema }).superRefine(refineTimeRange),
   },
   responses: { 200: jsonContent(hostSchema, 'The host, empty where nothing was seen of it.'), ...sharedErrors },
 });
@@ -115,7 +119,7 @@ function extreme(times: readonly (string | null)[], latest: boolean): string | n
   return (latest ? known.at(-1) : known[0]) ?? null;
 }
 
-export function hostRoutes({ pool, now }: RouteDependencies) {
+export function hostRoutes({ pool, now, enricher }: RouteDependencies) {
   const alertsOf = async (field: 'source' | 'destination', ip: string, { from, to }: TimeRange) => {
     const conditions: Condition[] = [
       parseAlertField(field, [ip]),
@@ -131,13 +135,16 @@ export function hostRoutes({ pool, now }: RouteDependencies) {
     return {
       total: counts.unresolved + counts.resolved,
       unresolved: counts.unresolved,
-      latest: rows.map(viewAlert),
+      latest: rows.map((row) => viewAlertEnriched(row, enricher)),
     };
   };
 
   return createRouter().openapi(hostRoute, async (c) => {
     const { ip } = c.req.valid('param');
-    const range = resolveTimeRange(c.req.valid('query'), now());
+    const { reverse_dns: reverseDns, ...asked } = c.req.valid('query');
+    const range = resolveTimeRange(asked, now());
+    const byDns = enricher.namesByDns(reverseDns, () => [ip]);
+    byDns.catch(() => undefined); // awaited below, when what is stored has been read
     const [used, offered, names, macs, asSource, asTarget] = await Promise.all([
       findHostSide(pool, ip, 'originator', range),
       findHostSide(pool, ip, 'responder', range),
@@ -153,6 +160,12 @@ export function hostRoutes({ pool, now }: RouteDependencies) {
         last_seen: extreme([used.last_seen, offered.last_seen], true),
         names,
         macs,
+        mac_vendors: Object.fromEntries(
+          macs
+            .map((mac) => [mac, vendorOf(mac)] as const)
+            .filter((entry): entry is [string, string] => entry[1] !== null),
+        ),
+        enrichment: enricher.describe(ip, null, await byDns),
         used: viewSide(used),
         offered: viewSide(offered),
         alerts: { as_source: asSource, as_target: asTarget },

@@ -2,12 +2,15 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type pg from 'pg';
 import type { AlertFeed } from '../alert-feed.js';
+import type { Enricher } from '../enrichment/enricher.js';
 import { type InputError, invalidInput, PROBLEM_MEDIA_TYPE, problemSchema } from '../http/problem.js';
 import type { ApiBindings } from '../http/request.js';
 
 export interface RouteDependencies {
   readonly pool: pg.Pool;
   readonly feed: AlertFeed;
+  /** What is known of addresses beside traffic. */
+  readonly enricher: Enricher;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }

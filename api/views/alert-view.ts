@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { type AlertEvidence, SEVERITY_NAMES } from '../../schemas/alerts/alert.js';
 import { TRIAGE_STATES, type TriageState, VERDICTS, type Verdict } from '../../schemas/alerts/triage.js';
+import { type Enricher, enrichmentSchema, type ReverseDns } from '../enrichment/enricher.js';
 import { timestampSchema } from '../queries/time-range.js';
 
 /** A row of `alerts`, without the whole document. */
@@ -102,7 +103,14 @@ const alertShape = {
     .openapi({ description: 'As in nta.alert.evidence of schemas/alerts/alert.schema.json.' }),
 };
 
-export const alertSchema = z.object(alertShape).openapi('Alert');
+const alertEnrichmentShape = {
+  enrichment: z
+    .object({ source: enrichmentSchema, destination: enrichmentSchema })
+    .optional()
+    .openapi({ description: 'Not of those that are pushed.' }),
+};
+
+export const alertSchema = z.object({ ...alertShape, ...alertEnrichmentShape }).openapi('Alert');
 export type Alert = z.infer<typeof alertSchema>;
 
 const alertEventSchema = z
@@ -133,6 +141,7 @@ const alertEventSchema = z
 export const alertDetailSchema = z
   .object({
     ...alertShape,
+    ...alertEnrichmentShape,
     history: z.array(alertEventSchema).openapi({ description: 'Oldest first, at most 1000.' }),
   })
   .openapi('AlertDetail');
@@ -145,6 +154,17 @@ export function viewAlert({ stage, ...row }: AlertRow): Alert {
     severity_name: SEVERITY_NAMES[row.severity] ?? '',
     resolved: row.resolved_at !== null,
     evidence: row.evidence as unknown as Record<string, unknown>,
+  };
+}
+
+/** With what is known of its ends. @param names by the DNS, where they were asked for */
+export function viewAlertEnriched(row: AlertRow, enricher: Enricher, names?: ReverseDns): Alert {
+  return {
+    ...viewAlert(row),
+    enrichment: {
+      source: enricher.describe(row.source_ip, null, names, row.source_mac),
+      destination: enricher.describe(row.destination_ip, null, names),
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { CONNECTION_STATES, type ConversationNames, OUTCOMES } from '../../schemas/conversations/conversation.js';
 import { protocolName } from '../../schemas/packets/protocols.js';
 import { communityIdOf, HOST_NAME_KEYS } from '../../schemas/tables/conversation-table.js';
+import { type Enricher, enrichmentSchema, type ReverseDns } from '../enrichment/enricher.js';
 import { timestampSchema } from '../queries/time-range.js';
 
 /** A row of `conversations` with its origin. */
@@ -87,6 +88,7 @@ export const conversationSchema = z
     capture_node: z.string().nullable(),
     interface: z.string().nullable(),
     timeline: z.string().nullable(),
+    enrichment: z.object({ originator: enrichmentSchema, responder: enrichmentSchema }),
   })
   .openapi('Conversation');
 
@@ -102,7 +104,8 @@ export function hostNameOf(names: ConversationNames | null): string | null {
   return null;
 }
 
-export function viewConversation(row: ConversationRow): Conversation {
+/** @param byDns names by the DNS, where they were asked for. */
+export function viewConversation(row: ConversationRow, enricher: Enricher, byDns?: ReverseDns): Conversation {
   const { id, originator, responder, originator_port, responder_port, ip_protocol, names } = row;
   return {
     id,
@@ -137,5 +140,9 @@ export function viewConversation(row: ConversationRow): Conversation {
     capture_node: row.capture_node,
     interface: row.interface,
     timeline: row.timeline,
+    enrichment: {
+      originator: enricher.describe(originator, row.site, byDns),
+      responder: enricher.describe(responder, row.site, byDns),
+    },
   };
 }

@@ -2,10 +2,12 @@
 import type pg from 'pg';
 import { AlertFeed } from '../../api/alert-feed.js';
 import { createApp } from '../../api/app.js';
+import { Enricher } from '../../api/enrichment/enricher.js';
 import { createLanes } from '../../api/http/admission.js';
 import { RequestMetrics } from '../../api/http/request-metrics.js';
 import { createApiPool, createDownloadClient, createFeedClient } from '../../api/pool.js';
 
+import type { ApiSettings } from '../../api/settings.js';
 import { createRegistry } from '../../runtime/process/metrics.js';
 import { migrate } from '../../sinks/migrations/migration.js';
 import { createTestDatabase, type TestDatabase, testLog } from '../support/local-stack.js';
@@ -30,6 +32,7 @@ export interface FixtureOptions {
   /** Most tests ask without the token, on loopback. */
   readonly apiOpenReads?: boolean;
   readonly now?: () => number;
+  readonly settings?: Partial<ApiSettings>;
 }
 
 export async function createApiFixture(options: FixtureOptions = {}): Promise<ApiFixture> {
@@ -39,15 +42,20 @@ export async function createApiFixture(options: FixtureOptions = {}): Promise<Ap
   const metrics = new RequestMetrics(createRegistry());
   // Refusals and outages are what the tests provoke.
   const log = testLog().child({}, { level: 'fatal' });
+  const settings = apiSettings({
+    apiHost: options.apiHost ?? '127.0.0.1',
+    apiAllowedHosts: options.apiAllowedHosts ?? [],
+    ...(options.apiOpenReads === undefined ? {} : { apiOpenReads: options.apiOpenReads }),
+    ...options.settings,
+  });
+  const enricher = new Enricher(settings, log);
+  await enricher.start();
   const feed = new AlertFeed(pool, () => createFeedClient(database.settings), log, metrics.streams);
   const app = createApp({
     pool,
     feed,
-    settings: apiSettings({
-      apiHost: options.apiHost ?? '127.0.0.1',
-      apiAllowedHosts: options.apiAllowedHosts ?? [],
-      ...(options.apiOpenReads === undefined ? {} : { apiOpenReads: options.apiOpenReads }),
-    }),
+    enricher,
+    settings,
     token: options.token ?? TOKEN,
     log,
     metrics,
@@ -80,6 +88,7 @@ export async function createApiFixture(options: FixtureOptions = {}): Promise<Ap
     },
     remove: async () => {
       feed.stop();
+      await enricher.stop();
       await pool.end();
       await database.remove();
     },

@@ -156,6 +156,7 @@ describe('GET /api/conversations', () => {
         capture_node: 'edge-1',
         interface: 'eth0',
         timeline: '',
+        enrichment: { originator: {}, responder: {} },
       },
     ]);
     const [same] = await found({ community_id: conversations[0]!.community_id });

@@ -96,12 +96,22 @@ test('refusals come before anything is sent', async () => {
 test('who took what is counted, and in the audit log', async () => {
   await lines('/api/packets.csv?limit=7');
   expect(await registry.metrics()).toMatch(/nta_api_exported_rows_total\{what="packets",format="csv"\} \d+/);
-  const audit = await fetch(`${service.url}/api/audit?limit=1`, { headers: { authorization: `Bearer ${TOKEN}` } });
-  expect(await audit.json()).toMatchObject({ entries: [{ path: '/api/packets.csv', status: 200, actor: 'local' }] });
+  await lines('/api/conversations.zeek');
+  const audit = await fetch(`${service.url}/api/audit?limit=2`, { headers: { authorization: `Bearer ${TOKEN}` } });
+  expect(await audit.json()).toMatchObject({
+    entries: [
+      { path: '/api/conversations.zeek', status: 200, actor: 'local' },
+      { path: '/api/packets.csv', status: 200, actor: 'local' },
+    ],
+  });
 });
 
 const running = async (): Promise<number> =>
-  (await api.pool.query(`SELECT FROM pg_stat_activity WHERE application_name = 'nta-api-download'`)).rowCount ?? 0;
+  (
+    await api.pool.query(
+      `SELECT FROM pg_stat_activity WHERE application_name = 'nta-api-download' AND wait_event_type = 'Lock'`,
+    )
+  ).rowCount ?? 0;
 const open: AbortController[] = [];
 afterEach(() => {
   for (const controller of open.splice(0)) controller.abort();

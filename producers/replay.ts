@@ -220,6 +220,10 @@ class ReplayConsumer implements CaptureConsumer {
     if (!this.delivery.hasRoom) this.parser.pause();
   }
 
+  onFramesRead(): void {
+    this.source.onFramesRead();
+  }
+
   async onPause(): Promise<void> {
     const { held } = this;
     if (held !== null) {

@@ -26,7 +26,7 @@ export interface FrameHandler {
   /** Comes before the first frame of an interface. */
   onInterface(captureInterface: CaptureInterface): void;
   /**
-   * A frame: `capturedLength` bytes of `buffer` from `offset`, valid during the call only.
+   * A frame: `capturedLength` bytes of `buffer` from `offset`, valid until `onFramesRead`; to whom that is not enough copies them there.
    *
    * @param frameLength bytes on the wire
    * @param timestamp µs since 1970-01-01 UTC, finer clocks cut down to µs. Frames without one (pcapng simple packet
@@ -40,6 +40,8 @@ export interface FrameHandler {
     timestamp: number,
     interfaceIndex: number,
   ): void;
+  /** The buffer of the frames so far is about to be used again. */
+  onFramesRead?(): void;
   /** The counters that a pcapng capture wrote about an interface; the latest of each interface counts. */
   onStatistics?(statistics: InterfaceStatistics): void;
 }

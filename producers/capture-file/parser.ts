@@ -123,7 +123,9 @@ export class CaptureParser {
         return start;
       }
     }
-    return this.format.read(buffer, start, end);
+    const next = this.format.read(buffer, start, end);
+    this.handler.onFramesRead?.();
+    return next;
   }
 
   private keep(chunk: Buffer, length: number): void {

@@ -3,37 +3,33 @@
 import { EVENT_ENDED, OUTCOME_ANSWERED, OUTCOME_UNANSWERED } from '../../schemas/conversations/conversation.js';
 import { ADDRESS_SLOT_BYTES, ConversationBlock } from '../../schemas/conversations/conversation-block.js';
 import type { PacketOrigin } from '../../schemas/packets/packet-block.js';
-import type { ConversationServices } from './conversation-services.js';
+import { HistoryTexts } from './conversation-history.js';
 import {
+  addressOfRecord,
   BYTES,
-  connectionState,
-  historyText,
-  ICMP_ID,
-  IS_BEGUN,
-  IS_ICMP,
+  END_FIRST,
+  END_SECOND,
+  HAS_SAID,
+  isIpv6Record,
   LAST,
   LOGINS,
   ORIGIN_AND_VLAN,
-  ORIGINATOR_FIRST,
-  outcomeOf,
+  otherEnd,
   PACKETS,
   PAYLOAD,
+  PAYLOADS_READ,
+  portOfRecord,
+  protocolOfRecord,
+  queryTypeOfRecord,
+  RECORD_DOUBLES,
+  RECORD_WORDS,
   START,
-  STATE_WORDS,
   STATUS,
-} from './conversation-state.js';
-import {
-  addressOfEntry,
-  type ConversationTable,
-  END_FIRST,
-  END_SECOND,
-  isIpv6Entry,
-  otherEnd,
-  portOfEntry,
-  protocolOfEntry,
-  queryTypeOfEntry,
-} from './conversation-table.js';
-import { originIndex, putEntryAddress } from './received-table.js';
+} from './conversation-record.js';
+import type { ConversationServices } from './conversation-services.js';
+import { connectionState, IS_BEGUN, IS_ICMP, ORIGINATOR_FIRST, outcomeOf } from './conversation-state.js';
+import type { ConversationTable } from './conversation-table.js';
+import { originIndex, putRecordAddress } from './received-table.js';
 import { TapDirections } from './tap-directions.js';
 
 const ROWS_MAX = 4096;
@@ -52,7 +48,7 @@ export class Origins {
   }
 }
 
-/** What is kept of conversations: keys, states (the same memory as words and as doubles), origins. */
+/** What is kept of conversations: records (the same memory as words and as doubles), origins, what was said. */
 export interface Places {
   readonly table: ConversationTable;
   readonly words: Int32Array;
@@ -65,6 +61,7 @@ export class ConversationRows {
   readonly block: ConversationBlock = new ConversationBlock(ROWS_MAX);
   /** Conversations that ended without a row. */
   leftOut = 0;
+  private readonly histories = new HistoryTexts();
   private second = 0;
   private inSecond = 0;
 
@@ -78,10 +75,10 @@ export class ConversationRows {
   /** The row of a conversation's end, unless it is one of too many packets that nobody answered. */
   putEnd(place: number): void {
     const { words, doubles } = this.places;
-    const state = place * STATE_WORDS;
-    const packets = words[state + PACKETS]! + words[state + PACKETS + 1]!;
-    const time = doubles[state / 2 + LAST]!;
-    if (packets === 1 && outcomeOf(words[state + STATUS]!) <= OUTCOME_UNANSWERED) {
+    const record = place * RECORD_WORDS;
+    const packets = words[record + PACKETS]! + words[record + PACKETS + 1]!;
+    const time = doubles[place * RECORD_DOUBLES + LAST]!;
+    if (packets === 1 && outcomeOf(words[record + STATUS]!) <= OUTCOME_UNANSWERED) {
       const second = Math.floor(time / SECOND);
       if (second !== this.second) {
         this.second = second;
@@ -98,17 +95,15 @@ export class ConversationRows {
   put(place: number, event: number, time: number): void {
     if (this.block.isFull) this.deliver();
     const { block } = this;
-    const { table, words, doubles, origins, services } = this.places;
-    const keys = table.words;
-    const entry = table.entryOf(place);
-    const state = place * STATE_WORDS;
-    const numbers = state / 2;
-    const status = words[state + STATUS]!;
+    const { words, doubles, origins, services } = this.places;
+    const record = place * RECORD_WORDS;
+    const numbers = place * RECORD_DOUBLES;
+    const status = words[record + STATUS]!;
     const originator = (status & ORIGINATOR_FIRST) !== 0 ? END_FIRST : END_SECOND;
     const responder = otherEnd(originator);
-    const isIpv6 = isIpv6Entry(keys, entry);
+    const isIpv6 = isIpv6Record(words, record);
     const isIcmp = (status & IS_ICMP) !== 0;
-    const originAndVlan = words[state + ORIGIN_AND_VLAN]!;
+    const originAndVlan = words[record + ORIGIN_AND_VLAN]!;
     const row = block.count++;
     block.origin[row] = originIndex(block.origins, origins.list[originAndVlan >>> 16]!);
     block.event[row] = event;
@@ -116,27 +111,29 @@ export class ConversationRows {
     block.start[row] = doubles[numbers + START]!;
     block.last[row] = doubles[numbers + LAST]!;
     const slot = row * ADDRESS_SLOT_BYTES;
-    putEntryAddress(block.originator, slot, keys, addressOfEntry(keys, entry, originator), isIpv6);
-    putEntryAddress(block.responder, slot, keys, addressOfEntry(keys, entry, responder), isIpv6);
-    block.originatorPort[row] = isIcmp ? queryTypeOfEntry(keys, entry) : portOfEntry(keys, entry, originator);
-    block.responderPort[row] = isIcmp ? 0 : portOfEntry(keys, entry, responder);
-    block.icmpId[row] = words[state + ICMP_ID]!;
-    block.ipProtocol[row] = protocolOfEntry(keys, entry);
+    putRecordAddress(block.originator, slot, words, addressOfRecord(words, record, originator), isIpv6);
+    putRecordAddress(block.responder, slot, words, addressOfRecord(words, record, responder), isIpv6);
+    block.originatorPort[row] = isIcmp ? queryTypeOfRecord(words, record) : portOfRecord(words, record, originator);
+    block.responderPort[row] = isIcmp ? 0 : portOfRecord(words, record, responder);
+    block.icmpId[row] = isIcmp ? portOfRecord(words, record, END_FIRST) : 0;
+    block.ipProtocol[row] = protocolOfRecord(words, record);
     block.vlan[row] = originAndVlan & 0xffff;
     block.begun[row] = (status & IS_BEGUN) !== 0 ? 1 : 0;
     block.outcome[row] = outcomeOf(status);
     block.state[row] = connectionState(status);
-    block.originatorPackets[row] = words[state + PACKETS]! >>> 0;
-    block.responderPackets[row] = words[state + PACKETS + 1]! >>> 0;
+    block.originatorPackets[row] = words[record + PACKETS]! >>> 0;
+    block.responderPackets[row] = words[record + PACKETS + 1]! >>> 0;
     block.originatorBytes[row] = doubles[numbers + BYTES]!;
     block.responderBytes[row] = doubles[numbers + BYTES + 1]!;
     block.originatorPayload[row] = doubles[numbers + PAYLOAD]!;
     block.responderPayload[row] = doubles[numbers + PAYLOAD + 1]!;
-    block.loginsFailed[row] = words[state + LOGINS]! & 0xffff;
-    block.loginsSucceeded[row] = words[state + LOGINS]! >>> 16;
-    block.history[row] = historyText(words, state);
-    const hasSpoken = words[state + PACKETS + 1] !== 0 && outcomeOf(status) <= OUTCOME_ANSWERED;
-    block.service[row] = services.serviceOf(place, block.ipProtocol[row]!, block.responderPort[row]!, hasSpoken);
-    block.names[row] = services.namesOf(place);
+    block.loginsFailed[row] = words[record + LOGINS]! & 0xffff;
+    block.loginsSucceeded[row] = words[record + LOGINS]! >>> 16;
+    block.history[row] = this.histories.textOf(words, record);
+    const hasSpoken = words[record + PACKETS + 1] !== 0 && outcomeOf(status) <= OUTCOME_ANSWERED;
+    const hasSaid = (words[record + PAYLOADS_READ]! & HAS_SAID) !== 0;
+    const port = block.responderPort[row]!;
+    block.service[row] = services.serviceOf(place, hasSaid, block.ipProtocol[row]!, port, hasSpoken);
+    block.names[row] = hasSaid ? services.namesOf(place) : null;
   }
 }

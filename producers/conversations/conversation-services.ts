@@ -46,19 +46,6 @@ const DNS_TYPES: Readonly<Record<number, string>> = {
 };
 const DNS_RESPONSE_CODES = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED', 'YXDOMAIN', 'YXRRSET'];
 
-/** A payload of a conversation: bytes `start … end - 1`, and whose it is. */
-export interface GivenPayload {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-  readonly protocol: number;
-  readonly isOriginator: boolean;
-  readonly originatorPort: number;
-  readonly responderPort: number;
-  /** When it was captured, µs. */
-  readonly time: number;
-}
-
 interface Said {
   service: ServiceName | null;
   /** In place of a service that readers know: what the conversation was announced as. */
@@ -70,9 +57,12 @@ interface Said {
 export class ConversationServices {
   loginsFailed = 0;
   loginsSucceeded = 0;
+  /** Whether there is something of the conversation of the latest payload. */
+  hasSaid = false;
   private readonly reader = new ServiceReader();
   private readonly said = new Map<number, Said>();
-  private readonly payload: ServicePayload = {
+  /** What is to be read: callers fill all but service and state. */
+  readonly payload: ServicePayload = {
     buffer: new Uint8Array(0),
     start: 0,
     end: 0,
@@ -86,31 +76,27 @@ export class ConversationServices {
   };
 
   /**
-   * Reads a payload, the `read`-th of its direction; whether later ones of it are worth looking at.
+   * Reads `payload`, the `read`-th of its direction; whether later ones of it are worth looking at.
    * `loginsFailed` and `loginsSucceeded` are those it tells of.
+   *
+   * @param hasSaid `hasSaid` after the payload before
    */
-  read(place: number, given: GivenPayload, read: number): boolean {
+  read(place: number, hasSaid: boolean, read: number): boolean {
     this.loginsFailed = this.loginsSucceeded = 0;
+    this.hasSaid = hasSaid;
     if (read > LOGIN_PAYLOADS_READ_MAX) return false;
     const { payload } = this;
-    const known = this.said.get(place);
-    payload.buffer = given.bytes;
-    payload.start = given.start;
-    payload.end = given.end;
-    payload.transport = given.protocol;
-    payload.fromOriginator = given.isOriginator;
-    payload.originatorPort = given.originatorPort;
-    payload.responderPort = given.responderPort;
-    payload.service = known?.service ?? null;
-    payload.state = known?.state ?? 0;
-    payload.time = given.time;
+    const known = hasSaid ? this.said.get(place) : undefined;
+    payload.service = known === undefined ? null : known.service;
+    payload.state = known === undefined ? 0 : known.state;
     const facts = this.reader.read(payload);
-    const service = facts === null ? (known?.service ?? null) : facts.service;
+    const service = facts === null ? payload.service : facts.service;
     if (facts !== null) this.note(place, known, facts);
     return read < (service !== null && LOGIN_SERVICES.has(service) ? LOGIN_PAYLOADS_READ_MAX : PAYLOADS_READ_MAX);
   }
 
   private note(place: number, known: Said | undefined, facts: ServiceFacts): void {
+    this.hasSaid = true;
     if (facts.loginFailed === true) this.loginsFailed = 1;
     if (facts.loginSucceeded === true) this.loginsSucceeded = 1;
     const names = namesOf(facts);
@@ -120,8 +106,7 @@ export class ConversationServices {
     }
     known.service = facts.service;
     known.state = facts.state;
-    // What was said first stays.
-    if (names !== null) known.names = { ...names, ...known.names };
+    if (names !== null) known.names = known.names === null ? names : withMore(known.names, names);
   }
 
   announce(place: number, service: string): void {
@@ -133,8 +118,8 @@ export class ConversationServices {
   }
 
   /** In Zeek's words; what the port promises only when nothing tells and the responder has spoken; else empty. */
-  serviceOf(place: number, transport: number, responderPort: number, hasSpoken: boolean): string {
-    const said = this.said.get(place);
+  serviceOf(place: number, hasSaid: boolean, transport: number, responderPort: number, hasSpoken: boolean): string {
+    const said = hasSaid ? this.said.get(place) : undefined;
     const name =
       said?.service ?? (said?.announced || (hasSpoken ? serviceOfPort(transport, responderPort) : null)) ?? '';
     return ZEEK_NAMES[name] ?? name;
@@ -145,31 +130,37 @@ export class ConversationServices {
   }
 }
 
+/** What was said first stays. Rows hold the names that there were, so that more are others. */
+export function withMore(names: ConversationNames, more: ConversationNames): ConversationNames {
+  for (const name in more) if (!(name in names)) return { ...more, ...names };
+  return names;
+}
+
+type Writable = { -readonly [Name in keyof ConversationNames]: ConversationNames[Name] };
+
 /** Null when there are none. */
-function namesOf(facts: ServiceFacts): ConversationNames | null {
-  const names: Record<string, string | number> = {};
-  const put = (name: keyof ConversationNames, value: string | number | undefined): void => {
-    if (value !== undefined && value !== '') names[name] = value;
-  };
-  put('dnsQuestion', facts.dnsQuery);
-  if (facts.dnsType !== undefined) put('dnsType', DNS_TYPES[facts.dnsType] ?? `TYPE${facts.dnsType}`);
+export function namesOf(facts: ServiceFacts): ConversationNames | null {
+  const names: Writable = {};
+  if (facts.dnsQuery) names.dnsQuestion = facts.dnsQuery;
+  if (facts.dnsType !== undefined) names.dnsType = DNS_TYPES[facts.dnsType] ?? `TYPE${facts.dnsType}`;
   if (facts.dnsResponseCode !== undefined) {
-    put('dnsResponseCode', DNS_RESPONSE_CODES[facts.dnsResponseCode] ?? `RCODE${facts.dnsResponseCode}`);
+    names.dnsResponseCode = DNS_RESPONSE_CODES[facts.dnsResponseCode] ?? `RCODE${facts.dnsResponseCode}`;
   }
-  put('dnsAnswers', facts.dnsAnswers);
-  put('serverName', facts.serverName);
-  put('alpn', facts.alpn);
-  put('ja4', facts.ja4);
-  put('httpHost', facts.httpHost);
-  put('httpMethod', facts.httpMethod);
-  put('httpStatus', facts.httpStatus);
-  put('httpUserAgent', facts.httpUserAgent);
-  put('sshClient', facts.sshClient);
-  put('sshServer', facts.sshServer);
-  put('hassh', facts.hassh);
-  put('hasshServer', facts.hasshServer);
-  put('dhcpHostName', facts.dhcpHostname);
-  put('greeting', facts.greeting);
-  put('user', facts.user);
-  return Object.keys(names).length === 0 ? null : (names as ConversationNames);
+  if (facts.dnsAnswers !== undefined) names.dnsAnswers = facts.dnsAnswers;
+  if (facts.serverName) names.serverName = facts.serverName;
+  if (facts.alpn) names.alpn = facts.alpn;
+  if (facts.ja4) names.ja4 = facts.ja4;
+  if (facts.httpHost) names.httpHost = facts.httpHost;
+  if (facts.httpMethod) names.httpMethod = facts.httpMethod;
+  if (facts.httpStatus !== undefined) names.httpStatus = facts.httpStatus;
+  if (facts.httpUserAgent) names.httpUserAgent = facts.httpUserAgent;
+  if (facts.sshClient) names.sshClient = facts.sshClient;
+  if (facts.sshServer) names.sshServer = facts.sshServer;
+  if (facts.hassh) names.hassh = facts.hassh;
+  if (facts.hasshServer) names.hasshServer = facts.hasshServer;
+  if (facts.dhcpHostname) names.dhcpHostName = facts.dhcpHostname;
+  if (facts.greeting) names.greeting = facts.greeting;
+  if (facts.user) names.user = facts.user;
+  for (const _ in names) return names;
+  return null;
 }

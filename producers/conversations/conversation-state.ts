@@ -1,44 +1,14 @@
 /**
- * What is remembered of one conversation, beside its key in the table: two cache lines of memory, named here, and what
- * Zeek's words say of it. The states of the ends of a TCP connection, `conn_state` and `history` are those of Zeek
- * (scripts/base/protocols/conn/main.zeek and its TCP session adapter), without what needs sequence numbers: letters for
- * retransmissions, gaps, zero windows and wrong checksums are not written.
+ * The states of a conversation, in the word STATUS of its record. The states of the ends of a TCP connection and `conn_state` are those
+ * of Zeek (scripts/base/protocols/conn/main.zeek and its TCP session adapter), without what needs sequence numbers.
  */
 import {
   CONNECTION_STATES,
   type ConnectionState,
-  HISTORY_MAX,
+  OUTCOME_ANSWERED,
   OUTCOME_UNANSWERED,
 } from '../../schemas/conversations/conversation.js';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../../schemas/packets/packet-block.js';
-
-export const STATE_WORDS = 32;
-
-/** Doubles, from the first word of the state on: those of the originator, then those of the responder where there are two. */
-export const START = 0;
-export const LAST = 1;
-export const BYTES = 2;
-export const PAYLOAD = 4;
-export const NEXT_UPDATE = 6;
-/** Words. */
-export const PACKETS = 14;
-export const STATUS = 16;
-/** Number of letters, and above 8 bits which letters of which end were seen. */
-const HISTORY = 17;
-/** Letters of 5 bits, six a word. */
-const HISTORY_LETTERS = 18;
-export const TIMER_NEXT = 22;
-export const TIMER_PREVIOUS = 23;
-export const TIMER_SLOT = 24;
-/** VLAN id, and above 16 bits the number of the origin. */
-export const ORIGIN_AND_VLAN = 25;
-export const RECEIVED_ROW = 26;
-export const RECEIVED_EPOCH = 27;
-/** Payloads read of the originator, and above 8 bits of the responder. */
-export const PAYLOADS_READ = 28;
-/** Logins failed, and above 16 bits succeeded. */
-export const LOGINS = 29;
-export const ICMP_ID = 30;
 
 // Bits of STATUS: states of the ends (three bits each, with what they were before), the outcome, then flags.
 const ORIGINATOR_STATE = 0;
@@ -58,6 +28,9 @@ export const IS_TCP: number = 1 << 20;
 export const IS_ICMP: number = 1 << 21;
 /** What the responder's end sends answers nothing that was seen. */
 export const IS_UNASKED: number = 1 << 22;
+/** The end that began, as far as it is known (END_…): it outlives the conversation. */
+const ORIGINATOR_END_SHIFT = 24;
+const TWO_BITS = 3;
 
 export const END_INACTIVE = 0;
 export const END_SYN_SENT = 1;
@@ -68,12 +41,34 @@ export const END_ESTABLISHED = 4;
 export const END_CLOSED = 5;
 export const END_RESET = 6;
 
+const UNDER_WAY_MASK = IS_OPEN | IS_ICMP | (THREE_BITS << OUTCOME_SHIFT);
+const UNDER_WAY = IS_OPEN | (OUTCOME_ANSWERED << OUTCOME_SHIFT);
+const ORIGINATOR_MASK = UNDER_WAY_MASK | (THREE_BITS << ORIGINATOR_STATE);
+const ORIGINATOR_SET = UNDER_WAY | (END_ESTABLISHED << ORIGINATOR_STATE);
+const RESPONDER_MASK = UNDER_WAY_MASK | (THREE_BITS << RESPONDER_STATE);
+const RESPONDER_SET = UNDER_WAY | (END_ESTABLISHED << RESPONDER_STATE);
+
 export function originatorState(status: number): number {
   return (status >>> ORIGINATOR_STATE) & THREE_BITS;
 }
 
 export function responderState(status: number): number {
   return (status >>> RESPONDER_STATE) & THREE_BITS;
+}
+
+export function originatorEnd(status: number): number {
+  return (status >>> ORIGINATOR_END_SHIFT) & TWO_BITS;
+}
+
+export function withOriginatorEnd(status: number, end: number): number {
+  return (status & ~(TWO_BITS << ORIGINATOR_END_SHIFT)) | (end << ORIGINATOR_END_SHIFT);
+}
+
+/** Whether a packet of this end without SYN, FIN or RST changes nothing but sums: answered, and the end has spoken before. */
+export function isUnderWay(status: number, isOriginator: boolean): boolean {
+  return (
+    (status & (isOriginator ? ORIGINATOR_MASK : RESPONDER_MASK)) === (isOriginator ? ORIGINATOR_SET : RESPONDER_SET)
+  );
 }
 
 export function outcomeOf(status: number): number {
@@ -161,14 +156,18 @@ function afterFirstWithoutFlags(flags: number, payload: number, isOriginator: bo
   return (flags & TCP_ACK) !== 0 && peerState === END_ESTABLISHED ? END_ESTABLISHED : END_PARTIAL;
 }
 
-const STATE_INDEX = Object.fromEntries(CONNECTION_STATES.map((state, index) => [state, index])) as Record<
-  ConnectionState,
-  number
->;
+/** By the states of both ends and the kind of the conversation: indexes into `CONNECTION_STATES`. */
+const STATES: Uint8Array = Uint8Array.from({ length: 256 }, (_, key) => {
+  const states = ((key & 7) << ORIGINATOR_STATE) | (((key >>> 3) & 7) << RESPONDER_STATE);
+  return CONNECTION_STATES.indexOf(
+    connectionStateName(states | ((key & 64) !== 0 ? IS_TCP : 0) | ((key & 128) !== 0 ? IS_ICMP : 0)),
+  );
+});
 
 /** Index into `CONNECTION_STATES`. */
 export function connectionState(status: number): number {
-  return STATE_INDEX[connectionStateName(status)];
+  const kind = ((status & IS_TCP) !== 0 ? 64 : 0) | ((status & IS_ICMP) !== 0 ? 128 : 0);
+  return STATES[originatorState(status) | (responderState(status) << 3) | kind]!;
 }
 
 function connectionStateName(status: number): ConnectionState {
@@ -210,71 +209,19 @@ export function isAttempt(status: number): boolean {
   return (status & IS_TCP) !== 0 && responder === END_INACTIVE && outcomeOf(status) <= OUTCOME_UNANSWERED;
 }
 
-/** Letters of `history`; those of the originator are upper case. The number of one is its index. */
-const LETTERS = 'shadfriq^SHADFRIQ';
-const LETTER_S = 0;
-const LETTER_H = 1;
-const LETTER_A = 2;
-const LETTER_D = 3;
-const LETTER_F = 4;
-const LETTER_R = 5;
-const LETTER_I = 6;
-const LETTER_Q = 7;
-const LETTER_FLIPPED = 8;
-const ORIGINATOR_LETTERS = 9;
-const LETTERS_A_WORD = 6;
+const SECOND = 1_000_000;
+/** How long a conversation may be silent before it is over, µs: as Zeek's defaults, but an attempt twice as long. */
+const ATTEMPT_TIMEOUT = 10 * SECOND;
+const TCP_TIMEOUT = 300 * SECOND;
+const DATAGRAM_TIMEOUT = 60 * SECOND;
+/** What is still on its way when both ends have closed, or one has aborted. */
+const CLOSE_DELAY = 5 * SECOND;
+const RESET_DELAY = SECOND;
 
-/** Everything that one segment may add, once a letter and end. */
-export function addSegmentToHistory(
-  words: Int32Array,
-  state: number,
-  flags: number,
-  payload: number,
-  isOriginator: boolean,
-): void {
-  const control = flags & (TCP_SYN | TCP_FIN | TCP_RST);
-  if (control === 0) {
-    if (payload > 0) addLetter(words, state, LETTER_D, isOriginator);
-    else if ((flags & TCP_ACK) !== 0) addLetter(words, state, LETTER_A, isOriginator);
-    return;
-  }
-  if ((control & TCP_SYN) !== 0) {
-    if ((control & (TCP_FIN | TCP_RST)) !== 0) addLetter(words, state, LETTER_Q, isOriginator);
-    addLetter(words, state, (flags & TCP_ACK) !== 0 ? LETTER_H : LETTER_S, isOriginator);
-  }
-  if ((control & (TCP_FIN | TCP_RST)) === (TCP_FIN | TCP_RST)) addLetter(words, state, LETTER_I, isOriginator);
-  else if ((control & TCP_FIN) !== 0) addLetter(words, state, LETTER_F, isOriginator);
-  else if ((control & TCP_RST) !== 0) addLetter(words, state, LETTER_R, isOriginator);
-  if (payload > 0) addLetter(words, state, LETTER_D, isOriginator);
-}
-
-export function addDataToHistory(words: Int32Array, state: number, isOriginator: boolean): void {
-  addLetter(words, state, LETTER_D, isOriginator);
-}
-
-/** The first packet came from the responder, and the roles are told from that. */
-export function addFlipToHistory(words: Int32Array, state: number): void {
-  addLetter(words, state, LETTER_FLIPPED, false);
-}
-
-function addLetter(words: Int32Array, state: number, letter: number, isOriginator: boolean): void {
-  const code = isOriginator ? letter + ORIGINATOR_LETTERS : letter;
-  const history = words[state + HISTORY]!;
-  const bit = 1 << (8 + code);
-  if ((history & bit) !== 0) return;
-  const count = history & 0xff;
-  if (count >= HISTORY_MAX) return;
-  const word = state + HISTORY_LETTERS + Math.floor(count / LETTERS_A_WORD);
-  words[word]! |= code << ((count % LETTERS_A_WORD) * 5);
-  words[state + HISTORY] = (history | bit) + 1;
-}
-
-export function historyText(words: Int32Array, state: number): string {
-  const count = words[state + HISTORY]! & 0xff;
-  let text = '';
-  for (let index = 0; index < count; index++) {
-    const word = words[state + HISTORY_LETTERS + Math.floor(index / LETTERS_A_WORD)]!;
-    text += LETTERS[(word >>> ((index % LETTERS_A_WORD) * 5)) & 31];
-  }
-  return text;
+/** How long the conversation may be silent, µs. */
+export function timeoutOf(status: number): number {
+  if ((status & IS_TCP) === 0) return DATAGRAM_TIMEOUT;
+  if (isReset(status)) return RESET_DELAY;
+  if (isClosed(status)) return CLOSE_DELAY;
+  return isAttempt(status) ? ATTEMPT_TIMEOUT : TCP_TIMEOUT;
 }

@@ -1,20 +1,37 @@
 /**
  * Where the conversations of a capture node are remembered. A conversation is a 5-tuple (protocol, two addresses, two
- * ports; of ICMP queries type and identifier in place of ports) whose directions map to one entry, which has a place: a
- * number below `capacity`, by which whoever keeps more about it (conversation-tracker.ts) finds that.
+ * ports; of ICMP queries type and identifier in place of ports) whose directions map to one record, which has a place: a
+ * number below `capacity`.
  *
- * An entry is forgotten when it was idle for longer than the timeout, in event time. The table is a set-associative
- * cache: an entry lies in one of the 16 places of the set that its hash names; when all 16 are taken by
- * living entries, the one idle for longest goes, counted in `evicted`. All memory is allocated at the start. A set is one
- * kilobyte: finding an entry is waiting for memory, and one page and three cache lines of it are fetched faster than what
- * arrays of tags, keys, times and originators each add.
+ * Places are taken in order, so that conversations that go on at the same time lie side by side, and an index of hashes
+ * (open addressing, at most half full) says where each lies: finding a conversation is waiting for memory, and so most of
+ * what is looked for is in the processor's caches. What was idle for longer than the timeout, in event time, is
+ * forgotten when its ends meet again. When all places are taken, the one idle for longest of the next 16 makes way, counted in
+ * `evicted`; the next 16 go round about, as places were taken. All memory is allocated at the start.
  */
 import { ADDRESS_IPV4, HAS_ICMP, HAS_PORTS, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { Payloads } from '../decoding/payloads.js';
+import {
+  addressOfRecord,
+  END_FIRST,
+  END_SECOND,
+  END_UNKNOWN,
+  FIRST,
+  KIND_AND_PROTOCOL,
+  KIND_IPV6,
+  LAST,
+  NO_PLACE,
+  PORTS,
+  QUERY_TYPE_SHIFT,
+  RECORD_DOUBLES,
+  RECORD_WORDS,
+  SECOND,
+  TAG,
+} from './conversation-record.js';
 import { echoKey } from './icmp-query.js';
 
 export interface ConversationTableOptions {
-  /** Conversations remembered at once, rounded up to a power of two; 262,144 by default, 64 bytes each. */
+  /** Conversations remembered at once, rounded up to a power of two; 262,144 by default, 208 bytes each. */
   readonly capacity?: number;
   /** Idle time after which a conversation is forgotten, µs of event time; 10 minutes by default. */
   readonly idleTimeoutMicroseconds?: number;
@@ -23,41 +40,15 @@ export interface ConversationTableOptions {
 export const CONVERSATION_CAPACITY_DEFAULT = 262_144;
 export const CONVERSATION_IDLE_TIMEOUT_DEFAULT = 600_000_000;
 
-const WAYS = 16;
+/** The index begins with room for so many, so that of few conversations all of it stays in the processor's caches. */
+const INDEXED_MIN = 4096;
+/** Of so many conversations one makes way. */
+const CANDIDATES = 16;
 /**
- * Rows whose sets are fetched before the first of them is looked at. The table is larger than the processor's caches of
- * addresses and of memory, so a set takes as long to come as the rest of the row's work; of many asked for at once most
- * of that is saved.
+ * Rows that are looked up before the first of them is looked at: what is not in the processor's caches takes as long to
+ * come as the rest of the row's work, and of many asked for at once most of that is saved.
  */
 export const LOOKAHEAD = 64;
-/**
- * Words of a set: 16 tags (the hash of an entry, never 0; 0 is a free place), 16 doubles of when an entry was last seen,
- * and 16 entries. A set is filled from the place that an entry's tag names on, round about, and a place that was taken
- * once never becomes free, so nothing lies behind a free place.
- */
-const SET_WORDS = 256;
-const LAST_SEEN = 16;
-const ENTRIES = 48;
-/** Words of an entry: its key, then which end is the originator. */
-const ENTRY_WORDS = 12;
-/**
- * Words of a key: kind and protocol, both ports, and the addresses of the first and the second endpoint: a word each of
- * IPv4, four of IPv6.
- */
-const KIND_AND_PROTOCOL = 0;
-const PORTS = 1;
-const ADDRESSES = 2;
-const ORIGINATOR = 10;
-const KIND_IPV6 = 0x100;
-const QUERY_TYPE_SHIFT = 9;
-
-/** Which end of an entry: that whose address comes first in it. */
-export const END_UNKNOWN = 0;
-export const END_FIRST = 1;
-export const END_SECOND = 2;
-
-/** In place of a place: the packet belongs to no conversation, or to none that is known. */
-export const NO_PLACE = -1;
 
 /** Masks, so that the endpoints are put in order without a branch, which the processor would guess wrong half the time. */
 const SENDER_IS_FIRST = -1;
@@ -67,22 +58,28 @@ export class ConversationTable {
   /** Conversations that had to be forgotten early for lack of room. */
   evicted = 0;
   readonly capacity: number;
-  private readonly idleTimeout: number;
-  private readonly setMask: number;
-  private readonly sets: Int32Array;
-  /** The same memory as doubles. */
-  private readonly times: Float64Array;
+  readonly idleTimeout: number;
+  /** The records of all places, and the same memory as doubles. */
+  readonly words: Int32Array;
+  readonly doubles: Float64Array;
+  /** Two words each: the hash of a conversation, and its place + 1; 0 where there is none. */
+  private readonly index: Int32Array;
+  private indexMask = 2 * INDEXED_MIN - 1;
+  /** Places taken so far, and from which on the next that makes way is looked for. */
+  private taken = 0;
+  private hand = 0;
   /** What `prepare` found of the rows at hand. A tag of 0: the row has no conversation. */
-  private readonly tags = new Int32Array(LOOKAHEAD + 1);
-  private readonly orders = new Int32Array(LOOKAHEAD + 1);
-  private readonly kinds = new Int32Array(LOOKAHEAD + 1);
-  private readonly ports = new Int32Array(LOOKAHEAD + 1);
-  private readonly firsts = new Int32Array(LOOKAHEAD + 1);
-  private readonly seconds = new Int32Array(LOOKAHEAD + 1);
+  readonly tags: Int32Array = new Int32Array(LOOKAHEAD + 1);
+  readonly orders: Int32Array = new Int32Array(LOOKAHEAD + 1);
+  readonly kinds: Int32Array = new Int32Array(LOOKAHEAD + 1);
+  readonly ports: Int32Array = new Int32Array(LOOKAHEAD + 1);
+  readonly firsts: Int32Array = new Int32Array(LOOKAHEAD + 1);
+  readonly seconds: Int32Array = new Int32Array(LOOKAHEAD + 1);
+  /** Where their conversations lay when `locate` looked: `NO_PLACE` where nothing has their hash. */
+  readonly places: Int32Array = new Int32Array(LOOKAHEAD + 1);
   /** Of no meaning: V8 would leave out loads whose value goes nowhere. */
   touched = 0;
-  /** What `place` found besides: the sender's end, and whether the conversation was not known. */
-  sender = END_UNKNOWN;
+  /** Whether the conversation that `place` gave was not known. */
   isNew = false;
 
   /** @param onForget is told of a place whose conversation makes way for another, before it does */
@@ -90,228 +87,227 @@ export class ConversationTable {
     options: ConversationTableOptions,
     private readonly onForget: (place: number) => void,
   ) {
-    const wanted = Math.max(WAYS, options.capacity ?? CONVERSATION_CAPACITY_DEFAULT);
+    const wanted = Math.max(CANDIDATES, options.capacity ?? CONVERSATION_CAPACITY_DEFAULT);
     this.capacity = 2 ** Math.ceil(Math.log2(wanted));
     this.idleTimeout = options.idleTimeoutMicroseconds ?? CONVERSATION_IDLE_TIMEOUT_DEFAULT;
-    this.setMask = this.capacity / WAYS - 1;
-    this.sets = new Int32Array((this.capacity / WAYS) * SET_WORDS);
-    this.times = new Float64Array(this.sets.buffer);
+    this.words = new Int32Array(this.capacity * RECORD_WORDS);
+    this.doubles = new Float64Array(this.words.buffer);
+    this.index = new Int32Array(Math.max(this.capacity, INDEXED_MIN) * 4);
   }
 
-  /** Works out the hash of a row's conversation, and all that takes both its ends. */
-  prepare(block: PacketBlock, row: number, index: number, payloads: Payloads | null): void {
-    const present = block.present[row]!;
-    let sourcePort: number;
-    let destinationPort: number;
-    let kind: number = block.ipProtocol[row]!;
-    if ((present & HAS_PORTS) !== 0) {
-      sourcePort = block.sourcePort[row]!;
-      destinationPort = block.destinationPort[row]!;
-      // Both together only has the query that an ICMP error quotes (icmp-quote.ts).
-      if ((present & HAS_ICMP) !== 0) kind |= block.icmpType[row]! << QUERY_TYPE_SHIFT;
-    } else {
-      const echo = (present & HAS_ICMP) !== 0 && payloads !== null ? echoKey(block, row, payloads, index) : NO_PLACE;
-      if (echo === NO_PLACE) {
-        this.tags[index] = 0;
-        return;
+  /** Works out of rows `from … from + count - 1` what takes both ends of their conversations, and its hash, from `to` on. */
+  prepare(block: PacketBlock, from: number, count: number, payloads: Payloads | null, to = 0): void {
+    const { present, ipProtocol, sourceKind, sourceAddress, destinationAddress, sourcePort, destinationPort } = block;
+    const { tags, orders, kinds, ports, firsts, seconds } = this;
+    for (let index = 0; index < count; index++) {
+      const row = from + index;
+      const at = to + index;
+      const has = present[row]!;
+      let kind: number = ipProtocol[row]!;
+      let own: number;
+      let peer: number;
+      if ((has & HAS_PORTS) !== 0) {
+        own = sourcePort[row]!;
+        peer = destinationPort[row]!;
+        // Both together only has the query that an ICMP error quotes (icmp-quote.ts).
+        if ((has & HAS_ICMP) !== 0) kind |= block.icmpType[row]! << QUERY_TYPE_SHIFT;
+      } else {
+        const echo = (has & HAS_ICMP) !== 0 && payloads !== null ? echoKey(block, row, payloads, index) : NO_PLACE;
+        if (echo === NO_PLACE) {
+          tags[at] = 0;
+          continue;
+        }
+        own = peer = echo & 0xffff;
+        kind |= (echo >>> 16) << QUERY_TYPE_SHIFT;
       }
-      sourcePort = destinationPort = echo & 0xffff;
-      kind |= (echo >>> 16) << QUERY_TYPE_SHIFT;
+      const isIpv4 = sourceKind[row] === ADDRESS_IPV4;
+      let source = sourceAddress[row]! | 0;
+      let destination = destinationAddress[row]! | 0;
+      if (!isIpv4) {
+        source = digestIpv6(block, source);
+        destination = digestIpv6(block, destination);
+        kind |= KIND_IPV6;
+      }
+      // Which endpoint is the first is a matter of the sign of a difference, but for two differences that have no other.
+      const difference = (source - destination) | 0;
+      let order = difference >> 31;
+      if (difference << 1 === 0) order = exactOrder(block, row, isIpv4);
+      const exchanged = (source ^ destination) & order;
+      const first = destination ^ exchanged;
+      const second = source ^ exchanged;
+      const forth = (own << 16) | peer;
+      const back = (peer << 16) | own;
+      const both = back ^ ((forth ^ back) & order);
+      tags[at] = hash(kind, both, first, second);
+      orders[at] = order;
+      kinds[at] = kind;
+      ports[at] = both;
+      firsts[at] = first;
+      seconds[at] = second;
     }
-    const isIpv4 = block.sourceKind[row] === ADDRESS_IPV4;
-    let source = block.sourceAddress[row]! | 0;
-    let destination = block.destinationAddress[row]! | 0;
-    if (!isIpv4) {
-      source = digestIpv6(block, source);
-      destination = digestIpv6(block, destination);
-      kind |= KIND_IPV6;
-    }
-    // Which endpoint is the first is a matter of the sign of a difference, but for two differences that have no other.
-    const difference = (source - destination) | 0;
-    let order = difference >> 31;
-    if (difference << 1 === 0) order = exactOrder(block, row, isIpv4);
-    const exchanged = (source ^ destination) & order;
-    const first = destination ^ exchanged;
-    const second = source ^ exchanged;
-    const forth = (sourcePort << 16) | destinationPort;
-    const back = (destinationPort << 16) | sourcePort;
-    const ports = back ^ ((forth ^ back) & order);
-    this.tags[index] = hash(kind, ports, first, second);
-    this.orders[index] = order;
-    this.kinds[index] = kind;
-    this.ports[index] = ports;
-    this.firsts[index] = first;
-    this.seconds[index] = second;
   }
 
   /**
-   * Touches the set of each row and what else is kept of its place (`words` of it, from `beside` on), in a loop that is
-   * short enough for the processor to have many loads under way.
+   * Looks up where the conversations of the prepared rows lie, and touches their records, in loops that are short enough
+   * for the processor to have many loads under way.
    */
-  fetch(rows: number, beside: Int32Array, words: number): void {
-    const { sets, tags, setMask } = this;
+  locate(count: number): void {
+    const { index, indexMask, tags, places, words } = this;
+    for (let row = 0; row < count; row++) {
+      const tag = tags[row]!;
+      let at = tag & indexMask;
+      let found = index[2 * at + 1]!;
+      while (found !== 0 && index[2 * at] !== tag) {
+        at = (at + 1) & indexMask;
+        found = index[2 * at + 1]!;
+      }
+      places[row] = found - 1;
+    }
     let touched = 0;
-    for (let index = 0; index < rows; index++) {
-      const tag = tags[index]!;
-      const set = tag & setMask;
-      const way = tag >>> 28;
-      const sides = (set * WAYS + way) * words;
-      touched ^= sets[set * SET_WORDS + way]! ^ sets[set * SET_WORDS + ENTRIES + way * ENTRY_WORDS]!;
-      touched ^= beside[sides]! ^ beside[sides + 16]!;
+    for (let row = 0; row < count; row++) {
+      const record = places[row]! * RECORD_WORDS;
+      if (record >= 0) touched ^= words[record]! ^ words[record + 16]!;
     }
     this.touched = touched;
   }
 
-  /** The place of a prepared row's conversation, which is added when it is new; `NO_PLACE` when it has none. */
+  /** Whether a place is that of a prepared row's conversation. */
+  holds(place: number, block: PacketBlock, row: number, index: number): boolean {
+    const { words } = this;
+    const record = place * RECORD_WORDS;
+    return (
+      words[record + FIRST] === this.firsts[index] &&
+      words[record + SECOND] === this.seconds[index] &&
+      words[record + PORTS] === this.ports[index] &&
+      words[record + KIND_AND_PROTOCOL] === this.kinds[index] &&
+      ((words[record + KIND_AND_PROTOCOL]! & KIND_IPV6) === 0 ||
+        this.holdsIpv6(record, block, row, this.orders[index]!))
+    );
+  }
+
+  /** The place of a prepared row's conversation, which is added when it is new or has been idle for too long. */
   place(block: PacketBlock, row: number, index: number): number {
     const tag = this.tags[index]!;
-    if (tag === 0) return NO_PLACE;
-    const { sets, times } = this;
-    const kind = this.kinds[index]!;
-    const isIpv4 = (kind & KIND_IPV6) === 0;
-    const order = this.orders[index]!;
-    const ports = this.ports[index]!;
-    const first = this.firsts[index]!;
-    const second = this.seconds[index]!;
-    const setNumber = tag & this.setMask;
-    const set = setNumber * SET_WORDS;
-    this.sender = END_SECOND + order;
-    const now = block.timestamp[row]!;
-
-    let way = tag >>> 28;
-    let entry: number;
-    for (let left = WAYS; ; way = (way + 1) & (WAYS - 1)) {
-      entry = set + ENTRIES + way * ENTRY_WORDS;
-      const found = sets[set + way]!;
-      if (
-        found === tag &&
-        sets[entry + PORTS] === ports &&
-        sets[entry + KIND_AND_PROTOCOL] === kind &&
-        (isIpv4
-          ? sets[entry + ADDRESSES] === first && sets[entry + ADDRESSES + 1] === second
-          : this.isIpv6(entry, block, row, order))
-      ) {
-        const seen = (set + LAST_SEEN) / 2 + way;
-        const last = times[seen]!;
-        if (now - last > this.idleTimeout) {
-          this.onForget(setNumber * WAYS + way);
-          break;
-        }
-        if (now > last) times[seen] = now;
-        this.isNew = false;
-        return setNumber * WAYS + way;
-      }
-      if (found === 0) break;
-      if (--left === 0) {
-        way = this.oldest(set, now);
-        entry = set + ENTRIES + way * ENTRY_WORDS;
-        this.onForget(setNumber * WAYS + way);
-        break;
-      }
-    }
-    sets[set + way] = tag;
-    times[(set + LAST_SEEN) / 2 + way] = now;
-    this.putKey(entry, kind, ports, first, second, block, row, order);
-    sets[entry + ORIGINATOR] = END_UNKNOWN;
+    let place = this.search(block, row, index);
     this.isNew = true;
-    return setNumber * WAYS + way;
-  }
-
-  /** As `place`, but adds nothing and leaves times as they are: `NO_PLACE` when the conversation is not known. */
-  find(block: PacketBlock, row: number): number {
-    this.prepare(block, row, LOOKAHEAD, null);
-    const tag = this.tags[LOOKAHEAD]!;
-    if (tag === 0) return NO_PLACE;
-    const { sets } = this;
-    const kind = this.kinds[LOOKAHEAD]!;
-    const set = (tag & this.setMask) * SET_WORDS;
-    const order = this.orders[LOOKAHEAD]!;
-    this.sender = END_SECOND + order;
-    let way = tag >>> 28;
-    for (let left = WAYS; left > 0; left--, way = (way + 1) & (WAYS - 1)) {
-      const entry = set + ENTRIES + way * ENTRY_WORDS;
-      const found = sets[set + way]!;
-      if (found === 0) return NO_PLACE;
-      if (found !== tag || sets[entry + PORTS] !== this.ports[LOOKAHEAD]) continue;
-      if (sets[entry + KIND_AND_PROTOCOL] !== kind) continue;
-      const isSame =
-        (kind & KIND_IPV6) === 0
-          ? sets[entry + ADDRESSES] === this.firsts[LOOKAHEAD] &&
-            sets[entry + ADDRESSES + 1] === this.seconds[LOOKAHEAD]
-          : this.isIpv6(entry, block, row, order);
-      if (isSame) return (tag & this.setMask) * WAYS + way;
+    if (place !== NO_PLACE) {
+      const idle = block.timestamp[row]! - this.doubles[place * RECORD_DOUBLES + LAST]!;
+      this.isNew = idle > this.idleTimeout;
+      if (this.isNew) this.onForget(place);
+      return place;
     }
-    return NO_PLACE;
+    if (this.taken < this.capacity) {
+      if (2 * this.taken > this.indexMask) this.widen();
+      place = this.taken++;
+    } else {
+      place = this.oldest(block.timestamp[row]!);
+      this.onForget(place);
+      this.leave(place);
+    }
+    const { words } = this;
+    const record = place * RECORD_WORDS;
+    words[record + TAG] = tag;
+    words[record + KIND_AND_PROTOCOL] = this.kinds[index]!;
+    words[record + PORTS] = this.ports[index]!;
+    words[record + FIRST] = this.firsts[index]!;
+    words[record + SECOND] = this.seconds[index]!;
+    if ((this.kinds[index]! & KIND_IPV6) !== 0) this.putIpv6(record, block, row, this.orders[index]!);
+    this.enter(tag, place);
+    return place;
   }
 
-  /** The end that began, as far as it is known. */
-  originator(place: number): number {
-    return this.sets[this.entryOf(place) + ORIGINATOR]!;
+  /** The place of the conversation of a row of its own, `NO_PLACE` when it is not known; `sender` tells the row's end. */
+  find(block: PacketBlock, row: number): number {
+    // Behind the rows at hand.
+    this.prepare(block, row, 1, null, LOOKAHEAD);
+    this.sender = END_SECOND + this.orders[LOOKAHEAD]!;
+    return this.tags[LOOKAHEAD] === 0 ? NO_PLACE : this.search(block, row, LOOKAHEAD);
   }
 
-  setOriginator(place: number, end: number): void {
-    this.sets[this.entryOf(place) + ORIGINATOR] = end;
+  /** What `find` found besides. */
+  sender = END_UNKNOWN;
+
+  private search(block: PacketBlock, row: number, prepared: number): number {
+    const { index, indexMask } = this;
+    const tag = this.tags[prepared]!;
+    for (let at = tag & indexMask; ; at = (at + 1) & indexMask) {
+      const place = index[2 * at + 1]! - 1;
+      if (place === NO_PLACE) return NO_PLACE;
+      if (index[2 * at] === tag && this.holds(place, block, row, prepared)) return place;
+    }
   }
 
-  /** Where the key of a place lies in `words`, as the functions below read it. */
-  entryOf(place: number): number {
-    return (place >>> 4) * SET_WORDS + ENTRIES + (place & (WAYS - 1)) * ENTRY_WORDS;
+  /** Doubles what is used of the index. */
+  private widen(): void {
+    this.indexMask = 2 * this.indexMask + 1;
+    this.index.fill(0, 0, 2 * (this.indexMask + 1));
+    for (let place = 0; place < this.taken; place++) this.enter(this.words[place * RECORD_WORDS + TAG]!, place);
   }
 
-  get words(): Int32Array {
-    return this.sets;
+  private enter(tag: number, place: number): void {
+    const { index, indexMask } = this;
+    let at = tag & indexMask;
+    while (index[2 * at + 1] !== 0) at = (at + 1) & indexMask;
+    index[2 * at] = tag;
+    index[2 * at + 1] = place + 1;
   }
 
-  /** The place of the entry that was idle for longest, in a set without a free one. */
-  private oldest(set: number, now: number): number {
-    const { times } = this;
-    const seenAt = (set + LAST_SEEN) / 2;
-    let way = 0;
-    for (let other = 1; other < WAYS; other++) if (times[seenAt + other]! < times[seenAt + way]!) way = other;
-    if (now - times[seenAt + way]! <= this.idleTimeout) this.evicted++;
-    return way;
+  /** Takes a place out of the index: what lies behind it moves up, so that nothing ever lies behind a gap. */
+  private leave(place: number): void {
+    const { index, indexMask } = this;
+    let gap = this.words[place * RECORD_WORDS + TAG]! & indexMask;
+    while (index[2 * gap + 1] !== place + 1) gap = (gap + 1) & indexMask;
+    for (let at = (gap + 1) & indexMask; index[2 * at + 1] !== 0; at = (at + 1) & indexMask) {
+      // It may move when its own place is not between the gap and where it is.
+      const distance = (at - index[2 * at]!) & indexMask;
+      if (distance < ((at - gap) & indexMask)) continue;
+      index[2 * gap] = index[2 * at]!;
+      index[2 * gap + 1] = index[2 * at + 1]!;
+      gap = at;
+    }
+    index[2 * gap + 1] = 0;
   }
 
-  private isIpv6(entry: number, block: PacketBlock, row: number, order: number): boolean {
-    const { sets } = this;
+  /** Which place makes way. */
+  private oldest(now: number): number {
+    const { doubles, capacity } = this;
+    let oldest = this.hand;
+    for (let next = 1; next < CANDIDATES; next++) {
+      const other = (this.hand + next) & (capacity - 1);
+      if (doubles[other * RECORD_DOUBLES + LAST]! < doubles[oldest * RECORD_DOUBLES + LAST]!) oldest = other;
+    }
+    this.hand = (this.hand + 1) & (capacity - 1);
+    if (now - doubles[oldest * RECORD_DOUBLES + LAST]! <= this.idleTimeout) this.evicted++;
+    return oldest;
+  }
+
+  private holdsIpv6(record: number, block: PacketBlock, row: number, order: number): boolean {
+    const { words } = this;
     const { ipv6View } = block;
     const source = block.sourceAddress[row]! * 16;
     const destination = block.destinationAddress[row]! * 16;
-    for (let i = 0; i < 4; i++) {
-      const to = ipv6View.getInt32(destination + 4 * i);
-      const from = ipv6View.getInt32(source + 4 * i);
+    const first = addressOfRecord(words, record, END_FIRST);
+    for (let word = 0; word < 4; word++) {
+      const to = ipv6View.getInt32(destination + 4 * word);
+      const from = ipv6View.getInt32(source + 4 * word);
       const exchanged = (from ^ to) & order;
-      if (sets[entry + ADDRESSES + i] !== (to ^ exchanged)) return false;
-      if (sets[entry + ADDRESSES + 4 + i] !== (from ^ exchanged)) return false;
+      if (words[first + word] !== (to ^ exchanged) || words[first + 4 + word] !== (from ^ exchanged)) return false;
     }
     return true;
   }
 
-  private putKey(
-    entry: number,
-    kind: number,
-    ports: number,
-    first: number,
-    second: number,
-    block: PacketBlock,
-    row: number,
-    order: number,
-  ): void {
-    const { sets } = this;
-    sets[entry + KIND_AND_PROTOCOL] = kind;
-    sets[entry + PORTS] = ports;
-    sets[entry + ADDRESSES] = first;
-    sets[entry + ADDRESSES + 1] = second;
-    if ((kind & KIND_IPV6) === 0) return;
+  private putIpv6(record: number, block: PacketBlock, row: number, order: number): void {
+    const { words } = this;
     const { ipv6View } = block;
     const source = block.sourceAddress[row]! * 16;
     const destination = block.destinationAddress[row]! * 16;
-    for (let i = 0; i < 4; i++) {
-      const to = ipv6View.getInt32(destination + 4 * i);
-      const from = ipv6View.getInt32(source + 4 * i);
+    const first = addressOfRecord(words, record, END_FIRST);
+    for (let word = 0; word < 4; word++) {
+      const to = ipv6View.getInt32(destination + 4 * word);
+      const from = ipv6View.getInt32(source + 4 * word);
       const exchanged = (from ^ to) & order;
-      sets[entry + ADDRESSES + i] = to ^ exchanged;
-      sets[entry + ADDRESSES + 4 + i] = from ^ exchanged;
+      words[first + word] = to ^ exchanged;
+      words[first + 4 + word] = from ^ exchanged;
     }
   }
 }
@@ -346,40 +342,10 @@ function hash(kind: number, ports: number, first: number, second: number): numbe
 }
 
 /** Stands for all words of an address in the order of endpoints and in the hash. */
-function digestIpv6(block: PacketBlock, address: number): number {
-  const { ipv6View } = block;
-  let digest = 0;
-  for (let i = 0; i < 4; i++) {
-    digest = Math.imul(((digest << 13) | (digest >>> 19)) ^ ipv6View.getInt32(address * 16 + 4 * i), 0x85ebca6b);
-  }
-  return digest;
-}
-
-export function isIpv6Entry(words: Int32Array, entry: number): boolean {
-  return (words[entry + KIND_AND_PROTOCOL]! & KIND_IPV6) !== 0;
-}
-
-export function protocolOfEntry(words: Int32Array, entry: number): number {
-  return words[entry + KIND_AND_PROTOCOL]! & 0xff;
-}
-
-/** Type of the ICMP query that the conversation consists of. */
-export function queryTypeOfEntry(words: Int32Array, entry: number): number {
-  return words[entry + KIND_AND_PROTOCOL]! >>> QUERY_TYPE_SHIFT;
-}
-
-/** Of ICMP: the identifier. */
-export function portOfEntry(words: Int32Array, entry: number, end: number): number {
-  const ports = words[entry + PORTS]!;
-  return end === END_FIRST ? ports >>> 16 : ports & 0xffff;
-}
-
-/** The first word of an end's address: one of IPv4, four of IPv6. */
-export function addressOfEntry(words: Int32Array, entry: number, end: number): number {
-  if (end === END_FIRST) return entry + ADDRESSES;
-  return entry + ADDRESSES + (isIpv6Entry(words, entry) ? 4 : 1);
-}
-
-export function otherEnd(end: number): number {
-  return END_FIRST + END_SECOND - end;
+function digestIpv6({ ipv6View }: PacketBlock, address: number): number {
+  const at = address * 16;
+  let digest = Math.imul(ipv6View.getInt32(at), 0x85ebca6b);
+  digest = Math.imul(((digest << 13) | (digest >>> 19)) ^ ipv6View.getInt32(at + 4), 0x85ebca6b);
+  digest = Math.imul(((digest << 13) | (digest >>> 19)) ^ ipv6View.getInt32(at + 8), 0x85ebca6b);
+  return Math.imul(((digest << 13) | (digest >>> 19)) ^ ipv6View.getInt32(at + 12), 0x85ebca6b);
 }

@@ -15,7 +15,7 @@
  * - Packets without ports (ICMP, later fragments, ARP) are `unknown`; ICMP queries are conversations all the same.
  */
 
-import { EVENT_UPDATED, OUTCOME_UNANSWERED, OUTCOME_UNSEEN } from '../../schemas/conversations/conversation.js';
+import { EVENT_UPDATED, OUTCOME_UNANSWERED } from '../../schemas/conversations/conversation.js';
 import {
   type ConversationBlock,
   RECEIVED_SLOT_MICROS,
@@ -25,61 +25,65 @@ import {
   HAS_ICMP,
   HAS_TCP,
   type PacketBlock,
-  ROLE_OPENING,
   ROLE_ORIGINATOR,
   ROLE_RESPONDER,
-  ROLE_UNKNOWN,
   TCP_ACK,
+  TCP_FIN,
   TCP_RST,
   TCP_SYN,
 } from '../../schemas/packets/packet-block.js';
 import type { Payloads } from '../decoding/payloads.js';
-import { PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP } from '../protocols/ip-protocol.js';
+import { PROTOCOL_TCP } from '../protocols/ip-protocol.js';
+import { Beginnings } from './beginnings.js';
+import {
+  addDataToHistory,
+  addLetter,
+  addSegmentToHistory,
+  LETTER_A,
+  LETTER_D,
+  ORIGINATOR_LETTERS,
+} from './conversation-history.js';
+import {
+  BYTES,
+  END_FIRST,
+  END_SECOND,
+  END_UNKNOWN,
+  HAS_SAID,
+  HISTORY,
+  LAST,
+  NEXT_UPDATE,
+  ORIGINATOR_SAYS_NO_MORE,
+  PACKETS,
+  PAYLOAD,
+  PAYLOADS_READ,
+  RECEIVED_EPOCH,
+  RECEIVED_ROW,
+  RECORD_DOUBLES,
+  RECORD_WORDS,
+  RESPONDER_SAYS_NO_MORE,
+  STATUS,
+} from './conversation-record.js';
 import { ConversationRows, Origins } from './conversation-rows.js';
 import { ConversationServices } from './conversation-services.js';
 import {
-  addDataToHistory,
-  addFlipToHistory,
-  addSegmentToHistory,
   afterSegment,
-  BYTES,
-  ICMP_ID,
   IS_BEGUN,
   IS_ICMP,
   IS_OPEN,
   IS_TCP,
-  IS_UNASKED,
-  initialStatus,
-  isAttempt,
   isClosed,
-  isReset,
-  LAST,
-  NEXT_UPDATE,
-  ORIGIN_AND_VLAN,
+  isUnderWay,
   ORIGINATOR_FIRST,
+  originatorEnd,
   outcomeOf,
-  PACKETS,
-  PAYLOAD,
-  START,
-  STATE_WORDS,
-  STATUS,
+  timeoutOf,
   withActiveEnd,
 } from './conversation-state.js';
-import {
-  ConversationTable,
-  type ConversationTableOptions,
-  END_FIRST,
-  LOOKAHEAD,
-  NO_PLACE,
-  otherEnd,
-  portOfEntry,
-} from './conversation-table.js';
-import { isRequest } from './icmp-query.js';
-import { mayAnswerFromElsewhere } from './opening.js';
-import { isSyn, looksLikeAnswer, NO_CONNECTION, Originators } from './originators.js';
+import { ConversationTable, type ConversationTableOptions, LOOKAHEAD } from './conversation-table.js';
+import { connectionFlags, NO_CONNECTION, Originators } from './originators.js';
 import { Outcomes } from './outcomes.js';
 import { PayloadReading } from './payload-reading.js';
-import { ReceivedTable } from './received-table.js';
+import { ReceivedTable, SUM_BYTES, SUM_DOUBLES, SUM_LAST, SUM_PACKETS } from './received-table.js';
 import { TimerWheel } from './timer-wheel.js';
 
 export interface ConversationTrackerOptions extends ConversationTableOptions {
@@ -98,19 +102,12 @@ export const UPDATE_INTERVAL_DEFAULT = 60_000_000;
 export const UNANSWERED_ROWS_DEFAULT = 1000;
 
 const SECOND = 1_000_000;
-/** How long a conversation may be silent before it is over, µs: as Zeek's defaults, but an attempt twice as long. */
-const ATTEMPT_TIMEOUT = 10 * SECOND;
-const TCP_TIMEOUT = 300 * SECOND;
-const DATAGRAM_TIMEOUT = 60 * SECOND;
-/** What is still on its way when both ends have closed, or one has aborted. */
-const CLOSE_DELAY = 5 * SECOND;
-const RESET_DELAY = SECOND;
 /** A packet so much older than the newest shows that the clock was set back, or that another capture begins. */
 const CLOCK_BACK = 60 * SECOND;
 
 export class ConversationTracker {
   private readonly table: ConversationTable;
-  /** The states of all places, and the same memory as doubles. */
+  /** The records of all places, and the same memory as doubles. */
   private readonly words: Int32Array;
   private readonly doubles: Float64Array;
   private readonly rows: ConversationRows;
@@ -119,6 +116,7 @@ export class ConversationTracker {
   private readonly reading: PayloadReading;
   private readonly wheel: TimerWheel;
   private readonly originators: Originators;
+  private readonly beginnings: Beginnings;
   private readonly origins = new Origins();
   private readonly services = new ConversationServices();
   private readonly updateInterval: number;
@@ -131,28 +129,23 @@ export class ConversationTracker {
 
   constructor(private readonly options: ConversationTrackerOptions = {}) {
     this.table = new ConversationTable(options, (place) => {
-      if ((this.words[place * STATE_WORDS + STATUS]! & IS_OPEN) === 0) return;
+      if ((this.words[place * RECORD_WORDS + STATUS]! & IS_OPEN) === 0) return;
       this.wheel.remove(place);
       this.end(place);
     });
-    const memory = new ArrayBuffer(this.table.capacity * STATE_WORDS * 4);
-    this.words = new Int32Array(memory);
-    this.doubles = new Float64Array(memory);
+    const { table, origins, services } = this;
+    const { words, doubles } = table;
+    this.words = words;
+    this.doubles = doubles;
     this.updateInterval = options.updateIntervalMicroseconds ?? UPDATE_INTERVAL_DEFAULT;
-    this.originators = new Originators(this.table);
-    this.wheel = new TimerWheel(this.words);
-    this.received = new ReceivedTable(() => this.flush());
-    const unanswered = options.unansweredRowsMax ?? UNANSWERED_ROWS_DEFAULT;
-    const places = {
-      table: this.table,
-      words: this.words,
-      doubles: this.doubles,
-      origins: this.origins,
-      services: this.services,
-    };
-    this.rows = new ConversationRows(places, unanswered, () => this.flush());
+    this.originators = new Originators(words);
+    this.wheel = new TimerWheel(words);
+    this.received = new ReceivedTable(origins.list, () => this.flush());
+    const places = { table, words, doubles, origins, services };
+    this.rows = new ConversationRows(places, options.unansweredRowsMax ?? UNANSWERED_ROWS_DEFAULT, () => this.flush());
     this.outcomes = new Outcomes(places, this.rows, this.received);
     this.reading = new PayloadReading(places, this.originators);
+    this.beginnings = new Beginnings(places, this.originators, this.wheel, this.updateInterval);
     this.look = (place) => this.lookAt(place);
   }
 
@@ -179,10 +172,10 @@ export class ConversationTracker {
   classify(block: PacketBlock, from: number, to: number, payloads: Payloads | null = null): void {
     const { table } = this;
     for (let start = from; start < to; start += LOOKAHEAD) {
-      const end = Math.min(start + LOOKAHEAD, to);
-      for (let row = start; row < end; row++) table.prepare(block, row, row - start, payloads);
-      table.fetch(end - start, this.words, STATE_WORDS);
-      for (let row = start; row < end; row++) this.take(block, row, row - start, payloads);
+      const count = Math.min(LOOKAHEAD, to - start);
+      table.prepare(block, start, count, payloads);
+      table.locate(count);
+      this.take(block, start, count, payloads);
     }
   }
 
@@ -215,6 +208,7 @@ export class ConversationTracker {
     const isFirst = this.nextSlot === Number.NEGATIVE_INFINITY;
     this.slot = Math.floor(time / RECEIVED_SLOT_MICROS) * RECEIVED_SLOT_MICROS;
     this.nextSlot = this.slot + RECEIVED_SLOT_MICROS;
+    this.received.begin(this.slot);
     this.now = time;
     if (isFirst || time < this.earliest) this.wheel.restart(time);
     else this.wheel.advance(time, this.look);
@@ -229,67 +223,143 @@ export class ConversationTracker {
   }
 
   private dueOf(place: number): number {
-    const state = place * STATE_WORDS;
-    return this.doubles[state / 2 + LAST]! + timeoutOf(this.words[state + STATUS]!);
+    return this.doubles[place * RECORD_DOUBLES + LAST]! + timeoutOf(this.words[place * RECORD_WORDS + STATUS]!);
   }
 
   /** The place is in no list of the wheel. */
   private end(place: number): void {
-    this.words[place * STATE_WORDS + STATUS]! &= ~IS_OPEN;
+    const record = place * RECORD_WORDS;
+    this.words[record + STATUS]! &= ~IS_OPEN;
     this.rows.putEnd(place);
-    this.services.forget(place);
+    if ((this.words[record + PAYLOADS_READ]! & HAS_SAID) !== 0) this.services.forget(place);
   }
 
-  private take(block: PacketBlock, row: number, index: number, payloads: Payloads | null): void {
-    const time = block.timestamp[row]!;
-    if (time >= this.nextSlot || time < this.earliest) this.moveOn(time);
-    const { table, words, doubles } = this;
-    const place = table.place(block, row, index);
-    if (place === NO_PLACE) {
-      if (payloads !== null && (block.present[row]! & HAS_ICMP) !== 0) {
-        this.outcomes.readError(block, row, index, payloads, this.slot);
+  /**
+   * Takes prepared rows one after the other. What nearly all packets are, those of a conversation that was answered and
+   * goes on, is done here: it changes a few sums, and calls nothing as long as nothing else is to be told.
+   */
+  private take(block: PacketBlock, from: number, count: number, payloads: Payloads | null): void {
+    const { table, words, doubles, received } = this;
+    const { tags, orders, places, idleTimeout } = table;
+    const { timestamp, frameLength, role, ipProtocol, present, tcpFlags } = block;
+    for (let index = 0; index < count; index++) {
+      const row = from + index;
+      const time = timestamp[row]!;
+      if (time >= this.nextSlot || time < this.earliest) this.moveOn(time);
+      if (tags[index] === 0) {
+        if (payloads !== null && (present[row]! & HAS_ICMP) !== 0) this.outcomes.readError(block, row, index, payloads);
+        continue;
       }
-      return;
+      const place = places[index]!;
+      if (place < 0) {
+        this.takeOther(block, row, index, payloads);
+        continue;
+      }
+      const record = place * RECORD_WORDS;
+      const numbers = place * RECORD_DOUBLES;
+      const status = words[record + STATUS]!;
+      const sender = END_SECOND + orders[index]!;
+      const isOriginator = (sender === END_FIRST) === ((status & ORIGINATOR_FIRST) !== 0);
+      let flags = 0;
+      if (ipProtocol[row] === PROTOCOL_TCP) flags = (present[row]! & HAS_TCP) !== 0 ? tcpFlags[row]! : TCP_ACK;
+      const began = originatorEnd(status);
+      if (
+        !isUnderWay(status, isOriginator) ||
+        (flags & (TCP_SYN | TCP_FIN | TCP_RST)) !== 0 ||
+        began === END_UNKNOWN ||
+        time - doubles[numbers + LAST]! > idleTimeout ||
+        !table.holds(place, block, row, index)
+      ) {
+        this.takeOther(block, row, index, payloads);
+        continue;
+      }
+      role[row] = began === sender ? ROLE_ORIGINATOR : ROLE_RESPONDER;
+      const side = isOriginator ? 0 : 1;
+      const length = frameLength[row]!;
+      const payload = payloads === null ? 0 : payloads.length[index]!;
+      words[record + PACKETS + side]!++;
+      doubles[numbers + BYTES + side]! += length;
+      doubles[numbers + PAYLOAD + side]! += payload;
+      if (time > doubles[numbers + LAST]!) doubles[numbers + LAST] = time;
+      // Of datagrams, which have no flags, only data is a letter.
+      const letter = payload > 0 ? LETTER_D : LETTER_A;
+      const code = isOriginator ? letter + ORIGINATOR_LETTERS : letter;
+      if ((words[record + HISTORY]! & (1 << code)) === 0 && (payload > 0 || (flags & TCP_ACK) !== 0)) {
+        addLetter(words, record, letter, isOriginator);
+      }
+      if (isOriginator) {
+        const sum =
+          words[record + RECEIVED_EPOCH] === received.epoch
+            ? words[record + RECEIVED_ROW]! * SUM_DOUBLES
+            : this.outcomes.towardsResponder(record, status);
+        const { sums } = received;
+        sums[sum + SUM_PACKETS]!++;
+        sums[sum + SUM_BYTES]! += length;
+        if (time > sums[sum + SUM_LAST]!) sums[sum + SUM_LAST] = time;
+      }
+      if (time >= doubles[numbers + NEXT_UPDATE]!) this.update(place, row, block);
+      if (payload > 0 && payloads !== null && payloads.start[index] !== payloads.end[index]) {
+        const saysNoMore = isOriginator ? ORIGINATOR_SAYS_NO_MORE : RESPONDER_SAYS_NO_MORE;
+        if ((words[record + PAYLOADS_READ]! & saysNoMore) === 0) {
+          this.reading.read(block, row, index, payloads, place, isOriginator);
+        }
+      }
     }
-    const { sender } = table;
+  }
+
+  /** Takes a row that may begin a conversation, or change what is known of one. */
+  private takeOther(block: PacketBlock, row: number, index: number, payloads: Payloads | null): void {
+    const { table, words, doubles } = this;
+    const time = block.timestamp[row]!;
+    const place = table.place(block, row, index);
+    const sender = END_SECOND + table.orders[index]!;
     const flags = connectionFlags(block, row);
-    const state = place * STATE_WORDS;
-    const before = words[state + STATUS]!;
+    const record = place * RECORD_WORDS;
+    const before = words[record + STATUS]!;
     const begins = table.isNew || (before & IS_OPEN) === 0 || this.beginsAnew(before, flags, place, sender);
-    if (begins) this.begin(block, row, place, sender, flags, payloads);
+    if (begins) this.beginnings.begin(block, row, place, sender, flags);
     else if ((before & IS_ICMP) === 0) block.role[row] = this.originators.knownRole(block, row, place, sender, flags);
-    let status = words[state + STATUS]!;
+    let status = words[record + STATUS]!;
 
     const isOriginator = (sender === END_FIRST) === ((status & ORIGINATOR_FIRST) !== 0);
     const side = isOriginator ? 0 : 1;
-    const numbers = state / 2;
+    const numbers = place * RECORD_DOUBLES;
     const payload = payloads === null ? 0 : payloads.length[index]!;
     doubles[numbers + BYTES + side]! += block.frameLength[row]!;
     doubles[numbers + PAYLOAD + side]! += payload;
-    words[state + PACKETS + side]!++;
+    words[record + PACKETS + side]!++;
     if (time > doubles[numbers + LAST]!) doubles[numbers + LAST] = time;
     if ((status & IS_TCP) !== 0) {
       const next = afterSegment(status, flags, payload, isOriginator);
-      addSegmentToHistory(words, state, flags, payload, isOriginator);
-      if (next !== status && isClosed(next) && !isClosed(status)) this.expectEnd(place, state, next);
+      addSegmentToHistory(words, record, flags, payload, isOriginator);
+      if (next !== status && isClosed(next) && !isClosed(status)) this.expectEnd(place, record, next);
       status = next;
     } else {
       status = withActiveEnd(status, isOriginator);
-      if (payload > 0 && (status & IS_ICMP) === 0) addDataToHistory(words, state, isOriginator);
+      if (payload > 0 && (status & IS_ICMP) === 0) addDataToHistory(words, record, isOriginator);
     }
-    words[state + STATUS] = status;
-    if (outcomeOf(status) <= OUTCOME_UNANSWERED) this.outcomes.judge(place, flags, isOriginator, time, this.slot);
-    this.outcomes.countReceived(block, row, place, isOriginator, begins, this.slot);
-    if (time >= doubles[numbers + NEXT_UPDATE]!) {
-      doubles[numbers + NEXT_UPDATE] = time + this.updateInterval;
-      this.rows.put(place, EVENT_UPDATED, time);
+    words[record + STATUS] = status;
+    if (outcomeOf(status) <= OUTCOME_UNANSWERED) this.outcomes.judge(place, flags, isOriginator, time);
+    this.outcomes.countReceived(block, row, record, isOriginator, begins);
+    if (time >= doubles[numbers + NEXT_UPDATE]!) this.update(place, row, block);
+    if (payload > 0 && payloads !== null && payloads.start[index] !== payloads.end[index]) {
+      const saysNoMore = isOriginator ? ORIGINATOR_SAYS_NO_MORE : RESPONDER_SAYS_NO_MORE;
+      if ((words[record + PAYLOADS_READ]! & saysNoMore) === 0) {
+        this.reading.read(block, row, index, payloads, place, isOriginator);
+      }
     }
-    if (payloads !== null && payload > 0) this.reading.read(block, row, index, payloads, place, isOriginator);
+  }
+
+  /** Tells of a conversation that goes on. */
+  private update(place: number, row: number, block: PacketBlock): void {
+    const time = block.timestamp[row]!;
+    this.doubles[place * RECORD_DOUBLES + NEXT_UPDATE] = time + this.updateInterval;
+    this.rows.put(place, EVENT_UPDATED, time);
   }
 
   /** Soon, and not when the timeout of an open connection is over. */
-  private expectEnd(place: number, state: number, status: number): void {
-    this.words[state + STATUS] = status;
+  private expectEnd(place: number, record: number, status: number): void {
+    this.words[record + STATUS] = status;
     this.wheel.remove(place);
     this.wheel.add(place, this.dueOf(place));
   }
@@ -297,71 +367,9 @@ export class ConversationTracker {
   /** Whether a SYN begins another conversation between the same ends. */
   private beginsAnew(status: number, flags: number, place: number, sender: number): boolean {
     if (flags === NO_CONNECTION || (flags & (TCP_SYN | TCP_ACK)) !== TCP_SYN) return false;
-    if ((status & IS_BEGUN) !== 0 && !isClosed(status) && this.table.originator(place) === sender) return false;
+    if ((status & IS_BEGUN) !== 0 && !isClosed(status) && originatorEnd(status) === sender) return false;
     this.wheel.remove(place);
     this.end(place);
     return true;
   }
-
-  /** Begins a conversation with its first packet, which is not yet counted. */
-  private begin(
-    block: PacketBlock,
-    row: number,
-    place: number,
-    sender: number,
-    flags: number,
-    payloads: Payloads | null,
-  ): void {
-    const { words, doubles, table } = this;
-    const state = place * STATE_WORDS;
-    const protocol = block.ipProtocol[row]!;
-    const isIcmp = protocol === PROTOCOL_ICMP || protocol === PROTOCOL_ICMPV6;
-    const time = block.timestamp[row]!;
-    let role: number;
-    if (isIcmp) role = isRequest(block.icmpType[row]!) ? ROLE_OPENING : ROLE_UNKNOWN;
-    else if (table.isNew) role = this.originators.firstRole(block, row, place, sender, flags, time);
-    else role = this.originators.nextRole(block, row, place, sender, flags, words[state + STATUS]!);
-    if (table.isNew && role !== ROLE_UNKNOWN) {
-      table.setOriginator(place, role === ROLE_RESPONDER ? otherEnd(sender) : sender);
-    }
-    if (!isIcmp) block.role[row] = role;
-
-    const isTcp = protocol === PROTOCOL_TCP;
-    const isAnswer = role === ROLE_RESPONDER || (role === ROLE_UNKNOWN && looksLikeAnswer(block, row, flags));
-    const originator = isAnswer ? otherEnd(sender) : sender;
-    // An answer that was announced tells who began; that of a TCP connection shows it only when the originator agrees.
-    const isAnnounced = role === ROLE_RESPONDER && !isTcp && table.isNew;
-    const isBegun = role === ROLE_OPENING || isAnnounced || (role === ROLE_ORIGINATOR && (!isTcp || isSyn(flags)));
-    let kind = IS_OPEN | (isTcp ? IS_TCP : 0) | (isIcmp ? IS_ICMP : 0) | (isBegun ? IS_BEGUN : 0);
-    if (originator === END_FIRST) kind |= ORIGINATOR_FIRST;
-    if (isAnswer && !isAnnounced && (isTcp ? (flags & (TCP_SYN | TCP_RST)) !== 0 : true)) kind |= IS_UNASKED;
-    words.fill(0, state, state + STATE_WORDS);
-    words[state + STATUS] = initialStatus(kind, isBegun ? OUTCOME_UNANSWERED : OUTCOME_UNSEEN);
-    if (isAnswer && isTcp) addFlipToHistory(words, state);
-    const origin = this.origins.indexOf(block.origins[block.origin[row]!]!);
-    words[state + ORIGIN_AND_VLAN] = (origin << 16) | block.vlan[row]!;
-    if (isIcmp) words[state + ICMP_ID] = portOfEntry(table.words, table.entryOf(place), END_FIRST);
-    const numbers = state / 2;
-    doubles[numbers + START] = doubles[numbers + LAST] = time;
-    doubles[numbers + NEXT_UPDATE] = time + this.updateInterval;
-    this.wheel.add(place, time + timeoutOf(words[state + STATUS]!));
-    payloads?.unsettle(block, row);
-    if (isTcp && table.isNew && role === ROLE_ORIGINATOR) this.services.announce(place, 'ftp-data');
-    if (isBegun && protocol === PROTOCOL_UDP && mayAnswerFromElsewhere(block.destinationPort[row]!)) {
-      this.originators.expectAt(place, sender, time);
-    }
-  }
-}
-
-/** The TCP flags of a packet; those of the middle of a connection when they were cut off; none for other protocols. */
-function connectionFlags(block: PacketBlock, row: number): number {
-  if (block.ipProtocol[row] !== PROTOCOL_TCP) return NO_CONNECTION;
-  return (block.present[row]! & HAS_TCP) !== 0 ? block.tcpFlags[row]! : TCP_ACK;
-}
-
-function timeoutOf(status: number): number {
-  if ((status & IS_TCP) === 0) return DATAGRAM_TIMEOUT;
-  if (isReset(status)) return RESET_DELAY;
-  if (isClosed(status)) return CLOSE_DELAY;
-  return isAttempt(status) ? ATTEMPT_TIMEOUT : TCP_TIMEOUT;
 }

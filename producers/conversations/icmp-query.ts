@@ -24,9 +24,10 @@ const NO_QUERY = -1;
 export function echoKey(block: PacketBlock, row: number, payloads: Payloads, index: number): number {
   const request = requestType(block.ipProtocol[row]!, block.icmpType[row]!);
   if (request === NO_QUERY) return NO_QUERY;
+  const bytes = payloads.bufferOf(index);
   const start = payloads.start[index]!;
   if (payloads.end[index]! - start < IDENTIFIER_END) return NO_QUERY;
-  return (request << 16) | (payloads.bytes[start + IDENTIFIER]! << 8) | payloads.bytes[start + IDENTIFIER + 1]!;
+  return (request << 16) | (bytes[start + IDENTIFIER]! << 8) | bytes[start + IDENTIFIER + 1]!;
 }
 
 /** The type of the question to which a message of this type belongs. */

@@ -37,7 +37,7 @@ const QUERY_IDENTIFIER = 4;
  *
  * @param start begin of the ICMP header, of which bytes up to `end` are there
  */
-export function readIcmpQuote(quote: PacketBlock, bytes: Buffer, start: number, end: number): boolean {
+export function readIcmpQuote(quote: PacketBlock, bytes: Uint8Array, start: number, end: number): boolean {
   quote.forgetRows();
   const row = quote.addRow();
   const network = start + QUOTE;

@@ -5,6 +5,8 @@
  * connection. What was announced is remembered for a minute of event time, and at most so many at once.
  */
 
+import { latin1 } from '../protocols/service/text.js';
+
 /** UDP services that answer from the port they were asked at; ports by IANA. */
 const SERVICE_PORTS: ReadonlySet<number> = new Set([
   7, 13, 17, 19, 37, 53, 67, 69, 80, 88, 111, 123, 137, 161, 177, 389, 443, 500, 514, 520, 547, 623, 853, 1194, 1434,
@@ -47,20 +49,27 @@ const IPV6_KEYS = 2 ** 48;
 /** Ends to which somebody is expected to begin a conversation that is no attempt of his own. */
 export class Expectations {
   private readonly until = new Map<number, number>();
+  /** How many ends of each port: of nearly all packets the port tells that nothing is expected. */
+  private readonly ports = new Uint16Array(65_536);
 
-  get size(): number {
-    return this.until.size;
+  mayHave(port: number): boolean {
+    return this.ports[port] !== 0;
   }
 
   /** @param address a word of IPv4, or what stands for an IPv6 address */
   expect(address: number, isIpv6: boolean, port: number, now: number): void {
     const key = keyOf(address, isIpv6, port);
-    this.until.delete(key);
+    this.forget(key);
     if (this.until.size >= EXPECTED_MAX) {
       const { value } = this.until.keys().next();
-      if (value !== undefined) this.until.delete(value);
+      if (value !== undefined) this.forget(value);
     }
     this.until.set(key, now + EXPECTED_MICROS);
+    this.ports[port]!++;
+  }
+
+  private forget(key: number): void {
+    if (this.until.delete(key)) this.ports[key % 65_536]!--;
   }
 
   has(address: number, isIpv6: boolean, port: number, now: number): boolean {
@@ -83,10 +92,10 @@ const LETTER_P = 0x50;
  * The port of the data connection that a line of FTP's control connection agrees on: replies 227 and 229 (the responder
  * listens), commands PORT and EPRT (the originator does), RFC 959 and RFC 2428. 0 when it does not.
  */
-export function ftpDataPort(bytes: Buffer, start: number, end: number): number {
+export function ftpDataPort(bytes: Uint8Array, start: number, end: number): number {
   const first = bytes[start];
   if (end - start < 8 || (first !== DIGIT_TWO && first !== LETTER_E && first !== LETTER_P)) return 0;
-  const line = bytes.toString('latin1', start, Math.min(end, start + FTP_LINE_MAX));
+  const line = latin1(bytes, start, end, FTP_LINE_MAX);
   const plain = /^(?:227 .*?|PORT )\(?(?:\d{1,3},){4}(\d{1,3}),(\d{1,3})/.exec(line);
   if (plain !== null) return ((Number(plain[1]) << 8) | Number(plain[2])) & 0xffff;
   const extended = /^229 .*\(\|\|\|(\d{1,5})\|\)/.exec(line) ?? /^EPRT \|[12]\|[^|]*\|(\d{1,5})\|/.exec(line);

@@ -3,6 +3,7 @@
  * the key of the conversation and outlives it, as long as the table remembers its ends.
  */
 import {
+  HAS_TCP,
   type PacketBlock,
   ROLE_OPENING,
   ROLE_ORIGINATOR,
@@ -12,16 +13,17 @@ import {
   TCP_RST,
   TCP_SYN,
 } from '../../schemas/packets/packet-block.js';
-import { PROTOCOL_UDP } from '../protocols/ip-protocol.js';
-import { isAttempt } from './conversation-state.js';
+import { PROTOCOL_TCP, PROTOCOL_UDP } from '../protocols/ip-protocol.js';
 import {
-  addressOfEntry,
-  type ConversationTable,
+  addressOfRecord,
   END_UNKNOWN,
-  isIpv6Entry,
+  isIpv6Record,
   otherEnd,
-  portOfEntry,
-} from './conversation-table.js';
+  portOfRecord,
+  RECORD_WORDS,
+  STATUS,
+} from './conversation-record.js';
+import { isAttempt, originatorEnd, withOriginatorEnd } from './conversation-state.js';
 import { answersByPort, Expectations } from './opening.js';
 import { hashTarget } from './received-table.js';
 
@@ -31,15 +33,25 @@ export const NO_CONNECTION = -1;
 export class Originators {
   private readonly expectations = new Expectations();
 
-  constructor(private readonly table: ConversationTable) {}
+  /** @param words the records of all places */
+  constructor(private readonly words: Int32Array) {}
 
   /** Conversations that begin towards this end of a place are no attempts of who begins them. */
   expectAt(place: number, end: number, time: number, port?: number): void {
-    const { words } = this.table;
-    const entry = this.table.entryOf(place);
-    const isIpv6 = isIpv6Entry(words, entry);
-    const address = addressWord(words, addressOfEntry(words, entry, end), isIpv6);
-    this.expectations.expect(address, isIpv6, port ?? portOfEntry(words, entry, end), time);
+    const { words } = this;
+    const record = place * RECORD_WORDS;
+    const isIpv6 = isIpv6Record(words, record);
+    const address = addressWord(words, addressOfRecord(words, record, end), isIpv6);
+    this.expectations.expect(address, isIpv6, port ?? portOfRecord(words, record, end), time);
+  }
+
+  private originator(place: number): number {
+    return originatorEnd(this.words[place * RECORD_WORDS + STATUS]!);
+  }
+
+  setOriginator(place: number, end: number): void {
+    const status = place * RECORD_WORDS + STATUS;
+    this.words[status] = withOriginatorEnd(this.words[status]!, end);
   }
 
   firstRole(block: PacketBlock, row: number, place: number, sender: number, flags: number, time: number): number {
@@ -58,43 +70,48 @@ export class Originators {
   }
 
   private isExpected(place: number, end: number, time: number): boolean {
-    if (this.expectations.size === 0) return false;
-    const { words } = this.table;
-    const entry = this.table.entryOf(place);
-    const isIpv6 = isIpv6Entry(words, entry);
-    const address = addressWord(words, addressOfEntry(words, entry, end), isIpv6);
-    return this.expectations.has(address, isIpv6, portOfEntry(words, entry, end), time);
+    const { words } = this;
+    const record = place * RECORD_WORDS;
+    const port = portOfRecord(words, record, end);
+    if (!this.expectations.mayHave(port)) return false;
+    const isIpv6 = isIpv6Record(words, record);
+    return this.expectations.has(addressWord(words, addressOfRecord(words, record, end), isIpv6), isIpv6, port, time);
   }
 
   /** The role of a packet that begins a conversation between ends that had one before. */
   nextRole(block: PacketBlock, row: number, place: number, sender: number, flags: number, before: number): number {
     // An attempt that is repeated late is no further attempt.
-    const isRepeated = isAttempt(before) && this.table.originator(place) === sender;
+    const isRepeated = isAttempt(before) && this.originator(place) === sender;
     const role = this.knownRole(block, row, place, sender, flags);
     return isSyn(flags) && !isRepeated ? ROLE_OPENING : role;
   }
 
   knownRole(block: PacketBlock, row: number, place: number, sender: number, flags: number): number {
-    const { table } = this;
-    const originator = table.originator(place);
+    const originator = this.originator(place);
     if (flags !== NO_CONNECTION && (flags & TCP_SYN) !== 0) {
       if ((flags & TCP_ACK) !== 0) {
-        if (originator === sender) table.setOriginator(place, otherEnd(sender));
-        else if (originator === END_UNKNOWN) table.setOriginator(place, otherEnd(sender));
+        if (originator === sender) this.setOriginator(place, otherEnd(sender));
+        else if (originator === END_UNKNOWN) this.setOriginator(place, otherEnd(sender));
         return ROLE_RESPONDER;
       }
       if (originator === sender) return ROLE_ORIGINATOR;
-      table.setOriginator(place, sender);
+      this.setOriginator(place, sender);
       return ROLE_OPENING;
     }
     if (originator === END_UNKNOWN) {
       if (flags !== NO_CONNECTION) return ROLE_UNKNOWN;
       if (answersByPort(block.sourcePort[row]!, block.destinationPort[row]!)) return ROLE_UNKNOWN;
-      table.setOriginator(place, sender);
+      this.setOriginator(place, sender);
       return ROLE_ORIGINATOR;
     }
     return originator === sender ? ROLE_ORIGINATOR : ROLE_RESPONDER;
   }
+}
+
+/** The TCP flags of a packet; those of the middle of a connection when they were cut off; none for other protocols. */
+export function connectionFlags(block: PacketBlock, row: number): number {
+  if (block.ipProtocol[row] !== PROTOCOL_TCP) return NO_CONNECTION;
+  return (block.present[row]! & HAS_TCP) !== 0 ? block.tcpFlags[row]! : TCP_ACK;
 }
 
 export function isSyn(flags: number): boolean {

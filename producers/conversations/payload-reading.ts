@@ -2,43 +2,60 @@
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { Payloads } from '../decoding/payloads.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../protocols/ip-protocol.js';
+import {
+  END_FIRST,
+  END_SECOND,
+  HAS_SAID,
+  LOGINS,
+  ORIGINATOR_SAYS_NO_MORE,
+  PAYLOADS_READ,
+  RECORD_WORDS,
+  RESPONDER_SAYS_NO_MORE,
+} from './conversation-record.js';
 import type { Places } from './conversation-rows.js';
-import { LOGINS, PAYLOADS_READ, STATE_WORDS } from './conversation-state.js';
 import { ftpDataPort } from './opening.js';
 import type { Originators } from './originators.js';
 
 const FTP_CONTROL = 21;
 /** What eight bits count. */
 const READ_MAX = 255;
-
 export class PayloadReading {
   constructor(
     private readonly places: Places,
     private readonly originators: Originators,
   ) {}
 
-  /** Reads payload `index`, of a packet that is counted already. */
+  /** Reads payload `index`, which is not empty, of a packet that is counted already and of an end that may say more. */
   read(block: PacketBlock, row: number, index: number, payloads: Payloads, place: number, isOriginator: boolean): void {
-    const start = payloads.start[index]!;
-    const end = payloads.end[index]!;
     const protocol = block.ipProtocol[row]!;
-    if (start === end || (protocol !== PROTOCOL_TCP && protocol !== PROTOCOL_UDP)) return;
-    const time = block.timestamp[row]!;
-    const originatorPort = isOriginator ? block.sourcePort[row]! : block.destinationPort[row]!;
-    const responderPort = isOriginator ? block.destinationPort[row]! : block.sourcePort[row]!;
-    const { bytes } = payloads;
+    const record = place * RECORD_WORDS;
     const { words, services, table } = this.places;
-    if (responderPort === FTP_CONTROL && protocol === PROTOCOL_TCP) {
-      const port = ftpDataPort(bytes, start, end);
-      if (port !== 0) this.originators.expectAt(place, table.sender, time, port);
+    const said = words[record + PAYLOADS_READ]!;
+    const end = isOriginator ? ORIGINATOR_SAYS_NO_MORE : RESPONDER_SAYS_NO_MORE;
+    if (protocol !== PROTOCOL_TCP && protocol !== PROTOCOL_UDP) {
+      words[record + PAYLOADS_READ] = said | end;
+      return;
     }
-    const state = place * STATE_WORDS;
+    const { payload } = services;
+    payload.buffer = payloads.bufferOf(index);
+    payload.start = payloads.start[index]!;
+    payload.end = payloads.end[index]!;
+    payload.transport = protocol;
+    payload.fromOriginator = isOriginator;
+    payload.originatorPort = isOriginator ? block.sourcePort[row]! : block.destinationPort[row]!;
+    payload.responderPort = isOriginator ? block.destinationPort[row]! : block.sourcePort[row]!;
+    payload.time = block.timestamp[row]!;
+    if (payload.responderPort === FTP_CONTROL && protocol === PROTOCOL_TCP) {
+      const port = ftpDataPort(payload.buffer, payload.start, payload.end);
+      const sender = table.orders[index] === 0 ? END_SECOND : END_FIRST;
+      if (port !== 0) this.originators.expectAt(place, sender, payload.time, port);
+    }
     const shift = isOriginator ? 0 : 8;
-    const read = ((words[state + PAYLOADS_READ]! >>> shift) & READ_MAX) + 1;
-    if (read <= READ_MAX) words[state + PAYLOADS_READ]! += 1 << shift;
-    const payload = { bytes, start, end, protocol, isOriginator, originatorPort, responderPort, time };
-    const goesOn = services.read(place, payload, read);
-    words[state + LOGINS]! += services.loginsFailed | (services.loginsSucceeded << 16);
-    if (!goesOn) payloads.settle(block, row);
+    const read = Math.min(READ_MAX, ((said >>> shift) & READ_MAX) + 1);
+    let next = (said & ~(READ_MAX << shift)) | (read << shift);
+    if (!services.read(place, (said & HAS_SAID) !== 0, read)) next |= end;
+    if (services.hasSaid) next |= HAS_SAID;
+    words[record + PAYLOADS_READ] = next;
+    words[record + LOGINS]! += services.loginsFailed | (services.loginsSucceeded << 16);
   }
 }

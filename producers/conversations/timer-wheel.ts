@@ -1,9 +1,9 @@
 /**
  * When which conversation is to be looked at next: a wheel of lists, a second of event time each, linked through the
- * states of the places themselves. A place is looked at when its second is over; whether it is due by then is told by
+ * records of the conversations themselves. A place is looked at when its second is over; whether it is due by then is told by
  * what happened meanwhile, so that a packet costs the wheel nothing.
  */
-import { LAST, STATE_WORDS, TIMER_NEXT, TIMER_PREVIOUS, TIMER_SLOT } from './conversation-state.js';
+import { LAST, RECORD_DOUBLES, RECORD_WORDS, TIMER_NEXT, TIMER_PREVIOUS, TIMER_SLOT } from './conversation-record.js';
 
 const SECOND = 1_000_000;
 /** Longer than any timeout, and a power of two. */
@@ -15,7 +15,7 @@ export class TimerWheel {
   /** The newest second that is over. */
   private second = 0;
 
-  /** @param words the states of all places */
+  /** @param words the records of all places */
   constructor(private readonly words: Int32Array) {}
 
   /** Begins anew at a time, µs; places stay in their lists and are looked at when these come round. */
@@ -29,24 +29,24 @@ export class TimerWheel {
     const wanted = Math.ceil(due / SECOND);
     const slot = Math.min(Math.max(wanted, earliest), earliest + SECONDS - 1) & (SECONDS - 1);
     const { words, heads } = this;
-    const state = place * STATE_WORDS;
+    const record = place * RECORD_WORDS;
     const next = heads[slot]!;
-    words[state + TIMER_SLOT] = slot;
-    words[state + TIMER_PREVIOUS] = NONE;
-    words[state + TIMER_NEXT] = next;
-    if (next !== NONE) words[next * STATE_WORDS + TIMER_PREVIOUS] = place;
+    words[record + TIMER_SLOT] = slot;
+    words[record + TIMER_PREVIOUS] = NONE;
+    words[record + TIMER_NEXT] = next;
+    if (next !== NONE) words[next * RECORD_WORDS + TIMER_PREVIOUS] = place;
     heads[slot] = place;
   }
 
   /** Takes a place out of its list. */
   remove(place: number): void {
     const { words } = this;
-    const state = place * STATE_WORDS;
-    const next = words[state + TIMER_NEXT]!;
-    const previous = words[state + TIMER_PREVIOUS]!;
-    if (next !== NONE) words[next * STATE_WORDS + TIMER_PREVIOUS] = previous;
-    if (previous !== NONE) words[previous * STATE_WORDS + TIMER_NEXT] = next;
-    else this.heads[words[state + TIMER_SLOT]!] = next;
+    const record = place * RECORD_WORDS;
+    const next = words[record + TIMER_NEXT]!;
+    const previous = words[record + TIMER_PREVIOUS]!;
+    if (next !== NONE) words[next * RECORD_WORDS + TIMER_PREVIOUS] = previous;
+    if (previous !== NONE) words[previous * RECORD_WORDS + TIMER_NEXT] = next;
+    else this.heads[words[record + TIMER_SLOT]!] = next;
   }
 
   /** Hands over the places of all seconds that are over by `now`, each in no list any more. */
@@ -60,7 +60,7 @@ export class TimerWheel {
       this.heads[slot] = NONE;
       while (place !== NONE) {
         // What is looked at may enter another list at once.
-        const next = this.words[place * STATE_WORDS + TIMER_NEXT]!;
+        const next = this.words[place * RECORD_WORDS + TIMER_NEXT]!;
         look(place);
         place = next;
       }
@@ -71,12 +71,12 @@ export class TimerWheel {
   takeAll(doubles: Float64Array): number[] {
     const places: number[] = [];
     for (let slot = 0; slot < SECONDS; slot++) {
-      for (let place = this.heads[slot]!; place !== NONE; place = this.words[place * STATE_WORDS + TIMER_NEXT]!) {
+      for (let place = this.heads[slot]!; place !== NONE; place = this.words[place * RECORD_WORDS + TIMER_NEXT]!) {
         places.push(place);
       }
       this.heads[slot] = NONE;
     }
-    const lastOf = (place: number): number => doubles[(place * STATE_WORDS) / 2 + LAST]!;
+    const lastOf = (place: number): number => doubles[place * RECORD_DOUBLES + LAST]!;
     return places.sort((one, other) => lastOf(one) - lastOf(other) || one - other);
   }
 }

@@ -159,10 +159,14 @@ class BlockFiller implements CaptureConsumer {
       block.truncate(row, ipv6Count, extras, applicationsLength);
       return;
     }
-    if (payloads !== null) payloads.keep(row - this.classified, block, row, dissection);
+    if (payloads !== null) payloads.keep(row - this.classified, block, row, dissection, buffer);
     this.frames++;
     if (block.count - this.classified === ROWS_CLASSIFIED) this.classify();
     if (block.count === block.capacity) this.parser.pause();
+  }
+
+  onFramesRead(): void {
+    this.payloads?.secure();
   }
 
   onPause(): void | Promise<void> {

@@ -117,7 +117,7 @@ export class Intake {
       block.truncate(row, ipv6Count, extras, applicationsLength);
       return;
     }
-    this.payloads.keep(row, block, row, this.dissection);
+    this.payloads.keep(row, block, row, this.dissection, buffer);
     if (block.count === ROWS_MAX) this.encode();
   }
 
@@ -128,6 +128,11 @@ export class Intake {
 
   get observationsLeftOut(): number {
     return this.dissection.observationBudget.leftOut + this.unaskedBudget.leftOut;
+  }
+
+  /** The buffer of the frames so far is about to be used again. */
+  onFramesRead(): void {
+    this.payloads.secure();
   }
 
   get conversationsEvicted(): number {
@@ -269,5 +274,9 @@ export class SourceIntake implements FrameHandler {
       return;
     }
     this.intake.take(buffer, offset, capturedLength, frameLength, shifted, this.origins[interfaceIndex]!, counts);
+  }
+
+  onFramesRead(): void {
+    this.intake.onFramesRead();
   }
 }

@@ -142,7 +142,7 @@ export class ConversationTap {
     const bytes = rawIp(packet);
     const origin = block.originIndex(ORIGIN);
     const row = decodeFrame(block, LINK_TYPE.raw, bytes, 0, bytes.length, bytes.length, time, origin, this.dissection);
-    this.payloads.keep(0, block, row, this.dissection);
+    this.payloads.keep(0, block, row, this.dissection, bytes);
     this.tracker.classify(block, row, row + 1, this.payloads);
     this.tracker.flush();
     return ROLE_NAMES[block.role[row]!]!;

@@ -1,5 +1,5 @@
 /** JA4, a fingerprint of TLS clients: "JA4: TLS Client Fingerprinting", FoxIO, technical_details/JA4.md of FoxIO-LLC/ja4. */
-import { createHash } from 'node:crypto';
+import { hash as sha } from 'node:crypto';
 import type { ClientHello } from './client-hello.js';
 
 const VERSIONS: Readonly<Record<number, string>> = {
@@ -22,11 +22,34 @@ export function ja4(hello: ClientHello, transport: 't' | 'q'): string {
   const destination = hello.hasServerName ? 'd' : 'i';
   const counts = count(hello.ciphers) + count(hello.extensions);
   const head = `${transport}${version}${destination}${counts}${alpnEnds(hello.alpnBytes)}`;
-  const ciphers = hexList([...hello.ciphers].sort(ascending));
-  const hashed = hello.extensions.filter((type) => !EXTENSIONS_LEFT_OUT.includes(type)).sort(ascending);
-  const signatures = hexList(hello.signatureAlgorithms);
-  const extensions = signatures === '' ? hexList(hashed) : `${hexList(hashed)}_${signatures}`;
-  return `${head}_${ciphers === '' ? NO_HASH : hash(ciphers)}_${hashed.length === 0 ? NO_HASH : hash(extensions)}`;
+  return head + hashesOf(hello);
+}
+
+/**
+ * Both hashes by what they are of: clients are few programs, and hashing is most of the cost of a ClientHello. All
+ * are forgotten when there are too many: clients that change the order of their extensions each time make as many as they like.
+ */
+const known = new Map<string, string>();
+const KNOWN_MAX = 1024;
+
+function hashesOf({ ciphers, extensions, signatureAlgorithms }: ClientHello): string {
+  const lists = [ciphers.length, ...ciphers, extensions.length, ...extensions, ...signatureAlgorithms];
+  const key = String.fromCharCode(...lists);
+  let hashes = known.get(key);
+  if (hashes === undefined) {
+    hashes = makeHashes(ciphers, extensions, signatureAlgorithms);
+    if (known.size >= KNOWN_MAX) known.clear();
+    known.set(key, hashes);
+  }
+  return hashes;
+}
+
+function makeHashes(ciphers: number[], extensions: number[], signatureAlgorithms: number[]): string {
+  const sorted = hexList([...ciphers].sort(ascending));
+  const hashed = extensions.filter((type) => !EXTENSIONS_LEFT_OUT.includes(type)).sort(ascending);
+  const signatures = hexList(signatureAlgorithms);
+  const text = signatures === '' ? hexList(hashed) : `${hexList(hashed)}_${signatures}`;
+  return `_${sorted === '' ? NO_HASH : hash(sorted)}_${hashed.length === 0 ? NO_HASH : hash(text)}`;
 }
 
 function count(list: readonly number[]): string {
@@ -55,5 +78,5 @@ function ascending(one: number, other: number): number {
 }
 
 function hash(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, HASH_LENGTH);
+  return sha('sha256', text, 'hex').slice(0, HASH_LENGTH);
 }

@@ -4,17 +4,27 @@ const BACKSLASH = 0x5c;
 const SPACE = 0x20;
 const ESCAPE_LENGTH = 4;
 
+const { latin1Slice } = Buffer.prototype;
+
 /** Bytes `from … to - 1` as a text of at most `limit` characters, of whole escapes. Spaces stay spaces. */
 export function printable(buffer: Uint8Array, from: number, to: number, limit: number): string {
+  let plain = from;
+  while (plain < to && isPlain(buffer[plain]!)) plain++;
+  if (plain >= to || plain - from >= limit) return latin1(buffer, from, plain, limit);
   let text = '';
   for (let at = from; at < to; at++) {
     const byte = buffer[at]!;
-    if (byte >= SPACE && byte < 0x7f && byte !== BACKSLASH) text += String.fromCharCode(byte);
+    if (isPlain(byte)) text += String.fromCharCode(byte);
     else if (text.length + ESCAPE_LENGTH > limit) break;
     else text += `\\${String(byte).padStart(3, '0')}`;
     if (text.length >= limit) break;
   }
   return text;
+}
+
+/** Whether a byte stands for itself. */
+function isPlain(byte: number): boolean {
+  return byte >= SPACE && byte < 0x7f && byte !== BACKSLASH;
 }
 
 /** Where the line that begins at `from` ends: at its line feed, or the carriage return before that, or `end`. */
@@ -26,7 +36,8 @@ export function endOfLine(buffer: Uint8Array, from: number, end: number): number
 
 /** The start of a payload as a string of bytes, for patterns. At most `limit` bytes. */
 export function latin1(buffer: Uint8Array, from: number, to: number, limit: number): string {
-  return Buffer.from(buffer.buffer, buffer.byteOffset + from, Math.min(to - from, limit)).toString('latin1');
+  // Without a Buffer of its own, whose making costs more than the text.
+  return latin1Slice.call(buffer, from, Math.max(from, Math.min(to, from + limit)));
 }
 
 export function startsWith(buffer: Uint8Array, start: number, end: number, text: string): boolean {

@@ -23,6 +23,7 @@ import type { RequestMetrics } from './http/request-metrics.js';
 import { responseHeaders } from './http/response-headers.js';
 import { isTls } from './http/tls.js';
 import { referenceRoutes } from './reference.js';
+import { alertHistogramRoutes } from './routes/alert-histogram.js';
 import { alertStreamRoutes } from './routes/alert-stream.js';
 import { alertTriageRoutes } from './routes/alert-triage.js';
 import { alertRoutes } from './routes/alerts.js';
@@ -111,6 +112,7 @@ export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBinding
   app.route('/api', conversationRoutes(routes));
   app.route('/api', hostRoutes(routes));
   app.route('/api', alertStreamRoutes(routes));
+  app.route('/api', alertHistogramRoutes(routes));
   app.route('/api', alertRoutes(routes));
   app.route('/api', incidentRoutes(routes));
   app.route('/api', alertTriageRoutes(routes));

@@ -44,6 +44,9 @@ const positionSchema = z
     return { began, id };
   });
 
+const pageSchema = z.object({ incidents: z.array(incidentSchema), next: nextSchema }).openapi('IncidentPage');
+export type IncidentPage = z.infer<typeof pageSchema>;
+
 const listRoute = createRoute({
   method: 'get',
   path: '/incidents',
@@ -61,10 +64,7 @@ const listRoute = createRoute({
     }).superRefine(refineTimeRange),
   },
   responses: {
-    200: jsonContent(
-      z.object({ incidents: z.array(incidentSchema), next: nextSchema }).openapi('IncidentPage'),
-      'A page of incidents.',
-    ),
+    200: jsonContent(pageSchema, 'A page of incidents.'),
     ...sharedErrors,
   },
 });

@@ -40,12 +40,14 @@ export const incidentSchema = z
     alerts: z.array(z.object(briefShape)).openapi({ description: 'The first crossed first, at most 20.' }),
   })
   .openapi('Incident');
+export type Incident = z.infer<typeof incidentSchema>;
 export const incidentDetailSchema = z
   .object({
     ...incidentShape,
     alerts: z.array(alertSchema).openapi({ description: 'The first crossed first, at most 1000.' }),
   })
   .openapi('IncidentDetail');
+export type IncidentDetail = z.infer<typeof incidentDetailSchema>;
 
 type Shared = Omit<z.infer<typeof incidentSchema>, 'alerts'>;
 

@@ -1,12 +1,12 @@
 /**
- * Serves the dashboard: plain ES modules from `dashboard/public` and the chart library from its npm package. Files are
- * read once and served from memory by exact path, so that no request ever reaches the file system.
+ * Serves the dashboard that `npm run build` made: files are read once and served from memory by exact path, so that no request
+ * ever reaches the file system. Whatever other path a browser opens is the page too, which knows its own paths.
  */
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { Hono } from 'hono';
+import { Failure } from '../runtime/process/failure.js';
 import { projectRoot } from '../runtime/process/project.js';
 
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
@@ -14,7 +14,12 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
   '.svg': 'image/svg+xml',
+  '.md': 'text/markdown; charset=utf-8',
 };
+
+/** Files of this folder carry a hash of their content in their name. */
+const HASHED = '/assets/';
+const FOREVER = 'public, max-age=31536000, immutable';
 
 interface Asset {
   readonly body: string;
@@ -22,38 +27,47 @@ interface Asset {
   readonly etag: string;
 }
 
+/** @throws Failure `DASHBOARD` when it was not built */
 export function readDashboard(): ReadonlyMap<string, Asset> {
+  const folder = join(projectRoot, 'dist', 'dashboard');
+  if (!existsSync(join(folder, 'index.html'))) {
+    throw new Failure('DASHBOARD', `${folder} holds no dashboard; build it with \`npm run build\``);
+  }
   const assets = new Map<string, Asset>();
-  const add = (path: string, file: string): void => {
+  for (const entry of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    const file = join(folder, entry);
     const contentType = CONTENT_TYPES[extname(file)];
-    if (contentType === undefined) return;
+    if (contentType === undefined || !statSync(file).isFile()) continue;
     const body = readFileSync(file, 'utf8');
     const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
-    assets.set(path, { body, contentType, etag });
-  };
-
-  const folder = join(projectRoot, 'api', 'dashboard', 'public');
-  for (const entry of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-    add(`/${entry.replaceAll('\\', '/')}`, join(folder, entry));
+    assets.set(`/${entry.replaceAll('\\', '/')}`, { body, contentType, etag });
   }
-  const { resolve } = createRequire(import.meta.url);
-  add('/vendor/uplot.js', resolve('uplot/dist/uPlot.esm.js'));
-  add('/vendor/uplot.css', resolve('uplot/dist/uPlot.min.css'));
-
-  const page = assets.get('/index.html');
-  if (page) assets.set('/', page);
   return assets;
 }
 
 export function dashboardRoutes(assets: ReadonlyMap<string, Asset>): Hono {
   const app = new Hono();
-  for (const [path, { body, contentType, etag }] of assets) {
+  const serve = (path: string, { body, contentType, etag }: Asset): void => {
     app.get(path, (c) => {
-      // Always revalidated: an upgraded server must not meet an old page.
-      const headers = { etag, 'cache-control': 'no-cache' };
+      // The page is always revalidated: an upgraded server must not meet an old one.
+      const headers = { etag, 'cache-control': path.startsWith(HASHED) ? FOREVER : 'no-cache' };
       if (c.req.header('if-none-match') === etag) return c.body(null, 304, headers);
       return c.body(body, 200, { ...headers, 'content-type': contentType });
     });
-  }
+  };
+  for (const [path, asset] of assets) serve(path, asset);
+  const page = assets.get('/index.html');
+  if (page === undefined) return app;
+  serve('/', page);
+  app.get('*', async (c, next) => {
+    const isPage = (c.req.header('accept') ?? '').includes('text/html') && !/^\/(api|assets)(\/|$)/.test(c.req.path);
+    if (!isPage) return next();
+    return c.body(page.body, 200, {
+      etag: page.etag,
+      'cache-control': 'no-cache',
+      'content-type': page.contentType,
+      vary: 'accept',
+    });
+  });
   return app;
 }

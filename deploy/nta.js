@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * The `nta` command on any clone: checks Node, installs the npm packages when they are missing or out of date, compiles
- * when a source is newer than its build, then runs `dist/deploy/nta/main.js` in this process.
+ * and builds the dashboard when a source is newer than its build, then runs `dist/deploy/nta/main.js` in this process.
  *
  * Plain JavaScript without dependencies, because it runs before either exists. An installed package carries neither
  * lockfile nor sources, and then this only imports the build.
@@ -13,6 +13,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const SOURCES = ['schemas', 'runtime', 'producers', 'processors', 'sinks', 'api', 'deploy', 'test'];
+const DASHBOARD = join(root, 'api', 'dashboard');
 const MINIMUM_NODE = [20, 19];
 
 /** Ends the process with one line. */
@@ -52,36 +53,54 @@ function installPackages() {
   writeFileSync(installed, wanted);
 }
 
-/** The time of the newest TypeScript or JSON source below a folder, milliseconds. */
-function newestSource(folder) {
+/** The time of the newest file below a folder whose path is wanted, milliseconds. */
+function newestSource(folder, isWanted) {
   let newest = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) newest = Math.max(newest, newestSource(path));
-    else if (entry.name.endsWith('.ts')) newest = Math.max(newest, statSync(path).mtimeMs);
+    if (!isWanted(path, entry)) continue;
+    newest = Math.max(newest, entry.isDirectory() ? newestSource(path, isWanted) : statSync(path).mtimeMs);
   }
   return newest;
+}
+
+/** Runs one of the packages' programs unless its stamp says that it has seen sources of this time. */
+function build(name, newest, args, what) {
+  const stamp = join(root, 'dist', name);
+  if (existsSync(stamp) && Number(readFileSync(stamp, 'utf8')) === newest) return;
+  rmSync(stamp, { force: true });
+  run(process.execPath, args, what);
+  writeFileSync(stamp, String(newest));
 }
 
 function compile() {
   const configuration = join(root, 'tsconfig.json');
   if (!existsSync(configuration)) return;
-  const stamp = join(root, 'dist', '.built');
+  const isCompiled = (path, entry) => (entry.isDirectory() ? path !== DASHBOARD : path.endsWith('.ts'));
+  const folders = SOURCES.map((name) => join(root, name)).filter(existsSync);
   const newest = Math.max(
     statSync(configuration).mtimeMs,
-    ...SOURCES.map((name) => join(root, name))
-      .filter(existsSync)
-      .map(newestSource),
+    ...folders.map((folder) => newestSource(folder, isCompiled)),
   );
-  if (existsSync(stamp) && Number(readFileSync(stamp, 'utf8')) === newest) return;
-  rmSync(stamp, { force: true });
-  run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', configuration], 'compiling');
-  writeFileSync(stamp, String(newest));
+  build('.built', newest, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', configuration], 'compiling');
+}
+
+/** Its pages take words of the schemas with them. */
+function buildDashboard() {
+  const configuration = join(DASHBOARD, 'vite.config.ts');
+  if (!existsSync(configuration)) return;
+  const newest = Math.max(
+    newestSource(DASHBOARD, () => true),
+    newestSource(join(root, 'schemas'), (path, entry) => entry.isDirectory() || path.endsWith('.ts')),
+  );
+  const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js');
+  build('.dashboard-built', newest, [vite, 'build', '--config', configuration], 'building the dashboard');
 }
 
 checkNode();
 installPackages();
 compile();
+buildDashboard();
 
 // `--prepare` only makes ready what the other npm scripts need.
 if (process.argv[2] !== '--prepare') {

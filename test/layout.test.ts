@@ -23,7 +23,7 @@ const LONGER: Readonly<Record<string, string>> = {};
 
 function sourcesBelow(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
@@ -76,7 +76,7 @@ describe('import directions', () => {
       Object.keys(ALLOWED)
         .flatMap((folder) => sourcesBelow(join(projectRoot, folder)))
         .map((file) => [
-          relative(projectRoot, file).replace(/\.ts$/, ''),
+          relative(projectRoot, file).replace(/\.tsx?$/, ''),
           importsOf(file).map((target) => target.replace(/\.js$/, '')),
         ]),
     );

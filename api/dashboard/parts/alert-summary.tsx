@@ -1,0 +1,78 @@
+/** On the overview: alerts by severity over time, and those that nobody has dealt with. */
+import { useEffect, useMemo } from 'preact/hooks';
+import { calls } from '../data/calls.js';
+import { rangeWords } from '../data/scope.js';
+import { useAnswer } from '../data/use-answer.js';
+import { useWorkplace } from '../data/workplace.js';
+import { formatInteger } from '../words/numbers.js';
+import { HostLink, Severity, Time } from './links.js';
+import { Panel } from './panel.js';
+import { SeverityChart } from './severity-panel.js';
+import { Answered, Empty } from './states.js';
+
+const EVERY_MS = 15_000;
+const SHOWN = 8;
+const GATHERING_MS = 100;
+
+export function AlertSummary() {
+  const { scope, looked, address, stream } = useWorkplace();
+  const asked = useMemo(() => (looked === null ? null : { ...looked, q: scope.search }), [looked, scope.search]);
+  const list = useAnswer(asked && calls.alerts({ ...asked, resolved: 'false', limit: SHOWN }), EVERY_MS);
+  const histogram = useAnswer(asked && calls.alertHistogram({ ...asked, buckets: 60 }), EVERY_MS);
+  const { reload } = list;
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const soon = (): void => {
+      clearTimeout(timer);
+      timer = setTimeout(reload, GATHERING_MS);
+    };
+    const leave = stream.subscribe({ onAlert: soon, onReset: soon });
+    return () => {
+      clearTimeout(timer);
+      leave();
+    };
+  }, [stream, reload]);
+  const counts = list.data?.counts;
+  return (
+    <Panel
+      title="Alerts"
+      id="alerts"
+      className="wide alerts-panel"
+      subtitle={
+        counts &&
+        `${formatInteger(counts.unresolved)} unresolved, ${formatInteger(counts.resolved)} resolved ${rangeWords(scope.range)}`
+      }
+      tools={<a href={address.href('/alerts')}>All alerts</a>}
+    >
+      <div class="alert-summary">
+        <Answered answer={list} what="alerts">
+          {({ alerts }) =>
+            alerts.length === 0 ? (
+              <Empty title={`No unresolved alerts ${rangeWords(scope.range)}.`} />
+            ) : (
+              <ul class="alert-lines">
+                {alerts.map((alert) => (
+                  <li key={alert.id}>
+                    <Severity severity={alert.severity} name={alert.severity_name} />
+                    <a class="message" href={address.href(`/alerts/${encodeURIComponent(alert.id)}`)}>
+                      {alert.message}
+                    </a>
+                    <span class="from">
+                      <HostLink host={alert.source} />
+                    </span>
+                    <Time iso={alert.last_seen} />
+                  </li>
+                ))}
+              </ul>
+            )
+          }
+        </Answered>
+        {histogram.data !== null && histogram.problem === null && histogram.data.series.length > 0 && (
+          <div>
+            <SeverityChart histogram={histogram.data} span={null} height={150} />
+          </div>
+        )}
+      </div>
+    </Panel>
+  );
+}

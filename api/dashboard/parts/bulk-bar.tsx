@@ -1,0 +1,71 @@
+/** Decides about all alerts that are selected at once: all of them or none. */
+import { useState } from 'preact/hooks';
+import type { Triage } from '../../routes/alert-triage.js';
+import { ApiError } from '../data/api.js';
+import { calls } from '../data/calls.js';
+import { useWorkplace } from '../data/workplace.js';
+import { VERDICT_CHOICES, VERDICT_NAMES, type Verdict } from '../words/alerts.js';
+import { plural } from '../words/numbers.js';
+import { wordsOf } from './use-triage.js';
+
+export function BulkBar({
+  ids,
+  onDone,
+  onClear,
+  what = 'selected',
+}: {
+  readonly ids: readonly string[];
+  readonly onDone: () => void;
+  readonly onClear?: () => void;
+  readonly what?: string;
+}) {
+  const { api, notify } = useWorkplace();
+  const [verdict, setVerdict] = useState<Verdict | ''>('');
+  const decide = async (decision: Triage): Promise<void> => {
+    try {
+      const { changed, unchanged } = await api.call(calls.triageMany(ids, decision));
+      const rest = unchanged.length > 0 ? `, ${unchanged.length} were so already` : '';
+      notify(`${plural(changed.length, 'alert')} ${wordsOf(decision)}${rest}`);
+      onDone();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      notify(error.message);
+    }
+  };
+  return (
+    <section class="bulk-bar" aria-label="Decide about the selected alerts">
+      <b>
+        {plural(ids.length, 'alert')} {what}
+      </b>
+      <button type="button" onClick={() => decide({ status: 'acknowledged' })}>
+        Acknowledge
+      </button>
+      <button type="button" onClick={() => decide({ status: 'in_progress' })}>
+        Take up
+      </button>
+      <label class="field">
+        Verdict
+        <select value={verdict} onChange={(event) => setVerdict(event.currentTarget.value as Verdict | '')}>
+          <option value="">none</option>
+          {VERDICT_CHOICES.map((choice) => (
+            <option key={choice} value={choice}>
+              {VERDICT_NAMES[choice]}
+            </option>
+          ))}
+        </select>
+      </label>
+      <button
+        type="button"
+        class="primary"
+        onClick={() => decide({ status: 'resolved', ...(verdict === '' ? {} : { verdict }) })}
+      >
+        Resolve
+      </button>
+      {onClear && (
+        <button type="button" class="quiet" onClick={onClear}>
+          Select none
+        </button>
+      )}
+    </section>
+  );
+}

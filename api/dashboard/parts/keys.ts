@@ -1,0 +1,28 @@
+/** Keys that act on the page, where nobody is typing. */
+import { useEffect, useRef } from 'preact/hooks';
+
+/** Whether a key is meant for a field, or goes with a key that makes it the browser's. */
+export function isTyping(event: KeyboardEvent): boolean {
+  if (event.ctrlKey || event.metaKey || event.altKey) return true;
+  const { target } = event;
+  if (!(target instanceof HTMLElement)) return false;
+  return target.isContentEditable || target.closest('input, textarea, select, dialog[open]') !== null;
+}
+
+/** @param keys what each does, by `KeyboardEvent.key` */
+export function useKeys(keys: Readonly<Record<string, () => void>>): void {
+  const latest = useRef(keys);
+  latest.current = keys;
+  useEffect(() => {
+    const press = (event: KeyboardEvent): void => {
+      const act = Object.hasOwn(latest.current, event.key) ? latest.current[event.key] : undefined;
+      if (act === undefined || isTyping(event)) return;
+      // A button or link takes Enter itself.
+      if (event.key === 'Enter' && event.target instanceof Element && event.target.closest('a, button')) return;
+      event.preventDefault();
+      act();
+    };
+    addEventListener('keydown', press);
+    return () => removeEventListener('keydown', press);
+  }, []);
+}

@@ -1,0 +1,45 @@
+/** Ways from what is seen to what is behind it. */
+
+import type { Changes } from '../data/address.js';
+import { useWorkplace } from '../data/workplace.js';
+
+/** An address that leads to all that is known of the host; anything else as it is. */
+export function HostLink({ host, changes = {} }: { readonly host: string | null; readonly changes?: Changes }) {
+  const { address } = useWorkplace();
+  if (host === null) return null;
+  if (!/^[\d.]+$|:.*:/.test(host) || /^([\da-f]{2}:){5}[\da-f]{2}$/i.test(host))
+    return <span class="mono">{host}</span>;
+  return (
+    <a
+      class="mono host"
+      href={address.href(`/hosts/${encodeURIComponent(host).replaceAll('%3A', ':')}`, { q: null, ...changes })}
+    >
+      {host}
+    </a>
+  );
+}
+
+export function Time({ iso, micros = false }: { readonly iso: string; readonly micros?: boolean }) {
+  const { times } = useWorkplace();
+  return (
+    <time dateTime={iso} title={`${iso} (UTC)`}>
+      {micros ? times.micros(iso) : times.time(iso)}
+    </time>
+  );
+}
+
+export function Severity({ severity, name }: { readonly severity: number; readonly name: string }) {
+  return <span class={`tag severity-${severity}`}>{name}</span>;
+}
+
+/** Some of them, with how many more there are. */
+export function Hosts({ hosts, most }: { readonly hosts: readonly string[]; readonly most: number }) {
+  return (
+    <span class="hosts">
+      {hosts.slice(0, most).map((host) => (
+        <HostLink key={host} host={host} />
+      ))}
+      {hosts.length > most && <span class="muted">and {hosts.length - most} more</span>}
+    </span>
+  );
+}

@@ -1,0 +1,67 @@
+/** Alerts over time by severity, with what each colour is. */
+import { useMemo } from 'preact/hooks';
+import type { AlertHistogram } from '../../routes/alert-histogram.js';
+import { SEVERITIES } from '../words/alerts.js';
+import { formatCount } from '../words/numbers.js';
+import { Bars } from './bars.js';
+
+const ignore = (): void => undefined;
+const tick = (value: number): string => (Number.isInteger(value) ? formatCount(value) : '');
+
+export function SeverityChart({
+  histogram,
+  span,
+  height,
+}: {
+  readonly histogram: AlertHistogram;
+  /** Seconds since the epoch; what the alerts themselves cover where it is null. */
+  readonly span: { readonly from: number; readonly to: number } | null;
+  readonly height: number;
+}) {
+  const { series, bucket_seconds: seconds } = histogram;
+  const shown = useMemo(() => {
+    const starts = series.map(({ time }) => Date.parse(time) / 1000);
+    const from = Math.floor(Math.min(span?.from ?? Number.POSITIVE_INFINITY, ...starts) / seconds) * seconds;
+    const to = Math.max(span?.to ?? 0, ...starts.map((start) => start + seconds));
+    const times: number[] = [];
+    for (let time = from; time < to && times.length < 2000; time += seconds) times.push(time);
+    if (times.length === 1) times.push(times[0]! + seconds);
+    return {
+      times,
+      series: SEVERITIES.map(({ value, name }) => {
+        const counts = new Map(
+          series
+            .filter(({ severity }) => severity === value)
+            .map(({ time, alerts }) => [Date.parse(time) / 1000, alerts] as const),
+        );
+        return { name, color: `--severity-${value}`, values: times.map((time) => counts.get(time) ?? 0) };
+      }),
+    };
+  }, [series, seconds, span?.from, span?.to]);
+  const sums = SEVERITIES.map(({ value, name }) => ({
+    value,
+    name,
+    sum: series.filter(({ severity }) => severity === value).reduce((all, { alerts }) => all + alerts, 0),
+  }));
+  return (
+    <>
+      <Bars
+        label={`Alerts over time: ${sums.map(({ name, sum }) => `${sum} ${name}`).join(', ')}`}
+        times={shown.times}
+        bucketSeconds={seconds}
+        series={shown.series}
+        format={tick}
+        height={height}
+        onPoint={ignore}
+      />
+      <ul class="legend" aria-label="Alerts by severity">
+        {sums.map(({ value, name, sum }) => (
+          <li key={value}>
+            <span class={`swatch severity-${value}`} />
+            {name} <b>{formatCount(sum)}</b>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}

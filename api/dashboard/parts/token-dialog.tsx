@@ -1,0 +1,56 @@
+/** Asks for the API token. It is sent once, for a session's cookie that all tabs share, and kept nowhere. */
+import { useEffect, useRef } from 'preact/hooks';
+
+export interface TokenQuestion {
+  readonly reason: string;
+  /** null when there is none to be had. */
+  readonly answer: (token: string | null) => void;
+}
+
+export function TokenDialog({ question }: { readonly question: TokenQuestion }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (!dialog.current?.open) dialog.current?.showModal();
+    input.current?.focus();
+  }, []);
+  return (
+    <dialog
+      ref={dialog}
+      class="token-dialog"
+      aria-labelledby="token-title"
+      onCancel={(event) => {
+        event.preventDefault();
+        question.answer(null);
+      }}
+    >
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          const token = input.current?.value.trim() ?? '';
+          if (token !== '') question.answer(token);
+        }}
+      >
+        <h2 id="token-title">This needs the API token</h2>
+        <p id="token-reason">{question.reason}</p>
+        <label class="field-block">
+          Token
+          <input ref={input} id="token" type="password" autocomplete="off" spellcheck={false} required />
+        </label>
+        <p class="hint">
+          <code>npm start</code> keeps it in the file <code>.nta/api-token</code> of its data folder; elsewhere it is
+          the value of <code>NTA_API_TOKEN</code>, what <code>--api-token-file</code> holds, or a token of your own from{' '}
+          <code>nta token create</code>. This browser is then logged in for twelve hours, in all its tabs.
+        </p>
+        <p class="actions">
+          <button type="button" class="quiet" onClick={() => question.answer(null)}>
+            Cancel
+          </button>
+          <button type="submit" class="primary">
+            Continue
+          </button>
+        </p>
+      </form>
+    </dialog>
+  );
+}

@@ -40,6 +40,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'read captures and print alerts, without Kafka and Postgres',
     load: async () => (await import('./commands/analyze.js')).analyzeCommand(),
   },
+  backtest: {
+    summary: 'show what other rules would have said of captures or of stored conversations, beside what was said',
+    load: async () => (await import('./commands/backtest.js')).backtestCommand(),
+  },
   decode: {
     summary: 'print the packets of captures as JSON lines, or their counts',
     load: async () => (await import('./commands/decode.js')).decodeCommand(),

@@ -119,6 +119,8 @@ export interface Detector<T extends DetectorOptionTable = DetectorOptionTable> {
   readonly durable: boolean;
   /** Slow memory: in a fleet `nta hunt` runs it over stored conversations, and workers do not; `nta analyze` runs all. */
   readonly hunted?: boolean;
+  /** Of conversations it counts only those that this search finds: what a hunt asks Postgres for. */
+  readonly conversationSearch?: string;
   readonly threshold: Omit<IntegerOption, 'kind'>;
   readonly windowSeconds: Omit<IntegerOption, 'kind'>;
   readonly options: T;

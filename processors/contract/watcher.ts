@@ -56,6 +56,8 @@ export interface WatcherDetector<S, T extends DetectorOptionTable> {
   readonly durable?: boolean;
   /** In a fleet `nta hunt` runs it over stored conversations, and workers do not: of `conversation` alone then. */
   readonly hunted?: boolean;
+  /** Of conversations it counts only those that this search finds: what a hunt asks Postgres for. */
+  readonly conversationSearch?: string;
   /** A second watcher under the same rule, with thresholds and episodes of its own. */
   readonly companion?: Detector;
   /** What the threshold counts, for the alert's reason: "hosts", "failed logins". */

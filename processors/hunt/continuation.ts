@@ -25,7 +25,8 @@ export interface News {
   readonly episodes: readonly ToldEpisode[];
 }
 
-const microsOf = (timestamp: string): number =>
+/** µs of a time as alerts write it. */
+export const microsOf = (timestamp: string): number =>
   Math.floor(Date.parse(timestamp) / 1000) * 1e6 + Number(timestamp.slice(20, 26));
 
 /** Whose episode it is, whatever its beginning. */
@@ -122,11 +123,13 @@ export class Continuation {
       first_seen: formatTimestamp(firstSeen),
       last_seen: formatTimestamp(lastSeen),
     };
+    const incident = known.document.nta.incident ?? found.nta.incident;
     const document: AlertDocument = {
       ...found,
       event: { ...found.event, id, start: evidence.first_seen, end: evidence.last_seen },
       nta: {
         ...found.nta,
+        ...(incident === undefined ? {} : { incident }),
         alert: { ...found.nta.alert, id: known.id, sequence, crossed: alert.crossed, evidence },
       },
     };

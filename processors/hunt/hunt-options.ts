@@ -37,7 +37,14 @@ export const huntOwnOptions = defineOptions({
   once: { kind: 'boolean', env: null, default: false, help: 'hunt once and end; replays end where they have come to' },
 });
 
-const { allowedLateness, stateBudget, detectionConfig, detector, ipv6Prefix } = detectionOptions;
-export const huntDetectionOptions = { allowedLateness, stateBudget, detectionConfig, detector, ipv6Prefix } as const;
+const { allowedLateness, stateBudget, detectionConfig, detector, rules, ipv6Prefix } = detectionOptions;
+export const huntDetectionOptions = {
+  allowedLateness,
+  stateBudget,
+  detectionConfig,
+  detector,
+  rules,
+  ipv6Prefix,
+} as const;
 
 export type HuntSettings = Settings<typeof huntOwnOptions> & Settings<typeof huntDetectionOptions>;

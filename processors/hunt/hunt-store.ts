@@ -38,6 +38,13 @@ interface OriginRow {
   readonly site: string;
 }
 
+interface HuntedTimeline {
+  readonly timeline: string;
+  readonly site: string;
+  readonly conversations: string;
+  readonly over: boolean;
+}
+
 export class HuntStore {
   constructor(private readonly client: pg.ClientBase) {}
 
@@ -51,8 +58,9 @@ export class HuntStore {
    * Live traffic up to now, site by site, and replays that have grown since they were hunted last, up to where they have come.
    *
    * @param endReplays whether a replay ends where it has come to, even if it has just grown
+   * @param notes false looks at all replays, and remembers nothing
    */
-  async scopes(hours: number, endReplays: boolean): Promise<readonly Scope[]> {
+  async scopes(hours: number, endReplays: boolean, notes = true): Promise<readonly Scope[]> {
     const { rows: origins } = await this.client.query<OriginRow>(
       'SELECT id, capture_node, timeline, site FROM origins ORDER BY timeline, site, id',
     );
@@ -65,7 +73,7 @@ export class HuntStore {
     const replays = [...groups.values()].filter((own) => own[0]!.timeline !== '');
     return [
       ...(live.length === 0 ? [] : await this.liveScopes(live, hours)),
-      ...(replays.length === 0 ? [] : await this.replayScopes(replays, hours, endReplays)),
+      ...(replays.length === 0 ? [] : await this.replayScopes(replays, hours, endReplays, notes)),
     ];
   }
 
@@ -75,11 +83,14 @@ export class HuntStore {
     return groups.map((own) => scopeOf(own, to - hours * HOUR_MICROS, to, false));
   }
 
-  private async replayScopes(groups: readonly OriginRow[][], hours: number, end: boolean): Promise<Scope[]> {
-    const hunted = await this.client.query<{ timeline: string; site: string; conversations: string; over: boolean }>(
-      'SELECT timeline, site, conversations::text, over FROM hunted_timelines',
-    );
-    const before = new Map(hunted.rows.map((row) => [JSON.stringify([row.timeline, row.site]), row]));
+  private async replayScopes(
+    groups: readonly OriginRow[][],
+    hours: number,
+    end: boolean,
+    notes: boolean,
+  ): Promise<Scope[]> {
+    const hunted = notes ? await this.huntedTimelines() : [];
+    const before = new Map(hunted.map((row) => [JSON.stringify([row.timeline, row.site]), row]));
     const waiting = groups.filter((own) => before.get(keyOf(own))?.over !== true);
     if (waiting.length === 0) return [];
     const ids = waiting.flat().map(({ id }) => id);
@@ -97,6 +108,7 @@ export class HuntStore {
       const conversations = counts.reduce((sum, row) => sum + BigInt(row.conversations), 0n);
       const same = before.get(keyOf(own))?.conversations === String(conversations);
       scopes.push(scopeOf(own, to - hours * HOUR_MICROS, to, end || same));
+      if (!notes) continue;
       await this.client.query(
         `INSERT INTO hunted_timelines (timeline, site, conversations, last_at, over) VALUES ($1, $2, $3, ${toTime(to)}, false)
          ON CONFLICT (timeline, site) DO UPDATE SET conversations = excluded.conversations, last_at = excluded.last_at`,
@@ -106,6 +118,13 @@ export class HuntStore {
     return scopes;
   }
 
+  private async huntedTimelines(): Promise<readonly HuntedTimeline[]> {
+    const { rows } = await this.client.query<HuntedTimeline>(
+      'SELECT timeline, site, conversations::text, over FROM hunted_timelines',
+    );
+    return rows;
+  }
+
   /** The conversations of a scope that the rules have to see, in the order of their ends. */
   async *conversations(scope: Scope, rules: readonly DetectionRule[]): AsyncGenerator<StoredConversation> {
     const values = new QuotedValues();
@@ -113,12 +132,6 @@ export class HuntStore {
     const window = { rows, seconds: (scope.to - scope.from) / 1e6 };
     const question = questionOf(rules, window)(values);
     yield* this.cursor(`SELECT ${STORED_COLUMNS} FROM conversations WHERE ${rows} AND (${question})
-      ORDER BY coalesce(last_at, ended_at), started_at, id`);
-  }
-
-  /** All conversations of a scope. */
-  async *allConversations(scope: Scope): AsyncGenerator<StoredConversation> {
-    yield* this.cursor(`SELECT ${STORED_COLUMNS} FROM conversations WHERE ${rowsOf(scope)}
       ORDER BY coalesce(last_at, ended_at), started_at, id`);
   }
 

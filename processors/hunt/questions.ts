@@ -4,6 +4,7 @@
  * here (one of somebody's own) sees all.
  */
 import { OUTCOME_ANSWERED } from '../../schemas/conversations/conversation.js';
+import { readConversationSearch } from '../../schemas/tables/conversation-search.js';
 import type { Condition, SqlValues } from '../../schemas/tables/sql-values.js';
 import type { DetectionRule } from '../contract/rule.js';
 
@@ -62,6 +63,10 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
     `ip_protocol = 6 AND outcome = ${OUTCOME_ANSWERED} AND isfinite(ended_at) AND responder_port = ANY(${values.add(options['ports'], 'integer[]')})`,
 };
 
+/** What a rule of a file searches for; all conversations for one that says nothing. */
+const searched: Question = ({ detector: { conversationSearch = '' } }, _, values) =>
+  conversationSearch.trim() === '' ? 'true' : readConversationSearch(conversationSearch)(values);
+
 /** These read the table first_seen instead. */
 export const FIRST_SEEN_RULES: ReadonlySet<string> = new Set(['new-host', 'new-service']);
 
@@ -71,5 +76,5 @@ export function questionOf(rules: readonly DetectionRule[], window: Window): Con
   return (values) =>
     asking.length === 0
       ? 'false'
-      : asking.map((rule) => `(${QUESTIONS[rule.detector.id]?.(rule, window, values) ?? 'true'})`).join('\n OR ');
+      : asking.map((rule) => `(${(QUESTIONS[rule.detector.id] ?? searched)(rule, window, values)})`).join('\n OR ');
 }

@@ -33,6 +33,14 @@ export const detectionOptions = defineOptions({
     placeholder: '<module>',
     help: 'a detector of your own: a JavaScript module',
   },
+  rules: {
+    kind: 'list',
+    env: 'NTA_RULES',
+    default: [],
+    verbatim: true,
+    placeholder: '<file>',
+    help: 'rules of your own without code: a YAML file of filters, keys, measures and thresholds; read again on change',
+  },
   threatIntel: {
     kind: 'list',
     env: 'NTA_THREAT_INTEL',

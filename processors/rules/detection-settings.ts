@@ -30,7 +30,7 @@ export function toEngineLimits(
 
 /** Where rules come from. */
 export type RuleSettings = Pick<DetectionSettings, 'detectionConfig' | 'detector'> &
-  Partial<Pick<DetectionSettings, 'threatIntel'>>;
+  Partial<Pick<DetectionSettings, 'threatIntel' | 'rules'>>;
 
 /**
  * The rules of `--detection-config` for the built-in detectors, those of `--detector` and lists of `--threat-intel`, or their defaults.
@@ -53,8 +53,12 @@ export class RuleLoader {
 
   /** The files whose change is a change of the rules. */
   get files(): readonly string[] {
-    const { detectionConfig, threatIntel = [] } = this.settings;
-    return [...(detectionConfig === '' ? [] : [detectionConfig]), ...threatIntel.filter((origin) => !isUrl(origin))];
+    const { detectionConfig, threatIntel = [], rules = [] } = this.settings;
+    return [
+      ...(detectionConfig === '' ? [] : [detectionConfig]),
+      ...rules,
+      ...threatIntel.filter((origin) => !isUrl(origin)),
+    ];
   }
 
   /** Whether something has to be asked for again that does not say when it changes. */
@@ -64,9 +68,10 @@ export class RuleLoader {
 
   /** @throws Failure as `loadRules` */
   async load(): Promise<DetectionRules> {
-    const { detectionConfig, detector, threatIntel = [] } = this.settings;
-    const known =
+    const { detectionConfig, detector, threatIntel = [], rules: ruleFiles = [] } = this.settings;
+    const coded =
       detector.length === 0 ? builtInDetectors : await (await import('./plug-in.js')).loadDetectors(detector);
+    const known = ruleFiles.length === 0 ? coded : [...coded, ...(await readRuleFiles(ruleFiles, coded))];
     const lists = threatIntel.length === 0 ? NO_THREATS : await this.readLists(threatIntel);
     const detectors = known.flatMap((each) => {
       if (each.id !== LISTED) return [each];
@@ -91,6 +96,27 @@ const isUrl = (origin: string): boolean => /^https?:\/\//i.test(origin);
 /** The versions of its lists are settings of the rule: with others, it is another rule. */
 function withLists(rule: DetectionRule, { isEmpty, versions }: ThreatLookup): DetectionRule[] {
   return isEmpty ? [] : [{ ...rule, options: { ...rule.options, lists: versions } }];
+}
+
+/** @throws Failure `CONFIGURATION` with every error of every file, a line each */
+async function readRuleFiles(files: readonly string[], before: readonly Detector[]): Promise<readonly Detector[]> {
+  const { parseRuleFile } = await import('./rule-file.js');
+  const detectors: Detector[] = [];
+  const errors: string[] = [];
+  for (const file of files) {
+    let text: string;
+    try {
+      text = await readFile(file, 'utf8');
+    } catch (error) {
+      errors.push(`--rules ${file}: cannot be read: ${messageOf(error)}`);
+      continue;
+    }
+    const result = parseRuleFile(text, file, new Set([...before, ...detectors].map(({ id }) => id)));
+    if (result.ok) detectors.push(...result.detectors);
+    else errors.push(...result.errors);
+  }
+  if (errors.length > 0) throw new Failure('CONFIGURATION', errors.join('\n'));
+  return detectors;
 }
 
 async function readConfiguration(file: string, detectors: readonly Detector[]): Promise<DetectionRules> {

@@ -22,14 +22,19 @@ export const CONVERSATION_SEARCH_NAMES: Readonly<Record<string, ConversationFiel
   dhcp_hostname: 'name',
 };
 
-const CONVERSATION_SEARCH: SearchTable<Condition> = {
+/** What searches of conversations know, whatever is made of them. */
+const CONVERSATION_WORDS = {
   what: 'conversations',
   names: CONVERSATION_SEARCH_NAMES,
-  parse: (field, values) => parseConversationField(field as ConversationFieldName, values),
-  maximumOf: (field) => MAXIMA[field] ?? null,
-  fieldOf: (value) =>
+  maximumOf: (field: string) => MAXIMA[field] ?? null,
+  fieldOf: (value: string) =>
     isAddress(value) ? 'host' : parseProtocol(value) !== null && !/^\d/.test(value) ? 'protocol' : null,
-  exampleOf: (field) => CONVERSATION_FIELDS[field as ConversationFieldName].example,
+  exampleOf: (field: string) => CONVERSATION_FIELDS[field as ConversationFieldName].example,
+};
+
+const CONVERSATION_SEARCH: SearchTable<Condition> = {
+  ...CONVERSATION_WORDS,
+  parse: (field, values) => parseConversationField(field as ConversationFieldName, values),
   allOf,
   anyOf,
   not,
@@ -38,4 +43,22 @@ const CONVERSATION_SEARCH: SearchTable<Condition> = {
 /** @throws SearchError */
 export function readConversationSearch(text: string): Condition {
   return readSearch(text, CONVERSATION_SEARCH);
+}
+
+/**
+ * A search as something else than SQL: of rows in memory.
+ *
+ * @throws SearchError
+ */
+export function readConversationSearchAs<T>(
+  text: string,
+  made: Pick<SearchTable<T>, 'allOf' | 'anyOf' | 'not'> & {
+    readonly parse: (field: ConversationFieldName, values: readonly string[]) => T;
+  },
+): T {
+  return readSearch(text, {
+    ...CONVERSATION_WORDS,
+    ...made,
+    parse: (field, values) => made.parse(field as ConversationFieldName, values),
+  });
 }

@@ -1,14 +1,10 @@
-import { hostname } from 'node:os';
-import type { DetectorStatistics } from '../../../processors/engine/engine.js';
-import { type DetectionSettings, detectionOptions } from '../../../processors/rules/detection-options.js';
-import { parseVlanTpids, VLAN_TPIDS_OPTION } from '../../../producers/decoding/vlan-tpids.js';
-import { SITE_OPTION } from '../../../producers/site-option.js';
+import { detectionOptions } from '../../../processors/rules/detection-options.js';
 import { type Command, defineOptions } from '../../../runtime/process/options.js';
 import type { AlertDocument } from '../../../schemas/alerts/alert.js';
-import type { TrackedRows } from '../analysis-thread.js';
 import { formatCount } from '../balance.js';
-import { defineCommand, describeFile, printRefusal } from '../command.js';
-import { BLOCK_CAPACITY, DetectionThread } from '../detection-thread.js';
+import { analyzeCaptures, captureReadingOptions, detectionSettings } from '../capture-analysis.js';
+import { defineCommand, printRefusal } from '../command.js';
+import { DetectionThread } from '../detection-thread.js';
 import { chosenFormat, jsonOption } from '../output-format.js';
 
 const analyzeOptions = defineOptions({
@@ -28,32 +24,10 @@ const analyzeOptions = defineOptions({
     help: 'write what became of each conversation to this file, one JSON object a line',
   },
   failOnAlert: { kind: 'boolean', env: null, default: false, help: 'exit code 3 when there is an alert' },
-  nodeId: {
-    kind: 'string',
-    env: 'NTA_NODE_ID',
-    default: hostname(),
-    defaultText: 'the host name',
-    placeholder: '<name>',
-    help: 'observer.name of the alerts',
-  },
-  site: SITE_OPTION,
-  tunnels: {
-    kind: 'string',
-    env: 'NTA_TUNNELS',
-    default: 'outer',
-    choices: ['outer', 'inner'],
-    help: 'which packet of a tunnelled one detection sees',
-  },
-  vlanTpids: VLAN_TPIDS_OPTION,
+  ...captureReadingOptions,
 });
 
 const EXIT_ALERT = 3;
-
-/** The settings of detection alone, as the thread takes them. */
-function detectionSettings(settings: DetectionSettings): DetectionSettings {
-  const names = Object.keys(detectionOptions) as (keyof DetectionSettings)[];
-  return Object.fromEntries(names.map((name) => [name, settings[name]])) as unknown as DetectionSettings;
-}
 
 /** `nta analyze`: captures in, alerts out, in one process. */
 export function analyzeCommand(): Command {
@@ -80,45 +54,16 @@ export function analyzeCommand(): Command {
         if (format === 'json') return output.write(alerts.map((alert) => `${JSON.stringify(alert)}\n`).join(''));
         for (const alert of alerts) episodes.set(alert.nta.alert.id, alert);
       });
-      // The decoders are loaded while the thread starts.
-      const { decodeCapture } = await import('../../../producers/decoding/capture-decoder.js');
-      const { TrackedCapture } = await import('../tracked-capture.js');
       const { ConversationLines } = await import('../conversation-lines.js');
       const lines = settings.conversations === '' ? null : new ConversationLines(settings.conversations);
-      let frames = 0;
-      let copies = 0;
-      let exitCode = 0;
-      let detectors: readonly DetectorStatistics[] = [];
-      for (const [index, file] of files.entries()) {
-        const timeline = `analyze-${index}`;
-        const tracked = new TrackedCapture((conversations) => lines?.add(conversations));
-        const takeRows = (): TrackedRows => tracked.take((rows) => detection.processRows(rows));
-        const options = {
-          tunnels: settings.tunnels,
-          vlanTpids: parseVlanTpids(settings.vlanTpids),
-          // Our own detectors look at no application; somebody's might.
-          application: settings.detector.length > 0,
-          captureNode: settings.nodeId,
-          timeline,
-          site: settings.site,
-          dedupeWindow: settings.dedupeWindow * 1000,
-          observe: true,
-          conversations: tracked.tracker,
-          blockCapacity: BLOCK_CAPACITY,
-        };
-        const decoded = await detection.during(
-          decodeCapture(file, options, (block) => detection.process(block, takeRows())),
-        );
-        tracked.tracker.finish();
-        detection.processRows(takeRows());
-        detectors = await detection.endTimeline(timeline);
-        frames += decoded.frames;
-        copies += decoded.copies;
-        if (decoded.failure !== null) {
-          printRefusal(`${describeFile(file)}: ${decoded.failure.message}`);
-          exitCode = 1;
-        }
-      }
+      const { frames, copies, failures, detectors } = await analyzeCaptures(
+        files,
+        settings,
+        detection,
+        (conversations) => lines?.add(conversations),
+      );
+      for (const failure of failures) printRefusal(failure);
+      let exitCode = failures.length > 0 ? 1 : 0;
       lines?.close();
       await detection.stop();
       for (const { detector, failures, latestFailure } of detectors) {

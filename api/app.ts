@@ -16,8 +16,11 @@ import { Authenticator } from './http/authenticator.js';
 import { BurstLog } from './http/burst-log.js';
 import { compression } from './http/compression.js';
 import { Downloads } from './http/download.js';
+import { OidcLogin } from './http/oidc-login.js';
 import { cachedDocument } from './http/open-api.js';
 import { ApiProblem, databaseProblem, problemResponse } from './http/problem.js';
+import { ProxyIdentity } from './http/proxy-identity.js';
+import { limitRate } from './http/rate-limit.js';
 import type { ApiBindings } from './http/request.js';
 import type { RequestMetrics } from './http/request-metrics.js';
 import { responseHeaders } from './http/response-headers.js';
@@ -34,6 +37,7 @@ import { fieldRoutes } from './routes/fields.js';
 import { healthRoutes } from './routes/health.js';
 import { hostRoutes } from './routes/hosts.js';
 import { incidentRoutes } from './routes/incidents.js';
+import { loginRoutes } from './routes/login.js';
 import { nodeRoutes } from './routes/nodes.js';
 import { packetRoutes } from './routes/packets.js';
 import { createRouter } from './routes/route.js';
@@ -51,10 +55,7 @@ export interface ApiDependencies {
   readonly pool: pg.Pool;
   readonly feed: AlertFeed;
   readonly enricher: Enricher;
-  readonly settings: Pick<
-    ApiSettings,
-    'apiHost' | 'apiAllowedHosts' | 'apiOpenReads' | 'apiAccessLog' | 'apiTlsCert' | 'apiTlsKey'
-  >;
+  readonly settings: ApiSettings;
   /** Empty when none is set: writes are refused then. */
   readonly token: string;
   readonly log: Logger;
@@ -81,11 +82,14 @@ export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBinding
   app.use('*', compression);
   app.use('*', responseHeaders);
   const tokens = new TokenDirectory(healthPool, bursts, now);
-  const authenticator = new Authenticator({ settings, token, tokens, now });
+  const proxy = new ProxyIdentity(settings);
+  const login = new OidcLogin(settings, token, now, (message) => log.warn(message));
+  const authenticator = new Authenticator({ settings, token, tokens, proxy, hasProvider: login.isOn, now });
   const rules = { settings, refused: metrics.refused };
   app.use('*', guardHost(rules));
   app.use('/api/*', guardAccess(rules, authenticator));
   app.use('/api/*', audit(pool, log));
+  app.use('/api/*', limitRate(settings.apiRateLimit, metrics.refused));
   app.use('/api/*', guardRole(rules));
   app.use('/api/*', admit(dependencies.lanes, dependencies.hasRoom ?? (() => true)));
   app.use(
@@ -121,7 +125,11 @@ export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBinding
   app.route('/api', fieldRoutes());
   app.route('/api', nodeRoutes(routes));
   app.route('/api', auditRoutes(routes));
-  app.route('/api', sessionRoutes(authenticator, isTls(settings)));
+  // A proxy may end TLS in front; what browsers find by https:// has cookies for that alone.
+  const isSecure = isTls(settings) || settings.apiPublicUrl.startsWith('https:');
+  app.route('/api', sessionRoutes(authenticator, isSecure));
+  const methods = { token: true, oidc: login.isOn, proxy: proxy.isOn };
+  app.route('/api', loginRoutes(authenticator, login, methods, isSecure));
   app.route('/api', healthRoutes({ ...routes, pool: healthPool }));
   const document = cachedDocument(app);
   app.get('/api/openapi.json', (c) => {

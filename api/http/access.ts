@@ -18,13 +18,14 @@ import { Refused } from './refused.js';
 import { type ApiBindings, hostOf, isRead } from './request.js';
 
 export interface AccessRules {
-  readonly settings: Pick<ApiSettings, 'apiHost' | 'apiAllowedHosts'>;
+  readonly settings: Pick<ApiSettings, 'apiHost' | 'apiAllowedHosts' | 'apiPublicUrl'>;
   readonly refused: Counter<'reason'>;
 }
 
 /** Refuses requests that carry another site's name or come from another site's page. For every path. */
 export function guardHost({ settings, refused }: AccessRules): MiddlewareHandler<ApiBindings> {
-  const names = [settings.apiHost, ...settings.apiAllowedHosts];
+  const { apiPublicUrl: url } = settings;
+  const names = [settings.apiHost, ...settings.apiAllowedHosts, ...(URL.canParse(url) ? [new URL(url).hostname] : [])];
   return async (c, next) => {
     const host = hostOf(c);
     if (!isOwnHost(host, names)) {
@@ -40,9 +41,14 @@ export function guardHost({ settings, refused }: AccessRules): MiddlewareHandler
   };
 }
 
+/** Where people without a session come to log in, from the provider's pages too. */
+export function isLogin(path: string): boolean {
+  return path === '/api/login' || path.startsWith('/api/login/');
+}
+
 /** What describes the API tells nothing of what it holds; a browser asks for it without a token. */
 export function isPublic(path: string): boolean {
-  return path === '/api/openapi.json' || path === '/api/docs' || path.startsWith('/api/docs/');
+  return isLogin(path) || path === '/api/openapi.json' || path === '/api/docs' || path.startsWith('/api/docs/');
 }
 
 /** Opening a session asks for a token itself, and closing one harms nobody. */
@@ -54,7 +60,7 @@ function changesSession(method: string, path: string): boolean {
 export function guardAccess({ refused }: AccessRules, authenticator: Authenticator): MiddlewareHandler<ApiBindings> {
   return async (c, next) => {
     try {
-      checkOrigin(c);
+      if (!isLogin(c.req.path)) checkOrigin(c);
       if (!isPublic(c.req.path) && !changesSession(c.req.method, c.req.path)) {
         c.set('identity', await authenticator.identify(c));
       }

@@ -4,6 +4,7 @@ import type pg from 'pg';
 import { messageOf } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
 import { query } from '../pool.js';
+import { CALLBACK_PATH } from './oidc-login.js';
 import { type ApiBindings, isRead } from './request.js';
 
 const PATH_MAX = 500;
@@ -17,7 +18,7 @@ export function audit(pool: pg.Pool, log: Logger): MiddlewareHandler<ApiBindings
     await next();
     const { method, path } = c.req;
     const identity = c.get('identity');
-    if (identity === undefined || (isRead(method, path) && !isDownload(path))) return;
+    if (identity === undefined || (isRead(method, path) && !isDownload(path) && path !== CALLBACK_PATH)) return;
     const address = c.env?.incoming?.socket?.remoteAddress ?? '';
     const entry = [
       identity.name,

@@ -7,6 +7,7 @@ import type { ApiSettings } from '../settings.js';
 import type { TokenDirectory } from '../tokens/token-directory.js';
 import { FailedTokens } from './failed-tokens.js';
 import { type Identity, LOCAL_READER, SERVER_TOKEN } from './identity.js';
+import type { ProxyIdentity } from './proxy-identity.js';
 import { Refused, unauthorized } from './refused.js';
 import { type ApiBindings, hostOf, isRead } from './request.js';
 import { SESSION_COOKIE, SESSION_SECONDS, Sessions } from './session.js';
@@ -17,6 +18,10 @@ export interface AuthenticatorOptions {
   readonly token: string;
   /** Those of people and programs. */
   readonly tokens: TokenDirectory;
+  /** Those that a proxy names. */
+  readonly proxy: ProxyIdentity;
+  /** Whether people log in at a provider. */
+  readonly hasProvider: boolean;
   readonly now: () => number;
 }
 
@@ -30,13 +35,18 @@ export class Authenticator {
 
   /** @throws Refused */
   async identify(c: Context<ApiBindings>): Promise<Identity> {
-    const { token, tokens, settings } = this.options;
+    const { token, tokens, settings, proxy, hasProvider } = this.options;
     const authorization = c.req.header('authorization');
     if (authorization !== undefined) return this.withToken(c, bearerOf(authorization), authorization);
     const cookie = getCookie(c, SESSION_COOKIE);
     const identity = cookie === undefined ? null : await this.withSession(c, cookie);
     if (identity !== null) return identity;
-    const anyToken = token !== '' || (await tokens.exist());
+    const person = proxy.identify(c);
+    if (person !== null) {
+      this.checkSaysOrigin(c);
+      return person;
+    }
+    const anyToken = token !== '' || hasProvider || proxy.isOn || (await tokens.exist());
     const isOpen = !anyToken || settings.apiOpenReads;
     if (isOpen && isRead(c.req.method, c.req.path) && this.isDirect(c)) return LOCAL_READER;
     if (anyToken) {
@@ -64,6 +74,11 @@ export class Authenticator {
     const tokenId = identity.named ? await this.options.tokens.idOf(token) : null;
     const session = this.sessions.open({ tokenId, expiresAt: this.options.now() + SESSION_SECONDS * 1000 });
     return { identity, session };
+  }
+
+  /** The value of the cookie for somebody who has logged in at the provider. */
+  openPersonSession(person: Identity): string {
+    return this.sessions.open({ tokenId: null, expiresAt: this.options.now() + SESSION_SECONDS * 1000, person });
   }
 
   private async withToken(c: Context<ApiBindings>, carried: string, authorization: string): Promise<Identity> {
@@ -95,18 +110,22 @@ export class Authenticator {
     const { token, tokens, now } = this.options;
     const session = this.sessions.read(cookie, now());
     if (session === null) return null;
-    // A page of another site cannot say that it is of this one; what it says was looked at before.
-    const saysOrigin = c.req.header('origin') !== undefined || c.req.header('sec-fetch-site') === 'same-origin';
-    if (!isRead(c.req.method, c.req.path) && !saysOrigin) {
-      throw new Refused(
-        'origin',
-        403,
-        'ORIGIN_REQUIRED',
-        'Origin: a session changes something only from a page of this server, which says so; programs send the token instead',
-      );
-    }
+    this.checkSaysOrigin(c);
+    if (session.person !== undefined) return this.options.hasProvider ? session.person : null;
     if (session.tokenId === null) return token === '' ? null : SERVER_TOKEN;
     return tokens.findById(session.tokenId);
+  }
+
+  /** A page of another site cannot say that it is of this one; what it says was looked at before. */
+  private checkSaysOrigin(c: Context<ApiBindings>): void {
+    const saysOrigin = c.req.header('origin') !== undefined || c.req.header('sec-fetch-site') === 'same-origin';
+    if (isRead(c.req.method, c.req.path) || saysOrigin) return;
+    throw new Refused(
+      'origin',
+      403,
+      'ORIGIN_REQUIRED',
+      'Origin: a session changes something only from a page of this server, which says so; programs send the token instead',
+    );
   }
 
   /** By a loopback name and through no proxy that says so, on a listener for this machine alone. */

@@ -1,47 +1,42 @@
 /**
- * Sessions of browsers: a cookie that says whose token opened it and until when, under a message authentication code (RFC 2104), so
- * that nothing is kept here and every API with the same token takes it. It never holds the token, no script reads it, and no other
- * site's page sends it. Who revokes the token ends its sessions.
+ * Sessions of browsers: a cookie that says whose token opened it, or who logged in at the provider, and until when. It never holds the
+ * token, no script reads it, and no other site's page sends it. Who revokes the token ends its sessions.
  */
-import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Identity } from './identity.js';
+import { SealedText } from './sealed-text.js';
 
 export const SESSION_COOKIE = 'nta_session';
 export const SESSION_SECONDS = 12 * 3_600;
 
 export interface Session {
-  /** Id of the named token; null for the server's own. */
+  /** Id of the named token; null for the server's own, and for a person. */
   readonly tokenId: string | null;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
+  /** Who logged in at the provider. */
+  readonly person?: Identity;
 }
 
 export class Sessions {
-  private readonly key: Buffer;
+  private readonly sealed: SealedText;
 
   /** @param token the server's own; without one sessions end with the process. */
   constructor(token: string) {
-    const secret = token === '' ? randomBytes(32) : Buffer.from(token);
-    this.key = Buffer.from(hkdfSync('sha256', secret, '', 'nta api session', 32));
+    this.sealed = new SealedText(token, 'nta api session');
   }
 
   /** The value of the cookie. */
-  open(session: Session): string {
-    const text = Buffer.from(JSON.stringify([session.tokenId, session.expiresAt])).toString('base64url');
-    return `${text}.${this.code(text)}`;
+  open({ tokenId, expiresAt, person }: Session): string {
+    return this.sealed.seal(JSON.stringify([tokenId, expiresAt, ...(person === undefined ? [] : [person])]));
   }
 
   /** Null for one that is not ours, was changed, or is over. */
   read(value: string, now: number): Session | null {
-    const [text = '', code = '', ...rest] = value.split('.');
-    const expected = Buffer.from(this.code(text));
-    const given = Buffer.from(code);
-    if (rest.length > 0 || given.length !== expected.length || !timingSafeEqual(given, expected)) return null;
-    const [tokenId, expiresAt] = JSON.parse(Buffer.from(text, 'base64url').toString()) as [string | null, number];
-    return expiresAt > now ? { tokenId, expiresAt } : null;
-  }
-
-  private code(text: string): string {
-    return createHmac('sha256', this.key).update(text).digest('base64url');
+    const text = this.sealed.open(value);
+    if (text === null) return null;
+    const [tokenId, expiresAt, person] = JSON.parse(text) as [string | null, number, Identity?];
+    if (expiresAt <= now) return null;
+    return { tokenId, expiresAt, ...(person === undefined ? {} : { person }) };
   }
 }
 

@@ -156,6 +156,11 @@ describe('GET /api/openapi.json', () => {
       'GET /api/fields',
       'GET /api/health',
       'GET /api/hosts/{ip}',
+      'GET /api/incidents',
+      'GET /api/incidents/{id}',
+      'GET /api/login',
+      'GET /api/login/callback',
+      'GET /api/login/methods',
       'GET /api/nodes',
       'GET /api/packets',
       'GET /api/packets.csv',
@@ -175,7 +180,7 @@ describe('GET /api/openapi.json', () => {
     ]);
     for (const { name, security, responses, parameters = [] } of operations) {
       expect(security, name).toEqual(
-        /^(POST|DELETE) \/api\/session/.test(name)
+        /^(POST|DELETE) \/api\/session|\/api\/login/.test(name)
           ? []
           : /^POST \/api\/alerts/.test(name)
             ? [{ bearer: ['analyst'] }]
@@ -183,7 +188,16 @@ describe('GET /api/openapi.json', () => {
               ? [{ bearer: ['admin'] }]
               : [{ bearer: ['reader'] }, {}],
       );
-      for (const code of [name.startsWith('DELETE') ? '204' : '200', '400', '401', '403', '421', '429', '500', '503'])
+      for (const code of [
+        name.startsWith('DELETE') ? '204' : /login(\/callback)?$/.test(name) ? '302' : '200',
+        '400',
+        '401',
+        '403',
+        '421',
+        '429',
+        '500',
+        '503',
+      ])
         expect(responses, `${name} ${code}`).toHaveProperty(code);
       for (const parameter of parameters) expect(parameter.description, `${name} ${parameter.name}`).toBeTruthy();
     }

@@ -31,7 +31,12 @@ interface Packets {
   readonly packets: { readonly captured_at: string; readonly source: string; readonly protocol: string }[];
 }
 interface Alerts {
-  readonly alerts: { readonly id: string; readonly source: string; readonly resolved: boolean }[];
+  readonly alerts: {
+    readonly id: string;
+    readonly incident_id: string;
+    readonly source: string;
+    readonly resolved: boolean;
+  }[];
 }
 
 describe('the calls of api/README.md', { timeout: 120_000 }, () => {
@@ -70,15 +75,17 @@ describe('the calls of api/README.md', { timeout: 120_000 }, () => {
       NTA: `http://127.0.0.1:${port}`,
       AUTH: `Authorization: Bearer ${TOKEN}`,
     };
-    environment['ALERT'] = await vi.waitFor(
+    const first = await vi.waitFor(
       () => {
         if (answer<Packets>('/api/packets').packets.length < 10) throw new Error('too few packets are stored');
         const [alert] = answer<Alerts>('/api/alerts').alerts;
         if (alert === undefined) throw new Error('no alert is stored');
-        return alert.id;
+        return alert;
       },
       { timeout: 30_000, interval: 200 },
     );
+    environment['ALERT'] = first.id;
+    environment['INCIDENT'] = first.incident_id;
   }, 120_000);
 
   afterAll(async () => {

@@ -11,7 +11,7 @@ import type { Detector, DetectorOptions } from './detector.js';
 export interface RuleExceptions {
   matches(block: PacketBlock, row: number): boolean;
   /** The same for what is no packet: addresses as text, empty where there is none; a port of -1 is none. */
-  matchesText(source: string, target: string, port: number, captureNode: string): boolean;
+  matchesText(source: string, target: string, port: number, captureNode: string, site: string, time: number): boolean;
   /** Whether everything of this source is left out, whatever it does. */
   coversSource(address: string): boolean;
 }

@@ -59,6 +59,8 @@ const snapshotSchema = z.strictObject({
     .nullish(),
   /** Entries of before there were incidents have none. */
   incident: z.strictObject(incidentShape).nullish(),
+  /** The exception that keeps it from being published, and up to when, µs; null when that does not end. */
+  excepted: z.strictObject({ id: z.string(), until: z.number().nullable() }).nullish(),
 });
 /** An open episode as the changelog holds it. */
 export type EpisodeSnapshot = z.infer<typeof snapshotSchema>;

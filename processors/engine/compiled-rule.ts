@@ -23,6 +23,7 @@ export class CompiledRule {
   readonly settings: WatcherSettings;
   countedPackets = 0;
   exceptedPackets = 0;
+  exceptedAlerts = 0;
   opened = 0;
   updated = 0;
   closed = 0;
@@ -82,6 +83,7 @@ export class CompiledRule {
   takeCounters(other: CompiledRule): void {
     this.countedPackets = other.countedPackets;
     this.exceptedPackets = other.exceptedPackets;
+    this.exceptedAlerts = other.exceptedAlerts;
     this.opened = other.opened;
     this.updated = other.updated;
     this.closed = other.closed;
@@ -91,8 +93,10 @@ export class CompiledRule {
   }
 
   get statistics(): DetectorStatistics {
-    const { id, countedPackets, exceptedPackets, opened, updated, closed, open, failures, latestFailure } = this;
-    return { detector: id, countedPackets, exceptedPackets, opened, updated, closed, open, failures, latestFailure };
+    const { id, countedPackets, exceptedPackets, exceptedAlerts, opened, updated, closed, open } = this;
+    const { failures, latestFailure } = this;
+    const counts = { countedPackets, exceptedPackets, exceptedAlerts, opened, updated, closed, open };
+    return { detector: id, ...counts, failures, latestFailure };
   }
 }
 

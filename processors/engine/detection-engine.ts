@@ -4,6 +4,7 @@ import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import type { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
 import type { Observation } from '../../schemas/observations/observation.js';
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
+import type { AlertExceptions } from '../contract/alert-exceptions.js';
 import type { DetectionRules } from '../contract/rule.js';
 import type { ChangelogReading } from './changelog-reader.js';
 import type { CompiledRule } from './compiled-rule.js';
@@ -156,6 +157,10 @@ export class DetectionEngine implements Engine {
     changeRules(this.state, rules);
   }
 
+  setExceptions(exceptions: AlertExceptions): void {
+    this.state.episodes.setExceptions(exceptions);
+  }
+
   restore(entries: Iterable<ChangelogReading>): { key: string; reason: string }[] {
     return this.recovery.restore(entries);
   }
@@ -221,6 +226,7 @@ function detectorStatistics(rules: readonly CompiledRule[]): DetectorStatistics[
       detector: main.detector,
       countedPackets: main.countedPackets + own.countedPackets,
       exceptedPackets: main.exceptedPackets + own.exceptedPackets,
+      exceptedAlerts: main.exceptedAlerts + own.exceptedAlerts,
       opened: main.opened + own.opened,
       updated: main.updated + own.updated,
       closed: main.closed + own.closed,

@@ -28,6 +28,7 @@ import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import type { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
 import type { Observation } from '../../schemas/observations/observation.js';
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
+import type { AlertExceptions } from '../contract/alert-exceptions.js';
 import type { DetectionRules } from '../contract/rule.js';
 import type { ChangelogEntry } from './changelog-entry.js';
 import type { ChangelogReading } from './changelog-reader.js';
@@ -85,6 +86,8 @@ export interface DetectorStatistics {
   /** Packets that counted towards it, and those an exception of the configuration left out. */
   readonly countedPackets: number;
   readonly exceptedPackets: number;
+  /** Alerts that an exception kept from being published. */
+  readonly exceptedAlerts: number;
   readonly opened: number;
   readonly updated: number;
   readonly closed: number;
@@ -133,6 +136,13 @@ export interface Engine {
    * the reason `disabled`; windows whose threshold or length changed start empty.
    */
   setRules(rules: DetectionRules): void;
+
+  /**
+   * Puts other exceptions in force. They decide at the publication of an alert, by its event time: what is excepted goes on as an
+   * episode without a word, and is published when the exception ends while it still goes on. An alert that is published already and
+   * excepted now closes with the reason `disabled`. Which episodes are excepted is in the changelog, so a restart repeats no decision.
+   */
+  setExceptions(exceptions: AlertExceptions): void;
 
   /**
    * Takes up the changelog of an earlier engine, as `readChangelog` gives it, before anything else. Entries that cannot be

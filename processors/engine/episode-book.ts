@@ -1,5 +1,6 @@
 /** The open episodes of an engine, and what has come of them since it was last taken: alerts and changelog. */
 import type { AlertAction, AlertDocument } from '../../schemas/alerts/alert.js';
+import type { AlertExceptions, Excepted } from '../contract/alert-exceptions.js';
 import { alertDocument, type CloseReason } from './alert-document.js';
 import { episodeEntryKey } from './changelog.js';
 import type { ChangelogEntry } from './changelog-entry.js';
@@ -14,6 +15,7 @@ export class EpisodeBook {
   bytes = 0;
   private readonly byWindow = new Map<number, Episode>();
   private readonly dirty = new Set<Episode>();
+  private exceptions: AlertExceptions | null = null;
   private alerts: AlertDocument[] = [];
   private changelog = new Map<string, string | null>();
 
@@ -49,14 +51,60 @@ export class EpisodeBook {
     this.dirty.add(episode);
   }
 
-  /** @param time of the packet that made the event, µs */
+  /** Puts other exceptions in force: what they leave out and is published closes, what they no longer leave out is looked at again. */
+  setExceptions(exceptions: AlertExceptions): void {
+    this.exceptions = exceptions.isEmpty ? null : exceptions;
+    const due: Episode[] = [];
+    for (const episode of this.byWindow.values()) {
+      const { excepted } = episode;
+      if (excepted !== null) {
+        if (!exceptions.has(excepted.id)) episode.excepted = { id: excepted.id, until: Number.NEGATIVE_INFINITY };
+      } else if (episode.sequence > 0 && this.findException(episode, episode.lastSeen) !== null) due.push(episode);
+    }
+    this.closeEach(due, () => 'disabled');
+  }
+
+  /**
+   * Publishes an event, unless an exception leaves it out: then nothing of its episode is published while that holds.
+   *
+   * @param time of the packet that made the event, µs
+   */
   emit(episode: Episode, action: AlertAction, time: number, reason: CloseReason | null): void {
-    episode.sequence++;
+    if (this.exceptions !== null && action !== 'close') {
+      const excepted = this.findException(episode, time);
+      if (excepted !== null) {
+        // of a published one, after a restart: exceptions that come while it is open close it at once
+        if (episode.sequence > 0) this.close(episode, 'disabled');
+        else this.except(episode, excepted);
+        return;
+      }
+    }
+    if (episode.excepted !== null) {
+      if (action === 'close') return;
+      episode.excepted = null;
+    }
+    const isFirst = episode.sequence++ === 0;
+    const said = isFirst && action === 'update' ? 'open' : action;
     episode.nextUpdate = episode.packets * 2;
     this.markDirty(episode);
-    this.alerts.push(alertDocument(episode, action, time, reason));
-    if (action === 'open') episode.compiled.opened++;
-    if (action === 'update') episode.compiled.updated++;
+    this.alerts.push(alertDocument(episode, said, time, reason));
+    if (said === 'open') episode.compiled.opened++;
+    if (said === 'update') episode.compiled.updated++;
+  }
+
+  /** A counted row of an episode that is not published: exceptions end. */
+  publishAgain(episode: Episode, time: number): void {
+    if (time >= episode.excepted!.until) this.emit(episode, 'open', time, null);
+  }
+
+  private except(episode: Episode, excepted: Excepted): void {
+    if (episode.excepted === null) episode.compiled.exceptedAlerts++;
+    episode.excepted = excepted;
+    this.markDirty(episode);
+  }
+
+  private findException(episode: Episode, time: number): Excepted | null {
+    return this.exceptions?.find(alertDocument(episode, 'open', time, null), time) ?? null;
   }
 
   close(episode: Episode, reason: CloseReason): void {

@@ -5,6 +5,7 @@
 
 import type { Severity } from '../../schemas/alerts/alert.js';
 import { formatMacNumber } from '../../schemas/observations/observation.js';
+import type { Excepted } from '../contract/alert-exceptions.js';
 import type { EpisodeEvidence, WindowOutcomes } from '../contract/evidence.js';
 import { NODES_MAX, SAMPLE_MAX, TARGETS_MAX, VALUES_MAX } from '../contract/evidence.js';
 import type { DetectionRule } from '../contract/rule.js';
@@ -50,6 +51,8 @@ export class Episode {
   severity: Severity;
   /** Whose incident it belongs to, and its id; null of episodes of before there were incidents. */
   incident: NonNullable<EpisodeSnapshot['incident']> | null = null;
+  /** The exception for which it has not been published. */
+  excepted: Excepted | null = null;
   /** State of its watcher. */
   state: unknown = null;
   /**
@@ -236,6 +239,7 @@ export class Episode {
       macs: [...this.macClaims].map(([mac, claim]) => [mac, claim.firstSeen, claim.lastSeen]),
       outcomes: this.outcomes,
       incident: this.incident,
+      excepted: this.excepted === null ? null : { id: this.excepted.id, until: finiteOrNull(this.excepted.until) },
     };
   }
 
@@ -278,8 +282,15 @@ export class Episode {
     for (const [mac, firstSeen, lastSeen] of snapshot.macs) episode.macClaims.set(mac, { firstSeen, lastSeen });
     episode.outcomes = snapshot.outcomes ?? null;
     episode.incident = snapshot.incident ?? null;
+    const { excepted } = snapshot;
+    if (excepted) episode.excepted = { id: excepted.id, until: excepted.until ?? Number.POSITIVE_INFINITY };
     return episode;
   }
+}
+
+/** JSON has no ∞. */
+function finiteOrNull(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
 }
 
 function portsOf(base64: string): number[] {

@@ -148,7 +148,8 @@ export class Offering {
     if (block.destinationKind[row] === ADDRESS_IPV4) addIpv4Target(episode, address);
     else if (block.destinationKind[row] === ADDRESS_IPV6) addIpv6Target(episode, block.ipv6, address * 16);
     this.state.episodes.markDirty(episode);
-    if (episode.sequence > 0 && episode.packets >= episode.nextUpdate)
+    if (episode.excepted !== null) this.state.episodes.publishAgain(episode, time);
+    else if (episode.sequence > 0 && episode.packets >= episode.nextUpdate)
       this.state.episodes.emit(episode, 'update', time, null);
   }
 

@@ -162,7 +162,7 @@ export class Recovery {
       if (timeline.captureNode === NONE) timeline.captureNode = episode.lastNode;
       this.state.episodes.add(episode);
       if (rule.watcher !== null) this.unlinked.push(episode);
-      if (episode.sequence === 0) this.verdicts.adopt(episode);
+      if (episode.sequence === 0 && episode.excepted === null) this.verdicts.adopt(episode);
     } else if (entry.kind === 'state') {
       if (rule.watcher?.load === undefined) return `${entry.detector} keeps no state`;
       const watched = this.state.watched.of(window, rule);

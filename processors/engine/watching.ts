@@ -299,7 +299,8 @@ export class Watching implements Watch<unknown> {
 
   private isExcepted(source: string, target: string, port: number): boolean {
     const { exceptions } = this.rule.rule;
-    const isExcepted = exceptions?.matchesText(source, target, port, this.state.nodeNames[this.node]!) === true;
+    const node = this.state.nodeNames[this.node]!;
+    const isExcepted = exceptions?.matchesText(source, target, port, node, this.site, this.time) === true;
     if (isExcepted && !this.state.rebuilding) this.rule.exceptedPackets++;
     return isExcepted;
   }
@@ -348,6 +349,10 @@ export class Watching implements Watch<unknown> {
     this.addTo(episode, value, related, port, packets);
     episode.run = this.timeline.name;
     state.episodes.markDirty(episode);
+    if (episode.excepted !== null) {
+      state.episodes.publishAgain(episode, time);
+      return;
+    }
     const severity = rule.watcher!.severity?.(watched.state) ?? episode.severity;
     if (severity > episode.severity) {
       episode.severity = severity;

@@ -14,6 +14,10 @@
  *             targets: [10.9.0.0/24]
  *             ports: [443, 8000-8100]
  *             captureNodes: [dmz-1]
+ *             sites: [branch-7]
+ *             hours: { from: "22:00", to: "05:00", zone: Europe/Berlin, days: [sat, sun] }
+ *             expires: 2027-01-31T18:00:00Z
+ *             note: load test of the new proxy
  *       arp-spoofing: { enabled: false }
  *
  * A packet is excepted when it matches every part that an entry names. What a detector's own options are called follows
@@ -23,11 +27,14 @@ import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { formatDuration, parseDuration } from '../../runtime/process/options.js';
 import { SEVERITY_NAMES, type Severity } from '../../schemas/alerts/alert.js';
+import { WEEKDAYS } from '../../schemas/exceptions/alert-exception.js';
 import type { Detector, DetectorOption, DetectorOptions } from '../contract/detector.js';
 import { parseNetwork } from '../contract/network-list.js';
 import type { DetectionRule, DetectionRules } from '../contract/rule.js';
 import { builtInDetectors } from '../detectors/built-in.js';
 import { type Exception, ExceptionList } from './exceptions.js';
+import { readPorts } from './ports.js';
+import { TimeOfDay } from './time-of-day.js';
 
 export type DetectionConfigurationResult =
   | { readonly ok: true; readonly rules: DetectionRules }
@@ -63,17 +70,50 @@ const portsSchema = z
   )
   .min(1);
 
+const hoursSchema = z
+  .strictObject({
+    from: z.string(),
+    to: z.string(),
+    zone: z.string(),
+    days: z
+      .array(z.enum(WEEKDAYS, { error: `must be ${WEEKDAYS.join(', ')}` }))
+      .min(1)
+      .optional(),
+  })
+  .superRefine((hours, context) => {
+    try {
+      new TimeOfDay(hours);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+    }
+  });
+
 const exceptionSchema = z
   .strictObject({
     sources: z.array(networkSchema).min(1).optional(),
     targets: z.array(networkSchema).min(1).optional(),
     ports: portsSchema.optional(),
     captureNodes: z.array(z.string()).min(1).optional(),
+    sites: z.array(z.string()).min(1).optional(),
+    hours: hoursSchema.optional(),
+    expires: z
+      .union([z.string(), z.date()])
+      .refine((time) => !Number.isNaN(new Date(time).getTime()), {
+        error: 'must be a time, such as 2026-12-31T18:00:00Z',
+      })
+      .optional(),
+    rules: z.array(z.string()).min(1).optional(),
     comment: z.string().optional(),
+    note: z.string().optional(),
   })
-  .refine((entry) => entry.sources || entry.targets || entry.ports || entry.captureNodes, {
-    error: 'must name at least one of sources, targets, ports and captureNodes; without any it would except everything',
-  });
+  .refine(
+    (entry) =>
+      entry.sources || entry.targets || entry.ports || entry.captureNodes || entry.sites || entry.hours || entry.rules,
+    {
+      error:
+        'must name at least one of sources, targets, ports, captureNodes, sites, hours and rules; without any it would except everything',
+    },
+  );
 
 /** What the file may say about one detector. */
 function detectorSchema(detector: Detector): z.ZodType<DetectorSection> {
@@ -215,7 +255,8 @@ export function parseDetectionConfiguration(
 
 function knownKeys(path: readonly PropertyKey[], detectors: readonly Detector[]): string {
   if (path.length === 0) return 'detectors, exceptions';
-  if (path.includes('exceptions')) return 'sources, targets, ports, captureNodes, comment';
+  if (path.includes('exceptions'))
+    return 'sources, targets, ports, captureNodes, sites, hours, expires, rules, note, comment';
   if (path.length === 1) return detectors.map((detector) => detector.id).join(', ');
   const detector = detectors.find(({ id }) => id === path[1]);
   return ['enabled', 'threshold', 'window', 'severity', 'exceptions', ...Object.keys(detector?.options ?? {})].join(
@@ -233,7 +274,9 @@ function compile(
   const rules = detectors.flatMap((detector): DetectionRule[] => {
     const section = sections[detector.id] ?? {};
     if (section.enabled === false) return [];
-    const exceptions = [...common, ...(section.exceptions ?? [])].map(readException);
+    const exceptions = [...common, ...(section.exceptions ?? [])]
+      .filter(({ rules }) => rules === undefined || rules.includes(detector.id))
+      .map(readException);
     return [
       {
         detector,
@@ -249,8 +292,16 @@ function compile(
 }
 
 function readException(entry: ExceptionSection): Exception {
-  const { sources, targets, ports, captureNodes } = entry;
-  return { sources, targets, ports: ports && readPorts(ports), captureNodes };
+  const { sources, targets, ports, captureNodes, sites, hours, expires } = entry;
+  return {
+    sources,
+    targets,
+    ports: ports && readPorts(ports),
+    captureNodes,
+    sites,
+    hours,
+    expires: expires === undefined ? undefined : new Date(expires).getTime() * 1000,
+  };
 }
 
 function readSeverity(severity: DetectorSection['severity']): Severity | undefined {
@@ -266,12 +317,4 @@ function readOptions(detector: Detector, section: DetectorSection): DetectorOpti
       return [name, option.kind === 'ports' ? readPorts(value as readonly (string | number)[]) : value];
     }),
   ) as DetectorOptions;
-}
-
-function readPorts(ports: readonly (string | number)[]): number[] {
-  return ports.flatMap((port) => {
-    if (typeof port === 'number') return [port];
-    const [first, last] = port.split('-').map(Number) as [number, number];
-    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
-  });
 }

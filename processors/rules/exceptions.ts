@@ -2,9 +2,11 @@
  * Exceptions of a detector, compiled for the packet path: networks as masks, ports as a bitmap. A packet is excepted
  * when any of the entries matches it; an entry matches when all of its parts do.
  */
+import type { ExceptionHours } from '../../schemas/exceptions/alert-exception.js';
 import { HAS_PORTS, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { NetworkList, portSet } from '../contract/network-list.js';
 import type { RuleExceptions } from '../contract/rule.js';
+import { TimeOfDay } from './time-of-day.js';
 
 /** What one entry of the configuration says; a part that is absent matches everything. */
 export interface Exception {
@@ -13,6 +15,11 @@ export interface Exception {
   /** Destination ports. */
   readonly ports?: readonly number[] | undefined;
   readonly captureNodes?: readonly string[] | undefined;
+  readonly sites?: readonly string[] | undefined;
+  /** When it is captured. */
+  readonly hours?: ExceptionHours | undefined;
+  /** Of what is captured before, µs. */
+  readonly expires?: number | undefined;
 }
 
 interface CompiledException {
@@ -20,6 +27,9 @@ interface CompiledException {
   readonly targets: NetworkList | null;
   readonly ports: Uint8Array | null;
   readonly captureNodes: ReadonlySet<string> | null;
+  readonly sites: ReadonlySet<string> | null;
+  readonly hours: TimeOfDay | null;
+  readonly expires: number;
 }
 
 export class ExceptionList implements RuleExceptions {
@@ -32,6 +42,9 @@ export class ExceptionList implements RuleExceptions {
       targets: entry.targets ? new NetworkList(entry.targets) : null,
       ports: entry.ports ? portSet(entry.ports) : null,
       captureNodes: entry.captureNodes ? new Set(entry.captureNodes) : null,
+      sites: entry.sites ? new Set(entry.sites) : null,
+      hours: entry.hours ? new TimeOfDay(entry.hours) : null,
+      expires: entry.expires ?? Number.POSITIVE_INFINITY,
     }));
   }
 
@@ -43,7 +56,9 @@ export class ExceptionList implements RuleExceptions {
         (entry.sources === null || entry.sources.has(block, block.sourceKind[row]!, block.sourceAddress[row]!)) &&
         (entry.targets === null ||
           entry.targets.has(block, block.destinationKind[row]!, block.destinationAddress[row]!)) &&
-        (entry.captureNodes === null || entry.captureNodes.has(block.origins[block.origin[row]!]!.captureNode))
+        (entry.captureNodes === null || entry.captureNodes.has(block.origins[block.origin[row]!]!.captureNode)) &&
+        (entry.sites === null || entry.sites.has(block.origins[block.origin[row]!]!.site ?? '')) &&
+        isInForce(entry, block.timestamp[row]!)
       ) {
         return true;
       }
@@ -51,13 +66,15 @@ export class ExceptionList implements RuleExceptions {
     return false;
   }
 
-  matchesText(source: string, target: string, port: number, captureNode: string): boolean {
+  matchesText(source: string, target: string, port: number, captureNode: string, site: string, time: number): boolean {
     return this.entries.some(
       (entry) =>
         (entry.ports === null || (port >= 0 && entry.ports[port] === 1)) &&
         (entry.sources === null || entry.sources.hasText(source)) &&
         (entry.targets === null || entry.targets.hasText(target)) &&
-        (entry.captureNodes === null || entry.captureNodes.has(captureNode)),
+        (entry.captureNodes === null || entry.captureNodes.has(captureNode)) &&
+        (entry.sites === null || entry.sites.has(site)) &&
+        isInForce(entry, time),
     );
   }
 
@@ -68,7 +85,14 @@ export class ExceptionList implements RuleExceptions {
         entry.targets === null &&
         entry.ports === null &&
         entry.captureNodes === null &&
+        entry.sites === null &&
+        entry.hours === null &&
+        entry.expires === Number.POSITIVE_INFINITY &&
         entry.sources?.hasText(address) === true,
     );
   }
+}
+
+function isInForce({ expires, hours }: CompiledException, time: number): boolean {
+  return time < expires && (hours === null || hours.endOf(time) !== null);
 }

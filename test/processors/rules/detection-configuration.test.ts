@@ -105,7 +105,7 @@ describe('errors name the line and the field', () => {
     ],
     [
       'exceptions:\n  - comment: all\n',
-      'rules.yaml:2: exceptions.0: must name at least one of sources, targets, ports and captureNodes; without any it would except everything',
+      'rules.yaml:2: exceptions.0: must name at least one of sources, targets, ports, captureNodes, sites, hours and rules; without any it would except everything',
     ],
     [
       'exceptions:\n  - ports: [80, 9-8]\n',

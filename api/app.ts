@@ -6,7 +6,7 @@ import { requestId } from 'hono/request-id';
 import type pg from 'pg';
 import type { Logger } from '../runtime/process/log.js';
 import type { AlertFeed } from './alert-feed.js';
-import { dashboardRoutes, readDashboard } from './dashboard.js';
+import { dashboardPage, dashboardRoutes, readDashboard } from './dashboard.js';
 import type { Enricher } from './enrichment/enricher.js';
 import { guardAccess, guardHost, guardRole } from './http/access.js';
 import { accessLog } from './http/access-log.js';
@@ -139,10 +139,12 @@ export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBinding
     return c.body(text, 200, { ...headers, 'content-type': 'application/json' });
   });
   app.route('/api/docs', referenceRoutes());
-  app.route('/', dashboardRoutes(readDashboard()));
+  const dashboard = readDashboard();
+  app.route('/', dashboardRoutes(dashboard));
+  const page = dashboardPage(dashboard);
 
   const missing = missingRoute(app);
-  app.notFound((c) => problemResponse(c, missing(c.req.method, c.req.path)));
+  app.notFound((c) => page(c) ?? problemResponse(c, missing(c.req.method, c.req.path)));
   app.onError((error, c) => {
     const problem = problemOf(error);
     const fields = { request_id: c.get('requestId'), method: c.req.method, path: c.req.path, code: problem.code };

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
 import { Failure } from '../runtime/process/failure.js';
 import { projectRoot } from '../runtime/process/project.js';
 
@@ -17,6 +17,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.md': 'text/markdown; charset=utf-8',
 };
 
+const PAGE = '/index.html';
 /** Files of this folder carry a hash of their content in their name. */
 const HASHED = '/assets/';
 const FOREVER = 'public, max-age=31536000, immutable';
@@ -56,18 +57,22 @@ export function dashboardRoutes(assets: ReadonlyMap<string, Asset>): Hono {
     });
   };
   for (const [path, asset] of assets) serve(path, asset);
-  const page = assets.get('/index.html');
-  if (page === undefined) return app;
-  serve('/', page);
-  app.get('*', async (c, next) => {
-    const isPage = (c.req.header('accept') ?? '').includes('text/html') && !/^\/(api|assets)(\/|$)/.test(c.req.path);
-    if (!isPage) return next();
+  const page = assets.get(PAGE);
+  if (page !== undefined) serve('/', page);
+  return app;
+}
+
+/** The page, for whatever other path a browser opens: null where the request asks for something else. */
+export function dashboardPage(assets: ReadonlyMap<string, Asset>): (c: Context) => Response | null {
+  const page = assets.get(PAGE);
+  return (c) => {
+    const isPage = c.req.method === 'GET' && (c.req.header('accept') ?? '').includes('text/html');
+    if (page === undefined || !isPage || /^\/(api|assets)(\/|$)/.test(c.req.path)) return null;
     return c.body(page.body, 200, {
       etag: page.etag,
       'cache-control': 'no-cache',
       'content-type': page.contentType,
       vary: 'accept',
     });
-  });
-  return app;
+  };
 }

@@ -28,10 +28,14 @@ function copy(from, to, wanted) {
 }
 
 copy('package.json', 'package.json', () => true);
+/** Tests, and what they compile of the dashboard, whose own build is in dist/dashboard. */
+const NOT_RUN = [join('dist', 'test'), join('dist', 'api', 'dashboard')];
 copy(
   'dist',
   'dist',
-  (path) => !path.startsWith(join('dist', 'test')) && !/(\.tsbuildinfo|\.built|\.dashboard-built)$/.test(path),
+  (path) =>
+    !NOT_RUN.some((folder) => path === folder || path.startsWith(folder + sep)) &&
+    !/(\.tsbuildinfo|\.built|\.dashboard-built)$/.test(path),
 );
 for (const folder of WITH_DATA) {
   copy(folder, folder, (path) => !/\.(ts|md)$/.test(path) && path !== join('api', 'dashboard'));

@@ -33,6 +33,12 @@ describe('the service', () => {
     try {
       expect(service.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
       expect(await (await fetch(`${service.url}/`)).text()).toContain('<title>nta</title>');
+      // Its pages have paths of their own; what is no page is refused as ever.
+      const page = await fetch(`${service.url}/hosts/10.0.0.5`, { headers: { accept: 'text/html' } });
+      expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('<title>nta</title>')]);
+      for (const path of ['/api/hosts', '/assets/none.js'])
+        expect((await fetch(service.url + path, { headers: { accept: 'text/html' } })).status).toBe(404);
+      expect((await fetch(`${service.url}/hosts/10.0.0.5`)).status).toBe(404);
       expect((await fetch(`${service.url}/api/alerts`)).status).toBe(200);
       expect((await fetch(`${service.url}/api/alerts/x/resolve`, { method: 'POST' })).status).toBe(401);
       const metrics = await registry.metrics();
@@ -145,6 +151,7 @@ describe('GET /api/openapi.json', () => {
       'GET /api/alerts',
       'GET /api/alerts.csv',
       'GET /api/alerts.json',
+      'GET /api/alerts/histogram',
       'GET /api/alerts/stream',
       'GET /api/alerts/{id}',
       'GET /api/audit',

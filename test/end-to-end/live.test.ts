@@ -2,11 +2,14 @@
  * Live capture: the whole of `nta run` in one network namespace, nmap in another. The scan is seen by the API and, in
  * real Chromium, on the dashboard; Ctrl-C and kill -9 leave no process behind.
  */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { chromium, type Locator } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { removeLocalStackData } from '../../deploy/local-stack/local-stack.js';
 import { projectRoot } from '../../runtime/process/project.js';
+import { CHROMIUM_ARGUMENTS, findChromium } from '../browser/chromium.js';
 import { createDataDirectory } from '../support/local-stack.js';
 import {
   canUseNamespaces,
@@ -15,7 +18,7 @@ import {
   requireNamespaces,
 } from '../support/network-namespace.js';
 import { type RunningCommand, startNta } from '../support/nta-command.js';
-import { findTool, requireTool } from '../support/requirement.js';
+import { findTool, requireCondition, requireTool } from '../support/requirement.js';
 
 interface Alert {
   readonly rule_id: string;
@@ -26,6 +29,7 @@ const TOOLS = ['ip', 'nmap', 'tcpdump', 'curl'];
 
 describe('nta run on a live interface', { timeout: 180_000 }, () => {
   const dataDir = createDataDirectory();
+  const folder = mkdtempSync(join(tmpdir(), 'nta-live-'));
   let pair: NamespacePair | undefined;
   let running: RunningCommand | undefined;
 
@@ -49,6 +53,7 @@ describe('nta run on a live interface', { timeout: 180_000 }, () => {
     running?.child.kill('SIGKILL');
     pair?.remove();
     removeLocalStackData(dataDir);
+    rmSync(folder, { recursive: true });
   });
 
   /** Asks the API from inside the namespace, where it listens on loopback. */
@@ -89,6 +94,40 @@ describe('nta run on a live interface', { timeout: 180_000 }, () => {
         timeout: 10_000,
       })
       .toHaveLength(5);
+  });
+
+  it('answers on the dashboard who scanned, what else that host did, and gives its packets, in at most four clicks', async (test) => {
+    const chromiumPath = findChromium();
+    requireCondition(test, chromiumPath !== undefined, 'not installed: chromium');
+    const { left, right } = pair!;
+    // Where the API listens: on the loopback of the namespace.
+    const inside = join(folder, 'chromium');
+    writeFileSync(inside, `#!/bin/sh\nexec ip netns exec ${right.name} ${chromiumPath} "$@"\n`, { mode: 0o755 });
+    const browser = await chromium.launch({ executablePath: inside, args: [...CHROMIUM_ARGUMENTS] });
+    try {
+      const page = await browser.newPage({ acceptDownloads: true });
+      let clicks = 0;
+      const click = async (what: Locator): Promise<void> => {
+        clicks++;
+        await what.click();
+      };
+      const token = readFileSync(join(dataDir, 'api-token'), 'utf8').trim();
+      await page.goto(`http://127.0.0.1:5000/#token=${token}`);
+      const scan = page.locator('.alert-lines li', { hasText: /scans|probes|ports/ }).first();
+      await click(scan.getByRole('link', { name: left.ipv4, exact: true }));
+      await page.getByRole('heading', { name: left.ipv4 }).waitFor();
+      const peers = page.getByRole('region', { name: 'Hosts it spoke to' });
+      await peers.getByRole('link', { name: right.ipv4 }).waitFor({ timeout: 20_000 });
+      const downloading = page.waitForEvent('download');
+      await click(page.getByRole('link', { name: 'Download its packets (pcap)' }));
+      const file = readFileSync(await (await downloading).path());
+      expect(clicks).toBeLessThanOrEqual(4);
+      // A SYN to each of 200 ports, at the least: 16 bytes of header and 54 of frame each.
+      expect(file.readUInt32LE(0)).toBe(0xa1b2c3d4);
+      expect(file.length).toBeGreaterThan(200 * 70);
+    } finally {
+      await browser.close();
+    }
   });
 
   it('stops everything on Ctrl-C', async () => {

@@ -54,8 +54,7 @@ export const calls = {
   incidents: (query: Query) => get<IncidentPage>('/incidents', query),
   incident: (id: string) => get<IncidentDetail>(`/incidents/${part(id)}`),
   triage: (id: string, body: Triage) => post<AlertDetail>(`/alerts/${part(id)}/triage`, body),
-  reopen: (id: string, note: string) =>
-    post<AlertDetail>(`/alerts/${part(id)}/reopen`, note.trim() === '' ? {} : { note }),
+  reopen: (id: string, body: { readonly note?: string }) => post<AlertDetail>(`/alerts/${part(id)}/reopen`, body),
   undo: (id: string) => post<AlertDetail>(`/alerts/${part(id)}/undo`, {}),
   triageMany: (ids: readonly string[], body: Triage) => post<TriageOutcome>('/alerts/triage', { ids, ...body }),
   host: (ip: string, query: Query) => get<Host>(`/hosts/${part(ip)}`, query),

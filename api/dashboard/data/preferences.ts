@@ -7,9 +7,12 @@ export type Theme = 'system' | 'light' | 'dark';
 export interface Preferences {
   readonly zone: Zone;
   readonly theme: Theme;
+  /** Who decides, where the token names nobody. */
+  readonly name: string;
 }
 
 const KEY = 'nta-preferences';
+export const NAME_MAX = 200;
 
 function read(): Preferences {
   try {
@@ -17,10 +20,11 @@ function read(): Preferences {
     return {
       zone: kept.zone === 'utc' ? 'utc' : 'local',
       theme: kept.theme === 'light' || kept.theme === 'dark' ? kept.theme : 'system',
+      name: typeof kept.name === 'string' ? kept.name.slice(0, NAME_MAX) : '',
     };
   } catch {
     // Storage is off, or holds what is not ours.
-    return { zone: 'local', theme: 'system' };
+    return { zone: 'local', theme: 'system', name: '' };
   }
 }
 

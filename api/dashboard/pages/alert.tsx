@@ -13,6 +13,7 @@ import { useKeys } from '../parts/keys.js';
 import { HostLink, Severity, Time } from '../parts/links.js';
 import { Facts, Panel } from '../parts/panel.js';
 import { Answered, Empty } from '../parts/states.js';
+import { Timeline } from '../parts/timeline.js';
 import { useTriage } from '../parts/use-triage.js';
 import { episodeWords, TRIAGE_NAMES, techniqueAddress, VERDICT_NAMES } from '../words/alerts.js';
 import { formatInteger } from '../words/numbers.js';
@@ -60,6 +61,7 @@ function Detail({ alert, onChanged }: { readonly alert: AlertDetail; readonly on
       <div class="columns">
         <div class="column">
           <Panel title="What happened">
+            <Timeline alert={alert} />
             <AlertFacts alert={alert} />
             <Behind alert={alert} range={range} />
           </Panel>

@@ -1,5 +1,6 @@
 /** Alerts as they come: to filter, sort, group, and decide about, one or many at once, by mouse or by keys. */
 import { useCallback, useMemo, useRef, useState } from 'preact/hooks';
+import type { AlertHistogram } from '../../routes/alert-histogram.js';
 import type { Alert } from '../../views/alert-view.js';
 import type { AlertView } from '../data/alert-list.js';
 import { calls } from '../data/calls.js';
@@ -17,6 +18,7 @@ import { Answered, Empty, Loading, Problem } from '../parts/states.js';
 import { useTriage } from '../parts/use-triage.js';
 import { arranged } from '../words/alert-order.js';
 import { formatInteger, plural } from '../words/numbers.js';
+import { techniqueOf } from '../words/techniques.js';
 
 /** Scrolled further than this, someone reads what is below. */
 const READING_PX = 40;
@@ -213,10 +215,42 @@ function AlertsOverTime() {
                   </a>
                 ))}
               </p>
+              <Tactics techniques={data.techniques} />
             </>
           )
         }
       </Answered>
     </Panel>
+  );
+}
+
+/** What was tried, by the tactics of MITRE ATT&CK. */
+function Tactics({ techniques }: { readonly techniques: AlertHistogram['techniques'] }) {
+  const { address } = useWorkplace();
+  const tactics = new Map<string, AlertHistogram['techniques']>();
+  for (const row of techniques) {
+    const { tactic } = techniqueOf(row.technique);
+    tactics.set(tactic, [...(tactics.get(tactic) ?? []), row]);
+  }
+  return (
+    <dl class="tactics" aria-label="By tactic of MITRE ATT&CK">
+      {[...tactics].map(([tactic, ofTactic]) => (
+        <div key={tactic}>
+          <dt>{tactic}</dt>
+          <dd>
+            {ofTactic.map(({ technique, unresolved }) => (
+              <a
+                key={technique}
+                class="chip"
+                href={address.href('/alerts', { technique })}
+                title={techniqueOf(technique).name}
+              >
+                {technique} <b>{formatInteger(unresolved)}</b>
+              </a>
+            ))}
+          </dd>
+        </div>
+      ))}
+    </dl>
   );
 }

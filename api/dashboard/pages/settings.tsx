@@ -3,7 +3,7 @@
 import type { AuditPage } from '../../routes/audit.js';
 import { ApiError } from '../data/api.js';
 import { calls } from '../data/calls.js';
-import type { Theme } from '../data/preferences.js';
+import { NAME_MAX, type Theme } from '../data/preferences.js';
 import { useAnswer } from '../data/use-answer.js';
 import { useWorkplace } from '../data/workplace.js';
 import { Time } from '../parts/links.js';
@@ -45,7 +45,7 @@ function ThisBrowser() {
               name="zone-choice"
               value={preferences.zone}
               choices={[
-                { value: 'local', label: createTimeWords('local').zoneName },
+                { value: 'local', label: `this browser’s (${createTimeWords('local').zoneName})` },
                 { value: 'utc', label: 'UTC' },
               ]}
               onChange={(zone) => setPreferences({ zone })}
@@ -73,7 +73,7 @@ function ThisBrowser() {
 }
 
 function WhoIAm() {
-  const { api, notify } = useWorkplace();
+  const { api, notify, preferences, setPreferences } = useWorkplace();
   const session = useAnswer(calls.session(), null);
   const logOut = async (): Promise<void> => {
     try {
@@ -103,6 +103,18 @@ function WhoIAm() {
                     : 'the holder of the server’s own token',
               ],
               ['Role', `${role}: ${ROLES[role] ?? ''}`],
+              [
+                'Decides as',
+                !named && role !== 'reader' && (
+                  <input
+                    aria-label="Name that decisions are made in"
+                    value={preferences.name}
+                    maxLength={NAME_MAX}
+                    placeholder={name}
+                    onChange={(event) => setPreferences({ name: event.currentTarget.value.trim() })}
+                  />
+                ),
+              ],
             ]}
           />
         )}

@@ -6,6 +6,7 @@ import { calls } from '../data/calls.js';
 import { useWorkplace } from '../data/workplace.js';
 import { VERDICT_CHOICES, VERDICT_NAMES, type Verdict } from '../words/alerts.js';
 import { plural } from '../words/numbers.js';
+import { useDecide } from './use-decide.js';
 import { wordsOf } from './use-triage.js';
 
 export function BulkBar({
@@ -19,11 +20,12 @@ export function BulkBar({
   readonly onClear?: () => void;
   readonly what?: string;
 }) {
-  const { api, notify } = useWorkplace();
+  const { notify } = useWorkplace();
+  const send = useDecide();
   const [verdict, setVerdict] = useState<Verdict | ''>('');
   const decide = async (decision: Triage): Promise<void> => {
     try {
-      const { changed, unchanged } = await api.call(calls.triageMany(ids, decision));
+      const { changed, unchanged } = await send(calls.triageMany(ids, decision));
       const rest = unchanged.length > 0 ? `, ${unchanged.length} were so already` : '';
       notify(`${plural(changed.length, 'alert')} ${wordsOf(decision)}${rest}`);
       onDone();

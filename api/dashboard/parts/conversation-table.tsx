@@ -66,6 +66,7 @@ function useColumns(): readonly Column<Conversation>[] {
     () => [
       {
         id: 'time',
+        isPlain: true,
         title: 'Last heard of',
         width: '11.5rem',
         cell: (row: Conversation) => (
@@ -80,12 +81,15 @@ function useColumns(): readonly Column<Conversation>[] {
       },
       {
         id: 'originator',
+        isPlain: true,
         title: 'Originator',
         width: 'minmax(9rem, 1.2fr)',
         cell: (row: Conversation) => side(row.originator, row.originator_port, row.protocol),
       },
       {
         id: 'responder',
+        isPlain: true,
+        className: 'to',
         title: 'Responder',
         width: 'minmax(9rem, 1.2fr)',
         cell: (row: Conversation) => side(row.responder, row.responder_port, row.protocol),
@@ -110,6 +114,7 @@ function useColumns(): readonly Column<Conversation>[] {
       },
       {
         id: 'outcome',
+        isPlain: true,
         title: 'Outcome',
         width: '9.5rem',
         cell: (row: Conversation) => (

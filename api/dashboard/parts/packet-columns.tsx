@@ -10,6 +10,7 @@ export interface PacketColumn {
   readonly width: string;
   readonly align?: 'end';
   readonly className?: string;
+  readonly isPlain?: boolean;
   readonly cell: (packet: Packet) => ComponentChildren;
 }
 
@@ -17,21 +18,30 @@ const host = (address: string | null, mac: string | null) =>
   address === null ? <span class="mono">{mac ?? ''}</span> : <HostLink host={address} />;
 
 export const PACKET_COLUMNS: readonly PacketColumn[] = [
-  { id: 'source', title: 'Source', width: 'minmax(8rem, 1fr)', cell: (row) => host(row.source, row.source_mac) },
+  {
+    id: 'source',
+    title: 'Source',
+    width: 'minmax(8rem, 1fr)',
+    isPlain: true,
+    cell: (row) => host(row.source, row.source_mac),
+  },
   {
     id: 'destination',
     title: 'Destination',
+    isPlain: true,
+    className: 'to',
     width: 'minmax(8rem, 1fr)',
     cell: (row) => host(row.destination, row.destination_mac),
   },
   {
     id: 'protocol',
+    isPlain: true,
     title: 'Protocol',
     width: '5.5rem',
     cell: (row) => row.protocol.toUpperCase().replaceAll('_', ' '),
   },
   { id: 'length', title: 'Length', width: '4.5rem', align: 'end', cell: (row) => formatInteger(row.length) },
-  { id: 'info', title: 'Info', width: 'minmax(12rem, 3fr)', className: 'info', cell: (row) => row.info },
+  { id: 'info', isPlain: true, title: 'Info', width: 'minmax(12rem, 3fr)', className: 'info', cell: (row) => row.info },
   { id: 'node', title: 'Node', width: '6rem', cell: (row) => row.capture_node ?? '' },
   { id: 'source_port', title: 'Source port', width: '6rem', align: 'end', cell: (row) => row.source_port ?? '' },
   {
@@ -61,6 +71,7 @@ export const DEFAULT_COLUMNS: readonly string[] = ['source', 'destination', 'pro
 
 export const timeColumn = (isOpen: (packet: Packet) => boolean, onOpen: (packet: Packet) => void): PacketColumn => ({
   id: 'time',
+  isPlain: true,
   title: 'Time',
   width: '13.5rem',
   className: 'time',

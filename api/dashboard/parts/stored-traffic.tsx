@@ -193,6 +193,20 @@ function StoredRankings({ stats, unit }: Omit<Properties, 'tools'>) {
           }))}
         />
       </Panel>
+      {stats.sites.length > 1 && (
+        <Panel title="Sites" id="sites">
+          <Ranking
+            unit={unit}
+            empty="None in this time."
+            rows={stats.sites.map((row) => ({
+              ...row,
+              key: row.site,
+              label:
+                row.site === '' ? 'without a name' : <a href={address.href('/', { site: row.site })}>{row.site}</a>,
+            }))}
+          />
+        </Panel>
+      )}
       <Panel title="What became of conversations" id="outcomes">
         <Ranking
           unit={unit}

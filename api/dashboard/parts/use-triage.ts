@@ -5,6 +5,7 @@ import { ApiError } from '../data/api.js';
 import { type Call, calls } from '../data/calls.js';
 import { useWorkplace } from '../data/workplace.js';
 import { TRIAGE_NAMES, VERDICT_NAMES } from '../words/alerts.js';
+import { useDecide } from './use-decide.js';
 
 export function wordsOf({ status, verdict, assignee, note }: Triage): string {
   if (status !== undefined) return TRIAGE_NAMES[status];
@@ -18,10 +19,11 @@ interface Changes {
 }
 
 export function useTriage({ replace }: Changes) {
-  const { api, notify } = useWorkplace();
+  const { notify } = useWorkplace();
+  const send = useDecide();
   const run = async (call: Call<AlertDetail>, said: string, undo?: () => void): Promise<boolean> => {
     try {
-      replace([await api.call(call)]);
+      replace([await send(call)]);
       notify(said, undo);
       return true;
     } catch (error) {
@@ -36,7 +38,11 @@ export function useTriage({ replace }: Changes) {
     decide: (alert: Pick<Alert, 'id' | 'message'>, decision: Triage): Promise<boolean> =>
       run(calls.triage(alert.id, decision), `${wordsOf(decision)}: ${alert.message}`, () => void undo(alert)),
     reopen: (alert: Pick<Alert, 'id' | 'message'>, note: string): Promise<boolean> =>
-      run(calls.reopen(alert.id, note), `reopened: ${alert.message}`, () => void undo(alert)),
+      run(
+        calls.reopen(alert.id, note.trim() === '' ? {} : { note }),
+        `reopened: ${alert.message}`,
+        () => void undo(alert),
+      ),
     undo,
   };
 }

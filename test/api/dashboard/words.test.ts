@@ -12,6 +12,7 @@ import { complete, fieldsOf, quoted } from '../../../api/dashboard/words/complet
 import { historyWords } from '../../../api/dashboard/words/conversations.js';
 import { formatAge, formatBytes, formatDuration, formatShare } from '../../../api/dashboard/words/numbers.js';
 import { packetsOfConversation } from '../../../api/dashboard/words/packet-search.js';
+import { marksOf } from '../../../api/dashboard/words/timeline.js';
 import { createTimeWords } from '../../../api/dashboard/words/times.js';
 import type { Conversation } from '../../../api/views/conversation-view.js';
 import { readPacketSearch } from '../../../schemas/tables/packet-search.js';
@@ -107,4 +108,25 @@ it('a conversation leads to a search that the API takes', () => {
     expect(() => readPacketSearch(packetsOfConversation({ ...conversation, ...changes }))).not.toThrow();
   }
   expect(historyWords('ShR^')).toBe('originator: SYN, responder: SYN-ACK, originator: RST, direction turned round');
+});
+
+describe('the course of an alert', () => {
+  const event = (action: string, second: number, actor: string | null = null) => ({
+    action,
+    actor,
+    occurred_at: new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString(),
+  });
+  const of = (...history: ReturnType<typeof event>[]) =>
+    marksOf({ first_seen: '2026-01-01T00:00:00Z', last_seen: '2026-01-01T00:00:50Z', history } as never);
+
+  it('has its marks between what was first and what was last', () => {
+    const { marks, seen } = of(event('open', 10), event('close', 100), event('resolve', 200, 'ada'));
+    expect(marks.map(({ place }) => place)).toEqual([0.05, 0.5, 1]);
+    expect(seen).toEqual({ start: 0, end: 0.25 });
+  });
+
+  it('ends with what was seen where people came much later, as of a replay', () => {
+    const { marks, seen } = of(event('open', 10), event('resolve', 1_000_000, 'ada'));
+    expect([marks[1]!.place, seen.end]).toEqual([1, 1]);
+  });
 });

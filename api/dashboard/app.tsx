@@ -103,7 +103,7 @@ export function App() {
   return (
     <>
       {isReady && <Shell api={api} />}
-      {question !== null && <TokenDialog question={question} />}
+      {question !== null && <TokenDialog question={question} api={api} />}
     </>
   );
 }

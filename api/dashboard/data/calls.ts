@@ -8,6 +8,7 @@ import type { SearchFields } from '../../routes/fields.js';
 import type { Health } from '../../routes/health.js';
 import type { Host } from '../../routes/hosts.js';
 import type { IncidentPage } from '../../routes/incidents.js';
+import type { LoginMethods } from '../../routes/login.js';
 import type { CaptureNode } from '../../routes/nodes.js';
 import type { PacketPage } from '../../routes/packets.js';
 import type { Rules } from '../../routes/rules.js';
@@ -41,6 +42,7 @@ export interface GroupsAsked {
 
 export const calls = {
   session: () => get<SessionIdentity>('/session'),
+  loginMethods: () => get<LoginMethods>('/login/methods'),
   openSession: (token: string) => post<SessionIdentity>('/session', { token }),
   closeSession: (): Call<null> => ({ method: 'DELETE', path: '/session', query: {} }),
   fields: () => get<SearchFields>('/fields'),

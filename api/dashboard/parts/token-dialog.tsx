@@ -1,5 +1,7 @@
 /** Asks for the API token. It is sent once, for a session's cookie that all tabs share, and kept nowhere. */
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Api } from '../data/api.js';
+import { calls } from '../data/calls.js';
 
 export interface TokenQuestion {
   readonly reason: string;
@@ -7,7 +9,22 @@ export interface TokenQuestion {
   readonly answer: (token: string | null) => void;
 }
 
-export function TokenDialog({ question }: { readonly question: TokenQuestion }) {
+/** Whether people may log in at a provider instead. */
+function useProvider(api: Api): boolean {
+  const [isThere, setThere] = useState(false);
+  useEffect(() => {
+    const controller = new AbortController();
+    api.call(calls.loginMethods(), controller.signal).then(
+      ({ oidc }) => setThere(oidc),
+      () => undefined, // the token is the way then
+    );
+    return () => controller.abort();
+  }, [api]);
+  return isThere;
+}
+
+export function TokenDialog({ question, api }: { readonly question: TokenQuestion; readonly api: Api }) {
+  const hasProvider = useProvider(api);
   const dialog = useRef<HTMLDialogElement>(null);
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
@@ -43,6 +60,11 @@ export function TokenDialog({ question }: { readonly question: TokenQuestion }) 
           <code>nta token create</code>. This browser is then logged in for twelve hours, in all its tabs.
         </p>
         <p class="actions">
+          {hasProvider && (
+            <a class="button primary" href="/api/login">
+              Log in with your account
+            </a>
+          )}
           <button type="button" class="quiet" onClick={() => question.answer(null)}>
             Cancel
           </button>

@@ -17,6 +17,9 @@ import { COMMIT_INTERVAL_MS, GROUP_READER, readingStopped, withHeartbeats } from
 import type { SinkContext } from './sink-context.js';
 import { readPosition, type TopicPosition } from './topic-position.js';
 
+/** A topic that is made anew has no more records within this than were read of the old one, without the reader's having met the gap. */
+const IDENTITY_MS = 1_000;
+
 export interface TopicReaderSettings {
   readonly topic: string;
   readonly groupId: string;
@@ -52,6 +55,8 @@ export class TopicReader {
   private repositions = 0;
   private readonly committable = new Map<number, number>();
   private committedAt = 0;
+  /** When the id of the topic was last asked for. */
+  private identifiedAt = Number.NEGATIVE_INFINITY;
   private readonly unreadable: UnreadablePartitions;
   private readonly failed: Promise<never>;
   private reject: (error: unknown) => void = () => undefined;
@@ -184,12 +189,9 @@ export class TopicReader {
     const { batch, heartbeat } = payload;
     try {
       await withHeartbeats(heartbeat, async () => {
-        let state = this.states.get(batch.partition);
-        if (state === undefined) {
-          await this.taker.settled();
-          state = { position: await this.readPosition(batch.partition), place: new ReadingPlace() };
-          this.states.set(batch.partition, state);
-        }
+        const state = this.states.get(batch.partition);
+        if (state === undefined) return this.begin(batch.partition);
+        if (!(await this.isOfTopic(state, Number(batch.highWatermark)))) return;
         if (!(await this.isInPlace(state, fetchedOffset(batch), Number(batch.highWatermark)))) return;
         const { position } = state;
         await this.taker.take(position, recordsOf(batch), Number(batch.highWatermark));
@@ -204,6 +206,35 @@ export class TopicReader {
       this.fail(error);
       throw error;
     }
+  }
+
+  /**
+   * Sends the consumer to where the tables say. What it has brought meanwhile is let go: it was asked for before the topic's id
+   * was, and may be of another topic of that name.
+   */
+  private async begin(partition: number): Promise<void> {
+    await this.taker.settled();
+    const position = await this.readPosition(partition);
+    if (this.states.has(partition)) return; // by `seekAll`, meanwhile
+    this.states.set(partition, { position, place: new ReadingPlace(1) });
+    this.consumer.seek({ topic: this.settings.topic, partition, offset: position.nextOffset.toString() });
+  }
+
+  /**
+   * Whether the batch is of the topic whose offsets the position counts. While nothing is fetched, because Postgres is away or all
+   * is quiet, the topic may be deleted and made anew and come to have more records than were read of the old one: at the
+   * position there is a record then, and nothing but the id tells. It is asked for once a batch is there, since ids do not come back.
+   */
+  private async isOfTopic(state: PartitionState, end: number): Promise<boolean> {
+    const now = performance.now();
+    if (now - this.identifiedAt < IDENTITY_MS) return true;
+    const { topic } = this.settings;
+    const id = (await fetchTopicIds(this.context.kafka, [topic])).get(topic) ?? '';
+    this.identifiedAt = now;
+    if (id === '' || state.position.topicId === '' || id === state.position.topicId) return true;
+    await this.readPositionAnew(state, end);
+    this.identifiedAt = Number.NEGATIVE_INFINITY; // other partitions have to find out as well
+    return false;
   }
 
   /** Leaves the partition alone for a while, at the record that cannot be read. */

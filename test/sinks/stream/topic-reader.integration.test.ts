@@ -19,12 +19,14 @@ import {
   type TestTopics,
   testLog,
 } from '../../support/local-stack.js';
+import { createTopicsFor } from '../../support/packet-topic.js';
 import { until } from '../../support/sink-rows.js';
 
 let topics: TestTopics;
 let database: TestDatabase;
 let pool: pg.Pool;
 let reader: TopicReader;
+const closing: (() => Promise<void>)[] = [];
 
 beforeEach(async () => {
   topics = createTestTopics();
@@ -42,6 +44,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await reader.stop();
+  for (const close of closing.splice(0)) await close();
   await pool.end();
   await topics.remove();
   await database.remove();
@@ -49,39 +52,14 @@ afterEach(async () => {
 
 it('takes nothing again for a position that was read before its records were taken', async () => {
   const topic = topicName('packets', topics.prefix);
-  const taken: number[] = [];
   const unit = signal();
-  let settled = Promise.resolve();
-  const log = testLog();
-  const metrics = new SinkMetrics(createRegistry());
   const slow = slowPool(pool);
-  reader = new TopicReader(
-    {
-      kafka: createKafka(topics.settings, 'test', log),
-      pool: slow.pool,
-      availability: new Availability(log, metrics, new AbortController().signal),
-      metrics,
-      log,
-    },
-    { topic, groupId: `${topics.prefix}reader`, readCommitted: false, maxBytes: 1 << 20, partitionsAtOnce: 1 },
-    {
-      take: async (position, records) => {
-        while (records.next()) {
-          if (records.offset < position.nextOffset) continue;
-          taken.push(records.offset);
-          position.nextOffset = records.offset + 1;
-        }
-      },
-      settled: () => settled,
-    },
-  );
-  const producer = quietKafka(topics.brokers).producer();
-  await producer.connect();
-  const publish = () => producer.send({ topic, messages: [{ key: 'a', value: 'record' }] });
+  const { taken, wait } = read(slow.pool);
+  const publish = await publisher();
   const store = (offset: number) =>
     pool.query('UPDATE sink_offsets SET next_offset = $1 WHERE topic = $2', [offset, topic]);
 
-  await publish();
+  await publish(['a']);
   await reader.start();
   await until(async () => taken.length === 1);
   await store(1);
@@ -92,19 +70,114 @@ it('takes nothing again for a position that was read before its records were tak
   const deliver = slow.holdNextAnswer();
   reader.reposition();
   await slow.held;
-  await publish();
+  await publish(['b']);
   await until(async () => taken.length === 2);
-  settled = unit.promise;
+  wait.settled = unit.promise;
   reader.reposition();
   deliver();
   await sleep(1_000);
   await store(2);
   unit.resolve();
-  await publish();
+  await publish(['c']);
   await until(async () => taken.length >= 3);
-  await producer.disconnect();
-  expect(taken).toEqual([0, 1, 2]);
+  expect(taken).toEqual(['a', 'b', 'c']);
 });
+
+it('takes all of a topic that was made anew, and had more records, while nothing was fetched', async () => {
+  const { taken, wait } = read(pool);
+  const publish = await publisher();
+  await publish(['old 1', 'old 2']);
+  const unit = signal();
+  wait.take = unit.promise; // Postgres is away, and what is under way waits for it
+  await reader.start();
+  await until(async () => wait.takes === 1);
+  await remake();
+  await publish(['new 1', 'new 2', 'new 3', 'new 4']);
+  unit.resolve();
+  await until(async () => taken.includes('new 4'));
+  expect(taken).toEqual(['old 1', 'old 2', 'new 1', 'new 2', 'new 3', 'new 4']);
+});
+
+it('takes nothing for a topic that was made anew after it was fetched and before its id was asked for', async () => {
+  const { taken, wait } = read(pool);
+  const publish = await publisher();
+  await publish(['old 1', 'old 2']);
+  const unit = signal();
+  wait.settled = unit.promise; // which is waited for before a position is read
+  await reader.start();
+  await until(async () => wait.settles === 2); // by joining the group, and by the batch
+  await remake();
+  await publish(['new 1', 'new 2', 'new 3', 'new 4']);
+  unit.resolve();
+  await until(async () => taken.includes('new 4'));
+  expect(taken).toEqual(['new 1', 'new 2', 'new 3', 'new 4']);
+});
+
+/** Deletes the topic and makes it again. */
+async function remake(): Promise<void> {
+  const topic = topicName('packets', topics.prefix);
+  const admin = quietKafka(topics.brokers).admin();
+  await admin.connect();
+  await admin.deleteTopics({ topics: [topic] });
+  await until(async () => !(await admin.listTopics()).includes(topic));
+  await admin.disconnect();
+  await createTopicsFor(topics, 1);
+}
+
+/** A reader whose takers do as they are told; `taken` has the values of the records. */
+function read(from: pg.Pool): {
+  taken: string[];
+  wait: { take: Promise<void>; settled: Promise<void>; takes: number; settles: number };
+} {
+  const taken: string[] = [];
+  const wait = { take: Promise.resolve(), settled: Promise.resolve(), takes: 0, settles: 0 };
+  const log = testLog();
+  const metrics = new SinkMetrics(createRegistry());
+  reader = new TopicReader(
+    {
+      kafka: createKafka(topics.settings, 'test', log),
+      pool: from,
+      availability: new Availability(log, metrics, new AbortController().signal),
+      metrics,
+      log,
+    },
+    {
+      topic: topicName('packets', topics.prefix),
+      groupId: `${topics.prefix}reader`,
+      readCommitted: false,
+      maxBytes: 1 << 20,
+      partitionsAtOnce: 1,
+    },
+    {
+      take: async (position, records) => {
+        wait.takes++;
+        while (records.next()) {
+          if (records.offset < position.nextOffset) continue;
+          taken.push(String(records.value));
+          position.nextOffset = records.offset + 1;
+        }
+        await wait.take;
+      },
+      settled: () => {
+        wait.settles++;
+        return wait.settled;
+      },
+    },
+  );
+  return { taken, wait };
+}
+
+async function publisher(): Promise<(values: readonly string[]) => Promise<void>> {
+  const producer = quietKafka(topics.brokers).producer();
+  await producer.connect();
+  closing.push(() => producer.disconnect());
+  const topic = topicName('packets', topics.prefix);
+  return async (values) =>
+    until(async () => {
+      await producer.send({ topic, messages: values.map((value) => ({ key: 'a', value })) });
+      return true;
+    });
+}
 
 /** The same pool, but that one answer of it may be kept back. */
 function slowPool(of: pg.Pool): {

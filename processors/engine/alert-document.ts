@@ -14,7 +14,7 @@ import { type Episode, TEXT_MARK } from './episode.js';
 const ECS_VERSION = '8.17.0';
 const CATEGORIES = ['network', 'intrusion_detection'];
 
-export type CloseReason = 'quiet' | 'end_of_timeline' | 'superseded' | 'evicted' | 'disabled';
+export type CloseReason = 'quiet' | 'end_of_timeline' | 'cut_off' | 'superseded' | 'evicted' | 'disabled';
 
 /** The episode's id: 128 bits of SHA-256 over detector, version, key and first crossing time. */
 export function episodeId(episode: Episode): string {
@@ -54,7 +54,7 @@ export function alertDocument(
   const { rule, key } = episode;
   const { detector } = rule;
   const evidence = episode.evidence(action === 'close');
-  const text = episode.compiled.describe(evidence, episode.state);
+  const text = episode.describe(evidence);
   if (text.severity !== undefined && text.severity > episode.severity) episode.severity = text.severity;
   const { severity } = episode;
   const id = episodeId(episode);
@@ -196,6 +196,7 @@ function reasonOf(episode: Episode, action: AlertAction, closeReason: CloseReaso
 const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
   quiet: 'below the threshold for a whole window',
   end_of_timeline: 'the replayed capture ended',
+  cut_off: 'its packets broke off: the capture node was killed, or the topic packets was made anew',
   superseded: 'its source began again: a capture of the same time was replayed, or its clock had been ahead',
   evicted: 'forgotten to stay within the state budget',
   disabled: 'the detection or this source was taken out of the rules',

@@ -61,6 +61,8 @@ const snapshotSchema = z.strictObject({
   incident: z.strictObject(incidentShape).nullish(),
   /** The exception that keeps it from being published, and up to when, µs; null when that does not end. */
   excepted: z.strictObject({ id: z.string(), until: z.number().nullable() }).nullish(),
+  /** What its watcher had to say of it; older entries have none. */
+  words: z.looseObject({ message: z.string() }).nullish(),
 });
 /** An open episode as the changelog holds it. */
 export type EpisodeSnapshot = z.infer<typeof snapshotSchema>;

@@ -8,7 +8,14 @@ import type { AlertExceptions } from '../contract/alert-exceptions.js';
 import type { DetectionRules } from '../contract/rule.js';
 import type { ChangelogReading } from './changelog-reader.js';
 import type { CompiledRule } from './compiled-rule.js';
-import type { DetectorStatistics, Engine, EngineLimits, EngineOutput, EngineStatistics } from './engine.js';
+import type {
+  DetectorStatistics,
+  Engine,
+  EngineLimits,
+  EngineOutput,
+  EngineStatistics,
+  TimelineEnd,
+} from './engine.js';
 import { EngineState } from './engine-state.js';
 import type { Episode } from './episode.js';
 import { Offering } from './offering.js';
@@ -41,7 +48,7 @@ export class DetectionEngine implements Engine {
     this.offering = new Offering(this.state, this.watching, this.outcomes, this.verdicts);
     this.intake = new PacketIntake(this.state, this.offering, this.outcomes);
     this.recovery = new Recovery(this.state, this.verdicts);
-    this.state.endOldest = (timeline) => this.endTimeline(timeline.name, timeline.newest);
+    this.state.endOldest = (timeline) => this.endTimeline(timeline.name, timeline.newest, 'cut_off');
   }
 
   process(
@@ -103,7 +110,7 @@ export class DetectionEngine implements Engine {
     this.state.closeQuiet(timeline);
   }
 
-  endTimeline(timelineName: string, micros: number): void {
+  endTimeline(timelineName: string, micros: number, reason: TimelineEnd = 'end_of_timeline'): void {
     this.recovery.finish();
     const timeline = this.state.timelines.find(timelineName);
     if (timeline === undefined) return;
@@ -111,7 +118,7 @@ export class DetectionEngine implements Engine {
     const end = Math.max(micros, timeline.newest);
     this.state.episodes.closeAll(
       (episode) => this.state.lastTimeline(episode.window) === timeline,
-      (episode) => (end > episode.quietAt + this.state.limits.allowedLatenessMicros ? 'quiet' : 'end_of_timeline'),
+      (episode) => (end > episode.quietAt + this.state.limits.allowedLatenessMicros ? 'quiet' : reason),
     );
     for (const episode of this.state.episodes.all()) {
       if (episode.run === timelineName) this.handOver(episode);

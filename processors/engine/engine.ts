@@ -97,6 +97,9 @@ export interface DetectorStatistics {
   readonly latestFailure: string | null;
 }
 
+/** Whether a timeline said that it is over. */
+export type TimelineEnd = 'end_of_timeline' | 'cut_off';
+
 export interface Engine {
   /**
    * Counts rows `from … to - 1` in the order they arrived, of any sources, timelines and capture nodes, and what came with
@@ -122,8 +125,10 @@ export interface Engine {
    * Nothing more follows on this timeline, which came as far as `micros` (the clock of the record that says so): sources
    * whose last packet was of it are forgotten, and their episodes close, as `quiet` or as `end_of_timeline`. Sources that
    * another run of its group has reached since go on there.
+   *
+   * @param reason `cut_off` when nobody said that this is the end: another run of the same packets may know more
    */
-  endTimeline(timeline: string, micros: number): void;
+  endTimeline(timeline: string, micros: number, reason?: TimelineEnd): void;
 
   /** Alert documents and changelog since the last take. Call it once a transaction. */
   take(): EngineOutput;

@@ -9,6 +9,7 @@ import type { Excepted } from '../contract/alert-exceptions.js';
 import type { EpisodeEvidence, WindowOutcomes } from '../contract/evidence.js';
 import { NODES_MAX, SAMPLE_MAX, TARGETS_MAX, VALUES_MAX } from '../contract/evidence.js';
 import type { DetectionRule } from '../contract/rule.js';
+import type { WatcherText } from '../contract/watch.js';
 import type { CompiledRule } from '../engine/compiled-rule.js';
 import type { EpisodeSnapshot } from './changelog-reader.js';
 import { PacketMeter, ValueMeter } from './peak-meter.js';
@@ -53,8 +54,10 @@ export class Episode {
   incident: NonNullable<EpisodeSnapshot['incident']> | null = null;
   /** The exception for which it has not been published. */
   excepted: Excepted | null = null;
-  /** State of its watcher. */
+  /** State of its watcher; null while there is none: the episode was restored, and nothing of it came again. */
   state: unknown = null;
+  /** What its watcher had to say at the snapshot that it was restored from. */
+  private words: WatcherText | null = null;
   /**
    * What became of the attempts of the latest full window, as noted when the last of them was settled: later, after a restart,
    * the window itself may be there in part only.
@@ -212,6 +215,17 @@ export class Episode {
     };
   }
 
+  /** Whether it was restored with words of its own. */
+  get hasWords(): boolean {
+    return this.words !== null;
+  }
+
+  /** What there is to say of it. */
+  describe(evidence: EpisodeEvidence): WatcherText {
+    if (this.state === null && this.words !== null) return this.words;
+    return this.compiled.describe(evidence, this.state);
+  }
+
   snapshot(clock: number, nodeName: (node: number) => string): EpisodeSnapshot {
     return {
       kind: 'episode',
@@ -240,6 +254,7 @@ export class Episode {
       outcomes: this.outcomes,
       incident: this.incident,
       excepted: this.excepted === null ? null : { id: this.excepted.id, until: finiteOrNull(this.excepted.until) },
+      words: this.compiled.watcher === null ? null : { ...this.describe(this.evidence(false)) },
     };
   }
 
@@ -284,6 +299,7 @@ export class Episode {
     episode.incident = snapshot.incident ?? null;
     const { excepted } = snapshot;
     if (excepted) episode.excepted = { id: excepted.id, until: excepted.until ?? Number.POSITIVE_INFINITY };
+    episode.words = (snapshot.words ?? null) as WatcherText | null;
     return episode;
   }
 }

@@ -50,7 +50,9 @@ export class Recovery {
   private linkStates(): void {
     for (const episode of this.unlinked) {
       const { window, compiled } = episode;
-      episode.state = this.state.watched.of(window, compiled).state;
+      // Without its input, which is gone, the state of one that was counting would be a new one, and know nothing.
+      const rebuilt = this.state.watched.find(window);
+      episode.state = rebuilt?.state ?? (episode.hasWords ? null : this.state.watched.of(window, compiled).state);
     }
     this.unlinked.length = 0;
   }

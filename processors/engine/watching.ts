@@ -346,6 +346,7 @@ export class Watching implements Watch<unknown> {
       if (time > episode.quietAt + state.limits.allowedLatenessMicros) state.episodes.close(episode, 'quiet');
       return;
     }
+    episode.state = watched.state;
     this.addTo(episode, value, related, port, packets);
     episode.run = this.timeline.name;
     state.episodes.markDirty(episode);

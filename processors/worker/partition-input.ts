@@ -13,7 +13,7 @@ import {
   type PacketBatchResult,
 } from '../../schemas/packets/packet-batch.js';
 import { PacketBlock } from '../../schemas/packets/packet-block.js';
-import type { Engine } from '../engine/engine.js';
+import type { Engine, TimelineEnd } from '../engine/engine.js';
 import { AHEAD_TOLERANCE_MICROS, type ClockSkew } from './clock-skew.js';
 import { LiveClocks, type NodeClocks } from './live-clocks.js';
 import type { ProcessMetrics } from './process-metrics.js';
@@ -54,7 +54,7 @@ export class PartitionInput {
   /** Of live traffic. */
   readonly clocks = new LiveClocks();
   /** Timelines that came to their end in what was read again, and did not begin anew. */
-  private readonly ended = new Map<string, number>();
+  private readonly ended = new Map<string, { readonly newest: number; readonly reason: TimelineEnd }>();
   private readonly block = new PacketBlock(MAX_BATCH_PACKETS);
   private readonly rows = {
     conversations: new ConversationBlock(MAX_BATCH_ROWS),
@@ -91,7 +91,7 @@ export class PartitionInput {
     const batch = this.decode(record);
     if ('reason' in batch) return;
     const { timeline } = batch.origin;
-    for (const idle of this.observe(record, batch)) this.rebuildEnd(idle.timeline, idle.newest);
+    for (const idle of this.observe(record, batch)) this.rebuildEnd(idle.timeline, idle.newest, 'cut_off');
     this.ended.delete(timeline);
     const { conversations, received } = this.rows;
     if (batch.hosts > 0)
@@ -99,7 +99,7 @@ export class PartitionInput {
     else if (!batch.endOfTimeline) this.engine.rebuildTick(timeline, batch.origin.captureNode, batch.firstTimestamp);
     if (batch.endOfTimeline) {
       this.replay.end(timeline);
-      this.rebuildEnd(timeline, this.batchTime);
+      this.rebuildEnd(timeline, this.batchTime, 'end_of_timeline');
     }
     this.replayedPackets += batch.packets;
   }
@@ -110,7 +110,7 @@ export class PartitionInput {
    * @param silent clocks of capture nodes that had fallen silent before
    */
   finishRebuilding(silent: NodeClocks): void {
-    for (const [timeline, newest] of this.ended) this.engine.endTimeline(timeline, newest);
+    for (const [timeline, { newest, reason }] of this.ended) this.engine.endTimeline(timeline, newest, reason);
     this.ended.clear();
     this.clocks.restore(silent);
     for (const [captureNode, clock] of Object.entries(this.clocks.all())) {
@@ -130,7 +130,7 @@ export class PartitionInput {
     }
     if (this.aheadMicros > 0)
       this.options.clockSkew.note(batch.origin.captureNode, this.aheadPackets, this.aheadMicros);
-    for (const ended of this.observe(record, batch)) this.engine.endTimeline(ended.timeline, ended.newest);
+    for (const idle of this.observe(record, batch)) this.engine.endTimeline(idle.timeline, idle.newest, 'cut_off');
     const { timeline, captureNode } = batch.origin;
     const { conversations, received } = this.rows;
     if (batch.hosts > 0)
@@ -167,9 +167,9 @@ export class PartitionInput {
     return taken;
   }
 
-  private rebuildEnd(timeline: string, newest: number): void {
+  private rebuildEnd(timeline: string, newest: number, reason: TimelineEnd): void {
     this.engine.rebuildEnd(timeline);
-    this.ended.set(timeline, newest);
+    this.ended.set(timeline, { newest, reason });
   }
 
   /** Null where the record is of a schema that says nothing of it. */

@@ -181,7 +181,7 @@ export class PartitionWorker {
     for (const { entry } of entries) {
       if (typeof entry !== 'string' && entry.kind !== 'incident') timelines.add(entry.run ?? entry.timeline);
     }
-    for (const timeline of timelines) this.engine.endTimeline(timeline, 0);
+    for (const timeline of timelines) this.engine.endTimeline(timeline, 0, 'cut_off');
   }
 
   private finishRebuilding(): void {

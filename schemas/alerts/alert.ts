@@ -81,7 +81,7 @@ export interface AlertDocument {
       readonly crossed: string;
       readonly threshold: number;
       readonly window_seconds: number;
-      /** Why an episode closed: `quiet`, `end_of_timeline`, `superseded`, `evicted`, `disabled`. */
+      /** Why an episode closed: `quiet`, `end_of_timeline`, `cut_off`, `superseded`, `evicted`, `disabled`. */
       readonly close_reason?: string;
       readonly evidence: AlertEvidence;
     };

@@ -7,7 +7,14 @@
 import type { AlertDocument } from './alert.js';
 
 /** Reasons of a close, those first that another run of the same packets may take back. An open episode comes before all. */
-export const CLOSE_REASONS_BY_FINALITY = ['superseded', 'evicted', 'disabled', 'end_of_timeline', 'quiet'] as const;
+export const CLOSE_REASONS_BY_FINALITY = [
+  'superseded',
+  'cut_off',
+  'evicted',
+  'disabled',
+  'end_of_timeline',
+  'quiet',
+] as const;
 
 function finality(status: string, reason: string | undefined): number {
   if (status !== 'closed') return 0;

@@ -1,5 +1,8 @@
 /** Detectors keyed by target, from rows of what hosts received. */
 import { describe, expect, test } from 'vitest';
+import { readChangelog } from '../../../processors/engine/changelog-reader.js';
+import type { DetectionEngine } from '../../../processors/engine/detection-engine.js';
+import { compareProgress } from '../../../schemas/alerts/episode-progress.js';
 import {
   ADDRESS_SLOT_BYTES,
   RECEIVED_SLOT_MICROS,
@@ -42,8 +45,8 @@ function slotsOf(addresses: readonly string[]): Uint8Array {
   return slots;
 }
 
-/** What rows of consecutive slots raise: rule, severity and destination of what opens. */
-function raised(count: number, rowOf: (slot: number) => Row): string[] {
+/** Rows of consecutive slots. */
+function received(count: number, rowOf: (slot: number) => Row): ReceivedBlock {
   const block = new ReceivedBlock(count);
   block.origins.push(ORIGIN);
   for (let slot = 0; slot < count; slot++) {
@@ -72,12 +75,22 @@ function raised(count: number, rowOf: (slot: number) => Row): string[] {
     block.sourceCount[row] = sources.length;
     block.sources[row] = slotsOf(sources);
   }
-  const engine = detectionEngine();
+  return block;
+}
+
+/** As a processor gives them to its engine. */
+function feed(engine: DetectionEngine, block: ReceivedBlock): void {
   const packets = new PacketBlock(1);
   packets.origins.push(ORIGIN);
   const budget = new ObservationBudget();
   const said = Array.from({ length: block.count }, (_, row) => unaskedObservations(block, row, 0, budget));
   engine.process(packets, 0, 0, null, block, said.flat());
+}
+
+/** What rows of consecutive slots raise: rule, severity and destination of what opens. */
+function raised(count: number, rowOf: (slot: number) => Row): string[] {
+  const engine = detectionEngine();
+  feed(engine, received(count, rowOf));
   return engine
     .takeAlerts()
     .filter(({ event }) => event.action === 'open')
@@ -98,6 +111,30 @@ describe('floods', () => {
       sources: sources(slot, 10),
     });
     expect(raised(60, rows)).toEqual(['distributed-flood 4 198.51.100.1']);
+  });
+
+  test('close with the words they had, and not for good, when their input is gone', () => {
+    const flood = received(60, (slot) => ({
+      protocol: 6,
+      port: 443,
+      attempts: 10,
+      packets: 10,
+      sources: sources(slot, 10),
+    }));
+    const before = detectionEngine();
+    feed(before, flood);
+    const { alerts, changelog } = before.take();
+    const after = detectionEngine();
+    expect(after.restore(readChangelog(changelog))).toEqual([]);
+    after.endTimeline('', 0, 'cut_off');
+    const [closed] = after.takeAlerts();
+    expect(closed!.nta.alert).toMatchObject({ close_reason: 'cut_off', evidence: { details: { protocol: 'syn' } } });
+    expect(closed!.message).toMatch(/^198\.51\.100\.1 is flooded: 310 SYN of at least \d\d sources/);
+    // Another run of the same packets, which is told of to its end, has come further.
+    before.endTimeline('', 0);
+    const whole = before.takeAlerts().find(({ nta }) => nta.alert.id === closed!.nta.alert.id);
+    expect(alerts.some(({ nta }) => nta.alert.id === closed!.nta.alert.id)).toBe(true);
+    expect(compareProgress(closed!, whole!)).toBeLessThan(0);
   });
 
   test('are none where clients are answered and go on', () => {

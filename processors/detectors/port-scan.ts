@@ -90,7 +90,9 @@ function describe(evidence: EpisodeEvidence): AlertText {
   // a stray probe elsewhere makes no block of what is aimed at one host
   const isAimed = outcomes !== null && outcomes.failed > 0 && outcomes.failedAtOne >= AIMED_SHARE * outcomes.failed;
   const shape = isAimed ? 'vertical' : shapeOf(ports.distinct, targets.distinct);
-  const where = targets.distinct === 1 ? `of ${targets.sample[0]}` : `on ${counted(targets, 'host')}`;
+  const hosts = `on ${counted(targets, 'host')}`;
+  const several = isAimed ? `${hosts}, nearly all at one of them` : hosts;
+  const where = targets.distinct === 1 ? `of ${targets.sample[0]}` : several;
   const times = `${packets} probes in ${seconds(evidence)}`;
   return {
     message: `${source} scans ${ports.distinct} ports ${where} (${shape}), ${times}`,

@@ -49,6 +49,21 @@ function said(alerts: readonly AlertDocument[], rule: string): string[] {
     .map(({ event, nta }) => `${event.action} ${event.severity} ${nta.alert.crossed.slice(17, 26)}`);
 }
 
+test('a stray probe elsewhere makes no block of a scan of one host, and is not passed over either', () => {
+  const scan = ports(20, { outcome: 'refused' });
+  const stray = { ...scan[4]!, time: scan[4]!.time + 1, destination: '198.51.100.2', destinationPort: 4000 };
+  const last = alertsOf([...scan.slice(0, 5), stray, ...scan.slice(5)]).findLast(
+    ({ rule }) => rule.id === 'port-scan',
+  )!;
+  expect(last.message).toMatch(/ scans 21 ports on 2 hosts, nearly all at one of them \(vertical\), 21 probes in /);
+  const both = ports(20, { outcome: 'refused' }).map((probe, index) => ({
+    ...probe,
+    destination: `198.51.100.${1 + (index % 2)}`,
+  }));
+  const block = alertsOf(both).findLast(({ rule }) => rule.id === 'port-scan')!;
+  expect(block.message).toMatch(/ scans 20 ports on 2 hosts \(block\), /);
+});
+
 describe('severity', () => {
   test('of a scan that is refused is the rule’s, at its crossing', () => {
     expect(said(alertsOf(ports(10, { outcome: 'refused' })), 'port-scan')).toEqual(['open 3 00.900000']);

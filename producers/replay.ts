@@ -32,7 +32,11 @@ export interface ReplayOptions {
 /** What replays belong to that name no group: those of all capture nodes count together. */
 const REPLAY_GROUP = 'replay';
 
-/** The clock of a replay goes on by so much at its end: more than processors wait for outcomes by default. µs. */
+/**
+ * The clock of a replay goes on by so much at its end: more than processors wait for outcomes by default, for none comes any
+ * more, and less than any window, for another capture may go on with what this one began. Where they wait longer
+ * (--outcome-wait), what still waits at the end is settled once the run is given up, after five minutes. µs.
+ */
 const OUTCOMES_OVER_MICROS = 2e6;
 
 /** Ticks have no source; their key is the node's business only. */

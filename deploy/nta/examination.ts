@@ -2,9 +2,12 @@
 
 import { existsSync, mkdtempSync, rmdirSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
+import http from 'node:http';
+import https from 'node:https';
 import { createServer } from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { listInterfaces } from '../../producers/live/interfaces.js';
 import { checkKafka, type KafkaSettings } from '../../runtime/kafka/client.js';
 import { checkPostgres, type PostgresSettings } from '../../runtime/postgres/client.js';
@@ -152,16 +155,45 @@ async function portFinding(port: number): Promise<Finding> {
   };
 }
 
-/** Whether our own API answers there, as `GET /api/health` alone does it. */
+/** Whether our own API answers there, with TLS or without, as `GET /api/health` alone does it. */
 async function servesDashboard(port: number): Promise<boolean> {
+  for (const get of [http.get, https.get]) {
+    const health = await readHealth(get, port);
+    if (typeof health?.version === 'string' && health.checks?.storage !== undefined) return true;
+  }
+  return false;
+}
+
+interface Health {
+  readonly version?: unknown;
+  readonly checks?: { readonly storage?: unknown };
+}
+
+/** Null when there is no such answer. */
+function readHealth(get: typeof https.get, port: number): Promise<Health | null> {
+  return new Promise((done) => {
+    // Whose certificate it is does not matter: nothing is told to it, and it is asked for its name alone.
+    const options = { timeout: HEALTH_TIMEOUT_MS, rejectUnauthorized: false };
+    const request = get(
+      `${get === https.get ? 'https' : 'http'}://127.0.0.1:${port}/api/health`,
+      options,
+      (response) => {
+        text(response).then(
+          (body) => done(parsed(body)),
+          () => done(null),
+        );
+      },
+    );
+    request.on('timeout', () => request.destroy());
+    request.on('error', () => done(null));
+  });
+}
+
+function parsed(body: string): Health | null {
   try {
-    const response = await fetch(`http://127.0.0.1:${port}/api/health`, {
-      signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS),
-    });
-    const health = (await response.json()) as { version?: unknown; checks?: { storage?: unknown } };
-    return typeof health.version === 'string' && health.checks?.storage !== undefined;
+    return JSON.parse(body) as Health | null;
   } catch {
-    return false;
+    return null;
   }
 }
 

@@ -1,4 +1,5 @@
 /** `nta doctor` as a user and as a script read it. */
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -48,7 +49,7 @@ describe('the port of the dashboard', () => {
     expect(findings.find(({ name }) => name === 'dashboard port')).toMatchObject({ ok: false });
   });
 
-  it('is well when an nta has it already', async () => {
+  it.each(['', 'with TLS'])('is well when an nta has it already %s', async (tls) => {
     const database = await createTestDatabase();
     const env = stackEnvironment(undefined, database);
     expect((await runNta(['setup', '--no-require-roles'], { env })).code).toBe(0);
@@ -56,7 +57,7 @@ describe('the port of the dashboard', () => {
     await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
     const { port } = probe.address() as AddressInfo;
     await new Promise((resolve) => probe.close(resolve));
-    const api = startNta(['api', `--api-port=${port}`], { env });
+    const api = startNta(['api', `--api-port=${port}`, ...(tls === '' ? [] : certificate())], { env });
     await api.printed(new RegExp(`:${port}`));
     const { findings } = await examine(`--api-port=${port}`);
     await api.interrupt();
@@ -64,6 +65,14 @@ describe('the port of the dashboard', () => {
     expect(findings.find(({ name }) => name === 'dashboard port')).toMatchObject({ ok: true });
   });
 });
+
+/** A certificate of its own making, for a name that it is not asked by. */
+function certificate(): string[] {
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+  execFileSync('openssl', [...request, '-subj', '/CN=nta.example', '-keyout', key, '-out', cert], { stdio: 'ignore' });
+  return [`--api-tls-cert=${cert}`, `--api-tls-key=${key}`];
+}
 
 describe('JSON is spelled one way', () => {
   it.each([

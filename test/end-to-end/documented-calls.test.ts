@@ -16,6 +16,7 @@ import {
   type TestTopics,
 } from '../support/local-stack.js';
 import { type RunningCommand, startNta } from '../support/nta-command.js';
+import { StoredRows } from '../support/sink-rows.js';
 
 const README = readFileSync(join(projectRoot, 'api', 'README.md'), 'utf8');
 
@@ -134,8 +135,13 @@ describe('the calls of api/README.md', { timeout: 120_000 }, () => {
     }
   });
 
-  it('are all that users were promised', () => {
-    expect(documented<Packets>('/api/packets?limit=10').packets).toHaveLength(10);
+  it('are all that users were promised', async () => {
+    const newest = await new StoredRows(database.connection).query<{ at: string }>(
+      `SELECT to_char(captured_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at FROM packets ORDER BY captured_at DESC LIMIT 10`,
+    );
+    const { packets } = documented<Packets>('/api/packets?limit=10');
+    expect(newest).toHaveLength(10);
+    expect(packets.map(({ captured_at }) => captured_at)).toEqual(newest.map(({ at }) => at));
     const { alerts } = documented<Alerts>('/api/alerts?resolved=false');
     expect(alerts.length).toBeGreaterThan(0);
     documented('/api/stats?hours=6');

@@ -47,6 +47,7 @@ export default defineConfig({
           name: 'integration',
           include: INTEGRATION,
           globalSetup: ['test/support/run-folder.ts', 'test/support/local-stack-setup.ts'],
+          setupFiles: 'test/support/end-children.ts',
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -1,6 +1,6 @@
 /**
  * Global setup of every run of tests: one folder for all that it writes to the temporary folder, and one beginning of the names of all
- * network namespaces it makes. Both are removed at the end, and also when the run is stopped by a signal, which ends workers
+ * network namespaces it makes. Both are removed at the end, with every process that still runs with that folder, and also when the run is stopped by a signal, which ends workers
  * in the middle of a test. What a run that was killed left is removed by the next one.
  */
 import { spawnSync } from 'node:child_process';
@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { identifyProcess, isRunning, type ProcessIdentity } from '../../deploy/local-stack/process-identity.js';
+import { killAll, processesIn } from './left-processes.js';
 
 const PREFIX = 'nta-run-';
 const OWNER = '.owner';
@@ -60,6 +61,8 @@ function removeAbandonedRuns(): void {
 }
 
 function removeRun(folder: string): void {
+  // Workers end with the run, which waits for them.
+  killAll(processesIn(folder).filter(({ parent }) => parent !== process.pid));
   const prefix = namespacePrefix(folder);
   const listed = spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' }).stdout ?? '';
   for (const [name] of listed.matchAll(/^\S+/gm)) {

@@ -1,7 +1,7 @@
 /**
  * Exactly once through any crash: while packets are published, sinks are killed, paused beyond their session (so that another
  * takes their partitions and they come back as zombies) and restarted, and Postgres and the broker are killed and
- * restarted, at seeded moments. Rows and statistics must be those of an undisturbed run. `NTA_FAULTS=long` runs 20 rounds,
+ * restarted, at seeded moments. Rows and statistics, of packets and of conversations, must be those of an undisturbed run. `NTA_FAULTS=long` runs 20 rounds,
  * `NTA_FAULT_ROUNDS` as many as it says; the seed of a round stands in its name.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +10,8 @@ import { createKafka } from '../../runtime/kafka/client.js';
 import { ensureTopics } from '../../runtime/kafka/topic-setup.js';
 import { messageOf } from '../../runtime/process/failure.js';
 import { migrate } from '../../sinks/migrations/migration.js';
+import { bruteForce, portScan } from '../support/attack-traffic.js';
+import { capturedRecords } from '../support/captured-records.js';
 import {
   createTestDatabase,
   createTestTopics,
@@ -19,10 +21,13 @@ import {
   type TestTopics,
   testLog,
 } from '../support/local-stack.js';
-import { packetRecords, type TrafficOptions } from '../support/packet-blocks.js';
+import { normalTraffic } from '../support/normal-traffic.js';
+import { packetRecords, type TrafficOptions, type TrafficRecord } from '../support/packet-blocks.js';
 import { Random } from '../support/random.js';
 import { SinkProcess } from '../support/sink-process.js';
 import { publishPackets, StoredRows, until } from '../support/sink-rows.js';
+import { mergeTraffic, SECOND, TRAFFIC_START, trafficFile } from '../support/traffic.js';
+import { trafficHost } from '../support/traffic-host.js';
 
 const ROUNDS = process.env.NTA_FAULTS === 'long' ? Number(process.env.NTA_FAULT_ROUNDS ?? 20) : 1;
 const PARTITIONS = 4;
@@ -104,7 +109,10 @@ describe('postgres sink under faults', () => {
           const which = random.below(sinks.length);
           const at = random.below(1_000);
           const [packets] = await Promise.all([
-            publishPackets(topics.settings, packetRecords({ ...traffic, seed: seed * 100 + round })),
+            publishPackets(topics.settings, [
+              ...packetRecords({ ...traffic, seed: seed * 100 + round }),
+              ...conversationRecords(seed * 100 + round),
+            ]),
             sleep(at).then(() => inject(fault, sinks, which, start)),
           ]);
           published += packets;
@@ -131,7 +139,10 @@ describe('postgres sink under faults', () => {
         const expected = new StoredRows(undisturbed.connection);
         await until(async () => (await expected.accounted()) === published, CATCH_UP_MS);
         await sink.stop();
-        expect(await rows.fingerprint(), context).toEqual(await expected.fingerprint());
+        const stored = await expected.fingerprint();
+        expect(await rows.fingerprint(), context).toEqual(stored);
+        expect(stored.conversations[0]).toMatchObject({ rows: expect.any(Number), open: 0 });
+        expect(stored.conversations[0]!['rows']).toBeGreaterThan(500);
         await undisturbed.remove();
       } finally {
         for (const sink of sinks) await sink.kill();
@@ -141,3 +152,19 @@ describe('postgres sink under faults', () => {
     },
   );
 });
+
+/** As a capture node publishes them: what a scan, guesses at logins and ordinary traffic came to, beside their packets. */
+function conversationRecords(seed: number): TrafficRecord[] {
+  const start = TRAFFIC_START + seed * 60 * SECOND;
+  const attacker = trafficHost({ ipv4: '10.9.0.66' });
+  const target = trafficHost({ ipv4: '10.9.0.20' });
+  const ports = Array.from({ length: 60 }, (_, index) => 1 + index * 7);
+  const traffic = mergeTraffic(
+    normalTraffic({ seed, start, packetsPerSecond: 300 }),
+    portScan({ start: start + SECOND, attacker, targets: [target], ports, openPorts: [22, 85] }),
+    bruteForce({ start: start + 2 * SECOND, attacker, target, port: 22, attempts: 30, interval: 100_000 }),
+  );
+  return capturedRecords(trafficFile(traffic, { until: start + 6 * SECOND }), 'node-2').flatMap(
+    ({ key, value, packets }) => (key === null ? [] : [{ key, value, packets }]),
+  );
+}

@@ -1,13 +1,10 @@
 /** What the alerts topic holds, what it ought to hold, and how far the processors have come. */
 import { setTimeout } from 'node:timers/promises';
 import type { Admin, Kafka, KafkaMessage } from 'kafkajs';
-import { DetectionEngine } from '../../processors/engine/detection-engine.js';
-import { DEFAULT_ENGINE_LIMITS } from '../../processors/engine/engine.js';
-import { defaultRules } from '../../processors/rules/default-rules.js';
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
-import { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
-import { decodePacketBatch, MAX_BATCH_PACKETS, MAX_BATCH_ROWS } from '../../schemas/packets/packet-batch.js';
+import { decodePacketBatch, MAX_BATCH_PACKETS } from '../../schemas/packets/packet-batch.js';
 import { PacketBlock } from '../../schemas/packets/packet-block.js';
+import { UndisturbedWorker } from './undisturbed-worker.js';
 
 const READABLE_WITHIN_MS = 60_000;
 
@@ -58,24 +55,12 @@ export async function readAlerts(kafka: Kafka, topic: string, count = 0): Promis
   }
 }
 
-/** The alerts of an undisturbed run: one engine a partition, all records in one go. */
+/** The alerts of an undisturbed run: one worker a partition, all records in one go. */
 export function undisturbedAlerts(partitions: readonly (readonly KafkaMessage[])[]): AlertDocument[] {
-  const block = new PacketBlock(MAX_BATCH_PACKETS);
-  const conversations = new ConversationBlock(MAX_BATCH_ROWS);
-  const received = new ReceivedBlock(MAX_BATCH_ROWS);
-  return partitions.flatMap((records) => {
-    const engine = new DetectionEngine(defaultRules(), DEFAULT_ENGINE_LIMITS);
-    for (const { value } of records) {
-      block.reset();
-      conversations.reset();
-      received.reset();
-      const batch = decodePacketBatch(value!, block, 0, value!.length, { conversations, received });
-      if (!batch.ok) throw new Error(batch.reason);
-      if (batch.hosts > 0) engine.process(block, 0, block.count, conversations, received);
-      else if (batch.endOfTimeline) engine.endTimeline(batch.origin.timeline, batch.firstTimestamp);
-      else engine.tick(batch.origin.timeline, batch.origin.captureNode, batch.firstTimestamp);
-    }
-    return engine.take().alerts;
+  return partitions.flatMap((records, partition) => {
+    const worker = new UndisturbedWorker(partition);
+    worker.read(records);
+    return worker.alerts;
   });
 }
 

@@ -79,11 +79,14 @@ export function createTestTopics(brokers: readonly string[] = inject('kafkaBroke
   };
 }
 
-/** An empty database on the shared server, or on the given one. */
-export async function createTestDatabase(server: PostgresConnection = inject('postgres')): Promise<TestDatabase> {
+/** A database on the shared server, or on the given one: empty, or as one that nobody is connected to. */
+export async function createTestDatabase(
+  server: PostgresConnection = inject('postgres'),
+  template = 'template1',
+): Promise<TestDatabase> {
   const database = `test_${randomBytes(6).toString('hex')}`;
   const connection = { ...server, database };
-  await administer(server, `CREATE DATABASE ${database}`);
+  await administer(server, `CREATE DATABASE ${database} TEMPLATE ${template}`);
   return {
     connection,
     settings: postgresSettings(connection),

@@ -92,10 +92,12 @@ export class StoredRows {
   }
 
   /**
-   * Everything that the sinks wrote about packets, as counts and checksums. What depends on the order in which
+   * Everything that the sinks wrote about packets and conversations, as counts and checksums. What depends on the order in which
    * sinks met (numbers of origins and streams, which sources were among the busiest when) is left out.
    */
-  async fingerprint(): Promise<unknown> {
+  async fingerprint(): Promise<
+    Record<'packets' | 'totals' | 'sums' | 'conversations' | 'services', pg.QueryResultRow[]>
+  > {
     const packets = await this.query(
       `SELECT count(*)::float8 AS rows, count(DISTINCT packets.id)::float8 AS ids,
          sum(hashtextextended(concat_ws('|', captured_at, tcp_sequence, ip_id, capture_node, interface, frame_length, captured_length,
@@ -114,6 +116,19 @@ export class StoredRows {
        UNION ALL SELECT 'protocols', resolution, sum(packets), sum(bytes) FROM traffic_protocols GROUP BY resolution
        ORDER BY 1, 2`,
     );
-    return { packets, totals, sums };
+    const conversations = await this.query(
+      `SELECT count(*)::float8 AS rows, count(DISTINCT conversations.id)::float8 AS ids,
+         count(*) FILTER (WHERE ended_at = 'infinity')::float8 AS open,
+         sum(hashtextextended(concat_ws('|', conversations.id, ended_at, started_at, last_at, capture_node, interface, site, originator, responder,
+           originator_port, responder_port, originator_packets, responder_packets, originator_bytes, responder_bytes,
+           originator_payload, responder_payload, vlan, ip_protocol, state, outcome, logins_failed, logins_succeeded, begun,
+           history, service, names), 0)::numeric)::text AS checksum
+       FROM conversations JOIN origins ON origins.id = origin_id`,
+    );
+    const services = await this.query(
+      `SELECT resolution, kind, sum(conversations)::float8 AS conversations, sum(packets)::float8 AS packets, sum(bytes)::float8 AS bytes
+         FROM traffic_conversations GROUP BY resolution, kind ORDER BY 1, 2`,
+    );
+    return { packets, totals, sums, conversations, services };
   }
 }

@@ -19,9 +19,9 @@ import type { Gauge } from '../runtime/process/metrics.js';
 import { ALERT_CHANNEL, alertIdsOf } from '../schemas/alerts/alert-channel.js';
 import { ApiProblem } from './http/problem.js';
 import { findAlertsById } from './queries/alert-query.js';
-import { viewAlert } from './views/alert-view.js';
+import type { Alert, AlertRow } from './views/alert-view.js';
 
-export const FEED_CLIENTS_MAX = 100;
+export const FEED_CLIENTS_MAX = 1_000;
 /** Events kept for clients that come back. */
 const HISTORY_MAX = 1_000;
 /** Events that a client may be behind before it is let go; it comes back and names the last one it got. */
@@ -34,8 +34,8 @@ const WAITING_IDS_MAX = 10_000;
  * second takes a third of a core.
  */
 const READ_INTERVAL_MS = 200;
-/** A proxy lets a silent connection go after a minute or less. */
-const HEARTBEAT_MS = 15_000;
+/** A proxy lets a silent connection go after a minute or less, and our own listener after `writeTimeoutMs`, which has to be longer. */
+export const HEARTBEAT_MS = 8_000;
 const LINGER_MS = 60_000;
 const RECONNECT_FIRST_MS = 500;
 const RECONNECT_LAST_MS = 15_000;
@@ -53,7 +53,11 @@ export class FeedClient {
   private wake: (() => void) | null = null;
   private closed = false;
 
-  constructor(private readonly onClose: () => void) {}
+  constructor(
+    /** Who it is of, for a fair share. */
+    readonly owner: string,
+    private readonly onClose: () => void,
+  ) {}
 
   /** The next piece of the stream, a comment after a while of silence, or null at the end. */
   async next(): Promise<string | null> {
@@ -106,14 +110,17 @@ export class AlertFeed {
     private readonly log: Logger,
     /** Set to the number of clients. */
     private readonly streams: Gauge,
+    /** An alert as lists show it. */
+    private readonly view: (row: AlertRow) => Alert,
   ) {}
 
   /**
    * @param lastEventId of the last event that the client got, empty for none.
+   * @param owner who asks. Where all places are taken, who has the most gives one to who has fewer.
    * @throws ApiProblem 503 when there are too many clients.
    */
-  subscribe(lastEventId: string): FeedClient {
-    if (this.stopped || this.clients.size >= FEED_CLIENTS_MAX) {
+  subscribe(lastEventId: string, owner: string): FeedClient {
+    if (this.stopped || (this.clients.size >= FEED_CLIENTS_MAX && !this.makeRoom(owner))) {
       throw new ApiProblem(
         503,
         'TOO_MANY_STREAMS',
@@ -123,7 +130,7 @@ export class AlertFeed {
         },
       );
     }
-    const client: FeedClient = new FeedClient(() => this.unsubscribe(client));
+    const client: FeedClient = new FeedClient(owner, () => this.unsubscribe(client));
     this.clients.add(client);
     this.streams.set(this.clients.size);
     clearTimeout(this.linger);
@@ -133,6 +140,20 @@ export class AlertFeed {
       void this.listen(this.listening.signal);
     }
     return client;
+  }
+
+  /** Closes the oldest stream of whoever has the most, unless that would leave them with fewer than who asks. */
+  private makeRoom(owner: string): boolean {
+    const counts = new Map<string, number>();
+    for (const client of this.clients) counts.set(client.owner, (counts.get(client.owner) ?? 0) + 1);
+    const [greediest = '', most = 0] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0] as [string, number]);
+    if (most <= (counts.get(owner) ?? 0) + 1) return false;
+    for (const client of this.clients) {
+      if (client.owner !== greediest) continue;
+      client.close();
+      return true;
+    }
+    return false;
   }
 
   /** Ends every stream and the connection. */
@@ -244,7 +265,7 @@ export class AlertFeed {
       const ids = [...this.waiting].slice(0, QUERY_IDS_MAX);
       for (const id of ids) this.waiting.delete(id);
       try {
-        for (const row of await findAlertsById(this.pool, ids)) this.publish(JSON.stringify(viewAlert(row)));
+        for (const row of await findAlertsById(this.pool, ids)) this.publish(JSON.stringify(this.view(row)));
       } catch (error) {
         this.log.warn({ reason: messageOf(error) }, 'changed alerts could not be read; dashboards ask for them');
         this.reset();

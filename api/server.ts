@@ -20,6 +20,7 @@ import { RequestMetrics } from './http/request-metrics.js';
 import { isTls, readTls, TlsReload } from './http/tls.js';
 import { createApiPool, createDownloadClient, createFeedClient } from './pool.js';
 import { type ApiSettings, readApiToken } from './settings.js';
+import { type Alert, type AlertRow, viewAlert } from './views/alert-view.js';
 
 export { type ApiSettings, apiOptions } from './settings.js';
 
@@ -66,11 +67,12 @@ class Api implements ApiService {
       onIdleError,
     );
     this.healthPool = healthPool;
-    const feed = new AlertFeed(pool, () => createFeedClient(settings), log, metrics.streams);
-    this.feed = feed;
     const enricher = new Enricher(settings, log);
     this.enricher = enricher;
     await enricher.start();
+    const view = (row: AlertRow): Alert => viewAlert(row, enricher);
+    const feed = new AlertFeed(pool, () => createFeedClient(settings), log, metrics.streams, view);
+    this.feed = feed;
     const connections = new Connections(metrics.closed, new BurstLog(log));
     const app = createApp({
       pool,

@@ -20,7 +20,8 @@ export interface ConnectionLimits {
 }
 
 export const CONNECTION_LIMITS: ConnectionLimits = {
-  connections: 1_000,
+  /** A stream of alerts is one each, of which there may be a thousand. */
+  connections: 2_000,
   pipelined: 16,
   unreadBytes: 128 * 1024 * 1024,
   writeTimeoutMs: 15_000,

@@ -71,7 +71,6 @@ export const timeRangeShape = {
   hours: hoursSchema.optional().openapi({
     param: { description: 'Instead of from and to: this many hours back from now, by the wall clock.' },
     type: 'number',
-    example: 24,
   }),
 };
 

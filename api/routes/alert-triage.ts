@@ -53,9 +53,10 @@ const triageShape = {
 };
 const says = ({ status, verdict, assignee, note }: z.infer<z.ZodObject<typeof triageShape>>): boolean =>
   [status, verdict, assignee, note].some((value) => value !== undefined);
+const SAYING = ['status', 'verdict', 'assignee', 'note'].map((name) => ({ required: [name] }));
 const NOTHING = 'says nothing; give a status, a verdict, an assignee or a note';
 
-const triageSchema = strictObject(triageShape).refine(says, NOTHING).openapi('AlertTriage');
+const triageSchema = strictObject(triageShape).refine(says, NOTHING).openapi('AlertTriage', { anyOf: SAYING });
 export type Triage = z.input<typeof triageSchema>;
 const bulkSchema = strictObject({
   ids: z
@@ -71,7 +72,7 @@ const bulkSchema = strictObject({
   ...triageShape,
 })
   .refine(says, NOTHING)
-  .openapi('AlertsTriage');
+  .openapi('AlertsTriage', { anyOf: SAYING });
 
 const outcomeSchema = z
   .object({

@@ -16,7 +16,7 @@ import {
   type TimeRangeInput,
   timeRangeShape,
 } from '../queries/time-range.js';
-import { alertDetailSchema, alertSchema, viewAlertEnriched, viewAlertEvent } from '../views/alert-view.js';
+import { alertDetailSchema, alertSchema, viewAlert, viewAlertEvent } from '../views/alert-view.js';
 import {
   createRouter,
   jsonContent,
@@ -120,7 +120,7 @@ export async function alertDetail(
 ): Promise<z.infer<typeof alertDetailSchema>> {
   const found = await findAlert(pool, id);
   if (!found) throw noSuchAlert(id);
-  return { ...viewAlertEnriched(found.alert, enricher), history: found.history.map(viewAlertEvent) };
+  return { ...viewAlert(found.alert, enricher), history: found.history.map(viewAlertEvent) };
 }
 
 export function alertRoutes(dependencies: RouteDependencies) {
@@ -139,7 +139,7 @@ export function alertRoutes(dependencies: RouteDependencies) {
       const addresses = () =>
         shown.flatMap(({ source_ip: source, destination_ip: destination }) => [source, destination]);
       const byDns = await enricher.namesByDns(reverseDns, addresses);
-      return c.json({ alerts: shown.map((row) => viewAlertEnriched(row, enricher, byDns)), next, counts }, 200);
+      return c.json({ alerts: shown.map((row) => viewAlert(row, enricher, byDns)), next, counts }, 200);
     })
     .openapi(detailRoute, async (c) => c.json(await alertDetail(dependencies, c.req.valid('param').id), 200));
 }

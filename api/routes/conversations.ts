@@ -74,8 +74,16 @@ const searchSchema = searchBody(
   strictObject({
     filter: conversationExpressionSchema.optional(),
     q: searchTextSchema(readConversationSearch, EXAMPLE),
-    from: timeSchema.optional().openapi({ description: 'Last heard of at this time or later; ISO 8601.' }),
-    to: timeSchema.optional().openapi({ description: 'Last heard of before this time; ISO 8601.' }),
+    from: timeSchema.optional().openapi({
+      format: 'date-time',
+      example: '2026-01-02T03:04:05Z',
+      description: 'Last heard of at this time or later; ISO 8601.',
+    }),
+    to: timeSchema.optional().openapi({
+      format: 'date-time',
+      example: '2026-01-02T03:04:05Z',
+      description: 'Last heard of before this time; ISO 8601.',
+    }),
     hours: hoursSchema
       .optional()
       .openapi({ description: 'Instead of from and to: hours back from now.', type: 'number' }),
@@ -128,7 +136,7 @@ const searchRoute = createRoute({
   summary: 'Conversations of a filter, or sums of them by fields',
   tags: ['conversations'],
   security: readSecurity,
-  request: { body: { required: true, content: { 'application/json': { schema: searchSchema } } } },
+  request: { body: { required: false, content: { 'application/json': { schema: searchSchema } } } },
   responses: {
     200: jsonContent(z.union([pageSchema, groupsSchema]), 'A page of conversations, or with group_by the groups.'),
     ...sharedErrors,
@@ -147,7 +155,7 @@ const oneRoute = createRoute({
     params: z.object({
       id: z
         .string()
-        .max(20)
+        .regex(/^-?\d{1,19}$/, 'is no id of a conversation')
         .refine(isBigint, 'is no id of a conversation')
         .openapi({ param: { name: 'id', in: 'path', description: 'Id of the conversation.' } }),
     }),

@@ -23,7 +23,7 @@ import {
   timeRangeShape,
   timestampSchema,
 } from '../queries/time-range.js';
-import { alertSchema, viewAlertEnriched } from '../views/alert-view.js';
+import { alertSchema, viewAlert } from '../views/alert-view.js';
 import { createRouter, jsonContent, type RouteDependencies, readSecurity, sharedErrors } from './route.js';
 
 /** Alerts of an answer on each side: the latest. */
@@ -135,7 +135,7 @@ export function hostRoutes({ pool, now, enricher }: RouteDependencies) {
     return {
       total: counts.unresolved + counts.resolved,
       unresolved: counts.unresolved,
-      latest: rows.map((row) => viewAlertEnriched(row, enricher)),
+      latest: rows.map((row) => viewAlert(row, enricher)),
     };
   };
 

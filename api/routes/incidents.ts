@@ -86,7 +86,7 @@ function noSuchIncident(id: string): ApiProblem {
   });
 }
 
-export function incidentRoutes({ pool, now }: RouteDependencies) {
+export function incidentRoutes({ pool, now, enricher }: RouteDependencies) {
   return createRouter()
     .openapi(listRoute, async (c) => {
       const { from, to, hours, limit, next: after, q, ...filter } = c.req.valid('query');
@@ -114,6 +114,6 @@ export function incidentRoutes({ pool, now }: RouteDependencies) {
       const row = await findIncident(pool, id);
       if (row === null) throw noSuchIncident(id);
       const alerts = await findAlertsOfIncidents(pool, [id], ALERTS_SHOWN);
-      return c.json(viewIncidentDetail(row, alerts.get(id)!), 200);
+      return c.json(viewIncidentDetail(row, alerts.get(id)!, enricher), 200);
     });
 }

@@ -44,8 +44,14 @@ const bodySchema = searchBody(
     // What is asked of a packet may also stand beside it: all of it must hold.
     ...packetBodyShape,
     q: searchSchema(readPacketSearch, EXAMPLE),
-    from: timeSchema.optional().openapi({ description: 'First time, inclusive; ISO 8601.' }),
-    to: timeSchema.optional().openapi({ description: 'End, exclusive; ISO 8601.' }),
+    from: timeSchema.optional().openapi({
+      format: 'date-time',
+      example: '2026-01-02T03:04:05Z',
+      description: 'First time, inclusive; ISO 8601.',
+    }),
+    to: timeSchema
+      .optional()
+      .openapi({ format: 'date-time', example: '2026-01-02T03:04:05Z', description: 'End, exclusive; ISO 8601.' }),
     hours: hoursSchema
       .optional()
       .openapi({ description: 'Instead of from and to: hours back from now.', type: 'number' }),
@@ -80,7 +86,7 @@ const searchRoute = createRoute({
   summary: 'Packets of a filter, newest first; `filter` combines with and, or and not',
   tags: ['packets'],
   security: readSecurity,
-  request: { body: { required: true, content: { 'application/json': { schema: bodySchema } } } },
+  request: { body: { required: false, content: { 'application/json': { schema: bodySchema } } } },
   responses: { 200: jsonContent(pageSchema, 'A page of packets.'), ...sharedErrors, ...bodyErrors },
 });
 

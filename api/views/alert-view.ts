@@ -101,16 +101,10 @@ const alertShape = {
   evidence: z
     .record(z.string(), z.unknown())
     .openapi({ description: 'As in nta.alert.evidence of schemas/alerts/alert.schema.json.' }),
+  enrichment: z.object({ source: enrichmentSchema, destination: enrichmentSchema }),
 };
 
-const alertEnrichmentShape = {
-  enrichment: z
-    .object({ source: enrichmentSchema, destination: enrichmentSchema })
-    .optional()
-    .openapi({ description: 'Not of those that are pushed.' }),
-};
-
-export const alertSchema = z.object({ ...alertShape, ...alertEnrichmentShape }).openapi('Alert');
+export const alertSchema = z.object(alertShape).openapi('Alert');
 export type Alert = z.infer<typeof alertSchema>;
 
 const alertEventSchema = z
@@ -141,29 +135,22 @@ const alertEventSchema = z
 export const alertDetailSchema = z
   .object({
     ...alertShape,
-    ...alertEnrichmentShape,
     history: z.array(alertEventSchema).openapi({ description: 'Oldest first, at most 1000.' }),
   })
   .openapi('AlertDetail');
 export type AlertDetail = z.infer<typeof alertDetailSchema>;
 
-export function viewAlert({ stage, ...row }: AlertRow): Alert {
+/** @param byDns names by the DNS, where they were asked for. */
+export function viewAlert({ stage, ...row }: AlertRow, enricher: Enricher, byDns?: ReverseDns): Alert {
   return {
     ...row,
     triage: row.resolved_at === null ? stage : 'resolved',
     severity_name: SEVERITY_NAMES[row.severity] ?? '',
     resolved: row.resolved_at !== null,
     evidence: row.evidence as unknown as Record<string, unknown>,
-  };
-}
-
-/** With what is known of its ends. @param names by the DNS, where they were asked for */
-export function viewAlertEnriched(row: AlertRow, enricher: Enricher, names?: ReverseDns): Alert {
-  return {
-    ...viewAlert(row),
     enrichment: {
-      source: enricher.describe(row.source_ip, null, names, row.source_mac),
-      destination: enricher.describe(row.destination_ip, null, names),
+      source: enricher.describe(row.source_ip, null, byDns, row.source_mac),
+      destination: enricher.describe(row.destination_ip, null, byDns),
     },
   };
 }

@@ -1,6 +1,7 @@
 /** An incident as answers show it: what its alerts say together. */
 import { z } from '@hono/zod-openapi';
 import { SEVERITY_NAMES } from '../../schemas/alerts/alert.js';
+import type { Enricher } from '../enrichment/enricher.js';
 import type { IncidentRow } from '../queries/incident-query.js';
 import { timestampSchema } from '../queries/time-range.js';
 import { type AlertRow, alertSchema, viewAlert } from './alert-view.js';
@@ -95,6 +96,7 @@ export function viewIncident(row: IncidentRow, alerts: readonly AlertRow[]): z.i
 export function viewIncidentDetail(
   row: IncidentRow,
   alerts: readonly AlertRow[],
+  enricher: Enricher,
 ): z.infer<typeof incidentDetailSchema> {
-  return { ...viewShared(row, alerts), alerts: alerts.map(viewAlert) };
+  return { ...viewShared(row, alerts), alerts: alerts.map((alert) => viewAlert(alert, enricher)) };
 }

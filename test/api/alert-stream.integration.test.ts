@@ -218,6 +218,11 @@ test('one connection to Postgres serves all clients, whose number is bounded', a
   expect(rows).toEqual([{ count: 1 }]);
   await store(alertEvent(1, { id: 'for-all' }));
   await until(async () => streams.every(({ seen }) => seen.includes('for-all-1')));
+  // Whoever has the most gives a place to somebody else, and keeps the others.
+  const fair = await fetch(`${service.url}/api/alerts/stream`, { headers: { authorization: `Bearer ${TOKEN}` } });
+  expect(fair.status).toBe(200);
+  await until(async () => streams.filter(({ ended }) => ended).length === 1);
+  await fair.body?.cancel();
   for (const stream of streams) stream.close();
   // The places of those who went are free again.
   await until(async () => (await Stream.open()).response.status === 200);

@@ -8,6 +8,7 @@ import { RequestMetrics } from '../../api/http/request-metrics.js';
 import { createApiPool, createDownloadClient, createFeedClient } from '../../api/pool.js';
 
 import type { ApiSettings } from '../../api/settings.js';
+import { viewAlert } from '../../api/views/alert-view.js';
 import { createRegistry } from '../../runtime/process/metrics.js';
 import { migrate } from '../../sinks/migrations/migration.js';
 import { createTestDatabase, type TestDatabase, testLog } from '../support/local-stack.js';
@@ -50,7 +51,13 @@ export async function createApiFixture(options: FixtureOptions = {}): Promise<Ap
   });
   const enricher = new Enricher(settings, log);
   await enricher.start();
-  const feed = new AlertFeed(pool, () => createFeedClient(database.settings), log, metrics.streams);
+  const feed = new AlertFeed(
+    pool,
+    () => createFeedClient(database.settings),
+    log,
+    metrics.streams,
+    (row) => viewAlert(row, enricher),
+  );
   const app = createApp({
     pool,
     feed,

@@ -4,7 +4,7 @@
  */
 import type { Alert } from '../../views/alert-view.js';
 
-/** The server says something every 15 s; after so long it is gone. */
+/** The server says something every 8 s; after so long it is gone. */
 const SILENCE_MAX_MS = 40_000;
 /** A stream that broke is not tried again before. */
 const RETRY_MS = 5_000;

@@ -2,6 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
+import { FEED_CLIENTS_MAX, HEARTBEAT_MS } from '../../../api/alert-feed.js';
 import { BurstLog } from '../../../api/http/burst-log.js';
 import { CONNECTION_LIMITS, type ConnectionLimits, Connections } from '../../../api/http/connections.js';
 import { RequestMetrics } from '../../../api/http/request-metrics.js';
@@ -130,4 +131,10 @@ describe('more connections than there may be', () => {
     api.release();
     expect((await waiting).status).toBe(200);
   });
+});
+
+test('a silent stream says something before it is taken for one that nobody reads, and there is room beside all streams', () => {
+  // On a busy machine a timer may be late by seconds.
+  expect(HEARTBEAT_MS + 5_000).toBeLessThan(CONNECTION_LIMITS.writeTimeoutMs);
+  expect(2 * FEED_CLIENTS_MAX).toBeLessThanOrEqual(CONNECTION_LIMITS.connections);
 });

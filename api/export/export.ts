@@ -8,12 +8,13 @@ import pg from 'pg';
 import { describePostgresError, type PostgresSettings, postgresConfig } from '../../runtime/postgres/client.js';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
 import { defineOptions, type Settings } from '../../runtime/process/options.js';
+import { type AlertSelection, selectionOfAlert, underWay } from './alert-evidence.js';
 import { alertConditions, alertQuery } from './alert-selection.js';
 import { conversationConditions, conversationQuery } from './conversation-selection.js';
 import { fieldTexts } from './export-filter.js';
 import { columnsFor, textFor } from './packet-columns.js';
 import { packetFilter, packetQuery } from './packet-selection.js';
-import { EXPORT_FORMATS, type ExportFormat, writeRows } from './row-writer.js';
+import { EXPORT_FORMATS, writeRows } from './row-writer.js';
 
 /** What is plainly no time is refused before anything connects; Postgres has the last word on the rest. */
 const time = {
@@ -43,6 +44,11 @@ export const exportOptions = defineOptions({
     placeholder: '<name>',
     help: 'tcp, udp, icmp, arp, dns …, an IP protocol number or an EtherType such as 0x88cc; packets only',
   },
+  alert: {
+    ...field,
+    placeholder: '<id>',
+    help: 'packets or conversations behind this alert: between its ends, from its first packet to its last',
+  },
   filter: {
     kind: 'list',
     verbatim: true,
@@ -71,8 +77,14 @@ export type ExportSettings = Settings<typeof exportOptions>;
 export const EXPORTED_THINGS = ['packets', 'conversations', 'alerts'] as const;
 export type ExportedThing = (typeof EXPORTED_THINGS)[number];
 
-/** @throws Failure `EXPORT_FORMAT` */
-function checkFormat(format: ExportFormat, what: ExportedThing): void {
+/** @throws Failure `EXPORT_FORMAT`, `EXPORT_FILTER` */
+function checkFormat({ format, alert }: ExportSettings, what: ExportedThing): void {
+  if (alert !== '' && what === 'alerts') {
+    throw new Failure(
+      'EXPORT_FILTER',
+      '--alert: is of packets and conversations; alerts themselves are selected by --filter and --search',
+    );
+  }
   if (format === 'pcap' && what !== 'packets') {
     throw new Failure('EXPORT_FORMAT', `${what} have no packets to write as pcap: use --format csv, json or parquet`);
   }
@@ -92,15 +104,20 @@ export async function exportRows(
   output: Writable,
   onRows: (rows: number) => void = () => undefined,
 ): Promise<number> {
-  checkFormat(settings.format, what);
+  checkFormat(settings, what);
   const { from, to, source, destination, port, protocol } = settings;
   const fields = fieldTexts(settings.filter, { source, destination, port, protocol });
-  const queries: Record<ExportedThing, () => string> = {
-    packets: () => packetQuery(columnsFor(settings.format), from, to, packetFilter(fields, settings.search)),
-    conversations: () => conversationQuery(settings.format, from, to, conversationConditions(fields, settings.search)),
-    alerts: () => alertQuery(from, to, alertConditions(fields, settings.search), textFor(settings.format)),
+  const queryOf = (alert: AlertSelection | null): string => {
+    const search = alert === null ? settings.search : bothOf(alert.search, settings.search);
+    if (what === 'packets') {
+      const filter = packetFilter(fields, search);
+      return packetQuery(columnsFor(settings.format), from || (alert?.from ?? ''), to || (alert?.to ?? ''), filter);
+    }
+    if (what === 'alerts') return alertQuery(from, to, alertConditions(fields, search), textFor(settings.format));
+    const conditions = [...conversationConditions(fields, search), ...(alert === null ? [] : [underWay(alert)])];
+    return conversationQuery(settings.format, from || (alert?.from ?? ''), to, conditions);
   };
-  const query = queries[what]();
+  const query = queryOf(null); // what cannot be read is refused before anything connects
   // Each write hears of its failure; a stream whose event nobody takes would end the process.
   output.on('error', () => undefined);
   const client = new pg.Client(postgresConfig(settings, 'nta-export'));
@@ -112,7 +129,8 @@ export async function exportRows(
   }
   try {
     await client.query("SET timezone TO 'UTC'");
-    return await writeRows(client, query, settings.format, output, onRows);
+    const asked = settings.alert === '' ? query : queryOf(await selectionOfAlert(client, settings.alert));
+    return await writeRows(client, asked, settings.format, output, onRows);
   } catch (error) {
     const state = (error as { code?: string }).code;
     if (state !== '22P02' && state !== '22007' && state !== '22008') throw error;
@@ -126,4 +144,8 @@ export async function exportRows(
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+function bothOf(one: string, other: string): string {
+  return other.trim() === '' ? one : `(${one}) and (${other})`;
 }

@@ -88,6 +88,7 @@ export function alertDocument(
     },
     observer: { name: [...episode.captureNodes].sort(), product: 'nta', type: 'sensor' },
     related: { ip: related },
+    ...networkOf(episode),
     nta: {
       ...(key.site === '' ? {} : { site: key.site }),
       ...(episode.incident === null ? {} : { incident: { id: episode.incident.id } }),
@@ -108,6 +109,12 @@ export function alertDocument(
       },
     },
   };
+}
+
+/** The conversations behind it, as other sensors name them. */
+function networkOf({ conversations }: Episode): Pick<AlertDocument, 'network'> {
+  const ids = conversations.all();
+  return ids.length === 0 ? {} : { network: { community_id: ids } };
 }
 
 /** Of a source that is an IPv6 prefix, its first address. */

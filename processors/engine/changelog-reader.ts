@@ -63,6 +63,9 @@ const snapshotSchema = z.strictObject({
   excepted: z.strictObject({ id: z.string(), until: z.number().nullable() }).nullish(),
   /** What its watcher had to say of it; older entries have none. */
   words: z.looseObject({ message: z.string() }).nullish(),
+  /** Community IDs, and how many rows were asked for theirs; older entries have none. */
+  conversations: z.array(z.string()).optional(),
+  conversationsAsked: z.number().int().optional(),
 });
 /** An open episode as the changelog holds it. */
 export type EpisodeSnapshot = z.infer<typeof snapshotSchema>;

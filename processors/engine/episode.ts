@@ -12,6 +12,7 @@ import type { DetectionRule } from '../contract/rule.js';
 import type { WatcherText } from '../contract/watch.js';
 import type { CompiledRule } from '../engine/compiled-rule.js';
 import type { EpisodeSnapshot } from './changelog-reader.js';
+import { ConversationIds } from './conversation-ids.js';
 import { PacketMeter, ValueMeter } from './peak-meter.js';
 
 /** In front of the text of a key that is no address. */
@@ -72,6 +73,8 @@ export class Episode {
   /** The node last put among `captureNodes`. */
   private lastNamed = -1;
   readonly captureNodes = new Set<string>();
+  /** Conversations behind it. */
+  conversations = new ConversationIds();
   private lastValue = -1;
   private lastTarget = -1;
   private readonly valueSample: number[] = [];
@@ -255,6 +258,8 @@ export class Episode {
       incident: this.incident,
       excepted: this.excepted === null ? null : { id: this.excepted.id, until: finiteOrNull(this.excepted.until) },
       words: this.compiled.watcher === null ? null : { ...this.describe(this.evidence(false)) },
+      conversations: this.conversations.all(),
+      conversationsAsked: this.conversations.asked,
     };
   }
 
@@ -300,6 +305,7 @@ export class Episode {
     const { excepted } = snapshot;
     if (excepted) episode.excepted = { id: excepted.id, until: excepted.until ?? Number.POSITIVE_INFINITY };
     episode.words = (snapshot.words ?? null) as WatcherText | null;
+    episode.conversations = new ConversationIds(snapshot.conversations, snapshot.conversationsAsked);
     return episode;
   }
 }

@@ -2,6 +2,7 @@
 import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { ATTEMPT_KINDS, isAttempt } from '../contract/packet-kind.js';
 import type { CompiledRule } from './compiled-rule.js';
+import { packetCommunity } from './conversation-ids.js';
 import type { EngineState } from './engine-state.js';
 import { Episode } from './episode.js';
 import type { Outcomes } from './outcomes.js';
@@ -113,7 +114,7 @@ export class Offering {
       lastFull = windows.latestFull;
     }
     if (open) this.carryOn(rule, window, block, row, time, value, node, firstFull, lastFull);
-    else if (!Number.isNaN(firstFull)) this.open(rule, window, node, firstFull, lastFull);
+    else if (!Number.isNaN(firstFull)) this.open(rule, window, block, row, node, firstFull, lastFull);
   }
 
   /** A counted packet of a source whose episode is open. */
@@ -132,7 +133,7 @@ export class Offering {
     const full = !Number.isNaN(firstFull);
     if (full && firstFull > episode.quietAt) {
       this.state.episodes.close(episode, 'quiet');
-      this.open(rule, window, node, firstFull, lastFull);
+      this.open(rule, window, block, row, node, firstFull, lastFull);
       return;
     }
     if (full) {
@@ -143,6 +144,7 @@ export class Offering {
       return;
     }
     episode.count(time, value, 1, this.state.windows.heldBy(window), node, this.state.nodeNames[node]!);
+    if (episode.conversations.isOpen) episode.conversations.note(packetCommunity(block, row));
     episode.run = this.state.lastTimeline(window)!.name;
     const address = block.destinationAddress[row]!;
     if (block.destinationKind[row] === ADDRESS_IPV4) addIpv4Target(episode, address);
@@ -157,7 +159,15 @@ export class Offering {
     return { timeline, site: this.state.timelines.scopeAt(this.state.keys.scope[slot]!).site, node };
   }
 
-  private open(rule: CompiledRule, window: number, node: number, firstFull: number, lastFull: number): void {
+  private open(
+    rule: CompiledRule,
+    window: number,
+    block: PacketBlock,
+    row: number,
+    node: number,
+    firstFull: number,
+    lastFull: number,
+  ): void {
     const episode = new Episode(this.state.windowKey(window), rule, firstFull, window);
     episode.lastFull = lastFull;
     const held = this.state.windows.heldBy(window);
@@ -173,6 +183,7 @@ export class Offering {
         else if (targetKind === TARGET_IPV6) addIpv6Target(episode, this.state.addresses.bytes, target * 16);
       },
     );
+    episode.conversations.note(packetCommunity(block, row));
     episode.lastNode = node;
     episode.run = this.state.lastTimeline(window)!.name;
     this.state.incidents.join(episode);

@@ -3,6 +3,7 @@
  * used again for each, and texts made only where somebody reads them: rows are many.
  */
 import { formatIpv4, formatIpv6 } from '../../schemas/address.js';
+import { communityId } from '../../schemas/conversations/community-id.js';
 import {
   ADDRESS_SLOT_BYTES,
   type ConversationBlock,
@@ -10,12 +11,20 @@ import {
 } from '../../schemas/conversations/conversation-block.js';
 import type { Observation } from '../../schemas/observations/observation.js';
 import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock } from '../../schemas/packets/packet-block.js';
+import { ipAddresses } from '../contract/ip-addresses.js';
 import type { Attempt, AttemptOutcome } from '../contract/watch.js';
 import { NO_ATTEMPT } from './attempts.js';
+import { conversationCommunity, packetCommunity } from './conversation-ids.js';
 import type { EngineState } from './engine-state.js';
 import { NONE } from './key-table.js';
 import type { KeyWords } from './key-words.js';
 import { slotText } from './sighting-target.js';
+
+const ICMP = 1;
+const ICMPV6 = 58;
+/** Types of what is asked by an echo (RFC 792, RFC 4443). */
+const ECHO = 8;
+const ECHO6 = 128;
 
 export interface RowEnds {
   /** The key of the source where that is known already, else `NONE`. */
@@ -24,6 +33,8 @@ export interface RowEnds {
   setSource(): boolean;
   setTarget(): boolean;
   texts(): readonly [string, string];
+  /** The Community ID of the conversation that it is of; null where it is of none, or of many. */
+  community(): string | null;
 }
 
 export const NO_ENDS: RowEnds = {
@@ -31,6 +42,7 @@ export const NO_ENDS: RowEnds = {
   setSource: () => false,
   setTarget: () => false,
   texts: () => ['', ''],
+  community: () => null,
 };
 
 export class PacketEnds implements RowEnds {
@@ -59,6 +71,10 @@ export class PacketEnds implements RowEnds {
       this.text(block.sourceKind[row]!, block.sourceAddress[row]!),
       this.text(block.destinationKind[row]!, block.destinationAddress[row]!),
     ];
+  }
+
+  community(): string | null {
+    return packetCommunity(this.block, this.row);
   }
 
   private set(kind: number, address: number): boolean {
@@ -136,17 +152,32 @@ export class AttemptRow implements RowEnds, Attempt {
   texts(): readonly [string, string] {
     return [this.source, this.target];
   }
+
+  community(): string {
+    const { parse } = ipAddresses();
+    const isEcho = this.ipProtocol === ICMP || this.ipProtocol === ICMPV6;
+    const type = this.ipProtocol === ICMP ? ECHO : ECHO6;
+    return communityId(
+      this.ipProtocol,
+      Uint8Array.from(parse(this.source).toByteArray()),
+      Uint8Array.from(parse(this.target).toByteArray()),
+      isEcho ? type : this.sourcePort,
+      this.port,
+    );
+  }
 }
 
 export class ConversationEnds implements RowEnds {
   slot = NONE;
   private block!: ConversationBlock;
+  private row = 0;
   private start = 0;
 
   constructor(private readonly words: KeyWords) {}
 
   at(block: ConversationBlock, row: number, slot: number): void {
     this.block = block;
+    this.row = row;
     this.start = row * ADDRESS_SLOT_BYTES;
     this.slot = slot;
   }
@@ -161,6 +192,10 @@ export class ConversationEnds implements RowEnds {
 
   texts(): readonly [string, string] {
     return [slotText(this.block.originator, this.start), slotText(this.block.responder, this.start)];
+  }
+
+  community(): string {
+    return conversationCommunity(this.block, this.row);
   }
 }
 
@@ -188,6 +223,10 @@ export class ReceivedEnds implements RowEnds {
   texts(): readonly [string, string] {
     return ['', slotText(this.block.target, this.start)];
   }
+
+  community(): null {
+    return null;
+  }
 }
 
 export class ObservationEnds implements RowEnds {
@@ -206,5 +245,9 @@ export class ObservationEnds implements RowEnds {
 
   texts(): readonly [string, string] {
     return [this.observation.source, this.observation.destination];
+  }
+
+  community(): null {
+    return null;
   }
 }

@@ -363,6 +363,7 @@ export class Watching implements Watch<unknown> {
 
   private addTo(episode: Episode, value: number, related: string, port: number, packets: number): void {
     episode.countMeasured(this.time, value, packets, port, this.node, this.state.nodeNames[this.node]!);
+    if (episode.conversations.isOpen) episode.conversations.note(this.ends.community());
     if (related !== '') this.addTarget(episode, related);
   }
 

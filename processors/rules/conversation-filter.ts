@@ -3,7 +3,6 @@
  * The words, their values and what is refused are those of schemas/tables.
  */
 
-import { communityId } from '../../schemas/conversations/community-id.js';
 import { CONNECTION_STATES, EVENT_ENDED, OUTCOMES } from '../../schemas/conversations/conversation.js';
 import { ADDRESS_SLOT_BYTES, type ConversationBlock } from '../../schemas/conversations/conversation-block.js';
 import { ADDRESS_IPV4, type PacketOrigin } from '../../schemas/packets/packet-block.js';
@@ -17,6 +16,7 @@ import { readConversationSearchAs } from '../../schemas/tables/conversation-sear
 import { HOST_NAME_KEYS } from '../../schemas/tables/conversation-table.js';
 import { parseNumberRange } from '../../schemas/tables/number-ranges.js';
 import { NetworkList } from '../contract/network-list.js';
+import { conversationCommunity } from '../engine/conversation-ids.js';
 
 export type RowTest = (block: ConversationBlock, row: number) => boolean;
 type MakeTest = (values: readonly string[]) => RowTest;
@@ -132,19 +132,6 @@ const origins =
   (block, row) =>
     values.includes(of(block.origins[block.origin[row]!]!));
 
-/** The Community ID of a row. */
-export function communityOf(block: ConversationBlock, row: number): string {
-  const at = row * ADDRESS_SLOT_BYTES;
-  const length = block.originator[at] === ADDRESS_IPV4 ? 4 : 16;
-  return communityId(
-    block.ipProtocol[row]!,
-    block.originator.subarray(at + 1, at + 1 + length),
-    block.responder.subarray(at + 1, at + 1 + length),
-    block.originatorPort[row]!,
-    block.responderPort[row]!,
-  );
-}
-
 const { port: PORT_MAX, vlan: VLAN_MAX, bytes: BYTES_MAX, duration: DURATION_MAX } = CONVERSATION_MAXIMA;
 
 const TESTS: Readonly<Record<ConversationFieldName, MakeTest>> = {
@@ -162,7 +149,7 @@ const TESTS: Readonly<Record<ConversationFieldName, MakeTest>> = {
   ja4: texts('ja4'),
   hassh: texts('hassh', 'hasshServer'),
   user: texts('user'),
-  community_id: (values) => (block, row) => values.includes(communityOf(block, row)),
+  community_id: (values) => (block, row) => values.includes(conversationCommunity(block, row)),
   bytes: numbers(BYTES_MAX, bytes),
   packets: numbers(BYTES_MAX, packets),
   duration: numbers(DURATION_MAX, (block, row) => Math.floor(seconds(block, row))),

@@ -65,6 +65,8 @@ export interface AlertDocument {
   /** Capture nodes that saw the episode, sorted. */
   readonly observer: { readonly name: readonly string[]; readonly product: 'nta'; readonly type: 'sensor' };
   readonly related: { readonly ip: readonly string[] };
+  /** Conversations behind it by their Community ID, at most ten: those from the crossing on. */
+  readonly network?: { readonly community_id: readonly string[] };
   readonly nta: {
     /** The address space that the addresses are of; absent where sites are not told apart. */
     readonly site?: string;

@@ -55,7 +55,7 @@ describe('exportRows', () => {
     await database?.remove();
   });
 
-  async function run(changes: Partial<ExportSettings>, what: 'packets' | 'alerts' = 'packets') {
+  async function run(changes: Partial<ExportSettings>, what: 'packets' | 'conversations' | 'alerts' = 'packets') {
     const output = new Collector();
     const settings = { ...readSettings(exportOptions, {}, {}), ...changes, ...database.settings };
     const progress: number[] = [];
@@ -70,6 +70,54 @@ describe('exportRows', () => {
     expect(rows).toBe(PACKETS / 2);
     expect(lines[0]).toMatch(/^captured_at,id,capture_node,/);
     expect(lines[1]).toMatch(/^2026-01-01 00:00:02\.000001\+00,\d+,"node ""1""",eth0,62,60,/);
+  });
+
+  it('gives the packets and the conversations of an alert: between its ends, from its first to its last', async () => {
+    const rows = new StoredRows(database.connection);
+    const evidence = {
+      first_seen: '2026-01-01T00:01:40.000001Z',
+      last_seen: '2026-01-01T00:01:50.000001Z',
+      packets: 6,
+      peak: 6,
+      rate: 1,
+    };
+    const document = {
+      source: { ip: '192.0.2.1', address: '192.0.2.1' },
+      destination: { ip: '198.51.100.1', port: 80 },
+      observer: { name: ['node "1"'] },
+      nta: { alert: { evidence } },
+    };
+    await rows.query(
+      `INSERT INTO alerts (id, rule_id, rule_name, rule_version, severity, status, sequence, source, technique_ids, capture_nodes, message, crossed_at,
+         first_seen, last_seen, packets, evidence, document)
+       VALUES ('a1', 'port-scan', 'Port scan', '1', 3, 'open', 1, '192.0.2.1', '{}', '{}', 'm', now(), now(), now(), 6, '{}', $1)`,
+      [JSON.stringify(document)],
+    );
+    await rows.query(
+      `INSERT INTO conversations (ended_at, started_at, id, originator_bytes, responder_bytes, originator_payload, responder_payload,
+         originator_packets, responder_packets, origin_id, originator_port, responder_port, ip_protocol, state, outcome, begun, originator, responder)
+       SELECT time + interval '5 seconds', time, i, 1, 1, 0, 0, 1, 1, 1, 1024 + i, 80, 6, 4, 2, true, '192.0.2.1'::inet + i % 2, '198.51.100.1'
+       FROM generate_series(90, 120) AS i CROSS JOIN LATERAL (SELECT '2026-01-01T00:00:00.000001Z'::timestamptz + i * interval '1 second' AS time) AS times`,
+    );
+    const packets = await run({ format: 'json', alert: 'a1' });
+    const seen = packets.bytes
+      .toString()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { id: number; source: string });
+    expect(seen.map(({ source }) => source)).toEqual(Array.from({ length: 6 }, () => '192.0.2.1'));
+    const pcap = await run({ format: 'pcap', alert: 'a1' });
+    expect(pcap.rows).toBe(6);
+    const conversations = await run({ format: 'json', alert: 'a1', search: 'sport >= 1130' }, 'conversations');
+    // One that began before and was still under way is of it, one that had ended is not.
+    const own = (await run({ format: 'json', alert: 'a1' }, 'conversations')).bytes.toString().trim().split('\n');
+    expect(own.map((line) => (JSON.parse(line) as { originator_port: number }).originator_port)).toEqual(
+      [96, 98, 100, 102, 104, 106, 108, 110].map((i) => 1024 + i),
+    );
+    expect(conversations.rows).toBe(3);
+    await expect(run({ alert: 'none' })).rejects.toThrow(/--alert none: there is no such alert/);
+    await expect(run({ alert: 'a1' }, 'alerts')).rejects.toThrow(/--alert: is of packets and conversations/);
+    await rows.query('DELETE FROM alerts');
   });
 
   it('writes an object a line', async () => {

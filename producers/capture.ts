@@ -103,6 +103,7 @@ class Capture implements CaptureService {
       },
       this.counts,
       this.isFinite ? (record) => this.delivery.publish(record) : (record) => this.delivery.put(record),
+      () => this.delivery.partitions,
     );
     this.heartbeat = new Heartbeat(
       kafka,

@@ -18,7 +18,7 @@ export interface TopicDefinition {
 export const TOPICS = {
   packets: {
     name: 'packets',
-    key: 'source address as text (RFC 5952), a MAC where there is no network address, empty where neither is known',
+    key: 'source address as text (RFC 5952), a MAC where there is no network address; VLAN and interface of what concerns a link, the network of what concerns one; empty where a flush held several sources of a partition with fewer than 16 packets each: the record holds them all',
     value: 'Avro PacketBatch',
     copartitioned: true,
     // The broker's own time of arrival, so that a capture node whose clock is wrong can be told by it.

@@ -64,6 +64,8 @@ export class Intake {
     private readonly options: IntakeOptions,
     private readonly balance: Balance,
     private readonly emit: (record: OutgoingRecord) => void,
+    /** Of the topic; 0 while that is not known: sources with few packets share records then no more. */
+    private readonly partitions: () => number = () => 0,
   ) {
     this.dissection = new Dissection({ ...options, observe: true });
   }
@@ -196,8 +198,17 @@ export class Intake {
   }
 
   private flushRecords(): void {
-    this.records.flush((key, value, packets, origin, memory) =>
-      this.emit({ key, value, packets, interfaceName: this.names.get(origin) ?? origin.interface, memory }),
+    this.records.flush(
+      (key, value, packets, origin, memory, sharing) =>
+        this.emit({
+          key,
+          value,
+          packets,
+          interfaceName: this.names.get(origin) ?? origin.interface,
+          memory,
+          sharing,
+        }),
+      this.partitions(),
     );
   }
 }

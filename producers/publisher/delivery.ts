@@ -22,6 +22,7 @@ import type { SpoolPosition } from '../spool/read-position.js';
 import type { Spool } from '../spool/spool.js';
 import { isTick, type OutgoingRecord } from './lane.js';
 import { Publisher } from './publisher.js';
+import { fromSpool, toSpool } from './spooled-key.js';
 
 /** Bytes in memory for Kafka at which live records take the spool. */
 const PENDING_BYTES_MAX = 64 * 1024 * 1024;
@@ -121,7 +122,7 @@ export class Delivery {
   private keep(spool: Spool): void {
     const { taken } = this.publisher;
     if (taken.length === 0) return;
-    const positions = spool.keep(taken.map((record) => ({ ...record, key: record.key.toString() })));
+    const positions = spool.keep(taken.map(toSpool));
     if (positions instanceof Error) {
       this.complain(`the spool cannot be written: ${positions.message}`);
       return;
@@ -150,6 +151,11 @@ export class Delivery {
     return this.spool?.bytes ?? 0;
   }
 
+  /** Of the topic, while records go straight there; else 0, and each source has records of its own. */
+  get partitions(): number {
+    return this.isSpooling || this.publisher.isAway ? 0 : this.publisher.partitions;
+  }
+
   /** Live traffic: never waits. */
   put(record: OutgoingRecord): void {
     const { publisher, spool } = this;
@@ -168,10 +174,10 @@ export class Delivery {
     this.drain();
   }
 
-  private spoolRecord(spool: Spool, { key, value, packets, interfaceName, memory }: OutgoingRecord): void {
-    this.balance.of(interfaceName).spooled += packets;
-    const refusal = spool.append({ key: key.toString(), value, packets, interfaceName });
-    memory?.release();
+  private spoolRecord(spool: Spool, record: OutgoingRecord): void {
+    this.balance.of(record.interfaceName).spooled += record.packets;
+    const refusal = spool.append(toSpool(record));
+    record.memory?.release();
     if (refusal !== null) this.complain(`the spool cannot be written: ${refusal.message}`);
   }
 
@@ -222,7 +228,7 @@ export class Delivery {
     for (const { interfaceName, packets: count } of packets) this.balance.of(interfaceName).spooled += count;
     // The records of a round are in the spool still, where those that Kafka took before it went away are marked.
     if (round === null) {
-      const refusal = spool.prepend(packets.map((record) => ({ ...record, key: record.key.toString() })));
+      const refusal = spool.prepend(packets.map(toSpool));
       if (refusal !== null)
         this.log.error({ reason: refusal.message }, 'the spool cannot be written; packets are lost');
       spool.releaseKept();
@@ -265,9 +271,7 @@ export class Delivery {
       if (this.stopped) return;
       this.forgetKept();
       const round = new Map<OutgoingRecord, SpoolPosition>();
-      for (const { position, key, ...record } of spool.read(ROUND_BYTES)) {
-        round.set({ ...record, key: Buffer.from(key), memory: null }, position);
-      }
+      for (const { position, ...record } of spool.read(ROUND_BYTES)) round.set(fromSpool(record), position);
       this.round = round;
       for (const record of round.keys()) {
         this.balance.of(record.interfaceName).spooled -= record.packets;

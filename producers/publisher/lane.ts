@@ -7,6 +7,12 @@
 
 import type { FlushMemory } from './flush-memory.js';
 
+/** The partition that all sources of a record are of while the topic has so many. */
+export interface Sharing {
+  readonly partition: number;
+  readonly partitions: number;
+}
+
 /** A record ready for Kafka. */
 export interface OutgoingRecord {
   readonly key: Buffer;
@@ -17,11 +23,13 @@ export interface OutgoingRecord {
   readonly interfaceName: string;
   /** Where key and value lie, to be released when nothing more comes of the record; null when it is nobody else's. */
   readonly memory: FlushMemory | null;
+  /** Of a record of several sources, whose key is empty. */
+  readonly sharing?: Sharing | null;
 }
 
 /** Whether a record is a tick: worth nothing any more when it cannot be sent at once. */
 export function isTick(record: OutgoingRecord): boolean {
-  return record.packets === 0 && record.key.length === 0;
+  return record.packets === 0 && record.key.length === 0 && !record.sharing;
 }
 
 /** Bytes of one request, unless one record alone is larger: below the 1 MiB that brokers take by default. */

@@ -13,6 +13,7 @@ import { Failure, messageOf } from '../../runtime/process/failure.js';
 import { GrowingDelay } from '../../runtime/process/growing-delay.js';
 import type { Logger } from '../../runtime/process/log.js';
 import { isTick, Lane, type OutgoingRecord, type SendOutcome } from './lane.js';
+import { splitRecord } from './record-splitting.js';
 
 /** Kafka's error codes that concern one record or the producer's session, https://kafka.apache.org/protocol#protocol_error_codes */
 const MESSAGE_TOO_LARGE = 'MESSAGE_TOO_LARGE';
@@ -61,6 +62,8 @@ export class Publisher {
   private renewal: Promise<void> | null = null;
   private readonly aborter = new AbortController();
   private lanes: Lane[] = [];
+  /** Records that were split, by their parts, and how many of these are not settled. */
+  private readonly splits = new WeakMap<OutgoingRecord, { readonly record: OutgoingRecord; left: number }>();
   private waiting: { bytes: number; resolve: () => void }[] = [];
   private complainedAt = Number.NEGATIVE_INFINITY;
   private stopped = false;
@@ -94,7 +97,7 @@ export class Publisher {
   private createLane(partition: number): Lane {
     const listener = {
       onSent: (records: readonly OutgoingRecord[]) => {
-        this.listener.onSettled(records);
+        this.settle(records);
         for (const record of records) {
           this.records++;
           if (record.packets > 0) this.listener.onPublished(record.interfaceName, record.packets);
@@ -103,7 +106,7 @@ export class Publisher {
         }
       },
       onRefused: (record: OutgoingRecord) => {
-        this.listener.onSettled([record]);
+        this.settle([record]);
         this.listener.onRefused(record.interfaceName, record.packets, this.lastReason);
         this.release(record);
         record.memory?.release();
@@ -157,7 +160,30 @@ export class Publisher {
   }
 
   publish(record: OutgoingRecord): void {
-    this.publishTo(partitionOf(record.key, this.lanes.length), record);
+    const { key, sharing } = record;
+    if (!sharing) this.publishTo(partitionOf(key, this.lanes.length), record);
+    else if (sharing.partitions === this.lanes.length) this.publishTo(sharing.partition, record);
+    else this.publishSplit(record);
+  }
+
+  /** The topic has other partitions than the record was made for: each of its sources goes where it belongs now. */
+  private publishSplit(record: OutgoingRecord): void {
+    const parts = splitRecord(record);
+    record.memory?.release();
+    const split = { record, left: parts.length };
+    for (const part of parts) {
+      this.splits.set(part, split);
+      this.publish(part);
+    }
+  }
+
+  /** Whoever waits for a record that was split hears of it once all of its parts are settled. */
+  private settle(records: readonly OutgoingRecord[]): void {
+    const whole = records.flatMap((record) => {
+      const split = this.splits.get(record);
+      return split !== undefined && --split.left === 0 ? [split.record] : [];
+    });
+    this.listener.onSettled(whole.length === 0 ? records : [...records, ...whole]);
   }
 
   /** The same record without packets to every partition. */

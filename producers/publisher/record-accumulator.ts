@@ -1,5 +1,5 @@
 /**
- * Packets on their way into records, one a source and origin. Packets are encoded soon after they have been decoded,
+ * Packets on their way into records: one a source and origin, or one a partition of those sources that have few. Packets are encoded soon after they have been decoded,
  * while their columns are in the processor's cache, each behind the others of its source; what a flush then makes of a source
  * is the head of the record and a copy of a few runs of bytes. Encoding the packets of a source from all over a block of
  * columns instead took twice the time, most of it waiting for memory.
@@ -14,42 +14,45 @@ import {
 import type { Observation } from '../../schemas/observations/observation.js';
 import { OBSERVATION_BYTES_MAX, putAddress } from '../../schemas/observations/observation-codec.js';
 import { isAddress, linkName, partyOf } from '../../schemas/observations/party.js';
-import { putInt } from '../../schemas/packets/avro-bytes.js';
+import { LONG_BYTES_MAX } from '../../schemas/packets/avro-bytes.js';
 import {
   BATCH_START_BYTES_MAX,
   batchHead,
   HOST_BYTES_MAX,
   MAX_BATCH_PACKETS,
   MAX_BATCH_ROWS,
-  putBatchStart,
-  putHostStart,
 } from '../../schemas/packets/packet-batch.js';
 import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock, type PacketOrigin } from '../../schemas/packets/packet-block.js';
 import {
+  FLOW_BYTES_MAX,
+  LINK_BYTES_MAX,
   PACKET_BYTES_MAX,
   PacketEncoder,
   packetBytesMax,
   safeTimestamp,
 } from '../../schemas/packets/packet-encoding.js';
 import { EXTRA_BYTES_MAX } from '../../schemas/packets/packet-extra-codec.js';
-import { copyRun } from './copy-run.js';
+import { FlowTable, NO_FLOW } from './flow-table.js';
 import { type FlushMemory, FlushMemoryPool } from './flush-memory.js';
+import type { Sharing } from './lane.js';
+import { PacketRuns, RUN_BYTES_MAX } from './packet-runs.js';
 import { RecordRows, ROW_COUNT_MAX, rowBytesMax } from './record-rows.js';
-import { noteFlow, noteLink } from './said-before.js';
+import { RecordWriter } from './record-writer.js';
+import { isSmall, SharedRecords } from './shared-records.js';
 import { ADDRESS_TEXT, addressBytes, addressLength, addressStart, hashBytes, hashIpv4, wordOf } from './source-key.js';
 import { NO_SOURCE, SourceTable } from './source-table.js';
 import {
-  ADDRESS,
   BYTES,
   END,
+  FIRST_FLOW,
   FIRST_ROW,
-  FIRST_RUN,
   FIRST_TIMESTAMP,
+  FLOW_COUNT,
   IDENTITY,
   LAST_FLOW,
-  LAST_LINK,
   LAST_ROW,
-  LAST_RUN,
+  LAST_TIMESTAMP,
+  LATEST_FLOW,
   NEXT,
   PACKETS,
   ROW_COUNT,
@@ -64,10 +67,9 @@ export const PACKETS_MAX = 65_536;
 const ARENA_BYTES = 8 * 1024 * 1024;
 /** Packets that are added at once. */
 export const ROWS_MAX = 64;
-/** Sizes of the runs of a source, bytes: each as long as all before it, within these. */
-const RUN_BYTES_MIN = 256;
-const RUN_BYTES_MAX = 4096;
-/** What a record has besides its head, packets and rows. */
+/** More bytes than a flow that is new to a record takes there, with a link of its own. */
+const NEW_FLOW_BYTES_MAX = FLOW_BYTES_MAX + LINK_BYTES_MAX + LONG_BYTES_MAX;
+/** What a record has besides its head, flows, packets and rows. */
 const RECORD_OVERHEAD_MAX = BATCH_START_BYTES_MAX + HOST_BYTES_MAX;
 const EMPTY_BYTES = new Uint8Array(0);
 /** The address at hand: its length, then its bytes. */
@@ -88,21 +90,19 @@ export type RecordTaker = (
   packets: number,
   origin: PacketOrigin,
   memory: FlushMemory,
+  sharing: Sharing | null,
 ) => void;
 
 export class RecordAccumulator {
   /** Packets added since the last flush. */
   packets = 0;
   private readonly rows = new RecordRows();
-  private readonly arena = Buffer.allocUnsafeSlow(ARENA_BYTES);
-  private readonly encoder: PacketEncoder;
-  private arenaUsed = 0;
   private readonly table = new SourceTable(SOURCES_MAX, SLOTS);
   private readonly sources = this.table.words;
-  private readonly runStart = new Uint32Array(RUNS_MAX);
-  private readonly runEnd = new Uint32Array(RUNS_MAX);
-  private readonly runNext = new Int32Array(RUNS_MAX);
-  private runCount = 0;
+  private readonly runs = new PacketRuns(this.sources, ARENA_BYTES, RUNS_MAX);
+  private readonly flows: FlowTable;
+  private readonly encoder: PacketEncoder;
+  private readonly writer: RecordWriter;
   /** Of the rows being added. */
   private readonly identities = new Uint32Array(ROWS_MAX);
   private readonly hashes = new Uint32Array(ROWS_MAX);
@@ -116,13 +116,15 @@ export class RecordAccumulator {
 
   /** @param block of which rows are added */
   constructor(private readonly block: PacketBlock) {
-    this.encoder = new PacketEncoder(block, this.arena);
+    this.flows = new FlowTable(block, PACKETS_MAX);
+    this.encoder = new PacketEncoder(block, this.runs.arena);
+    this.writer = new RecordWriter(this.table, this.flows, this.runs, this.rows, PACKETS_MAX);
   }
 
   /** Whether the next rows need a flush first. */
   get isFull(): boolean {
     return (
-      this.packets > PACKETS_MAX - ROWS_MAX || this.arenaUsed > ARENA_BYTES - ROWS_MAX * ROOM_MAX || this.rows.isFull
+      this.packets > PACKETS_MAX - ROWS_MAX || this.runs.used > ARENA_BYTES - ROWS_MAX * ROOM_MAX || this.rows.isFull
     );
   }
 
@@ -147,7 +149,8 @@ export class RecordAccumulator {
    * many loads under way at once, where adding one packet after the other waits for each.
    */
   private fetch(rows: number): void {
-    const { hashes, table, sources, arena } = this;
+    const { hashes, table, sources } = this;
+    const { arena } = this.runs;
     let touched = 0;
     for (let index = 0; index < rows; index++) {
       const source = table.peek(hashes[index]!);
@@ -157,7 +160,7 @@ export class RecordAccumulator {
   }
 
   private addRow(row: number, identity: number, hash: number): void {
-    const { block, sources } = this;
+    const { block, sources, table, flows } = this;
     const room = packetBytesMax(block, row);
     const time = safeTimestamp(block.timestamp[row]!);
     const kind = identity & 0xff;
@@ -165,24 +168,35 @@ export class RecordAccumulator {
       kind === ADDRESS_IPV4
         ? this.find(identity, hash, EMPTY_BYTES, 0, block.sourceAddress[row]!, time)
         : this.find(identity, hash, addressBytes(block, kind), addressStart(block, row, kind), 0, time);
-    if (sources[source + PACKETS] === MAX_BATCH_PACKETS || sources[source + BYTES]! + room > this.packetBytesMax) {
-      source = this.startNextRecord(source, time);
+    if (
+      sources[source + PACKETS] === MAX_BATCH_PACKETS ||
+      sources[source + BYTES]! + room + NEW_FLOW_BYTES_MAX > this.packetBytesMax
+    ) {
+      source = this.begin(table.addAgain(source), time);
     }
+    const flow = flows.find(row, source, sources[source + FLOW_COUNT]! > 0 ? sources[source + LATEST_FLOW]! : NO_FLOW);
+    if (flows.isNew) this.addFlow(source, flow);
+    sources[source + LATEST_FLOW] = flow;
     let at = sources[source + NEXT]!;
-    if (sources[source + END]! - at < room) at = this.makeRoom(source, room);
-    const isFirst = sources[source + PACKETS] === 0;
-    const withLink = noteLink(sources, source + LAST_LINK, block, row) || isFirst;
-    const withFlow = noteFlow(sources, source + LAST_FLOW, block, row) || isFirst;
-    const offset = time - this.table.timeOf(source);
-    const end = this.encoder.put(at, row, offset, withLink, withFlow);
+    if (sources[source + END]! - at < room) at = this.runs.makeRoom(source, room);
+    const latest = (source + LAST_TIMESTAMP) >>> 1;
+    // Where a damaged capture jumps further than a number tells, what follows is counted from where readers come out.
+    const offset = safeTimestamp(time - table.times[latest]!);
+    const end = this.encoder.put(at, row, offset, flows.numbers[flow]!);
+    table.times[latest]! += offset;
     sources[source + NEXT] = end;
     sources[source + BYTES]! += end - at;
-    if (sources[source + PACKETS]!++ === 0) {
-      // A source of a single packet takes no more room than that; the next one finds it may go on, or takes a new run.
-      sources[source + END] = end;
-      this.arenaUsed = end;
-    }
+    if (sources[source + PACKETS]!++ === 0) this.runs.endAt(source, end);
     this.packets++;
+  }
+
+  private addFlow(source: number, flow: number): void {
+    const { sources, flows } = this;
+    if (sources[source + FLOW_COUNT] === 0) sources[source + FIRST_FLOW] = flow;
+    else flows.next[sources[source + LAST_FLOW]!] = flow;
+    sources[source + LAST_FLOW] = flow;
+    flows.numbers[flow] = sources[source + FLOW_COUNT]!++;
+    sources[source + BYTES]! += NEW_FLOW_BYTES_MAX;
   }
 
   /** Adds a conversation to what its originator's record says; not while `isFull`. */
@@ -236,7 +250,7 @@ export class RecordAccumulator {
     const { sources } = this;
     const fits =
       sources[source + BYTES]! + room <= this.packetBytesMax && sources[source + ROW_COUNT]! < MAX_BATCH_ROWS;
-    return fits ? source : this.startNextRecord(source, time);
+    return fits ? source : this.begin(this.table.addAgain(source), time);
   }
 
   private chainRow(source: number, row: number): void {
@@ -249,22 +263,33 @@ export class RecordAccumulator {
     sources[source + ROW_COUNT]!++;
   }
 
-  /** Hands over the records of what was added, in the order in which their sources first appeared, and forgets it. */
-  flush(take: RecordTaker): void {
-    if (this.table.count === 0) return;
-    const { sources } = this;
+  /**
+   * Hands over the records of what was added, and forgets it: of each source in the order in which they first appeared, then
+   * those of several sources.
+   *
+   * @param partitions of the topic; 0: not known, and each source has records of its own
+   */
+  flush(take: RecordTaker, partitions = 0): void {
+    const { table, sources, origins } = this;
+    if (table.count === 0) return;
     const memory = this.memory.take(this.recordBytesMax());
     const { bytes } = memory;
     let at = 0;
-    for (let source = 0; source < this.table.count * WORDS; source += WORDS) {
-      const origin = sources[source + IDENTITY]! >>> 8;
-      const keyEnd = this.table.putKey(bytes, at, source);
-      const valueEnd = this.putValue(bytes, keyEnd, source, this.heads[origin]!);
-      const packets = sources[source + PACKETS]!;
+    const emit = (first: number, hosts: number, packets: number, sharing: Sharing | null): void => {
+      const origin = sources[first + IDENTITY]! >>> 8;
+      const keyEnd = sharing === null ? table.putKey(bytes, at, first) : at;
+      const valueEnd = this.writer.put(bytes, keyEnd, first, hosts, this.heads[origin]!);
       memory.share();
-      take(bytes.subarray(at, keyEnd), bytes.subarray(keyEnd, valueEnd), packets, this.origins[origin]!, memory);
+      const key = bytes.subarray(at, keyEnd);
+      take(key, bytes.subarray(keyEnd, valueEnd), packets, origins[origin]!, memory, sharing);
       at = valueEnd;
+    };
+    const shared = new SharedRecords(table, partitions, this.packetBytesMax, emit);
+    for (let source = 0; source < table.count * WORDS; source += WORDS) {
+      if (partitions === 0 || !isSmall(sources, source)) emit(source, 1, sources[source + PACKETS]!, null);
+      else shared.add(source);
     }
+    shared.finish();
     memory.release();
     this.clear();
   }
@@ -273,8 +298,8 @@ export class RecordAccumulator {
     this.table.clear();
     this.packets = 0;
     this.rows.clear();
-    this.arenaUsed = 0;
-    this.runCount = 0;
+    this.runs.clear();
+    this.flows.clear();
     this.origins.length = 0;
     this.heads.length = 0;
     this.packetBytesMax = RECORD_BYTES_MAX;
@@ -297,79 +322,24 @@ export class RecordAccumulator {
     return this.origins.push(origin) - 1;
   }
 
-  /** Makes a source one without packets, whose first run begins where the arena is free. */
+  /** Makes a source one without packets. */
   private begin(source: number, time: number): number {
     const { sources } = this;
-    sources[source + NEXT] = sources[source + END] = this.arenaUsed;
-    sources[source + PACKETS] = sources[source + BYTES] = 0;
-    sources[source + FIRST_RUN] = sources[source + LAST_RUN] = this.runCount;
-    this.runStart[this.runCount++] = this.arenaUsed;
-    this.table.times[(source + FIRST_TIMESTAMP) >>> 1] = time;
+    this.runs.begin(source);
+    sources[source + PACKETS] = sources[source + BYTES] = sources[source + FLOW_COUNT] = 0;
     sources[source + FIRST_ROW] = sources[source + LAST_ROW] = sources[source + ROW_COUNT] = 0;
+    this.table.times[(source + FIRST_TIMESTAMP) >>> 1] = time;
+    this.table.times[(source + LAST_TIMESTAMP) >>> 1] = time;
     return source;
-  }
-
-  /** A further record of a source whose last one is full. */
-  private startNextRecord(full: number, time: number): number {
-    return this.begin(this.table.addAgain(full), time);
-  }
-
-  /** Where the next packet of a source goes when its run has too little room. */
-  private makeRoom(source: number, room: number): number {
-    const { sources } = this;
-    const size = Math.max(room, Math.min(Math.max(sources[source + BYTES]!, RUN_BYTES_MIN), RUN_BYTES_MAX));
-    let next = sources[source + NEXT]!;
-    if (sources[source + END] !== this.arenaUsed) {
-      const run = this.runCount++;
-      this.runEnd[sources[source + LAST_RUN]!] = next;
-      this.runNext[sources[source + LAST_RUN]!] = run;
-      sources[source + LAST_RUN] = run;
-      next = this.arenaUsed;
-      this.runStart[run] = next;
-    }
-    sources[source + END] = this.arenaUsed = next + size;
-    return next;
   }
 
   /** Enough for the keys and values of all records. */
   private recordBytesMax(): number {
     const head = this.heads.reduce((most, { length }) => Math.max(most, length), 0);
     const { table } = this;
-    return this.arenaUsed + this.rows.bytesUsed + table.keyBytesMax + table.count * (head + RECORD_OVERHEAD_MAX);
-  }
-
-  private putValue(bytes: Buffer, start: number, source: number, head: Buffer): number {
-    const { sources } = this;
-    const sourceBytes = this.table.bytes;
-    const kind = sources[source + IDENTITY]! & 0xff;
-    const address = (source + ADDRESS) * 4;
-    if (kind === ADDRESS_IPV4) {
-      const value = sources[source + ADDRESS]!;
-      for (let i = 0; i < 4; i++) sourceBytes[address + i] = value >>> (24 - 8 * i);
-    }
-    const length = kind === ADDRESS_TEXT ? 0 : addressLength(kind);
-    let at = copyRun(head, 0, head.length, bytes, start);
-    at = putBatchStart(bytes, at, this.table.timeOf(source), 1);
-    at = putHostStart(bytes, at, sourceBytes, address, length, 0);
-    at = this.putPackets(bytes, at, source);
-    at = this.rows.putArrays(bytes, at, sources[source + FIRST_ROW]!);
-    bytes[at] = 0; // no further host
-    return at + 1;
-  }
-
-  private putPackets(bytes: Buffer, start: number, source: number): number {
-    const { sources } = this;
-    let at = start;
-    if (sources[source + PACKETS]! > 0) {
-      at = putInt(bytes, at, sources[source + PACKETS]!);
-      const last = sources[source + LAST_RUN]!;
-      this.runEnd[last] = sources[source + NEXT]!;
-      for (let run = sources[source + FIRST_RUN]!; ; run = this.runNext[run]!) {
-        at = copyRun(this.arena, this.runStart[run]!, this.runEnd[run]!, bytes, at);
-        if (run === last) break;
-      }
-    }
-    bytes[at] = 0; // no further block of packets
-    return at + 1;
+    const flows = this.flows.count * NEW_FLOW_BYTES_MAX;
+    return (
+      this.runs.used + flows + this.rows.bytesUsed + table.keyBytesMax + table.count * (head + RECORD_OVERHEAD_MAX)
+    );
   }
 }

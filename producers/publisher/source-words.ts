@@ -10,17 +10,23 @@ export const ADDRESS = 2;
 /** Where in the arena its next packet goes, and where the room for it ends. */
 export const NEXT = 6;
 export const END = 7;
-/** Timestamp of its first packet: a double, over two words. */
+/** Timestamp of its first packet, and of its latest: doubles, over two words each. */
 export const FIRST_TIMESTAMP = 8;
-export const PACKETS = 10;
-export const BYTES = 11;
-export const FIRST_RUN = 12;
-export const LAST_RUN = 13;
-export const SLOT = 14;
+export const LAST_TIMESTAMP = 10;
+export const PACKETS = 12;
+/** More bytes than its packets, flows and rows take. */
+export const BYTES = 13;
+export const FIRST_RUN = 14;
+export const LAST_RUN = 15;
+export const SLOT = 16;
+/** Its flows: the first, the last that was new, that of its latest packet, and how many. */
+export const FIRST_FLOW = 17;
+export const LAST_FLOW = 18;
+export const LATEST_FLOW = 19;
+export const FLOW_COUNT = 20;
 /** Its rows of all kinds: numbers of the first and the last, from 1; 0: none. */
-export const FIRST_ROW = 16;
-export const LAST_ROW = 17;
-/** What its latest packet said of link and flow: `LAST_LINK` five words, `LAST_FLOW` six. */
-export const LAST_LINK = 20;
-export const LAST_FLOW = 25;
-export const ROW_COUNT = 31;
+export const FIRST_ROW = 21;
+export const LAST_ROW = 22;
+export const ROW_COUNT = 23;
+/** The host behind it in a record of several. */
+export const NEXT_HOST = 24;

@@ -12,6 +12,7 @@ import {
 } from '../conversations/conversation-codec.js';
 import { OBSERVATION_BYTES_MIN, readObservation } from '../observations/observation-codec.js';
 import type { AvroReader } from './avro-bytes.js';
+import { FlowColumns } from './flow-columns.js';
 import {
   ADDRESS_IPV4,
   ADDRESS_IPV6,
@@ -31,7 +32,7 @@ export const MAX_BATCH_PACKETS = 10_000;
 export const MAX_BATCH_ROWS = 4096;
 
 /** Fewer bytes than any host takes. */
-const HOST_BYTES_MIN = 6;
+const HOST_BYTES_MIN = 7;
 
 /** Why a record could not be read. `block_full`: the same record fits blocks with more room. */
 export type PacketBatchRefusal = 'not_avro' | 'unknown_schema' | 'truncated' | 'invalid' | 'block_full';
@@ -86,6 +87,9 @@ export function refuse(reason: PacketBatchRefusal, detail: string): Extract<Pack
   return { ok: false, reason, detail };
 }
 
+/** Links of the record at hand, and flows of the host at hand. */
+const flows = new FlowColumns(MAX_BATCH_PACKETS);
+
 /** Where rows go that nobody wants. */
 let unwanted: BatchRows | null = null;
 
@@ -96,6 +100,8 @@ export function readBatch2(reader: AvroReader, block: PacketBlock, wanted: Batch
   const endOfTimeline = readBoolean(reader);
   const firstTimestamp = reader.long();
   if (reader.fault !== null) return refuse(reader.fault, `in the header, before byte ${reader.at - start}`);
+  flows.readLinks(reader);
+  if (reader.fault !== null) return refuse(reader.fault, 'in the array of links');
   const mark = new Mark(block, wanted);
   const hosts = new HostReader(reader, block, wanted, origin, firstTimestamp);
   const refusal = hosts.read();
@@ -223,6 +229,9 @@ class HostReader {
     const first = this.row;
     let row = first;
     let kind = -1;
+    if (block.ipv6Count >= 2 * block.capacity) return refuse('block_full', 'more addresses than the block takes');
+    flows.readFlows(reader, block);
+    if (reader.fault !== null) return refuse(reader.fault, 'in an array of flows');
     let address = 0;
     for (;;) {
       const count = readBlockCount(reader, PACKET_BYTES_MIN);
@@ -240,9 +249,10 @@ class HostReader {
         else if (kind === ADDRESS_IPV6) address = block.addIpv6(reader.bytes, sourceStart);
       }
       for (const end = row + count; row < end; row++) {
-        row = readPlainPackets(reader, block, row, end, time, first);
+        row = readPlainPackets(reader, block, row, end, row === first ? time : block.timestamp[row - 1]!, flows);
         if (row === end) break;
-        if (reader.fault === null) readPacket(reader, block, row, time, row === first);
+        if (reader.fault === null)
+          readPacket(reader, block, row, row === first ? time : block.timestamp[row - 1]!, flows);
         if (reader.fault !== null) return refuse(reader.fault, `in packet ${row - this.firstRow + 1}`);
       }
     }

@@ -15,7 +15,7 @@ import {
 import { readBatch1 } from './packet-batch-reading-1.js';
 import { type PublishedSchema, publishedSchemas } from './packet-batch-schemas.js';
 import { ADDRESS_IPV4, ADDRESS_IPV6, ADDRESS_MAC, type PacketBlock, type PacketOrigin } from './packet-block.js';
-import { PacketEncoder, packetBytesMax, safeTimestamp, sameFlow, sameLink } from './packet-encoding.js';
+import { FLOW_BYTES_MAX, LINK_BYTES_MAX, PacketEncoder, packetBytesMax, safeTimestamp } from './packet-encoding.js';
 import { encodeOrigin } from './packet-origin-codec.js';
 import { REGISTERED_PREFIX_LENGTH, registeredPrefix, registeredSchema } from './schema-registry.js';
 
@@ -23,7 +23,7 @@ export type { BatchRows, DecodedPacketBatch, PacketBatchRefusal, PacketBatchResu
 export { MAX_BATCH_PACKETS, MAX_BATCH_ROWS } from './packet-batch-reading.js';
 
 /** The marker of single-object encoding and the fingerprint of packet-batch-2.avsc. */
-const NEWEST_PREFIX = Buffer.from('c30149b0d203a8740e7b', 'hex');
+const NEWEST_PREFIX = Buffer.from('c3011e5662d6dff68241', 'hex');
 const PREFIX_LENGTH = NEWEST_PREFIX.length;
 const NO_SOURCE = new Uint8Array(0);
 
@@ -32,15 +32,15 @@ export function batchHead(origin: PacketOrigin): Buffer {
   return Buffer.concat([registeredPrefix() ?? NEWEST_PREFIX, encodeOrigin(origin)]);
 }
 
-/** More bytes than what lies between the head of a batch and its first host can take, with the byte after the last. */
-export const BATCH_START_BYTES_MAX = 1 + 2 * LONG_BYTES_MAX + 1;
-/** More bytes than what a host has besides its packets and rows can take. */
-export const HOST_BYTES_MAX = 17 + 4 * LONG_BYTES_MAX + 4;
+/** More bytes than what a batch has besides its head, links and hosts can take: two numbers, two arrays' counts and ends. */
+export const BATCH_START_BYTES_MAX = 1 + 5 * LONG_BYTES_MAX;
+/** More bytes than what a host has besides its flows, packets and rows can take. */
+export const HOST_BYTES_MAX = 17 + 11 * LONG_BYTES_MAX;
 
-/** Writes the fields from `endOfTimeline` to the number of `hosts`, which follow. */
-export function putBatchStart(bytes: Uint8Array, start: number, firstTimestamp: number, hosts: number): number {
+/** Writes the fields `endOfTimeline` and `firstTimestamp`; `links` and `hosts` follow. */
+export function putBatchStart(bytes: Uint8Array, start: number, firstTimestamp: number): number {
   bytes[start] = 0; // endOfTimeline
-  return putInt(bytes, putLong(bytes, start + 1, firstTimestamp), hosts);
+  return putLong(bytes, start + 1, firstTimestamp);
 }
 
 /** Writes `source` (`length` bytes from `from` on) and `offset` of a host. */
@@ -69,30 +69,66 @@ export function encodePacketBatch(block: PacketBlock, rows: ArrayLike<number>, f
   }
   const head = batchHead(block.origins[block.origin[first]!]!);
   let room = head.length + BATCH_START_BYTES_MAX + HOST_BYTES_MAX;
-  for (let index = from; index < to; index++) room += packetBytesMax(block, rows[index]!);
+  for (let index = from; index < to; index++) {
+    room += packetBytesMax(block, rows[index]!) + FLOW_BYTES_MAX + LONG_BYTES_MAX + LINK_BYTES_MAX;
+  }
   const bytes = Buffer.allocUnsafe(room);
   const encoder = new PacketEncoder(block, bytes);
-  const source = sourceBytes(block, first);
+  const { links, flows, flowOf } = sharedParts(block, rows, from, to);
   const firstTimestamp = safeTimestamp(block.timestamp[first]!);
-  let at = putBatchStart(bytes, head.copy(bytes), firstTimestamp, 1);
+  let at = putItems(bytes, putBatchStart(bytes, head.copy(bytes), firstTimestamp), links);
+  at = putInt(bytes, at, 1);
+  const source = sourceBytes(block, first);
   at = putHostStart(bytes, at, source, 0, source.length, 0);
-  at = putInt(bytes, at, to - from);
+  at = putInt(bytes, putItems(bytes, at, flows), to - from);
+  let time = firstTimestamp;
   for (let index = from; index < to; index++) {
     const row = rows[index]!;
-    const before = rows[index - 1]!;
-    const isFirst = index === from;
-    const offset = safeTimestamp(block.timestamp[row]!) - firstTimestamp;
-    at = encoder.put(
-      at,
-      row,
-      offset,
-      isFirst || !sameLink(block, before, row),
-      isFirst || !sameFlow(block, before, row),
-    );
+    const offset = safeTimestamp(safeTimestamp(block.timestamp[row]!) - time);
+    at = encoder.put(at, row, offset, flowOf[index - from]!);
+    time += offset;
   }
   // No further block of packets, no conversations, nothing received, no observations, no further host.
   at = putZeros(bytes, at, 5);
   return Buffer.from(bytes.subarray(0, at));
+}
+
+/** An array of what is encoded already. */
+function putItems(bytes: Buffer, start: number, items: readonly Buffer[]): number {
+  let at = putInt(bytes, start, items.length);
+  for (const item of items) at += item.copy(bytes, at);
+  bytes[at] = 0; // no further block
+  return at + 1;
+}
+
+interface SharedParts {
+  readonly links: readonly Buffer[];
+  readonly flows: readonly Buffer[];
+  /** The number of each row's flow. */
+  readonly flowOf: readonly number[];
+}
+
+/** What the rows share, each once, in the order of the first row that has it. */
+function sharedParts(block: PacketBlock, rows: ArrayLike<number>, from: number, to: number): SharedParts {
+  const part = Buffer.alloc(LONG_BYTES_MAX + FLOW_BYTES_MAX + LINK_BYTES_MAX);
+  const encoder = new PacketEncoder(block, part);
+  const links = new Map<string, [number, Buffer]>();
+  const flows = new Map<string, [number, Buffer]>();
+  const numberOf = (parts: Map<string, [number, Buffer]>, end: number): number => {
+    const text = part.toString('latin1', 0, end);
+    const known = parts.get(text);
+    if (known !== undefined) return known[0];
+    parts.set(text, [parts.size, Buffer.from(part.subarray(0, end))]);
+    return parts.size - 1;
+  };
+  const flowOf: number[] = [];
+  for (let index = from; index < to; index++) {
+    const row = rows[index]!;
+    const link = numberOf(links, encoder.putLink(0, row));
+    flowOf.push(numberOf(flows, encoder.putFlow(putInt(part, 0, link), row)));
+  }
+  const bytesOf = (parts: Map<string, [number, Buffer]>): Buffer[] => [...parts.values()].map(([, bytes]) => bytes);
+  return { links: bytesOf(links), flows: bytesOf(flows), flowOf };
 }
 
 export function putZeros(bytes: Uint8Array, start: number, count: number): number {
@@ -117,7 +153,8 @@ function sourceBytes(block: PacketBlock, row: number): Uint8Array {
 /** A batch without hosts: the capture node's clock, or the end of a timeline. */
 export function encodeTick(origin: PacketOrigin, timestampMicros: number, endOfTimeline: boolean): Buffer {
   const bytes = Buffer.allocUnsafe(BATCH_START_BYTES_MAX);
-  const at = putBatchStart(bytes, 0, timestampMicros, 0);
+  // No links, no hosts.
+  const at = putZeros(bytes, putBatchStart(bytes, 0, timestampMicros), 2);
   bytes[0] = endOfTimeline ? 1 : 0;
   return Buffer.concat([batchHead(origin), bytes.subarray(0, at)]);
 }

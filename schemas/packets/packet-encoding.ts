@@ -21,8 +21,13 @@ import { EXTRA_BYTES_MAX, putExtra } from './packet-extra-codec.js';
 
 /** More bytes than a packet without extra can take, those written too much included. */
 export const PACKET_BYTES_MAX = 192;
-/** Fewer bytes than any packet takes: 10 fields of at least one byte. */
-export const PACKET_BYTES_MIN = 10;
+/** Fewer bytes than any packet takes: 9 fields of at least one byte; and than any flow and any link does. */
+export const PACKET_BYTES_MIN = 9;
+export const FLOW_BYTES_MIN = 6;
+export const LINK_BYTES_MIN = 5;
+/** More bytes than a flow without its link can take, and than a link can, those written too much included. */
+export const FLOW_BYTES_MAX = 32;
+export const LINK_BYTES_MAX = 32;
 /** The longest name of a decode failure, bytes. */
 export const FAILURE_NAME_MAX = 64;
 
@@ -68,11 +73,10 @@ export class PacketEncoder {
   /**
    * Writes the packet of a row at `start`, where there are `packetBytesMax` of it, and returns where it ends.
    *
-   * @param offset µs after the host's time: as a small number, for which V8 needs no object
-   * @param withLink false when link layer and EtherType are those of the packet before
-   * @param withFlow false when destination, protocol, TTL and ports are
+   * @param offset µs after the packet before: as a small number, for which V8 needs no object
+   * @param flow number of its flow in the host's
    */
-  put(start: number, row: number, offset: number, withLink: boolean, withFlow: boolean): number {
+  put(start: number, row: number, offset: number, flow: number): number {
     const { block, view } = this;
     const present = block.present[row]!;
     const frameLength = Math.min(block.frameLength[row]!, INT_MAX);
@@ -81,10 +85,7 @@ export class PacketEncoder {
     at = this.putLength(at, frameLength);
     if (cutLength === 0) view.setUint8(at++, 0);
     else at = putInt(this.bytes, at, cutLength);
-    if (withLink) at = this.putLink(at, row, present);
-    else view.setUint8(at++, 0);
-    if (withFlow) at = this.putFlow(at, row, present);
-    else view.setUint8(at++, 0);
+    at = put16(view, at, flow);
     if ((present & HAS_IP_ID) !== 0) at = put32(view, at, block.ipId[row]!);
     else view.setUint8(at++, MINUS_ONE);
     if ((present & HAS_TCP) !== 0) {
@@ -101,11 +102,11 @@ export class PacketEncoder {
     return at + 1;
   }
 
-  private putLink(start: number, row: number, present: number): number {
+  /** Writes the link of a row, where there are `LINK_BYTES_MAX`. */
+  putLink(start: number, row: number): number {
     const { block, view, macs } = this;
     let at = start;
-    view.setUint8(at++, 2);
-    if ((present & HAS_MACS) !== 0) {
+    if ((block.present[row]! & HAS_MACS) !== 0) {
       const from = row * 12;
       view.setUint8(at, 12);
       view.setUint32(at + 1, macs.getUint32(from));
@@ -123,10 +124,11 @@ export class PacketEncoder {
     return put16(view, at, block.etherType[row]!);
   }
 
-  private putFlow(start: number, row: number, present: number): number {
+  /** Writes the flow of a row without its link, where there are `FLOW_BYTES_MAX`. */
+  putFlow(start: number, row: number): number {
     const { block, view } = this;
-    view.setUint8(start, 2);
-    let at = this.putDestination(start + 1, row);
+    const present = block.present[row]!;
+    let at = this.putDestination(start, row);
     if ((present & HAS_IP) !== 0) {
       at = put16(view, at, block.ipProtocol[row]!);
       at = put16(view, at, block.ttl[row]!);
@@ -184,43 +186,6 @@ export class PacketEncoder {
     if (failure === 0) return putInt(bytes, at, 0);
     return putString(bytes, putInt(bytes, at, 1), DECODE_FAILURES[failure]!, FAILURE_NAME_MAX);
   }
-}
-
-/** Whether two rows have the same link layer, so that the second need not say it. */
-export function sameLink(block: PacketBlock, one: number, other: number): boolean {
-  const { macWords, present } = block;
-  if (((present[one]! ^ present[other]!) & HAS_MACS) !== 0) return false;
-  if ((present[one]! & HAS_MACS) !== 0) {
-    for (let word = 0; word < 3; word++) if (macWords[one * 3 + word] !== macWords[other * 3 + word]) return false;
-  }
-  return (
-    block.vlan[one] === block.vlan[other] &&
-    block.innerVlan[one] === block.innerVlan[other] &&
-    block.etherType[one] === block.etherType[other]
-  );
-}
-
-/** The same of where they go. */
-export function sameFlow(block: PacketBlock, one: number, other: number): boolean {
-  const { present } = block;
-  if (((present[one]! ^ present[other]!) & (HAS_IP | HAS_PORTS)) !== 0) return false;
-  if ((present[one]! & HAS_IP) !== 0) {
-    if (block.ipProtocol[one] !== block.ipProtocol[other] || block.ttl[one] !== block.ttl[other]) return false;
-  }
-  if ((present[one]! & HAS_PORTS) !== 0) {
-    if (block.sourcePort[one] !== block.sourcePort[other]) return false;
-    if (block.destinationPort[one] !== block.destinationPort[other]) return false;
-  }
-  const kind = block.destinationKind[one]!;
-  if (kind !== block.destinationKind[other]) return false;
-  const address = block.destinationAddress[one]!;
-  const otherAddress = block.destinationAddress[other]!;
-  if (kind !== ADDRESS_IPV6) return kind !== ADDRESS_IPV4 || address === otherAddress;
-  const { ipv6Words } = block;
-  for (let word = 0; word < 4; word++) {
-    if (ipv6Words[address * 4 + word] !== ipv6Words[otherAddress * 4 + word]) return false;
-  }
-  return true;
 }
 
 function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {

@@ -5,23 +5,12 @@
  * packet-decoding.ts, which takes whatever this leaves; a test holds both to the same rows.
  */
 import type { AvroReader } from './avro-bytes.js';
-import {
-  ADDRESS_IPV4,
-  ADDRESS_IPV6,
-  HAS_IP,
-  HAS_IP_ID,
-  HAS_MACS,
-  HAS_PORTS,
-  HAS_TCP,
-  LITTLE_ENDIAN,
-  NO_EXTRA,
-  type PacketBlock,
-} from './packet-block.js';
+import type { FlowColumns } from './flow-columns.js';
+import { HAS_IP_ID, HAS_TCP, NO_EXTRA, type PacketBlock } from './packet-block.js';
 import { readMore } from './packet-decoding.js';
 import { PACKET_BYTES_MAX } from './packet-encoding.js';
 
-/** The largest results of `peek16` that are numbers of 8 bits, and of the two bits of a role. */
-const PEEKED_8_MAX = (0xff << 2) | 3;
+/** The largest zigzag of a role. */
 const ROLE_ZIGZAG_MAX = 6;
 /** The encoding of -1, for a field that the packet does not have. */
 const MINUS_ONE = 0x01;
@@ -51,10 +40,10 @@ function peek16(bytes: Buffer, at: number): number {
 }
 
 /**
- * Reads packets into the rows `row … end - 1` as long as they are plain, and returns the first row it left:
+ * Reads packets into the rows `from … end - 1` as long as they are plain, and returns the first row it left:
  * `reader` stands at its packet then, or has a fault, and of that row nothing counts.
  *
- * @param firstRow of the packets' host: the only one that has none before it
+ * @param time of the packet before, or the host's, µs
  */
 export function readPlainPackets(
   reader: AvroReader,
@@ -62,7 +51,7 @@ export function readPlainPackets(
   from: number,
   end: number,
   time: number,
-  firstRow: number,
+  flows: FlowColumns,
 ): number {
   const { bytes } = reader;
   if (bytes !== lastBytes) {
@@ -74,7 +63,8 @@ export function readPlainPackets(
   const lastStart = bytes.length - PACKET_BYTES_MAX;
   let row = from;
   while (row < end && reader.at <= lastStart) {
-    const next = readPlainPacket(bytes, view, reader.at, reader.end, block, row, time, row === firstRow);
+    const before = row === from ? time : block.timestamp[row - 1]!;
+    const next = readPlainPacket(bytes, view, reader.at, reader.end, block, row, before, flows);
     if (next === NOT_PLAIN) break;
     if (next > 0) reader.at = next;
     else {
@@ -95,7 +85,6 @@ export function readPlainPackets(
  * Columns are written through typed arrays only, and nearly nothing is called: V8 forgets all that it knows of every
  * array at a write through a DataView and at a call, and looks it up again for each access that follows.
  */
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: nothing is called on the way, as said above
 function readPlainPacket(
   bytes: Buffer,
   view: DataView,
@@ -104,7 +93,7 @@ function readPlainPacket(
   block: PacketBlock,
   row: number,
   time: number,
-  isFirst: boolean,
+  flows: FlowColumns,
 ): number {
   let at = start;
   let byte = bytes[at++]!;
@@ -123,84 +112,10 @@ function readPlainPacket(
   block.frameLength[row] = frameLength >>> 2;
   block.capturedLength[row] = (frameLength >>> 2) - (cutLength >>> 2);
 
-  let present = 0;
-  const { macWords } = block;
-  const to = row * 3;
-  if (bytes[at] === 0) {
-    if (isFirst) return NOT_PLAIN;
-    at++;
-    macWords[to] = macWords[to - 3]!;
-    macWords[to + 1] = macWords[to - 2]!;
-    macWords[to + 2] = macWords[to - 1]!;
-    block.vlan[row] = block.vlan[row - 1]!;
-    block.innerVlan[row] = block.innerVlan[row - 1]!;
-    block.etherType[row] = block.etherType[row - 1]!;
-    present = block.present[row - 1]! & HAS_MACS;
-  } else {
-    if (bytes[at++] !== 2) return NOT_PLAIN;
-    if (bytes[at] === 12 && bytes[at + 7] === 12) {
-      present = HAS_MACS;
-      const sourceEnd = view.getUint16(at + 5, LITTLE_ENDIAN);
-      const destinationStart = view.getUint16(at + 8, LITTLE_ENDIAN);
-      macWords[to] = view.getInt32(at + 1, LITTLE_ENDIAN);
-      macWords[to + 1] = LITTLE_ENDIAN ? sourceEnd | (destinationStart << 16) : (sourceEnd << 16) | destinationStart;
-      macWords[to + 2] = view.getInt32(at + 10, LITTLE_ENDIAN);
-      at += 14;
-    } else {
-      if ((bytes[at]! | bytes[at + 1]!) !== 0) return NOT_PLAIN;
-      macWords[to] = 0;
-      macWords[to + 1] = 0;
-      macWords[to + 2] = 0;
-      at += 2;
-    }
-    const vlan = peek16(bytes, at);
-    at += vlan & 3;
-    const innerVlan = peek16(bytes, at);
-    at += innerVlan & 3;
-    const etherType = peek16(bytes, at);
-    at += etherType & 3;
-    if ((vlan | innerVlan | etherType) < 0) return NOT_PLAIN;
-    block.vlan[row] = vlan >>> 2;
-    block.innerVlan[row] = innerVlan >>> 2;
-    block.etherType[row] = etherType >>> 2;
-  }
-
-  const hasFlow = bytes[at++]!;
-  const destination = at;
-  let zigzagLength = -1;
-  if (hasFlow === 2) {
-    zigzagLength = bytes[at]!;
-    if (zigzagLength !== 8 && zigzagLength !== 32) return NOT_PLAIN;
-    at += 1 + (zigzagLength >>> 1);
-    const ipProtocol = peek16(bytes, at);
-    at += ipProtocol & 3;
-    const ttl = peek16(bytes, at);
-    at += ttl & 3;
-    if ((ipProtocol | ttl) < 0 || ipProtocol > PEEKED_8_MAX || ttl > PEEKED_8_MAX) return NOT_PLAIN;
-    present |= HAS_IP;
-    block.ipProtocol[row] = ipProtocol >>> 2;
-    block.ttl[row] = ttl >>> 2;
-    if (bytes[at] === MINUS_ONE && bytes[at + 1] === MINUS_ONE) at += 2;
-    else {
-      const sourcePort = peek16(bytes, at);
-      at += sourcePort & 3;
-      const destinationPort = peek16(bytes, at);
-      at += destinationPort & 3;
-      if ((sourcePort | destinationPort) < 0) return NOT_PLAIN;
-      present |= HAS_PORTS;
-      block.sourcePort[row] = sourcePort >>> 2;
-      block.destinationPort[row] = destinationPort >>> 2;
-    }
-  } else if (hasFlow === 0 && !isFirst) {
-    block.destinationKind[row] = block.destinationKind[row - 1]!;
-    block.destinationAddress[row] = block.destinationAddress[row - 1]!;
-    block.ipProtocol[row] = block.ipProtocol[row - 1]!;
-    block.ttl[row] = block.ttl[row - 1]!;
-    block.sourcePort[row] = block.sourcePort[row - 1]!;
-    block.destinationPort[row] = block.destinationPort[row - 1]!;
-    present |= block.present[row - 1]! & (HAS_IP | HAS_PORTS);
-  } else return NOT_PLAIN;
-
+  const flow = peek16(bytes, at);
+  at += flow & 3;
+  if (flow < 0 || flow >>> 2 >= flows.count) return NOT_PLAIN;
+  let present = flows.copyTo(block, row, flow >>> 2);
   if (bytes[at] === MINUS_ONE) at++;
   else {
     const ipId = peek16(bytes, at);
@@ -244,14 +159,6 @@ function readPlainPacket(
   const role = bytes[at]!;
   if (at + 2 > end || role > ROLE_ZIGZAG_MAX || (role & 1) !== 0) return NOT_PLAIN;
   block.role[row] = role >>> 1;
-  // The address is added once nothing can turn out not to be plain any more, which must leave none behind.
-  if (zigzagLength === 8) {
-    block.destinationKind[row] = ADDRESS_IPV4;
-    block.destinationAddress[row] = view.getInt32(destination + 1);
-  } else if (zigzagLength === 32) {
-    block.destinationKind[row] = ADDRESS_IPV6;
-    block.destinationAddress[row] = block.addIpv6From(view, destination + 1);
-  }
   if (bytes[at + 1] !== 0) return ~(at + 1);
   block.extra[row] = NO_EXTRA;
   block.applicationLength[row] = 0;

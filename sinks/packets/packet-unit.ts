@@ -1,7 +1,7 @@
 /** What one transaction stores: segments, rollups and the new positions of the partitions they come from. */
 import { formatSource } from '../../schemas/address.js';
 import { type DecodedPacketBatch, encodePacketBatch, MAX_BATCH_PACKETS } from '../../schemas/packets/packet-batch.js';
-import { PacketBlock } from '../../schemas/packets/packet-block.js';
+import { ADDRESS_MAC, LITTLE_ENDIAN, PacketBlock } from '../../schemas/packets/packet-block.js';
 import { ConversationRows } from '../conversations/conversation-rows.js';
 import type { TopicPosition } from '../stream/topic-position.js';
 import { SourceDictionary } from '../traffic/source-dictionary.js';
@@ -11,12 +11,17 @@ import { SegmentRows } from './segment-rows.js';
 /** Past these a unit takes no more records, and reading waits. */
 const PACKETS_MAX = 1 << 18;
 const RECORDS_MAX = 1 << 17;
+/** Runs of one source: a record more may have as many as it has packets. */
+const RUNS_MAX = RECORDS_MAX + MAX_BATCH_PACKETS;
 /** Rows of conversations, the same one told of again among them. */
 const CONVERSATIONS_MAX = 1 << 16;
 /** Minutes by nodes: each is rows to write, and an old capture may hold a minute a packet. */
 const MINUTES_MAX = 2_048;
 /** A fleet has a few, a replay one a file. */
 const ORIGINS_MAX = 4_096;
+
+/** Of the second word of a row's MACs, what belongs to the source's. */
+const MAC_TAIL = LITTLE_ENDIAN ? 0xffff : 0xffff_0000;
 
 /** Ids of a unit are its number × 2^20 + the place of the packet in it. */
 const UNIT_ID_SPAN = 2 ** 20;
@@ -44,8 +49,8 @@ export interface UnitPacket {
 }
 
 /**
- * Packets are kept as columns, decoded once; of a record with packets to store there is a row here in each of the arrays that
- * say what these are. What is not to be stored is counted and forgotten.
+ * Packets are kept as columns, decoded once; of each source of a record with packets to store there is an entry here in each of
+ * the arrays that say what these are. What is not to be stored is counted and forgotten.
  */
 export class PacketUnit {
   readonly block = new PacketBlock(PACKETS_MAX + MAX_BATCH_PACKETS);
@@ -62,17 +67,18 @@ export class PacketUnit {
   /** When its first record came, milliseconds of the monotonic clock. */
   startedAt = 0;
 
-  /** Records with packets to store. */
-  private storedRecords = 0;
-  /** Where the packets of a record begin in the block, and how many they are. */
-  private readonly firstRows = new Uint32Array(RECORDS_MAX);
-  private readonly rowCounts = new Uint32Array(RECORDS_MAX);
-  /** One of so many packets is stored, from this one of the record on. */
-  private readonly every = new Float64Array(RECORDS_MAX);
-  private readonly skipped = new Float64Array(RECORDS_MAX);
-  private readonly sourceNumbers = new Uint32Array(RECORDS_MAX);
-  private readonly partitionNumbers = new Uint32Array(RECORDS_MAX);
-  private readonly offsets = new Float64Array(RECORDS_MAX);
+  /** Runs of packets of one source and record, with packets to store. */
+  private storedRuns = 0;
+  /** Where a run begins in the block, where its record does, and how many packets it has. */
+  private readonly firstRows = new Uint32Array(RUNS_MAX);
+  private readonly recordRows = new Uint32Array(RUNS_MAX);
+  private readonly rowCounts = new Uint32Array(RUNS_MAX);
+  /** One of so many packets is stored, from this one of the run on. */
+  private readonly every = new Float64Array(RUNS_MAX);
+  private readonly skipped = new Float64Array(RUNS_MAX);
+  private readonly sourceNumbers = new Uint32Array(RUNS_MAX);
+  private readonly partitionNumbers = new Uint32Array(RUNS_MAX);
+  private readonly offsets = new Float64Array(RUNS_MAX);
   /** Ids by the number of the origin in the block. */
   private readonly originIds: number[] = [];
 
@@ -82,13 +88,14 @@ export class PacketUnit {
 
   /** Whether any packet is to be stored. */
   get hasRows(): boolean {
-    return this.storedRecords > 0;
+    return this.storedRuns > 0;
   }
 
   get hasRoom(): boolean {
     return (
       this.packets < PACKETS_MAX &&
       this.records < RECORDS_MAX &&
+      this.storedRuns < RECORDS_MAX &&
       this.rollup.size < MINUTES_MAX &&
       this.block.origins.length < ORIGINS_MAX &&
       this.conversations.copy.rows < CONVERSATIONS_MAX
@@ -105,34 +112,62 @@ export class PacketUnit {
     this.originIds.length = 0;
     this.packets = 0;
     this.records = 0;
-    this.storedRecords = 0;
+    this.storedRuns = 0;
   }
 
   /**
-   * Takes a record whose packets have been decoded into the block.
+   * Takes a record whose packets have been decoded into the block, source by source.
    *
-   * @param every one of so many packets is stored, counted from the first of the partition; 0 is none.
+   * @param everyOf of the source at a row one of so many packets is stored, counted from the first of the partition; 0 is none.
    * @returns how many of its packets are to be stored; when there is none their rows are not needed any more
    */
-  add(position: TopicPosition, offset: number, batch: DecodedPacketBatch, originId: number, every: number): number {
+  add(
+    position: TopicPosition,
+    offset: number,
+    batch: DecodedPacketBatch,
+    originId: number,
+    everyOf: (row: number) => number,
+  ): number {
     const { firstRow, packets } = batch;
-    const source = this.sources.numberOf(this.block, firstRow);
-    this.rollup.add(this.block, firstRow, firstRow + packets, source);
+    const { block } = this;
+    const end = firstRow + packets;
+    let stored = 0;
+    for (let row = firstRow; row < end; ) {
+      const runEnd = batch.hosts === 1 ? end : endOfRun(block, row, end);
+      const source = this.sources.numberOf(block, row);
+      this.rollup.add(block, row, runEnd, source);
+      const every = everyOf(row);
+      if (every > 0) stored += this.addRun(position, offset, firstRow, row, runEnd, source, every);
+      row = runEnd;
+    }
     this.packets += packets;
     this.records++;
-    if (every === 0) return 0;
-    const ordinal = position.packets;
+    if (stored > 0) this.originIds[block.origin[firstRow]!] = originId;
+    return stored;
+  }
+
+  private addRun(
+    position: TopicPosition,
+    offset: number,
+    recordRow: number,
+    firstRow: number,
+    end: number,
+    source: number,
+    every: number,
+  ): number {
+    const ordinal = position.packets + firstRow - recordRow;
+    const packets = end - firstRow;
     const skipped = every * multiples(ordinal, every) - ordinal;
     if (skipped >= packets) return 0;
-    const record = this.storedRecords++;
-    this.firstRows[record] = firstRow;
-    this.rowCounts[record] = packets;
-    this.every[record] = every;
-    this.skipped[record] = skipped;
-    this.sourceNumbers[record] = source;
-    this.partitionNumbers[record] = position.partition;
-    this.offsets[record] = offset;
-    this.originIds[this.block.origin[firstRow]!] = originId;
+    const run = this.storedRuns++;
+    this.firstRows[run] = firstRow;
+    this.recordRows[run] = recordRow;
+    this.rowCounts[run] = packets;
+    this.every[run] = every;
+    this.skipped[run] = skipped;
+    this.sourceNumbers[run] = source;
+    this.partitionNumbers[run] = position.partition;
+    this.offsets[run] = offset;
     return multiples(ordinal + packets, every) - multiples(ordinal, every);
   }
 
@@ -140,33 +175,33 @@ export class PacketUnit {
   pack(unitNumber: number): void {
     const { rows, block, originIds, firstRows, rowCounts, every, skipped } = this;
     rows.begin(unitNumber * UNIT_ID_SPAN);
-    for (const key of this.recordKeys()) {
-      const record = key % RECORDS_MAX;
-      const first = firstRows[record]!;
+    for (const key of this.runKeys()) {
+      const run = key % RUNS_MAX;
+      const first = firstRows[run]!;
       const originId = originIds[block.origin[first]!]!;
-      rows.append(first + skipped[record]!, first + rowCounts[record]!, every[record]!, originId);
+      rows.append(first + skipped[run]!, first + rowCounts[run]!, every[run]!, originId);
     }
     rows.finish();
   }
 
   /**
-   * A number a record, in the order in which they are stored; modulo RECORDS_MAX it is the record's. They are ordered by
+   * A number a run, in the order in which they are stored; modulo RUNS_MAX it is the run's. They are ordered by
    * origin, then by address, then as they came: a segment then has few sources, a source few segments, and where most sources
    * have a packet or two, as in a flood from forged addresses, segments have few networks, which they are found by.
    */
-  private recordKeys(): Float64Array {
+  private runKeys(): Float64Array {
     const { sources, block, firstRows, sourceNumbers } = this;
     const byAddress = new Float64Array(sources.size);
     for (let number = 0; number < byAddress.length; number++) {
-      byAddress[number] = sources.firstWordOf(number) * RECORDS_MAX + number;
+      byAddress[number] = sources.firstWordOf(number) * RUNS_MAX + number;
     }
     byAddress.sort();
     const places = new Uint32Array(byAddress.length);
-    for (let place = 0; place < places.length; place++) places[byAddress[place]! % RECORDS_MAX] = place;
-    const keys = new Float64Array(this.storedRecords);
-    for (let record = 0; record < keys.length; record++) {
-      const origin = block.origin[firstRows[record]!]!;
-      keys[record] = (origin * RECORDS_MAX + places[sourceNumbers[record]!]!) * RECORDS_MAX + record;
+    for (let place = 0; place < places.length; place++) places[byAddress[place]! % RUNS_MAX] = place;
+    const keys = new Float64Array(this.storedRuns);
+    for (let run = 0; run < keys.length; run++) {
+      const origin = block.origin[firstRows[run]!]!;
+      keys[run] = (origin * RUNS_MAX + places[sourceNumbers[run]!]!) * RUNS_MAX + run;
     }
     return keys.sort();
   }
@@ -202,7 +237,7 @@ export class PacketUnit {
   packetOf(blockRow: number): UnitPacket {
     const { firstRows } = this;
     let low = 0;
-    let high = this.storedRecords - 1;
+    let high = this.storedRuns - 1;
     while (low < high) {
       const middle = (low + high + 1) >>> 1;
       if (firstRows[middle]! <= blockRow) low = middle;
@@ -212,10 +247,27 @@ export class PacketUnit {
       source: formatSource(this.block, blockRow),
       partition: this.partitionNumbers[low]!,
       offset: this.offsets[low]!,
-      index: blockRow - firstRows[low]!,
+      index: blockRow - this.recordRows[low]!,
       value: encodePacketBatch(this.block, [blockRow], 0, 1),
     };
   }
+}
+
+/** Where the packets of another source begin. */
+function endOfRun({ sourceKind, sourceAddress, macWords }: PacketBlock, from: number, end: number): number {
+  const kind = sourceKind[from];
+  const address = sourceAddress[from];
+  let row = from + 1;
+  while (row < end && sourceKind[row] === kind) {
+    const isSame =
+      kind === ADDRESS_MAC
+        ? macWords[row * 3] === macWords[from * 3] &&
+          ((macWords[row * 3 + 1]! ^ macWords[from * 3 + 1]!) & MAC_TAIL) === 0
+        : sourceAddress[row] === address;
+    if (!isSame) break;
+    row++;
+  }
+  return row;
 }
 
 /** How many multiples of `every` are below `end`. */

@@ -4,6 +4,7 @@
  */
 import type pg from 'pg';
 import type { FetchedRecords } from '../../runtime/kafka/fetched-records.js';
+import { formatSource } from '../../schemas/address.js';
 import { ConversationBlock, ReceivedBlock } from '../../schemas/conversations/conversation-block.js';
 import { type DecodedPacketBatch, decodePacketBatch, MAX_BATCH_ROWS } from '../../schemas/packets/packet-batch.js';
 import type { StorePolicy } from '../options.js';
@@ -156,8 +157,10 @@ export class PacketWriter {
     originId: number,
   ): number {
     const { every } = this.storage.policy;
-    const isAlerted = every === 0 && this.storage.alerted.size > 0 && this.storage.alerted.has(batch.source);
-    const stored = unit.add(position, offset, batch, originId, isAlerted ? 1 : every);
+    const { alerted } = this.storage;
+    const asksEach = every === 0 && alerted.size > 0;
+    const everyOf = asksEach ? (row: number) => (alerted.has(formatSource(unit.block, row)) ? 1 : 0) : () => every;
+    const stored = unit.add(position, offset, batch, originId, everyOf);
     const part = unit.partition(position);
     part.storedRows += stored;
     part.packets += batch.packets;

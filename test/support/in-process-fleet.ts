@@ -125,7 +125,8 @@ export async function fleetAlerts(files: readonly string[], options: FleetOption
   const intake = new Intake(
     { captureNode: NODE, sampling: { kind: 'none', rate: 1 }, tunnels },
     new Balance(new Registry()),
-    ({ key, value }) => partitions[partitionOf(key, count)]!.take(Buffer.from(value)),
+    ({ key, value, sharing }) => partitions[sharing?.partition ?? partitionOf(key, count)]!.take(Buffer.from(value)),
+    () => count,
   );
   for (const [index, file] of files.entries()) {
     const source = intake.source({ name: file, timeline: timelineOf(index) });

@@ -14,7 +14,6 @@ import {
   type PacketBlock,
   ROLE_NAMES,
 } from '../../../schemas/packets/packet-block.js';
-import { sameFlow, sameLink } from '../../../schemas/packets/packet-encoding.js';
 
 /** Buffers become Buffers also inside extras, as avsc gives them. */
 function withBuffers<T>(value: T): T {
@@ -88,6 +87,7 @@ export interface BatchRecord extends Readonly<Record<string, unknown>> {
 export interface HostRecord {
   readonly source: Buffer;
   readonly offset: number;
+  readonly flows: readonly object[];
   readonly packets: readonly object[];
   readonly conversations: readonly object[];
   readonly received: readonly object[];
@@ -97,30 +97,43 @@ export interface HostRecord {
 /** As packet-batch-2.avsc has it. */
 export function batchRecord(block: PacketBlock, rows: readonly number[]): BatchRecord {
   const { source, packets, ...shared } = batchRecord1(block, rows) as BatchRecord1 & { source: Buffer };
+  const links = new Parts();
+  const flows = new Parts();
   const host = {
     source,
     offset: 0,
-    packets: packets.map((packet, index) =>
-      packetRecord(packet as ReturnType<typeof packetRecord1>, block, rows[index]!, rows[index - 1]),
-    ),
+    flows: flows.all,
+    packets: packets.map((packet, index) => {
+      const before = block.timestamp[rows[index - 1] ?? rows[0]!]!;
+      const offset = block.timestamp[rows[index]!]! - before;
+      return { ...packetRecord(packet as ReturnType<typeof packetRecord1>, links, flows), offset };
+    }),
     conversations: [],
     received: [],
     observations: [],
   };
-  return { ...shared, hosts: [host] };
+  return { ...shared, links: links.all, hosts: [host] };
 }
 
-function packetRecord(
-  packet: ReturnType<typeof packetRecord1>,
-  block: PacketBlock,
-  row: number,
-  before: number | undefined,
-): object {
+/** What packets share: each once, in the order of the first that has it. */
+class Parts {
+  readonly all: object[] = [];
+  private readonly numbers = new Map<string, number>();
+
+  numberOf(part: object): number {
+    const text = JSON.stringify(part);
+    const known = this.numbers.get(text) ?? this.all.push(part) - 1;
+    this.numbers.set(text, known);
+    return known;
+  }
+}
+
+function packetRecord(packet: ReturnType<typeof packetRecord1>, links: Parts, flows: Parts): object {
   const { sourceMac, destinationMac, vlan, innerVlan, etherType } = packet;
   const { destination, ipProtocol, ttl, sourcePort, destinationPort } = packet;
   const { fragmentOffset, icmpType, icmpCode, arp, neighborDiscovery, application, tunnel, failure } = packet;
-  const link = { sourceMac, destinationMac, vlan, innerVlan, etherType };
   const flow = {
+    link: links.numberOf({ sourceMac, destinationMac, vlan, innerVlan, etherType }),
     destination,
     ipProtocol: ipProtocol ?? -1,
     ttl: ttl ?? -1,
@@ -130,11 +143,9 @@ function packetRecord(
   const more = { fragmentOffset, icmpType, icmpCode, arp, neighborDiscovery, application, tunnel, failure };
   const isPlain = Object.values(more).every((value) => value === null);
   return {
-    offset: packet.offset,
     frameLength: packet.frameLength,
     cutLength: packet.frameLength - packet.capturedLength,
-    link: before !== undefined && sameLink(block, before, row) ? null : link,
-    flow: before !== undefined && sameFlow(block, before, row) ? null : flow,
+    flow: flows.numberOf(flow),
     ipId: packet.ipId ?? -1,
     tcpFlags: packet.tcpFlags ?? -1,
     tcpSequence: packet.tcpSequence ?? 0,

@@ -8,13 +8,32 @@ import { PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { OutgoingRecord } from './lane.js';
 import { RecordAccumulator, ROWS_MAX } from './record-accumulator.js';
 
-export function splitRecord({ value, interfaceName }: OutgoingRecord): OutgoingRecord[] {
+/** Made when first needed, and used again: some tens of megabytes. */
+let parts: {
+  block: PacketBlock;
+  conversations: ConversationBlock;
+  received: ReceivedBlock;
+  accumulator: RecordAccumulator;
+} | null = null;
+
+function createParts(): NonNullable<typeof parts> {
   const block = new PacketBlock(MAX_BATCH_PACKETS);
-  const conversations = new ConversationBlock(MAX_BATCH_ROWS);
-  const received = new ReceivedBlock(MAX_BATCH_ROWS);
+  return {
+    block,
+    conversations: new ConversationBlock(MAX_BATCH_ROWS),
+    received: new ReceivedBlock(MAX_BATCH_ROWS),
+    accumulator: new RecordAccumulator(block),
+  };
+}
+
+export function splitRecord({ value, interfaceName }: OutgoingRecord): OutgoingRecord[] {
+  parts ??= createParts();
+  const { block, conversations, received, accumulator } = parts;
+  block.reset();
+  conversations.reset();
+  received.reset();
   const batch = decodePacketBatch(value, block, 0, value.length, { conversations, received, observes: true });
   if (!batch.ok) throw new Error(`a record of ours cannot be read: ${batch.reason}, ${batch.detail}`);
-  const accumulator = new RecordAccumulator(block);
   const records: OutgoingRecord[] = [];
   const flush = (): void =>
     accumulator.flush((key, bytes, packets) => {

@@ -2,6 +2,7 @@
  * Traffic that shows whether anything of it was lost, repeated or reordered: each source counts its packets in the TCP
  * sequence number, from 0 to `length - 1` and, when the capture is played in a loop, from 0 again.
  */
+import { formatSource } from '../../schemas/address.js';
 import { decodePacketBatch, MAX_BATCH_PACKETS } from '../../schemas/packets/packet-batch.js';
 import { PacketBlock } from '../../schemas/packets/packet-block.js';
 import { pcapFile } from './capture-file.js';
@@ -62,14 +63,16 @@ export function readSequences(
     if (!batch.ok) throw new Error(`a record cannot be read: ${batch.reason}: ${batch.detail}`);
     if (batch.hosts === 0) ticks++;
     if (batch.endOfTimeline) endsOfTimeline++;
-    if (batch.packets > 0 && batch.source !== key!.toString()) breaks.push(`key ${key} of source ${batch.source}`);
-    if (!batch.source.startsWith(SOURCE_PREFIX)) {
-      others += batch.packets;
-      continue;
-    }
-    packets += batch.packets;
-    const source = `${batch.origin.interface} ${batch.source}`;
     for (let row = 0; row < batch.packets; row++) {
+      const address = formatSource(block, row);
+      // Sources that share a record have no key.
+      if (batch.hosts === 1 && address !== key!.toString()) breaks.push(`key ${key} of source ${address}`);
+      if (!address.startsWith(SOURCE_PREFIX)) {
+        others++;
+        continue;
+      }
+      packets++;
+      const source = `${batch.origin.interface} ${address}`;
       const sequence = block.tcpSequence[row]!;
       const before = last.get(source);
       if (before !== undefined && sequence !== (before + 1) % length) {

@@ -13,7 +13,6 @@ import {
   decodePacketBatch,
   decodePacketBatchObjects,
   encodePacketBatch,
-  MAX_BATCH_PACKETS,
 } from '../../../schemas/packets/packet-batch.js';
 import { PacketBlock } from '../../../schemas/packets/packet-block.js';
 import { batches, fillBlock } from '../../schemas/packets/packet-batch-arbitraries.js';
@@ -22,8 +21,11 @@ import { TEST_ORIGIN } from '../../support/packet-blocks.js';
 
 const PARTITIONS = 3;
 
-function recordsOf(block: PacketBlock, partitions: number): OutgoingRecord[] {
-  const accumulator = new RecordAccumulator(block);
+function recordsOf(
+  block: PacketBlock,
+  partitions: number,
+  accumulator: RecordAccumulator = new RecordAccumulator(block),
+): OutgoingRecord[] {
   addRows(accumulator, block);
   const records: OutgoingRecord[] = [];
   accumulator.flush((key, value, packets, origin, _memory, sharing) => {
@@ -36,7 +38,7 @@ function recordsOf(block: PacketBlock, partitions: number): OutgoingRecord[] {
 /** The packets of each source in the order of records, as bytes that are equal for equal packets. */
 function packetsBySource(records: readonly OutgoingRecord[]): Map<string, string[]> {
   const bySource = new Map<string, string[]>();
-  const block = new PacketBlock(MAX_BATCH_PACKETS);
+  const block = new PacketBlock(512);
   for (const { value } of records) {
     block.reset();
     expect(decodePacketBatch(value, block)).toMatchObject({ ok: true });
@@ -64,12 +66,13 @@ const traffic = fc.array(
 describe('sources with few packets', () => {
   it('share the record of their partition, which avsc reads; nothing is lost, and order is kept', () => {
     const block = new PacketBlock(512);
+    const accumulator = new RecordAccumulator(block);
     fc.assert(
       fc.property(traffic, (given) => {
         block.reset();
         for (const batch of given) fillBlock(block, batch);
-        const shared = recordsOf(block, PARTITIONS);
-        expect(packetsBySource(shared)).toEqual(packetsBySource(recordsOf(block, 0)));
+        const shared = recordsOf(block, PARTITIONS, accumulator);
+        expect(packetsBySource(shared)).toEqual(packetsBySource(recordsOf(block, 0, accumulator)));
         const read = new PacketBlock(512);
         for (const record of shared) {
           const { sharing, key, value, packets } = record;

@@ -21,6 +21,13 @@ export class ApiError extends Error {
   }
 }
 
+/** Refused for good: asking the same again is refused again. */
+export const isRefused = ({ status }: ApiError): boolean => status >= 400 && status < 500 && status !== 429;
+
+/** About the query, not the server: too much for it, or too many at once. */
+const OF_THE_QUERY = new Set(['QUERY_TIMEOUT', 'BUSY']);
+const isOutage = ({ status, code }: ApiError): boolean => status >= 500 && !OF_THE_QUERY.has(code);
+
 /** Asks a person; null when there is none to be had. */
 export type AskToken = (reason: string) => Promise<string | null>;
 
@@ -57,8 +64,13 @@ export class Api {
   async call<T>(call: Call<T>, signal?: AbortSignal): Promise<T> {
     for (;;) {
       const response = await this.fetch(call, signal);
-      if (response.ok) return response.status === 204 ? (null as T) : ((await response.json()) as T);
+      // What /health answers is an answer in any case.
+      if (response.ok || (call.path === '/health' && response.status === 503)) {
+        this.reached(null);
+        return response.status === 204 ? (null as T) : ((await response.json()) as T);
+      }
       const error = await problemOf(response);
+      this.reached(isOutage(error) ? error.message : null);
       const isRead = call.method === 'GET' || call.path.endsWith('/search');
       if (error.status !== 401 || call.path === '/session') throw error;
       if (isRead && this.isDeclined) throw declined();
@@ -112,7 +124,6 @@ export class Api {
         signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
         ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
       });
-      this.reached(response.status < 500 ? null : `The server answered ${response.status}.`);
       return response;
     } catch (error) {
       if (signal?.aborted) throw error;

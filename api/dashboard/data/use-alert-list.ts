@@ -3,7 +3,7 @@ import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { AlertPage } from '../../routes/alerts.js';
 import type { Alert } from '../../views/alert-view.js';
 import { type AlertList, type AlertView, withAnswer, withPushed, withWaiting } from './alert-list.js';
-import { ApiError } from './api.js';
+import { ApiError, isRefused } from './api.js';
 import { calls, type Query } from './calls.js';
 import { useWorkplace } from './workplace.js';
 
@@ -31,7 +31,11 @@ interface State {
   readonly next: string | null;
   readonly problem: ApiError | null;
   readonly key: string;
+  /** Whether older pages were asked for; otherwise the first is all there is. */
+  readonly hasOlder: boolean;
 }
+
+const NOTHING: State = { list: EMPTY, counts: null, next: null, problem: null, key: '', hasOlder: false };
 
 /**
  * @param query null while it is not known
@@ -40,11 +44,11 @@ interface State {
  */
 export function useAlertList(query: Query | null, view: AlertView | null, isRead: () => boolean): LiveAlerts {
   const { api, stream, isLive } = useWorkplace();
-  const [state, setState] = useState<State>({ list: EMPTY, counts: null, next: null, problem: null, key: '' });
+  const [state, setState] = useState(NOTHING);
   const [round, setRound] = useState(0);
   const key = query === null ? '' : JSON.stringify(query);
-  const latest = useRef({ query, view, isRead, older: 0 });
-  latest.current = { ...latest.current, query, view, isRead };
+  const latest = useRef({ query, view, isRead });
+  latest.current = { query, view, isRead };
 
   useEffect(() => {
     if (key === '' || !isLive) return;
@@ -54,19 +58,12 @@ export function useAlertList(query: Query | null, view: AlertView | null, isRead
       let pause = EVERY_MS;
       try {
         const page = await api.call(calls.alerts({ ...latest.current.query, limit: PAGE }), controller.signal);
-        setState((before) => {
-          const isSame = before.key === key;
-          const list = isSame
-            ? merged(before.list, page, latest.current.isRead())
-            : withAnswer(EMPTY, page.alerts, false);
-          const isLonger = isSame && before.list.alerts.length > PAGE;
-          return { list, counts: page.counts, next: isLonger ? before.next : page.next, problem: null, key };
-        });
+        setState((before) => afterAnswer(before, key, page, latest.current.isRead()));
       } catch (error) {
         if (controller.signal.aborted) return;
         if (!(error instanceof ApiError)) throw error;
         setState((before) => ({ ...before, problem: error, key }));
-        if (error.status >= 400 && error.status < 500) return;
+        if (isRefused(error)) return;
         pause = RETRY_MS;
       }
       timer = setTimeout(load, pause);
@@ -112,7 +109,7 @@ export function useAlertList(query: Query | null, view: AlertView | null, isRead
           if (before.next !== older) return before;
           const known = new Set(before.list.alerts.map(({ id }) => id));
           const alerts = [...before.list.alerts, ...page.alerts.filter(({ id }) => !known.has(id))];
-          return { ...before, list: { ...before.list, alerts }, next: page.next };
+          return { ...before, list: { ...before.list, alerts }, next: page.next, hasOlder: true };
         }),
       (error: unknown) => {
         if (error instanceof ApiError) setState((before) => ({ ...before, problem: error }));
@@ -127,7 +124,11 @@ export function useAlertList(query: Query | null, view: AlertView | null, isRead
       list: { ...before.list, alerts: before.list.alerts.map((alert) => byId.get(alert.id) ?? alert) },
     }));
   }, []);
-  const showWaiting = useCallback(() => setState((before) => ({ ...before, list: withWaiting(before.list) })), []);
+  const showWaiting = useCallback(() => {
+    // More may have come than wait here, and the list would have a gap: it begins again.
+    setState((before) => ({ ...before, list: withWaiting(before.list), hasOlder: false }));
+    reload();
+  }, [reload]);
 
   return {
     ...state.list,
@@ -136,9 +137,23 @@ export function useAlertList(query: Query | null, view: AlertView | null, isRead
   };
 }
 
+function afterAnswer(before: State, key: string, page: AlertPage, isRead: boolean): State {
+  const isSame = before.key === key;
+  const list = isSame ? before.list : EMPTY;
+  const stays = isRead && list.alerts.length > 0;
+  const hasOlder = isSame && before.hasOlder;
+  return {
+    list: hasOlder && !stays ? withOlder(list, page) : withAnswer(list, page.alerts, stays),
+    counts: page.counts,
+    next: hasOlder || stays ? before.next : page.next,
+    problem: null,
+    key,
+    hasOlder,
+  };
+}
+
 /** Older pages that were loaded stay below the first. */
-function merged(list: AlertList, page: AlertPage, isRead: boolean): AlertList {
-  if (isRead || list.alerts.length <= PAGE) return withAnswer(list, page.alerts, isRead);
+function withOlder(list: AlertList, page: AlertPage): AlertList {
   const fresh = new Set(page.alerts.map(({ id }) => id));
   return { alerts: [...page.alerts, ...list.alerts.slice(PAGE).filter(({ id }) => !fresh.has(id))], waiting: [] };
 }

@@ -1,6 +1,6 @@
 /** Asks the API for what a part of the page shows, again as often as it may have changed, and not at all once it is gone. */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { ApiError } from './api.js';
+import { ApiError, isRefused } from './api.js';
 import type { Call } from './calls.js';
 import { refreshEvery } from './scope.js';
 import { useWorkplace } from './workplace.js';
@@ -56,7 +56,7 @@ export function useAnswer<T>(call: Call<T> | null, every?: number | null): Answe
         failures++;
         setState((before) => ({ key, data: before.key === key ? before.data : null, problem: error }));
         // What is refused is refused again.
-        if (error.status >= 400 && error.status < 500) return;
+        if (isRefused(error)) return;
       }
       if (!isLive || (pause === null && failures === 0)) return;
       const wait = failures === 0 ? (pause ?? 0) : Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** (failures - 1));

@@ -1,6 +1,6 @@
 /** A list by pages, newest first: what is older is loaded when it is wanted. */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { ApiError } from './api.js';
+import { ApiError, isRefused } from './api.js';
 import type { Call } from './calls.js';
 import { refreshEvery } from './scope.js';
 import { useWorkplace } from './workplace.js';
@@ -84,7 +84,7 @@ export function usePages<Answer, Row>(
           problem: error,
           isLoading: false,
         }));
-        if (error.status >= 400 && error.status < 500) return;
+        if (isRefused(error)) return;
       }
       if (isLive && pause !== null) timer = setTimeout(load, pause);
     };

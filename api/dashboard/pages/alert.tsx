@@ -10,7 +10,7 @@ import { AlertHistory } from '../parts/alert-history.js';
 import { ConversationTable } from '../parts/conversation-table.js';
 import { DecisionForm } from '../parts/decision-form.js';
 import { useKeys } from '../parts/keys.js';
-import { HostLink, Severity, Time } from '../parts/links.js';
+import { HostLink, Hosts, Severity, Time } from '../parts/links.js';
 import { Facts, Panel } from '../parts/panel.js';
 import { Answered, Empty } from '../parts/states.js';
 import { Timeline } from '../parts/timeline.js';
@@ -22,6 +22,7 @@ import { techniqueOf } from '../words/techniques.js';
 
 const EVERY_MS = 15_000;
 const CONVERSATIONS = 20;
+const SAMPLE_SHOWN = 12;
 
 export function AlertPage({ path }: PageProperties) {
   const { stream, address } = useWorkplace();
@@ -236,7 +237,15 @@ function evidencePairs(alert: AlertDetail) {
     ['Peak in the window', evidence.peak === undefined ? '' : formatInteger(evidence.peak)],
     ['Rate', evidence.rate ? `${formatInteger(evidence.rate)} a second` : ''],
     ['Ports', evidence.ports && sample(evidence.ports)],
-    ['Targets', evidence.targets && sample(evidence.targets)],
+    [
+      'Targets',
+      evidence.targets && (
+        <>
+          {formatInteger(evidence.targets.distinct)} distinct:{' '}
+          <Hosts hosts={evidence.targets.sample.map(String)} most={SAMPLE_SHOWN} />
+        </>
+      ),
+    ],
     [
       'MAC addresses',
       evidence.macs && (

@@ -3,6 +3,7 @@ import { useCallback, useMemo, useRef, useState } from 'preact/hooks';
 import type { AlertHistogram } from '../../routes/alert-histogram.js';
 import type { Alert } from '../../views/alert-view.js';
 import type { AlertView } from '../data/alert-list.js';
+import { isRefused } from '../data/api.js';
 import { calls } from '../data/calls.js';
 import { rangeWords } from '../data/scope.js';
 import { useAlertList } from '../data/use-alert-list.js';
@@ -92,7 +93,7 @@ export function AlertsPage() {
             onClear={() => setSelected(new Set())}
           />
         )}
-        {list.problem !== null && list.problem.status >= 400 && list.problem.status < 500 ? (
+        {list.problem !== null && (isRefused(list.problem) || !list.isLoaded) ? (
           <Problem problem={list.problem} onRetry={list.reload} />
         ) : !list.isLoaded ? (
           <Loading what="alerts" />

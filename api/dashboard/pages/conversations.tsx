@@ -2,6 +2,7 @@
 import { useCallback, useRef, useState } from 'preact/hooks';
 import type { ConversationPage } from '../../routes/conversations.js';
 import type { Conversation } from '../../views/conversation-view.js';
+import { isRefused } from '../data/api.js';
 import { calls, downloadAddress } from '../data/calls.js';
 import { rangeWords } from '../data/scope.js';
 import { usePages } from '../data/use-pages.js';
@@ -83,7 +84,7 @@ export function ConversationsPage() {
             </button>
           </p>
         )}
-        {pages.problem !== null && (pages.problem.status === 400 || rows.length === 0) ? (
+        {pages.problem !== null && (isRefused(pages.problem) || rows.length === 0) ? (
           <Problem problem={pages.problem} onRetry={pages.reload} />
         ) : !pages.isLoaded ? (
           <Loading what="conversations" />

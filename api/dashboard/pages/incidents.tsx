@@ -2,6 +2,7 @@
 import { useCallback, useMemo } from 'preact/hooks';
 import type { IncidentPage } from '../../routes/incidents.js';
 import type { Incident } from '../../views/incident-view.js';
+import { isRefused } from '../data/api.js';
 import { calls } from '../data/calls.js';
 import { rangeWords } from '../data/scope.js';
 import { usePages } from '../data/use-pages.js';
@@ -84,7 +85,7 @@ export function IncidentsPage() {
             </button>
           </p>
         )}
-        {problem !== null && (problem.status === 400 || rows.length === 0) ? (
+        {problem !== null && (isRefused(problem) || rows.length === 0) ? (
           <Problem problem={problem} onRetry={pages.reload} />
         ) : !pages.isLoaded ? (
           <Loading what="incidents" />

@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useCallback, useRef, useState } from 'preact/hooks';
 import type { PacketPage } from '../../routes/packets.js';
 import type { Packet } from '../../views/packet-view.js';
+import { isRefused } from '../data/api.js';
 import { calls, downloadAddress, type Query } from '../data/calls.js';
 import { rangeWords } from '../data/scope.js';
 import { type Pages, usePages } from '../data/use-pages.js';
@@ -89,7 +90,7 @@ export function PacketsPage() {
 
 function List({ pages, children }: { readonly pages: Pages<Packet>; readonly children: ComponentChildren }) {
   const { scope, address } = useWorkplace();
-  if (pages.problem !== null && (pages.problem.status === 400 || pages.rows.length === 0)) {
+  if (pages.problem !== null && (isRefused(pages.problem) || pages.rows.length === 0)) {
     return <Problem problem={pages.problem} onRetry={pages.reload} />;
   }
   if (!pages.isLoaded) return <Loading what="packets" />;

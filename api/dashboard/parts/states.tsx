@@ -1,6 +1,6 @@
 /** Where there is nothing to show: because it is not there yet, because there is none, because something is wrong. Each says what to do. */
 import type { ComponentChildren } from 'preact';
-import type { ApiError } from '../data/api.js';
+import { type ApiError, isRefused } from '../data/api.js';
 import type { Answer } from '../data/use-answer.js';
 import { useWorkplace } from '../data/workplace.js';
 
@@ -61,8 +61,8 @@ export function Answered<T>({
 }) {
   const { data, problem, isStale, reload } = answer;
   // One that is away is told at the top; here what was there stays.
-  const isRefused = problem !== null && (data === null || (problem.status >= 400 && problem.status < 500));
-  if (isRefused) return <Problem problem={problem} onRetry={reload} />;
+  const isShown = problem !== null && (data === null || isRefused(problem) || problem.code === 'QUERY_TIMEOUT');
+  if (isShown) return <Problem problem={problem} onRetry={reload} />;
   if (data === null) return <Loading what={what} />;
   return (
     <div class="answered" aria-busy={isStale}>

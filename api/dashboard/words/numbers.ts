@@ -45,15 +45,19 @@ export function formatAge(milliseconds: number): string {
   return `${integers.format(Math.round(seconds / 86_400))} d`;
 }
 
-/** "0.4 ms", "12.3 s", "4 min 10 s", "2 h 5 min". */
+/** A number of two units, the second left out where it is none. */
+const both = (large: number, largeUnit: string, small: number, smallUnit: string): string =>
+  small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
+
+/** "0.4 ms", "12.3 s", "4 min 10 s", "2 h 5 min", "1 d". */
 export function formatDuration(seconds: number): string {
   if (seconds === 0) return '0 s';
   if (seconds < 1) return `${Number((seconds * 1000).toPrecision(2))} ms`;
   if (seconds < 60) return `${Number(seconds.toPrecision(3))} s`;
   const whole = Math.round(seconds);
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  if (whole < 3600) return both(Math.floor(whole / 60), 'min', whole % 60, 's');
   const minutes = Math.round(whole / 60);
   return minutes < 1440
-    ? `${Math.floor(minutes / 60)} h ${minutes % 60} min`
-    : `${Math.floor(minutes / 1440)} d ${Math.floor((minutes % 1440) / 60)} h`;
+    ? both(Math.floor(minutes / 60), 'h', minutes % 60, 'min')
+    : both(Math.floor(minutes / 1440), 'd', Math.floor((minutes % 1440) / 60), 'h');
 }

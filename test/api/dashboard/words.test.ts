@@ -26,11 +26,13 @@ it('sizes are by powers of ten, shares and durations as they are spoken of', () 
     '12.3 GB',
   ]);
   expect([formatShare(1, 3000), formatShare(1, 3), formatShare(0, 0)]).toEqual(['< 0.1 %', '33 %', '0 %']);
-  expect([0.0004, 12.34, 250, 7_500, 200_000].map(formatDuration)).toEqual([
+  expect([0.0004, 12.34, 60, 250, 7_500, 86_400, 200_000].map(formatDuration)).toEqual([
     '0.4 ms',
     '12.3 s',
+    '1 min',
     '4 min 10 s',
     '2 h 5 min',
+    '1 d',
     '2 d 7 h',
   ]);
   expect([500, 200_000, 10_000_000].map(formatAge)).toEqual(['1 s', '3 min', '3 h']);

@@ -5,9 +5,9 @@
  */
 import type { Observation, ObservationKind } from './observation.js';
 
-/** Kept of each kind in a slot of time, and its length, µs: 10,000 a second. */
-export const OBSERVATIONS_A_SLOT = 1_000;
-const SLOT_MICROS = 100_000;
+/** Kept of each kind in a slot of time, and its length, µs. */
+export const OBSERVATIONS_A_SLOT = 10_000;
+const SLOT_MICROS = 1_000_000;
 /** A clock that stands so far behind the slot at hand was set back, µs; packets that are a little late belong to it. */
 const SET_BACK_MICROS = 10_000_000;
 

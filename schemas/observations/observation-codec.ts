@@ -21,8 +21,8 @@ const KINDS = [
   'unasked',
 ] as const satisfies ObservationKind[];
 
-/** Longest question, bytes: 255 of a name, each of which may be written as `\DDD`. */
-const QUESTION_BYTES_MAX = 4 * 255;
+/** Longest question, bytes: 255 of a name, each of which may have a backslash before it. */
+const QUESTION_BYTES_MAX = 2 * 255;
 /** Longest prefix ("2001:db8::/64"), bytes, and how many a router has at most. */
 const PREFIX_BYTES_MAX = 50;
 const PREFIXES_MAX = 8;
@@ -61,7 +61,7 @@ export function putObservation(bytes: Buffer, start: number, observation: Observ
     case 'dns':
       at = putAddress(bytes, at, observation.response ? observation.source : observation.destination);
       at = putInt(bytes, putBoolean(bytes, at, observation.response), observation.transactionId);
-      at = putString(bytes, at, observation.question, QUESTION_BYTES_MAX);
+      at = putBytes(bytes, at, questionBytes(observation.question));
       at = putInt(bytes, putInt(bytes, at, observation.type), observation.responseCode);
       at = putLong(bytes, putInt(bytes, at, observation.answers), observation.answerDigest);
       return putInt(bytes, putInt(bytes, at, observation.size), observation.clientPort);
@@ -75,6 +75,28 @@ export function putObservation(bytes: Buffer, start: number, observation: Observ
       at = putLong(bytes, putInt(bytes, at, observation.port), observation.packets);
       return putSenders(bytes, putLong(bytes, at, observation.bytes), observation);
   }
+}
+
+/** A question with what is written as `\DDD` as the byte that it is: names that carry data are full of those. */
+function questionBytes(question: string): Buffer {
+  if (!question.includes('\\')) return Buffer.from(question, 'latin1');
+  const text = question.replace(/\\(\d{3}|.)/g, (all, escaped: string) =>
+    escaped.length === 3 ? String.fromCharCode(Number(escaped)) : all,
+  );
+  return Buffer.from(text, 'latin1');
+}
+
+function readQuestion(reader: AvroReader): string {
+  const length = reader.int();
+  if (length > QUESTION_BYTES_MAX) reader.fail('invalid');
+  const from = reader.skip(length);
+  if (reader.fault !== null) return '';
+  let text = '';
+  for (let at = from; at < from + length; at++) {
+    const byte = reader.bytes[at]!;
+    text += byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\${String(byte).padStart(3, '0')}`;
+  }
+  return text;
 }
 
 function putSenders(bytes: Buffer, start: number, { senders }: { readonly senders: readonly string[] }): number {
@@ -197,7 +219,7 @@ function readLinkFacts(
 
 function readDns(reader: AvroReader, response: boolean): ObservationFacts {
   const transactionId = reader.unsigned16();
-  const question = reader.string(QUESTION_BYTES_MAX);
+  const question = readQuestion(reader);
   const type = reader.unsigned16();
   const responseCode = reader.unsigned16();
   const answers = reader.unsigned16();

@@ -23,7 +23,7 @@ export type { BatchRows, DecodedPacketBatch, PacketBatchRefusal, PacketBatchResu
 export { MAX_BATCH_PACKETS, MAX_BATCH_ROWS } from './packet-batch-reading.js';
 
 /** The marker of single-object encoding and the fingerprint of packet-batch-2.avsc. */
-const NEWEST_PREFIX = Buffer.from('c3011e5662d6dff68241', 'hex');
+const NEWEST_PREFIX = Buffer.from('c3017e73ce0387f527d0', 'hex');
 const PREFIX_LENGTH = NEWEST_PREFIX.length;
 const NO_SOURCE = new Uint8Array(0);
 

@@ -32,6 +32,16 @@ const ends = { ...head, mac, source: maybe, destination: maybe };
 const hosts = { ...head, mac: fc.constant(0), source: address, destination: address };
 const kind = <const K extends string>(name: K) => ({ kind: fc.constant(name) });
 
+/** As decoders write names: every byte in a label, some of them escaped. */
+const name = fc.array(fc.nat(255), { maxLength: 60 }).map((bytes) =>
+  bytes
+    .map((byte) => {
+      if (byte === 0x2e || byte === 0x5c) return `\\${String.fromCharCode(byte)}`;
+      return byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\${String(byte).padStart(3, '0')}`;
+    })
+    .join(''),
+);
+
 const observations: fc.Arbitrary<Observation> = fc.oneof(
   fc.record({ ...ends, ...kind('arp'), operation: port, senderMac: mac, targetMac: mac }),
   fc.record({ ...ends, ...kind('neighbor'), advertisement: fc.boolean(), target: address, linkLayerAddress: mac }),
@@ -58,7 +68,7 @@ const observations: fc.Arbitrary<Observation> = fc.oneof(
     ...kind('dns'),
     response: fc.boolean(),
     transactionId: port,
-    question: fc.oneof(fc.constant('a.example'), fc.string({ maxLength: 60 }), fc.constant('\\255'.repeat(255))),
+    question: fc.oneof(fc.constant('a.example'), name, fc.constant('\\255'.repeat(255))),
     type: port,
     responseCode: fc.nat(15),
     answers: port,
@@ -159,14 +169,14 @@ const echo = (time: number): Observation => ({
   sum: 7,
 });
 
-it('are kept so many a tenth of a second of each kind, whatever the clock does', () => {
+it('are kept so many a second of each kind, whatever the clock does', () => {
   const budget = new ObservationBudget();
   const kept = (count: number, time: number): number =>
     Array.from({ length: count }, () => budget.allows(echo(time))).filter(Boolean).length;
   expect(kept(OBSERVATIONS_A_SLOT + 5, START)).toBe(OBSERVATIONS_A_SLOT);
   expect(budget.allows({ ...echo(START), kind: 'redirect', gateway: '10.0.0.3' })).toBe(true);
   expect(kept(3, START - 200_000)).toBe(0);
-  expect(kept(3, START + 100_000)).toBe(3);
+  expect(kept(3, START + 1_000_000)).toBe(3);
   expect(kept(3, START - 3_600_000_000)).toBe(3);
   expect(budget.leftOut).toBe(8);
 });

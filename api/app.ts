@@ -8,6 +8,7 @@ import type { Logger } from '../runtime/process/log.js';
 import type { AlertFeed } from './alert-feed.js';
 import { dashboardPage, dashboardRoutes, readDashboard } from './dashboard.js';
 import type { Enricher } from './enrichment/enricher.js';
+import type { ExceptionPublisher } from './exception-publisher.js';
 import { guardAccess, guardHost, guardRole } from './http/access.js';
 import { accessLog } from './http/access-log.js';
 import { admit, type createLanes } from './http/admission.js';
@@ -33,6 +34,7 @@ import { alertRoutes } from './routes/alerts.js';
 import { auditRoutes } from './routes/audit.js';
 import { conversationRoutes } from './routes/conversations.js';
 import { downloadRoutes } from './routes/downloads.js';
+import { exceptionRoutes } from './routes/exceptions.js';
 import { fieldRoutes } from './routes/fields.js';
 import { healthRoutes } from './routes/health.js';
 import { hostRoutes } from './routes/hosts.js';
@@ -54,6 +56,7 @@ export interface ApiDependencies {
   /** From `createApiPool`, whose values have the form that answers carry. */
   readonly pool: pg.Pool;
   readonly feed: AlertFeed;
+  readonly exceptions: ExceptionPublisher;
   readonly enricher: Enricher;
   readonly settings: ApiSettings;
   /** Empty when none is set: writes are refused then. */
@@ -73,7 +76,18 @@ export interface ApiDependencies {
 
 /** The application, without a listener: tests call its `request`. */
 export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBindings> {
-  const { pool, healthPool = pool, feed, enricher, settings, token, log, metrics, now = Date.now } = dependencies;
+  const {
+    pool,
+    healthPool = pool,
+    feed,
+    exceptions,
+    enricher,
+    settings,
+    token,
+    log,
+    metrics,
+    now = Date.now,
+  } = dependencies;
   const bursts = new BurstLog(log);
 
   const app = createRouter();
@@ -92,25 +106,9 @@ export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBinding
   app.use('/api/*', limitRate(settings.apiRateLimit, metrics.refused));
   app.use('/api/*', guardRole(rules));
   app.use('/api/*', admit(dependencies.lanes, dependencies.hasRoom ?? (() => true)));
-  app.use(
-    '/api/*',
-    bodyLimit({
-      maxSize: BODY_MAX,
-      onError: () => {
-        throw new ApiProblem(413, 'BODY_TOO_LARGE', `the body must have at most ${BODY_MAX} bytes`);
-      },
-    }),
-  );
-  app.use('/api/*', async (c, next) => {
-    const type = c.req.header('content-type');
-    const hasBody = c.req.method === 'POST' && (type !== undefined || Number(c.req.header('content-length') ?? 0) > 0);
-    if (hasBody && !/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type ?? '')) {
-      throw new ApiProblem(415, 'NOT_JSON', 'Content-Type: the body must be application/json');
-    }
-    await next();
-  });
+  guardBodies(app);
 
-  const routes = { pool, feed, now, enricher };
+  const routes = { pool, feed, exceptions, now, enricher };
   app.route('/api', packetRoutes(routes));
   app.route('/api', downloadRoutes(routes, new Downloads(dependencies.connect, metrics, log)));
   app.route('/api', conversationRoutes(routes));
@@ -119,6 +117,7 @@ export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBinding
   app.route('/api', alertHistogramRoutes(routes));
   app.route('/api', alertRoutes(routes));
   app.route('/api', incidentRoutes(routes));
+  app.route('/api', exceptionRoutes(routes));
   app.route('/api', alertTriageRoutes(routes));
   app.route('/api', statsRoutes(routes));
   app.route('/api', ruleRoutes(routes));
@@ -153,6 +152,27 @@ export function createApp(dependencies: ApiDependencies): OpenAPIHono<ApiBinding
     return problemResponse(c, problem);
   });
   return app;
+}
+
+/** Bodies are JSON, and no larger than they need be. */
+function guardBodies(app: OpenAPIHono<ApiBindings>): void {
+  app.use(
+    '/api/*',
+    bodyLimit({
+      maxSize: BODY_MAX,
+      onError: () => {
+        throw new ApiProblem(413, 'BODY_TOO_LARGE', `the body must have at most ${BODY_MAX} bytes`);
+      },
+    }),
+  );
+  app.use('/api/*', async (c, next) => {
+    const type = c.req.header('content-type');
+    const hasBody = c.req.method === 'POST' && (type !== undefined || Number(c.req.header('content-length') ?? 0) > 0);
+    if (hasBody && !/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type ?? '')) {
+      throw new ApiProblem(415, 'NOT_JSON', 'Content-Type: the body must be application/json');
+    }
+    await next();
+  });
 }
 
 /** Tells a path that is there, but takes other methods, from one that is not. */

@@ -5,14 +5,17 @@ import type { AddressInfo } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import { getRequestListener } from '@hono/node-server';
 import type pg from 'pg';
+import { createKafka, type KafkaSettings } from '../runtime/kafka/client.js';
 import { checkPostgres, type PostgresSettings } from '../runtime/postgres/client.js';
 import { messageOf } from '../runtime/process/failure.js';
 import type { Logger } from '../runtime/process/log.js';
 import { listen, type Registry } from '../runtime/process/metrics.js';
 import type { Service } from '../runtime/process/service.js';
+import { topicName } from '../schemas/topics.js';
 import { AlertFeed } from './alert-feed.js';
 import { createApp } from './app.js';
 import { Enricher } from './enrichment/enricher.js';
+import { ExceptionPublisher } from './exception-publisher.js';
 import { createLanes } from './http/admission.js';
 import { BurstLog } from './http/burst-log.js';
 import { CONNECTION_LIMITS, Connections, SERVER_TIMEOUTS } from './http/connections.js';
@@ -39,6 +42,7 @@ class Api implements ApiService {
   private pool: pg.Pool | undefined;
   private healthPool: pg.Pool | undefined;
   private feed: AlertFeed | undefined;
+  private exceptions: ExceptionPublisher | undefined;
   private server: Server | undefined;
   private tlsReload: TlsReload | undefined;
   private enricher: Enricher | undefined;
@@ -48,12 +52,13 @@ class Api implements ApiService {
     private readonly settings: ApiSettings & PostgresSettings,
     private readonly log: Logger,
     registry: Registry,
+    private readonly kafka: KafkaSettings | null,
   ) {
     this.metrics = new RequestMetrics(registry);
   }
 
   async start(): Promise<void> {
-    const { settings, log, metrics } = this;
+    const { settings, log, metrics, kafka } = this;
     const token = readApiToken(settings, (message) => log.warn(message));
     await checkPostgres(settings);
     const onIdleError = (error: Error): void =>
@@ -73,12 +78,21 @@ class Api implements ApiService {
     const view = (row: AlertRow): Alert => viewAlert(row, enricher);
     const feed = new AlertFeed(pool, () => createFeedClient(settings), log, metrics.streams, view);
     this.feed = feed;
+    const exceptions = new ExceptionPublisher(
+      pool,
+      kafka === null || kafka.kafkaBrokers.length === 0 ? null : createKafka(kafka, 'nta-api', log),
+      topicName('exceptions', kafka?.topicPrefix ?? ''),
+      log,
+    );
+    this.exceptions = exceptions;
+    exceptions.start();
     const connections = new Connections(metrics.closed, new BurstLog(log));
     const app = createApp({
       pool,
       healthPool,
       connect: () => createDownloadClient(settings),
       feed,
+      exceptions,
       enricher,
       settings,
       token,
@@ -115,6 +129,7 @@ class Api implements ApiService {
     const { server, pool } = this;
     // Streams have no end of their own.
     this.feed?.stop();
+    await this.exceptions?.stop();
     await this.tlsReload?.stop();
     await this.enricher?.stop();
     if (server?.listening) {
@@ -130,7 +145,15 @@ class Api implements ApiService {
   }
 }
 
-/** @param registry takes the API's metrics; one API a registry. */
-export function createApi(settings: ApiSettings & PostgresSettings, log: Logger, registry: Registry): ApiService {
-  return new Api(settings, log, registry);
+/**
+ * @param registry takes the API's metrics; one API a registry.
+ * @param kafka where exceptions are published; without it they are stored alone.
+ */
+export function createApi(
+  settings: ApiSettings & PostgresSettings,
+  log: Logger,
+  registry: Registry,
+  kafka: KafkaSettings | null = null,
+): ApiService {
+  return new Api(settings, log, registry, kafka);
 }

@@ -18,6 +18,7 @@ import { withoutHunted } from './rules/hunted-rules.js';
 import { announcementOf, RULES_INTERVAL_MS } from './rules/rules-in-force.js';
 import { ClockSkew } from './worker/clock-skew.js';
 import { DetectorFailures } from './worker/detector-failures.js';
+import { ExceptionSource } from './worker/exception-source.js';
 import { GroupMember } from './worker/group-member.js';
 import { ProcessMetrics } from './worker/process-metrics.js';
 import { RuleSource } from './worker/rule-source.js';
@@ -61,6 +62,18 @@ export function createMember(
     metrics,
   });
   const kafka = createKafka(settings, 'nta-process', log);
+  const exceptions = new ExceptionSource({
+    kafka,
+    topic: topicName('exceptions', topicPrefix),
+    onChange: () => member.applyExceptions(),
+    log,
+    metrics,
+  });
+  const createEngine = (partitionCount: () => number): DetectionEngine => {
+    const engine = new DetectionEngine(rules.rules, sharedLimits(settings, partitionCount));
+    engine.setExceptions(exceptions.inForce);
+    return engine;
+  };
   const announcer = new Announcer(
     kafka,
     topicName('rules', topicPrefix),
@@ -80,7 +93,7 @@ export function createMember(
       },
       sessionTimeoutMs: settings.sessionTimeout,
       pacing: { alertIntervalMs: settings.alertInterval, commitIntervalMs: settings.commitInterval },
-      createEngine: (partitionCount) => new DetectionEngine(rules.rules, sharedLimits(settings, partitionCount)),
+      createEngine,
       onJoin,
       log,
       metrics,
@@ -88,6 +101,7 @@ export function createMember(
       clockSkew: new ClockSkew(log, metrics),
     },
     rules,
+    exceptions,
     check: async () => {
       await checkKafka(settings, log);
       await prepareSchemas(settings);

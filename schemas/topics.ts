@@ -76,6 +76,13 @@ export const TOPICS = {
     copartitioned: false,
     config: { 'cleanup.policy': 'compact' },
   },
+  exceptions: {
+    name: 'exceptions',
+    key: 'exception',
+    value: 'JSON: the exception, from the API; no value once it is deleted',
+    copartitioned: false,
+    config: { 'cleanup.policy': 'compact' },
+  },
 } as const satisfies Record<string, TopicDefinition>;
 
 export type TopicId = keyof typeof TOPICS;

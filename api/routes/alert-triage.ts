@@ -161,7 +161,7 @@ const bulkRoute = createRoute({
 });
 
 /** Who decides: whose token it is, or with the server's own, which names nobody, who the request says. */
-function actorOf(c: Context<ApiBindings>, by: string | undefined): string {
+export function actorOf(c: Context<ApiBindings>, by: string | undefined): string {
   const { name, named } = c.get('identity');
   if (!named) return by || name;
   if (by !== undefined && by !== '' && by !== name) {

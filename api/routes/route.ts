@@ -3,12 +3,14 @@ import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type pg from 'pg';
 import type { AlertFeed } from '../alert-feed.js';
 import type { Enricher } from '../enrichment/enricher.js';
+import type { ExceptionPublisher } from '../exception-publisher.js';
 import { type InputError, invalidInput, PROBLEM_MEDIA_TYPE, problemSchema } from '../http/problem.js';
 import type { ApiBindings } from '../http/request.js';
 
 export interface RouteDependencies {
   readonly pool: pg.Pool;
   readonly feed: AlertFeed;
+  readonly exceptions: ExceptionPublisher;
   /** What is known of addresses beside traffic. */
   readonly enricher: Enricher;
   /** Milliseconds since the epoch. */

@@ -92,6 +92,6 @@ export function everyMetric(): Registry {
   createPostgresSink({ ...settings(sinkOptions), ...kafka, ...postgres }, log, registry);
   // Deliveries have the same metrics, whichever output they are of.
   createDeliverySink(ALERT_OUTPUTS[0]!, kafka, log, registry);
-  createApi({ ...settings(apiOptions), ...postgres }, log, registry);
+  createApi({ ...settings(apiOptions), ...postgres }, log, registry, kafka);
   return registry;
 }

@@ -8,6 +8,7 @@ import { Failure, messageOf } from '../../runtime/process/failure.js';
 import { GrowingDelay, pause } from '../../runtime/process/growing-delay.js';
 import type { Logger } from '../../runtime/process/log.js';
 import type { Service } from '../../runtime/process/service.js';
+import type { ExceptionSource } from './exception-source.js';
 import { GroupSession, type SessionOptions } from './group-session.js';
 import type { ProcessMetrics } from './process-metrics.js';
 import type { RuleSource } from './rule-source.js';
@@ -15,6 +16,7 @@ import type { RuleSource } from './rule-source.js';
 export interface GroupMemberOptions {
   readonly session: SessionOptions;
   readonly rules: RuleSource;
+  readonly exceptions: ExceptionSource;
   /** Fails with a line a person can act on when no broker answers. */
   readonly check: () => Promise<void>;
   readonly log: Logger;
@@ -59,6 +61,7 @@ export class GroupMember implements Service {
   async start(): Promise<void> {
     await this.options.rules.start();
     await this.options.check();
+    await this.options.exceptions.start();
     const session = await this.firstSession();
     if (session === null) return;
     this.supervision = this.supervise(session).catch((error: unknown) => this.rejectDone(error));
@@ -67,6 +70,10 @@ export class GroupMember implements Service {
   /** Rules that were read again take effect. */
   applyRules(): void {
     this.session?.setRules(this.options.rules.rules);
+  }
+
+  applyExceptions(): void {
+    this.session?.setExceptions(this.options.exceptions.inForce);
   }
 
   async stop(): Promise<void> {
@@ -78,6 +85,7 @@ export class GroupMember implements Service {
       await this.supervision;
     } finally {
       await this.options.rules.stop();
+      await this.options.exceptions.stop();
     }
   }
 

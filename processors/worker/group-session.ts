@@ -16,6 +16,7 @@ import { KafkaPresence } from '../../runtime/kafka/steady-consumer.js';
 import { isUnreadable, UnreadablePartitions } from '../../runtime/kafka/unreadable-partitions.js';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
+import type { AlertExceptions } from '../contract/alert-exceptions.js';
 import type { DetectionRules } from '../contract/rule.js';
 import type { Engine } from '../engine/engine.js';
 import type { ClockSkew } from './clock-skew.js';
@@ -171,6 +172,10 @@ export class GroupSession {
   }
 
   /** Lets a change of the rules take effect in every partition, between two records. */
+  setExceptions(exceptions: AlertExceptions): void {
+    for (const partition of this.partitions.values()) partition.setRules((engine) => engine.setExceptions(exceptions));
+  }
+
   setRules(rules: DetectionRules): void {
     for (const partition of this.partitions.values()) partition.setRules((engine) => engine.setRules(rules));
   }

@@ -77,6 +77,7 @@ export class PartitionWorker {
   private resetClocksBefore = 0;
   private evictedBefore = 0;
   private readonly failuresBefore = new Map<string, number>();
+  private readonly exceptedBefore = new Map<string, number>();
   private lastEvictionAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: PartitionWorkerOptions) {
@@ -340,7 +341,7 @@ export class PartitionWorker {
     metrics.resetClocks.inc(resetClocks - this.resetClocksBefore);
     metrics.evictions.inc(evictedSources - this.evictedBefore);
     if (evictedSources > this.evictedBefore) this.noteEviction();
-    this.noteDetectorFailures(detectors);
+    this.noteDetectors(detectors);
     this.lateBefore = latePackets;
     this.resetClocksBefore = resetClocks;
     this.evictedBefore = evictedSources;
@@ -349,8 +350,11 @@ export class PartitionWorker {
     metrics.openEpisodes.set(labels, openEpisodes);
   }
 
-  private noteDetectorFailures(detectors: readonly DetectorStatistics[]): void {
-    for (const { detector, failures, latestFailure } of detectors) {
+  private noteDetectors(detectors: readonly DetectorStatistics[]): void {
+    for (const { detector, failures, latestFailure, exceptedAlerts } of detectors) {
+      const excepted = exceptedAlerts - (this.exceptedBefore.get(detector) ?? 0);
+      if (excepted > 0) this.options.metrics.exceptedAlerts.inc({ detector }, excepted);
+      if (excepted !== 0) this.exceptedBefore.set(detector, exceptedAlerts);
       const before = this.failuresBefore.get(detector) ?? 0;
       if (failures > before) this.options.detectorFailures.note(detector, failures - before, latestFailure ?? '');
       if (failures !== before) this.failuresBefore.set(detector, failures);

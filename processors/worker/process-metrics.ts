@@ -12,6 +12,8 @@ export class ProcessMetrics {
   readonly lostRecords: Counter;
   readonly evictions: Counter;
   readonly alerts: Counter<'rule' | 'action'>;
+  readonly exceptedAlerts: Counter<'detector'>;
+  readonly exceptions: Gauge;
   readonly deadLetters: Counter<'reason'>;
   readonly detectorFailures: Counter<'detector'>;
   readonly transactions: Counter<'result'>;
@@ -51,6 +53,10 @@ export class ProcessMetrics {
     this.lostRecords = counter('lost_records_total', 'records that retention deleted before they were processed');
     this.evictions = counter('evictions_total', 'sources forgotten because of --state-budget');
     this.alerts = counter('alerts_total', 'alert events committed', ['rule', 'action']);
+    this.exceptedAlerts = counter('excepted_alerts_total', 'alerts that an exception of the API left out', [
+      'detector',
+    ]);
+    this.exceptions = gauge('exceptions', 'exceptions of the API that are in force');
     this.deadLetters = counter('dead_letters_total', 'records refused and kept on packets-dead-letter', ['reason']);
     this.detectorFailures = counter(
       'detector_failures_total',

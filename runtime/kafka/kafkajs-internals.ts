@@ -17,7 +17,10 @@ export const KAFKAJS_INTERNALS = {
   'Cluster.findTopicPartitionMetadata': 'how many partitions producers know (withPartitionCounts)',
   'Cluster.brokerPool.findConnectedBroker': 'the ids of topics (kafka-topic-ids.ts)',
   'Broker.lookupRequest': 'requests and answers of one API replaced (produce-connection.ts, fetch-response.ts)',
-  'Broker.fetch': 'the next fetch asked for while an answer is worked on (fetch-ahead.ts)',
+  'Broker.fetch':
+    'the next fetch asked for while an answer is worked on (fetch-ahead.ts), and one without a group (compacted-topic.ts)',
+  'Cluster.addTargetTopic and .findLeaderForPartitions':
+    'who has a partition that is read without a group (compacted-topic.ts)',
   'Broker.leaveGroup': 'a member that has died leaves its group (member-eviction.ts)',
   'Broker.connectionPool.pool of two': 'the second connection is of fetches alone (fetch-connection.ts)',
   'Broker.connectionPool.send': 'a request that kafkajs does not know (kafka-topic-ids.ts)',
@@ -121,10 +124,42 @@ export interface Cluster {
   findGroupCoordinatorMetadata(of: CoordinatorOf): Promise<unknown>;
 }
 
+/** A fetch as kafkajs itself writes and reads it. */
+export interface PlainFetch {
+  readonly maxWaitTime: number;
+  readonly minBytes: number;
+  readonly maxBytes: number;
+  readonly isolationLevel: number;
+  readonly topics: readonly {
+    readonly topic: string;
+    readonly partitions: readonly {
+      readonly partition: number;
+      readonly fetchOffset: string;
+      readonly maxBytes: number;
+    }[];
+  }[];
+}
+
+export interface PlainRecords {
+  readonly responses: readonly {
+    readonly partitions: readonly {
+      readonly messages: readonly {
+        readonly offset: string;
+        readonly key: Buffer | null;
+        readonly value: Buffer | null;
+      }[];
+    }[];
+  }[];
+}
+
 /** A cluster that is not a consumer's, producer's or admin client's. */
 export interface OwnCluster {
   connect(): Promise<void>;
   disconnect(): Promise<void>;
+  addTargetTopic(topic: string): Promise<void>;
+  /** The partitions of a topic by the broker that leads them. */
+  findLeaderForPartitions(topic: string, partitions: readonly number[]): Readonly<Record<string, readonly number[]>>;
+  findBroker(of: { readonly nodeId: string }): Promise<{ fetch(order: PlainFetch): Promise<PlainRecords> }>;
   readonly brokerPool: {
     findConnectedBroker(): Promise<{
       readonly connectionPool: { send(protocol: ProtocolRequest): Promise<unknown> };
@@ -138,6 +173,16 @@ export function createOwnCluster(kafka: Kafka): OwnCluster {
     createClusterSymbol(kafka)
   ]!;
   return createCluster({ metadataMaxAge: 300_000, allowAutoTopicCreation: false });
+}
+
+/** The broker that leads the one partition of a topic. */
+export async function singleLeader(
+  cluster: OwnCluster,
+  topic: string,
+): Promise<{ fetch(order: PlainFetch): Promise<PlainRecords> }> {
+  const [nodeId] = Object.keys(cluster.findLeaderForPartitions(topic, [0]));
+  if (nodeId === undefined) throw new Error(`nobody leads ${topic}`);
+  return cluster.findBroker({ nodeId });
 }
 
 interface Encoder extends EncodedRequest {

@@ -40,6 +40,8 @@ BEGIN
       -- A person resolves an alert through the API.
       GRANT UPDATE (stage, verdict, assignee, resolved_at, resolved_by, note) ON alerts TO nta_reader;
       GRANT INSERT ON alert_events TO nta_reader;
+      GRANT SELECT, INSERT ON exceptions TO nta_reader;
+      GRANT UPDATE (deleted_at, deleted_by, published_at) ON exceptions TO nta_reader;
       -- It looks tokens up and says what was done with them; it can make none.
       GRANT SELECT ON api_tokens, audit_log TO nta_reader;
       GRANT UPDATE (last_used_at) ON api_tokens TO nta_reader;

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { AlertFeed } from '../../api/alert-feed.js';
 import { createApp } from '../../api/app.js';
 import { Enricher } from '../../api/enrichment/enricher.js';
+import { ExceptionPublisher } from '../../api/exception-publisher.js';
 import { createLanes } from '../../api/http/admission.js';
 import { RequestMetrics } from '../../api/http/request-metrics.js';
 import { createApiPool, createDownloadClient, createFeedClient } from '../../api/pool.js';
@@ -61,6 +62,7 @@ export async function createApiFixture(options: FixtureOptions = {}): Promise<Ap
   const app = createApp({
     pool,
     feed,
+    exceptions: new ExceptionPublisher(pool, null, 'exceptions', log),
     enricher,
     settings,
     token: options.token ?? TOKEN,

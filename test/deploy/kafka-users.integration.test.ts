@@ -135,6 +135,18 @@ it('run the whole pipeline, every part as its own', async () => {
   const rows = new StoredRows(stack.postgres!);
   await expect.poll(() => rows.value('SELECT count(*) > 0 FROM alerts'), { timeout: 60_000 }).toBe(true);
   await expect.poll(() => rows.value('SELECT count(*) > 0 FROM capture_nodes'), { timeout: 60_000 }).toBe(true);
+  const apiPort = await getPort({ host: '127.0.0.1' });
+  const token = 'a-token-of-the-users-0123456789';
+  const api = startNta(['api', `--api-port=${apiPort}`], { env: { ...environmentOf('api'), NTA_API_TOKEN: token } });
+  running.push(api);
+  await api.printed(/API and dashboard listen/);
+  const made = await fetch(`http://127.0.0.1:${apiPort}/api/exceptions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ rules: ['traceroute'], note: 'of the test' }),
+  });
+  expect(await made.json()).toMatchObject({ published: true });
+  await running[0]!.printed(/exceptions in force/);
   // A beacon, stored as a sink would have.
   await rows.value(`WITH stored AS (
     INSERT INTO conversations (ended_at, started_at, id, originator_bytes, responder_bytes, originator_payload, responder_payload,
@@ -186,6 +198,8 @@ it('may not do another’s work', async () => {
     ['processors', 'capture-nodes'],
     ['maintenance', 'packets'],
     ['hunt', 'packets'],
+    ['api', 'alerts'],
+    ['processors', 'exceptions'],
   ] as const)
     expect(await write(part, topic), `${part} to ${topic}`).toMatch(/not authorized/i);
   for (const [part, topic] of [

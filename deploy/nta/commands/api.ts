@@ -1,4 +1,5 @@
 import { apiOptions, createApi } from '../../../api/server.js';
+import { kafkaOptions } from '../../../runtime/kafka/client.js';
 import { postgresOptions } from '../../../runtime/postgres/client.js';
 import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/process/metrics.js';
 import type { Command } from '../../../runtime/process/options.js';
@@ -6,7 +7,13 @@ import { defineCommand } from '../command.js';
 import { runPart } from '../part.js';
 import { SetupWait, setupWaitOptions, tablesAreThere } from '../setup-wait.js';
 
-export const apiCommandOptions = { ...apiOptions, ...postgresOptions, ...metricsOptions, ...setupWaitOptions };
+export const apiCommandOptions = {
+  ...apiOptions,
+  ...postgresOptions,
+  ...kafkaOptions,
+  ...metricsOptions,
+  ...setupWaitOptions,
+};
 
 /** `nta api`: the REST API and the dashboard. */
 export function apiCommand(): Command {
@@ -16,7 +23,7 @@ export function apiCommand(): Command {
     run: async ({ settings, log }) => {
       const registry = createRegistry();
       const wait = new SetupWait(settings, [tablesAreThere(settings)], log);
-      const api = createApi(settings, log, registry);
+      const api = createApi(settings, log, registry, settings);
       const readiness = () => wait.readiness() ?? (api.url === '' ? 'starting' : null);
       return runPart([new MetricsServer(registry, settings, readiness), wait, api], log);
     },

@@ -36,6 +36,8 @@ const CHECKS: Record<keyof typeof KAFKAJS_INTERNALS, () => void> = {
   'Kafka private:Kafka:createCluster': () => expect(createClusterSymbol(kafka)).toBeTypeOf('symbol'),
   'Cluster.connect and .disconnect': () => expectFunctions(cluster, 'connect', 'disconnect'),
   'Cluster.findBroker': () => expectFunctions(cluster, 'findBroker'),
+  'Cluster.addTargetTopic and .findLeaderForPartitions': () =>
+    expectFunctions(cluster, 'addTargetTopic', 'findLeaderForPartitions'),
   'Cluster.findGroupCoordinatorMetadata': () => expectFunctions(cluster, 'findGroupCoordinatorMetadata'),
   'Cluster.findTopicPartitionMetadata': () => expectFunctions(cluster, 'findTopicPartitionMetadata'),
   'Cluster.brokerPool.findConnectedBroker': () => expectFunctions(brokerPool, 'findConnectedBroker'),

@@ -1,0 +1,72 @@
+/** Exceptions as people made them. */
+import { randomUUID } from 'node:crypto';
+import type pg from 'pg';
+import { type AlertException, EXCEPTIONS_MAX } from '../../schemas/exceptions/alert-exception.js';
+import { query } from '../pool.js';
+
+export type ExceptionParts = Omit<AlertException, 'id' | 'expires_at'>;
+
+export interface ExceptionRow {
+  readonly id: string;
+  readonly parts: ExceptionParts;
+  readonly expires_at: string | null;
+  readonly note: string;
+  readonly alert_id: string | null;
+  readonly created_at: string;
+  readonly created_by: string;
+  readonly deleted_at: string | null;
+  readonly deleted_by: string | null;
+  readonly published_at: string | null;
+}
+
+export interface NewException {
+  readonly parts: ExceptionParts;
+  readonly expiresAt: string | null;
+  readonly note: string;
+  readonly alertId: string | null;
+  readonly by: string;
+}
+
+const COLUMNS = `id, parts, expires_at, note, alert_id, created_at, created_by, deleted_at, deleted_by, published_at`;
+const IN_FORCE = `deleted_at IS NULL AND (expires_at IS NULL OR expires_at > now())`;
+
+/** The newest first; with `all` those too that are deleted or have expired. */
+export async function findExceptions(pool: pg.Pool, all: boolean): Promise<ExceptionRow[]> {
+  const { rows } = await query<ExceptionRow>(
+    pool,
+    `SELECT ${COLUMNS} FROM exceptions WHERE ${all ? 'true' : IN_FORCE} ORDER BY created_at DESC, id LIMIT $1`,
+    [EXCEPTIONS_MAX],
+  );
+  return rows;
+}
+
+export async function findException(pool: pg.Pool, id: string): Promise<ExceptionRow | null> {
+  const { rows } = await query<ExceptionRow>(pool, `SELECT ${COLUMNS} FROM exceptions WHERE id = $1`, [id]);
+  return rows[0] ?? null;
+}
+
+/** Null when there are as many as workers take up. */
+export async function addException(
+  pool: pg.Pool,
+  { parts, expiresAt, note, alertId, by }: NewException,
+): Promise<ExceptionRow | null> {
+  const { rows } = await query<ExceptionRow>(
+    pool,
+    `INSERT INTO exceptions (id, parts, expires_at, note, alert_id, created_by)
+     SELECT $1, $2, $3, $4, $5, $6 WHERE (SELECT count(*) FROM exceptions WHERE deleted_at IS NULL) < $7
+     RETURNING ${COLUMNS}`,
+    [randomUUID(), JSON.stringify(parts), expiresAt, note, alertId, by, EXCEPTIONS_MAX],
+  );
+  return rows[0] ?? null;
+}
+
+/** False when there is none, or none any more. */
+export async function deleteException(pool: pg.Pool, id: string, by: string): Promise<boolean> {
+  const { rows } = await query(
+    pool,
+    `UPDATE exceptions SET deleted_at = now(), deleted_by = $2, published_at = NULL WHERE id = $1 AND deleted_at IS NULL
+     RETURNING id`,
+    [id, by],
+  );
+  return rows.length > 0;
+}

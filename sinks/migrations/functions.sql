@@ -188,3 +188,29 @@ AS $$
   ) AS counts
 $$;
 COMMENT ON FUNCTION distinct_sources(bit) IS 'How many distinct sources a source_sketch, or the bit_or of several, stands for.';
+
+-- The rollups as whoever sums them up expects: each minute, or each hour, once. In the tables both stand, and a sum over them is
+-- twice what there was.
+CREATE OR REPLACE VIEW traffic_by_minute AS
+SELECT bucket, capture_node, packets, bytes, observed_packets, tcp_fin, tcp_syn, tcp_rst, tcp_psh, tcp_ack, tcp_urg, tcp_syn_only,
+  failures, source_sketch
+FROM traffic_totals WHERE resolution = 1;
+
+CREATE OR REPLACE VIEW traffic_by_hour AS
+SELECT bucket, capture_node, packets, bytes, observed_packets, tcp_fin, tcp_syn, tcp_rst, tcp_psh, tcp_ack, tcp_urg, tcp_syn_only,
+  failures, source_sketch
+FROM traffic_totals WHERE resolution = 60;
+
+CREATE OR REPLACE VIEW protocols_by_minute AS
+SELECT bucket, capture_node,
+  CASE
+    WHEN ip_protocol = 6 THEN 'tcp' WHEN ip_protocol = 17 THEN 'udp' WHEN ip_protocol = 1 THEN 'icmp'
+    WHEN ip_protocol = 58 THEN 'icmpv6' WHEN ip_protocol = 132 THEN 'sctp' WHEN ip_protocol >= 0 THEN 'ip_' || ip_protocol
+    WHEN ether_type = 2054 THEN 'arp' WHEN ether_type <= 0 THEN 'other' ELSE '0x' || lpad(to_hex(ether_type), 4, '0')
+  END AS protocol,
+  packets, bytes
+FROM traffic_protocols WHERE resolution = 1;
+
+CREATE OR REPLACE VIEW conversations_by_minute AS
+SELECT bucket, capture_node, kind, name, conversations, packets, bytes FROM traffic_conversations WHERE resolution = 1;
+COMMENT ON VIEW conversations_by_minute IS 'One kind at a time: service, outcome, pair or port. Those of each add up to all.';

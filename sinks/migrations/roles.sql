@@ -26,7 +26,8 @@ BEGIN
       CONTINUE;
     END IF;
     EXECUTE format('GRANT SELECT ON origins, packet_segments, unpacked_packets, packets, partitions, sink_offsets, alerts, alert_events, capture_nodes, nta_migrations,
-      traffic_totals, traffic_protocols, traffic_sources, traffic_ports, conversations, conversations_open, traffic_conversations, traffic_seconds, rules_in_force TO %I', role_name);
+      traffic_totals, traffic_protocols, traffic_sources, traffic_ports, conversations, conversations_open, traffic_conversations, traffic_seconds, rules_in_force,
+      traffic_by_minute, traffic_by_hour, protocols_by_minute, conversations_by_minute TO %I', role_name);
     IF role_name = 'nta_writer' THEN
       GRANT INSERT ON packet_segments, conversations, origins, alert_events TO nta_writer;
       GRANT DELETE ON conversations_open TO nta_writer;

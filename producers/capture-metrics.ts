@@ -47,6 +47,10 @@ export function registerConversationMetrics(registry: Registry, intake: Intake):
       help: 'Attempts of one packet that ended without a row of their own, because too many in a second did',
       read: () => intake.conversationsLeftOut,
     },
+    nta_capture_quic_skipped_total: {
+      help: 'QUIC packets that were not decrypted for their server names, because too many came in a second',
+      read: () => intake.quicSkipped,
+    },
     nta_capture_observations_left_out_total: {
       help: 'What packets said of links, names and echoes and was left out, because too much in a second was said',
       read: () => intake.observationsLeftOut,

@@ -60,7 +60,8 @@ export class ConversationServices {
   /** Whether there is something of the conversation of the latest payload. */
   hasSaid = false;
   private readonly reader = new ServiceReader();
-  private readonly said = new Map<number, Said>();
+  /** By place: places are taken in order, so there are no gaps in it. */
+  private readonly said: (Said | null)[] = [];
   /** What is to be read: callers fill all but service and state. */
   readonly payload: ServicePayload = {
     buffer: new Uint8Array(0),
@@ -75,6 +76,10 @@ export class ConversationServices {
     time: 0,
   };
 
+  get quicSkipped(): number {
+    return this.reader.quicSkipped;
+  }
+
   /**
    * Reads `payload`, the `read`-th of its direction; whether later ones of it are worth looking at.
    * `loginsFailed` and `loginsSucceeded` are those it tells of.
@@ -86,22 +91,22 @@ export class ConversationServices {
     this.hasSaid = hasSaid;
     if (read > LOGIN_PAYLOADS_READ_MAX) return false;
     const { payload } = this;
-    const known = hasSaid ? this.said.get(place) : undefined;
-    payload.service = known === undefined ? null : known.service;
-    payload.state = known === undefined ? 0 : known.state;
+    const known = hasSaid ? this.said[place]! : null;
+    payload.service = known === null ? null : known.service;
+    payload.state = known === null ? 0 : known.state;
     const facts = this.reader.read(payload);
     const service = facts === null ? payload.service : facts.service;
     if (facts !== null) this.note(place, known, facts);
     return read < (service !== null && LOGIN_SERVICES.has(service) ? LOGIN_PAYLOADS_READ_MAX : PAYLOADS_READ_MAX);
   }
 
-  private note(place: number, known: Said | undefined, facts: ServiceFacts): void {
+  private note(place: number, known: Said | null, facts: ServiceFacts): void {
     this.hasSaid = true;
     if (facts.loginFailed === true) this.loginsFailed = 1;
     if (facts.loginSucceeded === true) this.loginsSucceeded = 1;
     const names = namesOf(facts);
-    if (known === undefined) {
-      this.said.set(place, { service: facts.service, announced: '', state: facts.state, names });
+    if (known === null) {
+      this.put(place, { service: facts.service, announced: '', state: facts.state, names });
       return;
     }
     known.service = facts.service;
@@ -110,30 +115,40 @@ export class ConversationServices {
   }
 
   announce(place: number, service: string): void {
-    this.said.set(place, { service: null, announced: service, state: 0, names: null });
+    this.put(place, { service: null, announced: service, state: 0, names: null });
+  }
+
+  private put(place: number, said: Said): void {
+    while (this.said.length <= place) this.said.push(null);
+    this.said[place] = said;
   }
 
   forget(place: number): void {
-    this.said.delete(place);
+    this.said[place] = null;
   }
 
   /** In Zeek's words; what the port promises only when nothing tells and the responder has spoken; else empty. */
   serviceOf(place: number, hasSaid: boolean, transport: number, responderPort: number, hasSpoken: boolean): string {
-    const said = hasSaid ? this.said.get(place) : undefined;
+    const said = hasSaid ? this.said[place] : null;
     const name =
       said?.service ?? (said?.announced || (hasSpoken ? serviceOfPort(transport, responderPort) : null)) ?? '';
     return ZEEK_NAMES[name] ?? name;
   }
 
   namesOf(place: number): ConversationNames | null {
-    return this.said.get(place)?.names ?? null;
+    return this.said[place]?.names ?? null;
   }
 }
 
 /** What was said first stays. Rows hold the names that there were, so that more are others. */
-export function withMore(names: ConversationNames, more: ConversationNames): ConversationNames {
-  for (const name in more) if (!(name in names)) return { ...more, ...names };
-  return names;
+function withMore(names: ConversationNames, more: ConversationNames): ConversationNames {
+  let all: Record<string, unknown> | null = null;
+  for (const name in more) {
+    if (name in names) continue;
+    all ??= { ...names };
+    all[name] = more[name as keyof ConversationNames];
+  }
+  return all === null ? names : (all as ConversationNames);
 }
 
 type Writable = { -readonly [Name in keyof ConversationNames]: ConversationNames[Name] };

@@ -33,7 +33,7 @@ import {
   TCP_SYN,
 } from '../../schemas/packets/packet-block.js';
 import type { Payloads } from '../decoding/payloads.js';
-import { PROTOCOL_TCP } from '../protocols/ip-protocol.js';
+import { PROTOCOL_SCTP, PROTOCOL_TCP } from '../protocols/ip-protocol.js';
 import { Beginnings } from './beginnings.js';
 import {
   addDataToHistory,
@@ -157,6 +157,11 @@ export class ConversationTracker {
   /** Conversations that had to be forgotten early for lack of room. */
   get evicted(): number {
     return this.table.evicted;
+  }
+
+  /** QUIC packets that were not decrypted because too many came in a second. */
+  get quicSkipped(): number {
+    return this.services.quicSkipped;
   }
 
   /** Conversations that ended without a row, because too many like them did. */
@@ -314,6 +319,8 @@ export class ConversationTracker {
     const place = table.place(block, row, index);
     const sender = END_SECOND + table.orders[index]!;
     const flags = connectionFlags(block, row);
+    this.originators.payloads = payloads;
+    this.originators.index = index;
     const record = place * RECORD_WORDS;
     const before = words[record + STATUS]!;
     const begins = table.isNew || (before & IS_OPEN) === 0 || this.beginsAnew(before, flags, place, sender);
@@ -339,7 +346,10 @@ export class ConversationTracker {
       if (payload > 0 && (status & IS_ICMP) === 0) addDataToHistory(words, record, isOriginator);
     }
     words[record + STATUS] = status;
-    if (outcomeOf(status) <= OUTCOME_UNANSWERED) this.outcomes.judge(place, flags, isOriginator, time);
+    if (outcomeOf(status) <= OUTCOME_UNANSWERED) {
+      const aborts = payloads !== null && block.ipProtocol[row] === PROTOCOL_SCTP && isAbort(payloads, index);
+      this.outcomes.judge(place, aborts ? TCP_RST : flags, isOriginator, time);
+    }
     this.outcomes.countReceived(block, row, record, isOriginator, begins);
     if (time >= doubles[numbers + NEXT_UPDATE]!) this.update(place, row, block);
     if (payload > 0 && payloads !== null && payloads.start[index] !== payloads.end[index]) {
@@ -372,4 +382,12 @@ export class ConversationTracker {
     this.end(place);
     return true;
   }
+}
+
+const SCTP_ABORT = 6;
+
+/** Whether an SCTP packet begins with an ABORT chunk, as an answer that refuses does (RFC 9260 section 3.3.7). */
+function isAbort(payloads: Payloads, index: number): boolean {
+  const start = payloads.start[index]!;
+  return start < payloads.end[index]! && payloads.bufferOf(index)[start] === SCTP_ABORT;
 }

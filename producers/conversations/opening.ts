@@ -1,6 +1,6 @@
 /**
- * Which datagrams do not open a conversation though nothing was seen before them: those from the port of a service, and
- * those that were announced. A server may answer from a port that nobody asked (TFTP, RFC 1350), or a host to which
+ * Which datagrams do not open a conversation though nothing was seen before them: those from the port of a service that may be answers by what they
+ * carry, and those that were announced. A server may answer from a port that nobody asked (TFTP, RFC 1350), or a host to which
  * nobody spoke may answer a question to all (SSDP, LLMNR, multicast DNS); a data connection of FTP was agreed on in its control
  * connection. What was announced is remembered for a minute of event time, and at most so many at once.
  */
@@ -32,6 +32,29 @@ export function answersByPort(sourcePort: number, destinationPort: number): bool
   // to port 80 of a victim, since nobody filters that: a question was forged
   if (destinationPort < EPHEMERAL_MIN) return AMPLIFIERS.has(sourcePort) && !PEER_PORTS.has(destinationPort);
   return !SERVICE_PORTS.has(destinationPort);
+}
+
+const DNS_PORTS: ReadonlySet<number> = new Set([53, 5353, 5355]);
+const DNS_HEADER_LENGTH = 12;
+const DNS_FLAGS = 2;
+const DNS_RESPONSE = 0x80;
+const NTP_PORT = 123;
+const NTP_MODE = 0x07;
+const NTP_CLIENT = 3;
+
+/**
+ * Whether a datagram from the port of a service is no answer of it after all, by what it carries: who scans or asks from port 53 opens.
+ * Nothing answers without a payload; DNS says of each message whether it is a response (RFC 1035 section 4.1.1), and NTP
+ * whether a client speaks (RFC 5905 section 7.3).
+ *
+ * @param length of the payload on the wire; of it bytes `start … end - 1` were captured
+ */
+export function isNoAnswer(sourcePort: number, length: number, bytes: Uint8Array, start: number, end: number): boolean {
+  if (length === 0) return true;
+  if (DNS_PORTS.has(sourcePort)) {
+    return end - start >= DNS_HEADER_LENGTH && (bytes[start + DNS_FLAGS]! & DNS_RESPONSE) === 0;
+  }
+  return sourcePort === NTP_PORT && end > start && (bytes[start]! & NTP_MODE) === NTP_CLIENT;
 }
 
 const TFTP = 69;

@@ -13,6 +13,7 @@ import {
   TCP_RST,
   TCP_SYN,
 } from '../../schemas/packets/packet-block.js';
+import type { Payloads } from '../decoding/payloads.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../protocols/ip-protocol.js';
 import {
   addressOfRecord,
@@ -24,7 +25,7 @@ import {
   STATUS,
 } from './conversation-record.js';
 import { isAttempt, originatorEnd, withOriginatorEnd } from './conversation-state.js';
-import { answersByPort, Expectations } from './opening.js';
+import { answersByPort, Expectations, isNoAnswer } from './opening.js';
 import { hashTarget } from './received-table.js';
 
 /** In place of TCP flags: the protocol has no handshake. */
@@ -32,6 +33,9 @@ export const NO_CONNECTION = -1;
 
 export class Originators {
   private readonly expectations = new Expectations();
+  /** The payload of the row at hand: number `index` of `payloads`. */
+  payloads: Payloads | null = null;
+  index = 0;
 
   /** @param words the records of all places */
   constructor(private readonly words: Int32Array) {}
@@ -57,16 +61,23 @@ export class Originators {
   firstRole(block: PacketBlock, row: number, place: number, sender: number, flags: number, time: number): number {
     if (flags === NO_CONNECTION) {
       if (this.isExpected(place, otherEnd(sender), time)) return ROLE_RESPONDER;
-      const { sourcePort, destinationPort, ipProtocol } = block;
-      if (ipProtocol[row] === PROTOCOL_UDP && answersByPort(sourcePort[row]!, destinationPort[row]!))
-        return ROLE_UNKNOWN;
-      return ROLE_OPENING;
+      return block.ipProtocol[row] === PROTOCOL_UDP && this.answers(block, row) ? ROLE_UNKNOWN : ROLE_OPENING;
     }
     if ((flags & TCP_SYN) !== 0) {
       if ((flags & TCP_ACK) !== 0) return ROLE_RESPONDER;
       return this.isExpected(place, otherEnd(sender), time) ? ROLE_ORIGINATOR : ROLE_OPENING;
     }
     return (flags & (TCP_ACK | TCP_RST)) === 0 ? ROLE_OPENING : ROLE_UNKNOWN;
+  }
+
+  /** Whether a datagram is an answer by its ports, and what it carries does not tell otherwise. */
+  private answers(block: PacketBlock, row: number): boolean {
+    const sourcePort = block.sourcePort[row]!;
+    if (!answersByPort(sourcePort, block.destinationPort[row]!)) return false;
+    const { payloads, index } = this;
+    if (payloads === null) return true;
+    const bytes = payloads.bufferOf(index);
+    return !isNoAnswer(sourcePort, payloads.length[index]!, bytes, payloads.start[index]!, payloads.end[index]!);
   }
 
   private isExpected(place: number, end: number, time: number): boolean {
@@ -100,7 +111,7 @@ export class Originators {
     }
     if (originator === END_UNKNOWN) {
       if (flags !== NO_CONNECTION) return ROLE_UNKNOWN;
-      if (answersByPort(block.sourcePort[row]!, block.destinationPort[row]!)) return ROLE_UNKNOWN;
+      if (this.answers(block, row)) return ROLE_UNKNOWN;
       this.setOriginator(place, sender);
       return ROLE_ORIGINATOR;
     }

@@ -48,6 +48,7 @@ import {
   withOutcome,
 } from './conversation-state.js';
 import { isRefusal, readIcmpQuote } from './icmp-quote.js';
+import { NO_CONNECTION } from './originators.js';
 import {
   hashTarget,
   type ReceivedTable,
@@ -71,7 +72,11 @@ export class Outcomes {
     private readonly received: ReceivedTable,
   ) {}
 
-  /** Looks whether a packet, which is counted already, settles the outcome of a conversation without one. */
+  /**
+   * Looks whether a packet, which is counted already, settles the outcome of a conversation without one.
+   *
+   * @param flags those of TCP; RST alone for a packet of SCTP that aborts; else `NO_CONNECTION`
+   */
   judge(place: number, flags: number, isOriginator: boolean, time: number): void {
     const { words } = this.places;
     const record = place * RECORD_WORDS;
@@ -87,7 +92,7 @@ export class Outcomes {
     } else if (!isOriginator) {
       // Some acknowledge a SYN before they answer it.
       if (isTcp && responderState(status) === END_INACTIVE) return;
-      const isRefused = isTcp && (flags & TCP_RST) !== 0;
+      const isRefused = flags !== NO_CONNECTION && (flags & TCP_RST) !== 0;
       this.settle(place, isRefused ? OUTCOME_REFUSED_RST : OUTCOME_ANSWERED, time);
     } else if (isTcp && words[record + PACKETS + 1] === 0) this.judgeUnheard(record, place, flags, time);
   }

@@ -141,6 +141,10 @@ export class Intake {
     return this.conversations.evicted;
   }
 
+  get quicSkipped(): number {
+    return this.conversations.quicSkipped;
+  }
+
   get conversationsLeftOut(): number {
     return this.conversations.unansweredLeftOut;
   }

@@ -36,8 +36,16 @@ const ERSPAN_SESSION = 2;
 const ERSPAN_SESSION_MASK = 0x03ff;
 const ERSPAN_2_HEADER_LENGTH = 8;
 const ERSPAN_3_HEADER_LENGTH = 12;
+/** Five bits from the second on of a byte: what was mirrored. Other types than these two are not defined. */
+const ERSPAN_3_FRAME_TYPE = 10;
+const FRAME_TYPE_ETHERNET = 0;
+const FRAME_TYPE_IP = 2;
 const ERSPAN_3_SUBHEADER_FLAG = 11; // byte whose lowest bit announces eight more
 const ERSPAN_3_SUBHEADER_LENGTH = 8;
+
+/** In place of an EtherType. */
+const MIRRORED_IP = -1;
+const MIRRORED_UNKNOWN = -2;
 
 const TRUNCATED = decodeFailureCode('gre_truncated');
 const WRONG_VERSION = decodeFailureCode('gre_version');
@@ -84,12 +92,12 @@ export function decodeGre(dissection: Dissection, offset: number, end: number): 
       payload += ERSPAN_2_HEADER_LENGTH;
       break;
     case ETHERTYPE_ERSPAN_3:
-      inner = ETHERTYPE_TRANSPARENT_BRIDGING;
       if (end < payload + ERSPAN_3_HEADER_LENGTH) {
         return truncated(dissection, payload + ERSPAN_3_HEADER_LENGTH, TRUNCATED);
       }
       type = 'erspan';
       id = uint16(buffer, payload + ERSPAN_SESSION) & ERSPAN_SESSION_MASK;
+      inner = mirroredType(buffer, payload);
       payload +=
         (buffer[payload + ERSPAN_3_SUBHEADER_FLAG]! & 1) !== 0
           ? ERSPAN_3_HEADER_LENGTH + ERSPAN_3_SUBHEADER_LENGTH
@@ -99,5 +107,12 @@ export function decodeGre(dissection: Dissection, offset: number, end: number): 
       return 0; // NHRP, MPLS, keep-alives: known by the addresses of the outer packet
   }
   if (end < payload) return truncated(dissection, payload, TRUNCATED);
-  return decodeTunnelled(dissection, payload, end, type, id, inner);
+  if (inner === MIRRORED_IP) inner = end > payload && buffer[payload]! >> 4 === 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
+  return inner === MIRRORED_UNKNOWN ? 0 : decodeTunnelled(dissection, payload, end, type, id, inner);
+}
+
+function mirroredType(buffer: Uint8Array, header: number): number {
+  const frameType = (buffer[header + ERSPAN_3_FRAME_TYPE]! >> 2) & 0x1f;
+  if (frameType === FRAME_TYPE_ETHERNET) return ETHERTYPE_TRANSPARENT_BRIDGING;
+  return frameType === FRAME_TYPE_IP ? MIRRORED_IP : MIRRORED_UNKNOWN;
 }

@@ -11,6 +11,7 @@ import { uint16, uint32 } from './bytes.js';
 import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT } from './dhcp.js';
 import type { Dissection } from './dissection.js';
 import { DNS_PORT } from './dns.js';
+import { endOfPlainName, plainName } from './plain-name.js';
 
 const ICMP = 1;
 const TCP = 6;
@@ -208,6 +209,8 @@ function dnsFacts(dissection: Dissection, block: PacketBlock, row: number): DnsF
 
 /** A name without compression (a first question has no use for it), in lower case; bytes beyond printable ASCII as `\DDD`. */
 function readName(buffer: Uint8Array, start: number, end: number): { text: string; end: number } | null {
+  const plain = endOfPlainName(buffer, start, end, true);
+  if (plain > 0) return { text: plainName(start, plain), end: plain };
   const labels: string[] = [];
   let at = start;
   for (;;) {

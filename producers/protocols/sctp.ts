@@ -1,8 +1,8 @@
-/** Stream Control Transmission Protocol, RFC 9260 section 3.1: the common header. */
+/** Stream Control Transmission Protocol, RFC 9260 section 3.1: the common header; the chunks are its payload. */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
 import { HAS_PORTS } from '../../schemas/packets/packet-block.js';
 import { uint16 } from './bytes.js';
-import { type Dissection, truncated } from './dissection.js';
+import { type Dissection, notePayload, truncated } from './dissection.js';
 
 const SOURCE_PORT = 0;
 const DESTINATION_PORT = 2;
@@ -17,5 +17,7 @@ export function decodeSctp(dissection: Dissection, offset: number, end: number):
   block.sourcePort[row] = uint16(buffer, offset + SOURCE_PORT);
   block.destinationPort[row] = uint16(buffer, offset + DESTINATION_PORT);
   block.present[row]! |= HAS_PORTS;
-  return end - offset < HEADER_LENGTH ? truncated(dissection, offset + HEADER_LENGTH, TRUNCATED) : 0;
+  if (end - offset < HEADER_LENGTH) return truncated(dissection, offset + HEADER_LENGTH, TRUNCATED);
+  notePayload(dissection, buffer, offset + HEADER_LENGTH, end);
+  return 0;
 }

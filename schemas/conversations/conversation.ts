@@ -46,7 +46,7 @@ export const OUTCOMES = [
   'unanswered',
   /** The responder answered: SYN-ACK, a datagram back, an echo reply. */
   'answered',
-  /** The responder refused with a RST. */
+  /** The responder refused with a RST, or over SCTP with an ABORT. */
   'refused_rst',
   /** Somebody refused with an ICMP error that quotes the attempt (RFC 792, RFC 4443). */
   'refused_icmp',

@@ -1,7 +1,8 @@
 /** The first question of a DNS message and what came of it, RFC 1035 section 4.1; multicast DNS and LLMNR alike. */
 import { uint16 } from '../bytes.js';
+import { endOfPlainName, plainName } from '../plain-name.js';
 import { SERVICE_NAME_LENGTH_MAX, type ServiceFacts, type ServicePayload } from './service-facts.js';
-import { latin1, printable } from './text.js';
+import { printable } from './text.js';
 
 const TCP = 6;
 const TCP_LENGTH_PREFIX = 2;
@@ -30,9 +31,9 @@ export function readDns({ buffer, start, end, transport, state }: ServicePayload
 function readQuestion(buffer: Uint8Array, start: number, end: number, facts: ServiceFacts): void {
   let name = '';
   let at = start;
-  const plain = plainName(buffer, start, end);
-  if (plain > start) {
-    name = latin1(nameBytes, 0, plain - start - 2, SERVICE_NAME_LENGTH_MAX);
+  const plain = endOfPlainName(buffer, start, end, false);
+  if (plain > 0) {
+    name = plainName(start, plain);
     at = plain - 1;
   }
   for (;;) {
@@ -49,27 +50,4 @@ function readQuestion(buffer: Uint8Array, start: number, end: number, facts: Ser
   }
   facts.dnsQuery = name === '' ? '.' : name.slice(0, SERVICE_NAME_LENGTH_MAX);
   if (end - at >= 2) facts.dnsType = uint16(buffer, at);
-}
-
-/** Where a name is put together that needs no escapes. */
-const nameBytes = new Uint8Array(NAME_LENGTH_MAX);
-const HYPHEN = 0x2d;
-const TILDE = 0x7e;
-const BACKSLASH = 0x5c;
-const DOT = 0x2e;
-
-/** Where a name ends that nearly all names are like: not the root, whole, and of printable bytes without dots. 0 when it is not. */
-function plainName(buffer: Uint8Array, start: number, end: number): number {
-  let labelEnd = start;
-  for (let at = start; at < end && at - start < NAME_LENGTH_MAX; at++) {
-    const byte = buffer[at]!;
-    if (at === labelEnd) {
-      if (byte === 0) return at > start ? at + 1 : 0;
-      if (byte > LABEL_LENGTH_MAX) return 0;
-      labelEnd = at + 1 + byte;
-      if (at > start) nameBytes[at - start - 1] = DOT;
-    } else if (byte < HYPHEN || byte > TILDE || byte === DOT || byte === BACKSLASH) return 0;
-    else nameBytes[at - start - 1] = byte;
-  }
-  return 0;
 }

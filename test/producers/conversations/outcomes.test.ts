@@ -1,6 +1,7 @@
 /** What a capture node tells of conversations: states, outcomes, events, and what hosts received. */
 import { describe, expect, it } from 'vitest';
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TCP_URG } from '../../../schemas/packets/packet-block.js';
+import { dnsResponse } from '../../support/application-messages.js';
 import { ConversationTap } from '../../support/conversation-tap.js';
 import { ipv4, ipv6, type NetworkPacket } from '../../support/ip-packets.js';
 import { icmp, icmpv6, ipData, sctp, tcp, udp } from '../../support/transport-segments.js';
@@ -276,6 +277,50 @@ describe('who began', () => {
     tap.finish();
     expect(tap.conversations).toMatchObject([{ originator: CLIENT, begun: false, outcome: 'unseen', state: 'SF' }]);
     expect(tap.received).toMatchObject([{ target: CLIENT, port, unasked: 2, attempts: 0, sources: [SERVER] }]);
+  });
+
+  it.each([
+    ['an empty datagram', 53, Buffer.alloc(0)],
+    ['a question of DNS', 53, Buffer.from('123401000001000000000000', 'hex')],
+    ['an empty datagram', 161, Buffer.alloc(0)],
+    ['a client of NTP', 123, Buffer.from([0x23, 0, 0, 0])],
+  ])(
+    '%s from port %i to a port of no service is no answer: it opens, as a scan with that source port does',
+    (_, port, data) => {
+      const tap = new ConversationTap();
+      const probe = (destinationPort: number): NetworkPacket =>
+        ipv4({ source: CLIENT, destination: SERVER }, udp({ sourcePort: port, destinationPort }, data));
+      expect(tap.see(probe(40_000), START)).toBe('opening');
+      expect(tap.see(probe(40_001), START + 1)).toBe('opening');
+      tap.finish();
+      expect(tap.received).toMatchObject([
+        { attempts: 1, unasked: 0 },
+        { attempts: 1, unasked: 0 },
+      ]);
+    },
+  );
+
+  it('the answer of a resolver on a tap of one direction stays one that nobody asked for', () => {
+    const tap = new ConversationTap();
+    const answer = dnsResponse({ id: 7, name: 'a.example', type: 1 }, [{ address: '192.0.2.1' }]);
+    const packet = ipv4(
+      { source: SERVER, destination: CLIENT },
+      udp({ sourcePort: 53, destinationPort: 40_000 }, answer),
+    );
+    expect(tap.see(packet, START)).toBe('unknown');
+  });
+
+  it('an ABORT of SCTP refuses', () => {
+    const tap = new ConversationTap();
+    const chunk = Buffer.from([6, 0, 0, 4]);
+    tap.see(ipv4({ source: CLIENT, destination: SERVER }, sctp({ sourcePort: 40_000, destinationPort: 3868 })), START);
+    tap.see(
+      ipv4({ source: SERVER, destination: CLIENT }, sctp({ sourcePort: 3868, destinationPort: 40_000 }, chunk)),
+      START + 1,
+    );
+    tap.finish();
+    expect(tap.told).toEqual(['refused refused_rst SF', 'ended refused_rst SF']);
+    expect(tap.received).toMatchObject([{ attempts: 1, refused: 1, answered: 0 }]);
   });
 
   it('services that speak to each other open', () => {

@@ -6,7 +6,12 @@
 
 import { isRequest, requestType } from '../../../producers/conversations/icmp-query.js';
 import { isRefusal } from '../../../producers/conversations/icmp-quote.js';
-import { answersByPort, ftpDataPort, mayAnswerFromElsewhere } from '../../../producers/conversations/opening.js';
+import {
+  answersByPort,
+  ftpDataPort,
+  isNoAnswer,
+  mayAnswerFromElsewhere,
+} from '../../../producers/conversations/opening.js';
 import { TapDirections } from '../../../producers/conversations/tap-directions.js';
 import { RECEIVED_SLOT_MICROS } from '../../../schemas/conversations/conversation-block.js';
 import { TCP_ACK, TCP_RST, TCP_SYN } from '../../../schemas/packets/packet-block.js';
@@ -247,7 +252,7 @@ export class ReferenceTracker {
     const [, destination] = endsOf(packet);
     if (protocol !== TCP) {
       if (this.isExpected(destination, time)) return 'responder';
-      return protocol === UDP && answersByPort(packet.sourcePort, packet.destinationPort) ? 'unknown' : 'opening';
+      return protocol === UDP && answers(packet) ? 'unknown' : 'opening';
     }
     if ((flags & TCP_SYN) !== 0) {
       if ((flags & TCP_ACK) !== 0) return 'responder';
@@ -269,7 +274,7 @@ export class ReferenceTracker {
       return 'opening';
     }
     if (pair.originator === null) {
-      if (protocol === TCP || answersByPort(packet.sourcePort, packet.destinationPort)) return 'unknown';
+      if (protocol === TCP || answers(packet)) return 'unknown';
       pair.originator = source;
     }
     return pair.originator === source ? 'originator' : 'responder';
@@ -446,6 +451,11 @@ export class ReferenceTracker {
       names: said.names,
     });
   }
+}
+
+function answers({ sourcePort, destinationPort, payload }: SeenPacket): boolean {
+  if (!answersByPort(sourcePort, destinationPort)) return false;
+  return !isNoAnswer(sourcePort, payload.length, payload, 0, payload.length);
 }
 
 function isAttempt(conversation: Conversation): boolean {

@@ -137,6 +137,10 @@ function genericEncapsulation(): void {
   add('gre', 'ERSPAN I', gre({}, erspan1), { tunnel: tunnel('erspan', null) });
   const erspan3 = networkData(0x22eb, Buffer.concat([hex('2000 0065 00000000 0000 0000'), ethernet({}, INNER)]));
   add('gre', 'ERSPAN III', gre({ sequence: 1 }, erspan3), { tunnel: tunnel('erspan', 101) });
+  const mirroredIp = networkData(0x22eb, Buffer.concat([hex('2000 0065 00000000 0000 0800'), INNER.bytes]));
+  add('gre', 'ERSPAN III of IP', gre({ sequence: 1 }, mirroredIp), { tunnel: tunnel('erspan', 101) });
+  const mirroredOther = networkData(0x22eb, Buffer.concat([hex('2000 0065 00000000 0000 1c00'), ethernet({}, INNER)]));
+  add('gre', 'ERSPAN III of a frame type that nobody defined', gre({ sequence: 1 }, mirroredOther), {});
   const subheader = Buffer.concat([hex('2000 0065 00000000 0000 0001'), Buffer.alloc(8), ethernet({}, INNER)]);
   add('gre', 'ERSPAN III with a subheader', gre({ sequence: 1 }, networkData(0x22eb, subheader)), {
     tunnel: tunnel('erspan', 101),

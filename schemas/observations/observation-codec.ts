@@ -169,9 +169,16 @@ export function readObservation(reader: AvroReader, { host, time, row, origin }:
   if (kind === 'dns' || kind === 'echo') {
     const peer = readAddress(reader);
     const isAnswer = readBoolean(reader);
+    if (kind === 'dns') {
+      // the most of all by far, and to spread three objects into one costs as much as to read a dozen packets
+      const source = isAnswer ? peer : host;
+      const destination = isAnswer ? host : peer;
+      if (host === '') reader.fail('invalid');
+      return readDns(reader, isAnswer, row, origin, own, vlan, source, destination);
+    }
     const head = { row, origin, time: own, vlan, mac: 0 };
     const ends = isAnswer ? { source: peer, destination: host } : { source: host, destination: peer };
-    const facts = kind === 'dns' ? readDns(reader, isAnswer) : readEcho(reader, isAnswer);
+    const facts = readEcho(reader, isAnswer);
     if (host === '') reader.fail('invalid');
     return { ...head, ...ends, ...facts } as Observation;
   }
@@ -217,7 +224,16 @@ function readLinkFacts(
   }
 }
 
-function readDns(reader: AvroReader, response: boolean): ObservationFacts {
+function readDns(
+  reader: AvroReader,
+  response: boolean,
+  row: number,
+  origin: number,
+  time: number,
+  vlan: number,
+  source: string,
+  destination: string,
+): Observation {
   const transactionId = reader.unsigned16();
   const question = readQuestion(reader);
   const type = reader.unsigned16();
@@ -227,6 +243,13 @@ function readDns(reader: AvroReader, response: boolean): ObservationFacts {
   const size = reader.int();
   const clientPort = reader.unsigned16();
   return {
+    row,
+    origin,
+    time,
+    vlan,
+    mac: 0,
+    source,
+    destination,
     kind: 'dns',
     response,
     transactionId,

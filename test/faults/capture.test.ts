@@ -1,5 +1,6 @@
 /**
- * A capture node whose Kafka goes away under live traffic, and one that is killed with a full spool. NTA_FAULTS=long
+ * A capture node whose Kafka goes away under live traffic, of which packets and what became of conversations are held, and one
+ * that is killed with a full spool. NTA_FAULTS=long
  * takes the broker away for a minute instead of ten seconds.
  */
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -8,8 +9,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { topicName } from '../../schemas/topics.js';
 import { readTopic } from '../support/alert-log.js';
+import { bruteForce, portScan } from '../support/attack-traffic.js';
 import { createTestCapture, createTopics, until } from '../support/capture-node.js';
 import { type CaptureWire, createCaptureWire } from '../support/capture-wire.js';
+import { truthOf } from '../support/chaos-expectations.js';
 import {
   createTestTopics,
   type PrivateStack,
@@ -22,12 +25,17 @@ import { requireNamespaces } from '../support/network-namespace.js';
 import { startNta } from '../support/nta-command.js';
 import { requireTool, type SkippableTest } from '../support/requirement.js';
 import { readSequences, type SequenceReport, sequencedCapture } from '../support/sequenced-traffic.js';
+import { endedConversations } from '../support/topic-conversations.js';
+import { mergeTraffic, TRAFFIC_START, trafficFile } from '../support/traffic.js';
+import { trafficHost } from '../support/traffic-host.js';
 
 const LONG = process.env['NTA_FAULTS'] === 'long';
 const OUTAGE_MS = LONG ? 60_000 : 10_000;
 const PACKETS_PER_SECOND = LONG ? 50_000 : 10_000;
 const SOURCES = 100;
 const LENGTH = 200;
+/** What conversations of the tests begin with. */
+const DIALOGUES = '10.9.0.';
 
 let folder: string;
 let stack: PrivateStack;
@@ -63,7 +71,28 @@ async function play(on: CaptureWire, milliseconds: number): Promise<number> {
 }
 
 async function published(): Promise<SequenceReport> {
-  return readSequences(await readTopic(quietKafka(topics.brokers), topicName('packets', topics.prefix)), LENGTH);
+  return readSequences(await records(), LENGTH);
+}
+
+function records(): ReturnType<typeof readTopic> {
+  return readTopic(quietKafka(topics.brokers), topicName('packets', topics.prefix));
+}
+
+/** A scan and guesses at logins, as a capture; and, sorted, what became of each conversation in it. */
+async function dialogues(): Promise<{ readonly file: string; readonly conversations: readonly string[] }> {
+  const file = join(folder, 'dialogues.pcap');
+  const attacker = trafficHost({ ipv4: `${DIALOGUES}66` });
+  const target = trafficHost({ ipv4: `${DIALOGUES}20` });
+  const ports = Array.from({ length: 100 }, (_, index) => 1 + index);
+  const start = TRAFFIC_START;
+  const traffic = mergeTraffic(
+    portScan({ start, attacker, targets: [target], ports, openPorts: [22, 80] }),
+    bruteForce({ start: start + 1, attacker, target, port: 22, attempts: 50, interval: 100_000 }),
+  );
+  writeFileSync(file, trafficFile(traffic));
+  const lines = (await truthOf([file])).conversations.get(file)!;
+  // But for when it was: the wire has its own speed.
+  return { file, conversations: lines.map((line) => line.split(' ').slice(2).join(' ')).sort() };
 }
 
 it('loses nothing and keeps the order while the broker is away', {
@@ -147,6 +176,8 @@ it('starts while no broker answers, and delivers when one does', { timeout: 300_
     const sent = await play(on, 4_000);
     await until('everything is in the spool', () => service.balance().spooled >= sent);
     expect(service.balance()).toMatchObject({ published: 0, pending: 0 });
+    const { file, conversations } = await dialogues();
+    await on.replay(file, { packetsPerSecond: 400 });
     await stack.kafka!.control.start();
     await until('Kafka is found', () => service.readiness() === null, 60_000);
     const more = await play(on, 2_000);
@@ -157,6 +188,8 @@ it('starts while no broker answers, and delivers when one does', { timeout: 300_
     const report = await published();
     expect(report).toMatchObject({ packets: sent + more, breaks: [] });
     expect(report.packets + report.others).toBe(balance.published);
+    const ended = endedConversations(await records()).filter((line) => line.startsWith(DIALOGUES));
+    expect(ended.sort()).toEqual(conversations);
   } finally {
     await service.stop();
   }

@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrate } from '../../sinks/migrations/migration.js';
 import { readTopic } from '../support/alert-log.js';
@@ -69,6 +70,8 @@ describe('a fleet under chaos', () => {
     } catch (error) {
       const repeat = `NTA_FAULT_SEED=${seed} npx vitest run --project integration test/faults/fleet.test.ts`;
       const story = [describePlan(plan), ...fleet.story, fleet.log, `again: ${repeat}`];
+      // At once: a long run has others after this one.
+      process.stderr.write(`${inspect(error, { depth: 5, maxStringLength: 2_000 })}\n${story.join('\n')}\n`);
       throw new Error(`${(error as Error).message}\n${story.join('\n')}`, { cause: error });
     } finally {
       await fleet.stop();

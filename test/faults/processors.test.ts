@@ -10,10 +10,10 @@ import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import { groupName, topicName } from '../../schemas/topics.js';
 import { progress, readAlerts, readTopic, undisturbedAlerts } from '../support/alert-log.js';
 import { attackStream, type StreamRecord, steadyTraffic } from '../support/attack-stream.js';
-import { bruteForce, portScan, synFlood } from '../support/attack-traffic.js';
+import { arpSpoofing, bruteForce, portScan, synFlood } from '../support/attack-traffic.js';
 import { capturedRecords } from '../support/captured-records.js';
 import { kafkaSettings, type PrivateStack, quietKafka, startPrivateStack } from '../support/local-stack.js';
-import { normalTraffic } from '../support/normal-traffic.js';
+import { GATEWAY, normalTraffic } from '../support/normal-traffic.js';
 import { createTopicsFor, publishStream } from '../support/packet-topic.js';
 import { type Fault, type FaultOutcome, runFaultRound } from '../support/processor-faults.js';
 import { ProcessorProcess, processSettings } from '../support/processor-process.js';
@@ -234,6 +234,8 @@ function conversationRecords(seed: number): StreamRecord[] {
     }),
     bruteForce({ start: start + 3 * SECOND, attacker: guesser, target, port: 22, attempts: 40, interval: 900_000 }),
     synFlood({ start: start + 8 * SECOND, source: 'spoofed', target, packets: 2_000, packetsPerSecond: 120, seed }),
+    // What ARP says is among a node's observations, which the packets of the other nodes here come without.
+    arpSpoofing({ start: start + 5 * SECOND, attacker: scanner, gateway: GATEWAY, victim: guesser, replies: 20 }),
   );
   return capturedRecords(trafficFile(traffic, { until: TRAFFIC_START + STREAM_SECONDS * SECOND }), 'tap');
 }

@@ -1,8 +1,9 @@
 /** On the overview: alerts by severity over time, and those that nobody has dealt with. */
-import { useEffect, useMemo } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import { calls } from '../data/calls.js';
 import { rangeWords } from '../data/scope.js';
 import { useAnswer } from '../data/use-answer.js';
+import { useOnPush } from '../data/use-on-push.js';
 import { useWorkplace } from '../data/workplace.js';
 import { formatInteger } from '../words/numbers.js';
 import { HostLink, Severity, Time } from './links.js';
@@ -12,26 +13,14 @@ import { Answered, Empty } from './states.js';
 
 const EVERY_MS = 15_000;
 const SHOWN = 8;
-const GATHERING_MS = 100;
+const AGAIN_MS = 1_000;
 
 export function AlertSummary() {
-  const { scope, looked, address, stream } = useWorkplace();
+  const { scope, looked, address } = useWorkplace();
   const asked = useMemo(() => (looked === null ? null : { ...looked, q: scope.search }), [looked, scope.search]);
   const list = useAnswer(asked && calls.alerts({ ...asked, resolved: 'false', limit: SHOWN }), EVERY_MS);
   const histogram = useAnswer(asked && calls.alertHistogram({ ...asked, buckets: 60 }), EVERY_MS);
-  const { reload } = list;
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const soon = (): void => {
-      clearTimeout(timer);
-      timer = setTimeout(reload, GATHERING_MS);
-    };
-    const leave = stream.subscribe({ onAlert: soon, onReset: soon });
-    return () => {
-      clearTimeout(timer);
-      leave();
-    };
-  }, [stream, reload]);
+  useOnPush(list.reload, AGAIN_MS);
   const counts = list.data?.counts;
   return (
     <Panel

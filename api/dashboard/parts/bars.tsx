@@ -75,7 +75,7 @@ function optionsFor(
     width,
     height,
     legend: { show: false },
-    padding: [10, 16, 0, 0],
+    padding: [10, 30, 0, 0],
     tzDate: (seconds) =>
       zone === 'utc' ? uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC') : new Date(seconds * 1000),
     cursor: { y: false, drag: { x: true, y: false, setScale: false }, points: { show: false } },

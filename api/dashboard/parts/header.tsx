@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { calls } from '../data/calls.js';
 import { useAnswer } from '../data/use-answer.js';
+import { useOnPush } from '../data/use-on-push.js';
 import { useWorkplace } from '../data/workplace.js';
 import { PAGES } from '../pages.js';
 import { formatCount } from '../words/numbers.js';
@@ -10,26 +11,14 @@ import { HelpDialog } from './help-dialog.js';
 import { Liveness } from './notices.js';
 
 const COUNT_EVERY_MS = 15_000;
-/** Alerts that come together are counted together. */
-const GATHERING_MS = 500;
+const COUNT_AGAIN_MS = 2_000;
 
 /** Alerts that nobody has dealt with, whatever page is shown. */
 function useUnresolved(): number {
-  const { looked, stream } = useWorkplace();
+  const { looked } = useWorkplace();
   const call = looked === null ? null : calls.alerts({ ...looked, resolved: 'false', limit: 1 });
   const { data, reload } = useAnswer(call, COUNT_EVERY_MS);
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const soon = (): void => {
-      clearTimeout(timer);
-      timer = setTimeout(reload, GATHERING_MS);
-    };
-    const leave = stream.subscribe({ onAlert: soon, onReset: () => undefined });
-    return () => {
-      clearTimeout(timer);
-      leave();
-    };
-  }, [stream, reload]);
+  useOnPush(reload, COUNT_AGAIN_MS);
   return data?.counts.unresolved ?? 0;
 }
 

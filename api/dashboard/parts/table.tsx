@@ -45,6 +45,11 @@ export function Table<Row>(properties: TableProperties<Row>) {
   const isPrinted = useIsPrinted();
   const body = useRef<HTMLDivElement>(null);
   const isVirtual = rows.length > WHOLE_MAX && !isPrinted;
+  const { current } = properties;
+  useEffect(() => {
+    if (current == null) return;
+    body.current?.querySelector(`[data-key="${CSS.escape(current)}"]`)?.scrollIntoView({ block: 'nearest' });
+  }, [current]);
   return (
     <div
       class="table"
@@ -111,6 +116,7 @@ function TableRow<Row>({
         data-key={key}
         data-tone={toneOf?.(row)}
         data-current={current === key ? 'true' : undefined}
+        aria-current={current === key ? 'true' : undefined}
         aria-rowindex={index + 2}
         onClick={onCurrent && (() => onCurrent(key))}
       >

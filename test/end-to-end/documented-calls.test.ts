@@ -29,7 +29,7 @@ function documentedCalls(): string[] {
 const CALLS = documentedCalls();
 
 interface Packets {
-  readonly packets: { readonly captured_at: string; readonly source: string; readonly protocol: string }[];
+  readonly packets: { readonly time: string; readonly source: string; readonly protocol: string }[];
 }
 interface Alerts {
   readonly alerts: {
@@ -141,7 +141,7 @@ describe('the calls of api/README.md', { timeout: 120_000 }, () => {
     );
     const { packets } = documented<Packets>('/api/packets?limit=10');
     expect(newest).toHaveLength(10);
-    expect(packets.map(({ captured_at }) => captured_at)).toEqual(newest.map(({ at }) => at));
+    expect(packets.map(({ time }) => time)).toEqual(newest.map(({ at }) => at));
     const { alerts } = documented<Alerts>('/api/alerts?resolved=false');
     expect(alerts.length).toBeGreaterThan(0);
     documented('/api/stats?hours=6');

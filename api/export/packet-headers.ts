@@ -2,6 +2,10 @@
  * The headers of a stored packet, written anew as an Ethernet frame in a pcap record: what the row holds stands where it
  * belongs, the rest (payload, options, checksums, TCP acknowledgement and window) is zero or left out. The record says the length
  * that the frame had on the wire, and how much of it there is.
+ *
+ * How long the options of a TCP segment were is not stored. A SYN carries options and hardly ever data, so all that it has behind its
+ * first 20 bytes stands as options (zeros, the end of the list); in other segments it counts as payload, and so does the padding of
+ * Ethernet.
  */
 import ipaddr from 'ipaddr.js';
 
@@ -122,7 +126,8 @@ function networkLength(packet: StoredPacket, least: number): number {
 function ipv4Header(packet: StoredPacket, transportLength: number): Buffer {
   const header = Buffer.alloc(20);
   header[0] = 0x45;
-  header.writeUInt16BE(networkLength(packet, 20 + transportLength), 2);
+  const length = 20 + transportLength;
+  header.writeUInt16BE(isWholeSyn(packet, transportLength) ? length : networkLength(packet, length), 2);
   header.writeUInt16BE(Number(packet.ip_id ?? 0) & 0xffff, 4);
   header.writeUInt16BE((packet.fragment_offset ?? 0) >> 3, 6);
   header[8] = packet.ttl ?? 0;
@@ -140,7 +145,8 @@ function ipv6Headers(packet: StoredPacket, transportLength: number): Buffer[] {
   const header = Buffer.alloc(40);
   const fragment = packet.fragment_offset === null ? null : Buffer.alloc(8);
   header[0] = 0x60;
-  header.writeUInt16BE(networkLength(packet, 40 + transportLength + (fragment?.length ?? 0)) - 40, 4);
+  const length = 40 + transportLength + (fragment?.length ?? 0);
+  header.writeUInt16BE((isWholeSyn(packet, transportLength) ? length : networkLength(packet, length)) - 40, 4);
   header[6] = fragment === null ? (packet.ip_protocol ?? 59) : 44;
   header[7] = packet.ttl ?? 0;
   addressBytes(packet.source, 16).copy(header, 8);
@@ -152,6 +158,28 @@ function ipv6Headers(packet: StoredPacket, transportLength: number): Buffer[] {
   return [header, fragment];
 }
 
+const TCP_SYN = 2;
+const TCP_HEADER = 20;
+const TCP_HEADER_MAX = 60;
+
+/** Of a SYN, to the end of the packet, unless no options are that long: then it carries data. */
+function tcpHeaderLength(packet: StoredPacket): number {
+  if (((packet.tcp_flags ?? 0) & TCP_SYN) === 0 || packet.fragment_offset !== null) return TCP_HEADER;
+  const network = packet.ether_type === ETHERTYPE_IPV6 ? 40 : 20;
+  const length = networkLength(packet, network + TCP_HEADER) - network;
+  return length - (length % 4) > TCP_HEADER_MAX ? TCP_HEADER : length - (length % 4);
+}
+
+/** Whether the transport header ends the packet: what the frame has behind it is padding. */
+function isWholeSyn(packet: StoredPacket, transportLength: number): boolean {
+  return (
+    packet.ip_protocol === TCP &&
+    ((packet.tcp_flags ?? 0) & TCP_SYN) !== 0 &&
+    packet.fragment_offset === null &&
+    (transportLength > TCP_HEADER || packet.frame_length <= TCP_HEADER_MAX)
+  );
+}
+
 function transportHeader(packet: StoredPacket): Buffer {
   if (packet.icmp_type !== null) {
     const header = Buffer.alloc(8);
@@ -160,12 +188,14 @@ function transportHeader(packet: StoredPacket): Buffer {
     return header;
   }
   if (packet.source_port === null || packet.destination_port === null) return Buffer.alloc(0);
-  const header = Buffer.alloc(packet.ip_protocol === TCP ? 20 : packet.ip_protocol === UDP ? 8 : 4);
+  const header = Buffer.alloc(
+    packet.ip_protocol === TCP ? tcpHeaderLength(packet) : packet.ip_protocol === UDP ? 8 : 4,
+  );
   header.writeUInt16BE(packet.source_port, 0);
   header.writeUInt16BE(packet.destination_port, 2);
   if (packet.ip_protocol === TCP) {
     header.writeUInt32BE(Number(packet.tcp_sequence ?? 0) >>> 0, 4);
-    header.writeUInt16BE(0x5000 | ((packet.tcp_flags ?? 0) & 0xfff), 12);
+    header.writeUInt16BE(((header.length / 4) << 12) | ((packet.tcp_flags ?? 0) & 0xfff), 12);
   } else if (packet.ip_protocol === UDP) {
     const network = packet.ether_type === ETHERTYPE_IPV6 ? 40 : 20;
     header.writeUInt16BE(Math.max(8, networkLength(packet, network + 8) - network), 4);

@@ -49,7 +49,7 @@ const conversationsQuery = strictObject({
 const DESCRIPTIONS: Readonly<Record<DownloadFormat, string>> = {
   csv: 'CSV with a header. Texts that a spreadsheet would run begin with an apostrophe.',
   json: 'A JSON object a line.',
-  pcap: 'A capture file: headers rebuilt from what was stored, no payload.',
+  pcap: 'A capture file: headers rebuilt from what was stored, no payload. TCP options are not stored: a SYN is taken to have nothing else, in other segments they count as payload.',
   zeek: 'A conn.log as Zeek writes it.',
 };
 

@@ -44,7 +44,7 @@ describe('exportRows', () => {
          60 + i % 1000 AS frame_length, 60 AS captured_length, 1::smallint AS role, 2048 AS ether_type,
          '02:00:00:00:00:01'::macaddr AS source_mac, '02:00:00:00:00:02'::macaddr AS destination_mac,
          '192.0.2.1'::inet + i % 2 AS source, '198.51.100.1'::inet AS destination, 6::smallint AS ip_protocol,
-         64::smallint AS ttl, i AS ip_id, 1024 + i AS source_port, 80 AS destination_port, 2::smallint AS tcp_flags,
+         64::smallint AS ttl, i AS ip_id, 1024 + i AS source_port, 80 AS destination_port, 16::smallint AS tcp_flags,
          4294967295 AS tcp_sequence, '{"dns": {"query": "a\\\\b\\nc"}}'::jsonb AS details
        FROM generate_series(1, $1::int) AS i`,
       [PACKETS],
@@ -178,7 +178,7 @@ describe('exportRows', () => {
       fragment_offset: null,
       source_port: 51_025,
       destination_port: 80,
-      tcp_flags: 2,
+      tcp_flags: 16,
       tcp_sequence: 4294967295n,
       icmp_type: null,
       icmp_code: null,
@@ -352,8 +352,8 @@ describe('exportRows', () => {
       [{ to: '2026-01-01T00:00:10Z' }, 'ip_id < 10'],
       [{ protocol: 'udp' }, 'false'],
       [{ port: '1500-1509,60000' }, 'source_port BETWEEN 1500 AND 1509 OR source_port = 60000'],
-      [{ filter: ['source_port=1500', 'tcp_flags=syn,!ack', 'capture_node=node "1"'] }, 'source_port = 1500'],
-      [{ filter: ['tcp_flags=ack'] }, 'false'],
+      [{ filter: ['source_port=1500', 'tcp_flags=ack,!syn', 'capture_node=node "1"'] }, 'source_port = 1500'],
+      [{ filter: ['tcp_flags=syn'] }, 'false'],
       [
         { filter: ['host=192.0.2.2', 'min_length=1055', 'mac=02:00:00:00:00:02'] },
         `source = '192.0.2.2' AND frame_length >= 1055`,

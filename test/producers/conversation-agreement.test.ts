@@ -32,8 +32,8 @@ async function ourConversations(path: string): Promise<Map<string, PairTotals>> 
           packets: [...packets],
           bytes: [...bytes],
           unit: [0, 0],
-          start: (start - first) / MICROS,
-          end: (last - first) / MICROS,
+          start,
+          end: last,
         });
       }
     },
@@ -42,6 +42,11 @@ async function ourConversations(path: string): Promise<Map<string, PairTotals>> 
     first ||= block.timestamp[0]!;
   });
   conversations.finish();
+  // Conversations of the first block end before it is handed over.
+  for (const pair of totals.values()) {
+    pair.start = (pair.start - first) / MICROS;
+    pair.end = (pair.end - first) / MICROS;
+  }
   return totals;
 }
 

@@ -16,7 +16,7 @@ export interface PairTotals {
 
 const UNITS: Readonly<Record<string, number>> = { bytes: 1, kB: 1e3, MB: 1e6, GB: 1e9 };
 const ROW =
-  /^(\S+) +<-> (\S+) +(\d+) (\d+) (bytes|kB|MB|GB) +(\d+) (\d+) (bytes|kB|MB|GB) +\d+ \d+ \w+ +([\d.]+) +([\d.]+)$/;
+  /^(\S+) +<-> (\S+) +(\d+) (\d+) (bytes|kB|MB|GB) +(\d+) (\d+) (bytes|kB|MB|GB) +\d+ \d+ \w+ +(-?[\d.]+) +([\d.]+)$/;
 
 /** By protocol ("tcp", "udp") and both ends ("address:port"), in order. Messages quoted by ICMP errors do not count. */
 export async function tsharkConversations(path: string): Promise<Map<string, PairTotals>> {
@@ -57,7 +57,13 @@ export function addToPair(
   const key = `${protocol} ${isFirst ? one : other} ${isFirst ? other : one}`;
   let pair = totals.get(key);
   if (pair === undefined) {
-    pair = { packets: [0, 0], bytes: [0, 0], unit: [0, 0], start: Number.POSITIVE_INFINITY, end: 0 };
+    pair = {
+      packets: [0, 0],
+      bytes: [0, 0],
+      unit: [0, 0],
+      start: Number.POSITIVE_INFINITY,
+      end: Number.NEGATIVE_INFINITY,
+    };
     totals.set(key, pair);
   }
   for (const side of [0, 1] as const) {

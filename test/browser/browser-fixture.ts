@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import type pg from 'pg';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { type ApiService, createApi } from '../../api/server.js';
+import type { ApiSettings } from '../../api/settings.js';
 import { createRegistry, type Registry } from '../../runtime/process/metrics.js';
 import type { Severity } from '../../schemas/alerts/alert.js';
 import { OUTCOME_UNANSWERED } from '../../schemas/conversations/conversation.js';
@@ -25,7 +26,7 @@ export interface BrowserFixture {
   readonly url: string;
   readonly registry: Registry;
   /** Another server over the same database. */
-  start(port?: number, host?: string): Promise<ApiService>;
+  start(port?: number, host?: string, changes?: Partial<ApiSettings>): Promise<ApiService>;
   /** A page in a browser without cookies, which notes what it complains of. */
   open(options?: {
     readonly width?: number;
@@ -50,13 +51,18 @@ export const emptyTables = (pool: pg.Pool): Promise<unknown> => pool.query(`TRUN
 export async function createBrowserFixture(path: string): Promise<BrowserFixture> {
   const api = await createApiFixture();
   const registry = createRegistry();
-  const start = async (port = 0, host = '127.0.0.1', metrics = createRegistry()): Promise<ApiService> => {
-    const settings = { ...api.database.settings, ...apiSettings({ apiHost: host, apiPort: port }) };
+  const start = async (
+    port = 0,
+    host = '127.0.0.1',
+    changes: Partial<ApiSettings> = {},
+    metrics = createRegistry(),
+  ): Promise<ApiService> => {
+    const settings = { ...api.database.settings, ...apiSettings({ apiHost: host, apiPort: port, ...changes }) };
     const started = createApi(settings, testLog().child({}, { level: 'fatal' }), metrics);
     await started.start();
     return started;
   };
-  const service = await start(0, '127.0.0.1', registry);
+  const service = await start(0, '127.0.0.1', {}, registry);
   const browser: Browser = await chromium.launch({ executablePath: path, args: [...CHROMIUM_ARGUMENTS] });
   return {
     api,

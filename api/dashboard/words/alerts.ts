@@ -43,13 +43,17 @@ const ACTIONS: Readonly<Record<string, string>> = {
 };
 export const actionWords = (action: string): string => ACTIONS[action] ?? action;
 
+/** What the word for the action, or the note below it, says already. */
+const SAID_BY_ACTION = new Set(['note', 'stage']);
+
 export function changeWords({ before, after }: AlertDetail['history'][number]): string {
   if (after === null) return '';
   const word = (value: unknown): string =>
     value === null || value === undefined ? 'none' : String(value).replaceAll('_', ' ');
   return Object.entries(after)
     .filter(
-      ([name, value]) => name !== 'note' && !name.endsWith('_at') && !name.endsWith('_by') && before?.[name] !== value,
+      ([name, value]) =>
+        !SAID_BY_ACTION.has(name) && !name.endsWith('_at') && !name.endsWith('_by') && before?.[name] !== value,
     )
     .map(([name, value]) => `${name.replaceAll('_', ' ')}: ${word(value)}`)
     .join(', ');

@@ -69,7 +69,7 @@ const WAITING_MAX = 100;
 
 /**
  * Statements that a connection keeps, so that Postgres parses each once, and plans it once if that plan is as good for any
- * values. Further ones are sent anew each time: a plan takes 0.3 MB of its server process, more with many partitions.
+ * values. Further ones are sent again each time: a plan takes 0.3 MB of its server process, more with many partitions.
  */
 export const KEPT_MAX = 32;
 const keptNames = new WeakMap<pg.Pool, Map<string, string>>();

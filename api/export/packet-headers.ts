@@ -1,5 +1,5 @@
 /**
- * The headers of a stored packet, written anew as an Ethernet frame in a pcap record: what the row holds stands where it
+ * The headers of a stored packet, rebuilt as an Ethernet frame in a pcap record: what the row holds stands where it
  * belongs, the rest (payload, options, checksums, TCP acknowledgement and window) is zero or left out. The record says the length
  * that the frame had on the wire, and how much of it there is.
  *

@@ -20,7 +20,7 @@ export interface AdmissionLimits {
 
 /**
  * Requests in two lanes, so that nobody waits for an alert behind those who ask for a thousand packets each: half of the places are
- * for what costs little. Of the other lane a client may have fewer waiting; whoever asks for more is told at once.
+ * for what costs little. Of the other lane a client may have fewer waiting; whoever asks for more is refused at once.
  *
  * @param connections of the pool: a request may ask several queries at once.
  */

@@ -27,7 +27,7 @@ export type OidcSettings = Pick<
 
 export const CALLBACK_PATH = '/api/login/callback';
 export const LOGIN_COOKIE = 'nta_login';
-/** A login that takes longer begins anew. */
+/** A login that takes longer starts again. */
 export const LOGIN_SECONDS = 600;
 /** Answers of the provider are waited for so long. */
 const PROVIDER_SECONDS = 10;

@@ -45,7 +45,7 @@ const HEADERS: Readonly<Record<string, string>> = {
 
 export const responseHeaders: MiddlewareHandler = async (c, next) => {
   await next();
-  // Not by c.header, which makes a finished response anew each time, and a stream of its text.
+  // Not by c.header, which rebuilds a finished response each time, and a stream of its text.
   const { headers } = c.res;
   for (const [name, value] of Object.entries(HEADERS)) {
     if (name !== 'content-security-policy' || !headers.has(name)) headers.set(name, value);

@@ -1,5 +1,5 @@
 /**
- * The named tokens as the API knows them: all that are in force, read anew every few seconds while anybody asks. So a wrong
+ * The named tokens as the API knows them: all that are in force, read again every few seconds while anybody asks. So a wrong
  * token costs the database nothing, and a revoked one is refused within these seconds.
  */
 import type pg from 'pg';

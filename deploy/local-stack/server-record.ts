@@ -11,7 +11,7 @@ export interface ServerRecord {
 
 const EMPTY: ServerRecord = { ports: {}, processes: [] };
 
-/** @returns an empty record when there is none or it is damaged: everything in it can be found anew. */
+/** @returns an empty record when there is none or it is damaged: everything in it can be found again. */
 export function readServerRecord(path: string): ServerRecord {
   try {
     const { ports, processes } = JSON.parse(readFileSync(path, 'utf8')) as Partial<ServerRecord>;

@@ -87,7 +87,7 @@ export const arpSpoofing = defineWatcher<Claims>()({
     gateways: {
       kind: 'networks',
       default: [],
-      help: 'addresses of gateways: a conflict about one of them is told with high confidence',
+      help: 'addresses of gateways: a conflict about one of them is reported with high confidence',
     },
   },
   createWatcher: ({ virtualMacs, gateways }, { windowMicros, severity }) => {

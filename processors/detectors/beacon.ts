@@ -88,7 +88,7 @@ export const beacon = defineWatcher<Calls>()({
       default: 5,
       minimum: 2,
       maximum: 10_000,
-      help: 'hosts that call the same outside host, from which on none of them is told of',
+      help: 'hosts that call the same outside host, from which on none of them is reported',
     },
     ports: { kind: 'ports', default: [DNS, NTP], help: 'ports left out' },
     domains: {

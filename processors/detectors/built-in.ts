@@ -65,7 +65,7 @@ export const builtInDetectors: readonly Detector[] = [
   newService,
   // What lists of `--threat-intel` name; nothing without one.
   threatIntel(NO_THREATS),
-  // What is told for information.
+  // What is reported for information.
   backscatter,
   traceroute,
   osFingerprint,

@@ -15,7 +15,7 @@ import type { Watch } from '../contract/watch.js';
 import { defineWatcher } from '../contract/watcher.js';
 import { isPrivate, originatorOf, responderOf } from './conversation-rows.js';
 
-/** Hosts, and services, of a site that are remembered. Beyond, nothing new is told of any more: it could not be known. */
+/** Hosts, and services, of a site that are remembered. Beyond, nothing new is reported any more: it could not be known. */
 const KNOWN_MAX = 65_536;
 const HOUR_MICROS = 3600e6;
 /** Ports from here on are handed out by chance (IANA, RFC 6335): data connections of FTP, RPC, peers. */
@@ -47,10 +47,10 @@ const LEARNING: IntegerOption = {
   default: 24,
   minimum: 0,
   maximum: 720,
-  help: 'hours that a site is learned for before anything is told: a day has every routine once',
+  help: 'hours that a site is learned for before anything is reported: a day has every routine once',
 };
-const ONE = { default: 1, minimum: 1, maximum: 1, help: 'the first is told of' };
-const HOUR = { default: 3600, minimum: 60, maximum: 86_400, help: 'how long after it is told the alert closes' };
+const ONE = { default: 1, minimum: 1, maximum: 1, help: 'the first is reported' };
+const HOUR = { default: 3600, minimum: 60, maximum: 86_400, help: 'how long after it is reported the alert closes' };
 
 /** Whether it is new, and the site has been learned. Its own key is opened then. */
 function isNew(watch: Watch<Site>, name: string, learningHours: number): Site | null {

@@ -69,7 +69,7 @@ export function threatIntel(lists: ThreatLookup): Detector {
     conversations: true,
     durable: true,
     counts: 'conversations',
-    threshold: { default: 1, minimum: 1, maximum: 1, help: 'the first is told of' },
+    threshold: { default: 1, minimum: 1, maximum: 1, help: 'the first is reported' },
     windowSeconds: { default: 3600, minimum: 60, maximum: 86_400, help: 'how long after the last the alert closes' },
     options: {},
     createWatcher: (_, settings) => ({

@@ -21,7 +21,7 @@
  *       arp-spoofing: { enabled: false }
  *
  * A packet is excepted when it matches every part that an entry names. What a detector's own options are called follows
- * from its definition. Everything wrong with a file is told at once, each with its line and field.
+ * from its definition. Everything wrong with a file is reported at once, each with its line and field.
  */
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';

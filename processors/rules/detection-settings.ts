@@ -41,7 +41,7 @@ export function loadRules(settings: RuleSettings): Promise<DetectionRules> {
   return new RuleLoader(settings).load();
 }
 
-/** Reads them again and again: lists that have not changed are not read anew. */
+/** Reads them again and again: lists that have not changed are not read again. */
 export class RuleLoader {
   private lists: ListSource | undefined;
 

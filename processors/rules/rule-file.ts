@@ -14,7 +14,7 @@
  *         technique: T1021.002
  *
  * Each becomes a detector like those that are built in: episodes, ids, exceptions, recovery and memory are the engine's. A conversation
- * counts when it has ended; of sums, what has come so far also every few minutes. Everything wrong with a file is told at once.
+ * counts when it has ended; of sums, what has come so far also every few minutes. Everything wrong with a file is reported at once.
  */
 import { createHash } from 'node:crypto';
 import { isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';

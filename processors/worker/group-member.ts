@@ -23,7 +23,7 @@ export interface GroupMemberOptions {
   readonly metrics: ProcessMetrics;
 }
 
-/** Pause before a broken membership is begun anew: doubling from the first to the last, ms. */
+/** Pause before a broken membership is restarted: doubling from the first to the last, ms. */
 const RETRY_FIRST_MS = 100;
 const RETRY_LAST_MS = 5_000;
 /** A session that worked for so long starts the pauses over, ms. */

@@ -270,7 +270,7 @@ export class GroupSession {
     const [known, now] = [await before, await this.identities()];
     const isAnother = (topic: string): boolean =>
       known.has(topic) && now.has(topic) && known.get(topic) !== now.get(topic);
-    if (isAnother(input)) this.fail(inputChanged(input, 'it was made anew'));
+    if (isAnother(input)) this.fail(inputChanged(input, 'it was recreated'));
     if (isAnother(changelog)) for (const worker of this.partitions.values()) worker.rewriteChangelog();
   }
 

@@ -53,7 +53,7 @@ export class PartitionInput {
   packets: number;
   /** Of live traffic. */
   readonly clocks = new LiveClocks();
-  /** Timelines that came to their end in what was read again, and did not begin anew. */
+  /** Timelines that came to their end in what was read again, and did not start again. */
   private readonly ended = new Map<string, { readonly newest: number; readonly reason: TimelineEnd }>();
   private readonly block = new PacketBlock(MAX_BATCH_PACKETS);
   private readonly rows = {

@@ -19,7 +19,7 @@ export interface PartitionLayout {
   readonly shortage: string | null;
 }
 
-/** @throws Failure `TOPICS_MISSING`, retriable, since one that is made anew is missing for a while. */
+/** @throws Failure `TOPICS_MISSING`, retriable, since one that is recreated is missing for a while. */
 export async function readLayout(admin: Admin, topics: LayoutTopics): Promise<PartitionLayout> {
   const names = Object.values(topics);
   const existing = new Set(await admin.listTopics());

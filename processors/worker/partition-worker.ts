@@ -284,7 +284,7 @@ export class PartitionWorker {
     this.nextInput = offset + 1;
   }
 
-  /** The topic of the changelog was made anew. */
+  /** The topic of the changelog was recreated. */
   rewriteChangelog(): void {
     this.changelog.rewrite();
   }

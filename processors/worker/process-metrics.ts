@@ -75,7 +75,7 @@ export class ProcessMetrics {
       [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60],
     );
     this.rebalances = counter('rebalances_total', 'assignments received from the group');
-    this.sessionFailures = counter('session_failures_total', 'memberships that broke and were begun anew');
+    this.sessionFailures = counter('session_failures_total', 'memberships that broke and were restarted');
     this.configurationReloads = counter('configuration_reloads_total', 'reads of --detection-config', ['result']);
     this.partitions = gauge('partitions', 'partitions assigned to this worker');
     this.unreadablePartitions = gauge(

@@ -1,6 +1,6 @@
 /**
  * Where a partition begins, from what the group has committed and what the topics hold now. A commit belongs to the topic it
- * was made for: one made anew under the same name begins at its first record, with empty windows, and the count of packets
+ * was made for: one recreated under the same name begins at its first record, with empty windows, and the count of packets
  * goes on, as it does in the sink.
  */
 import { positionBeyondEnd } from '../../runtime/kafka/reading-place.js';
@@ -60,7 +60,7 @@ export function findStartingPoint(state: CommittedState): StartingPoint {
   const committedTopic = metadata?.topic_id ?? '';
   const isKnown = committedTopic !== '' && topicId !== '';
   if (isKnown && committedTopic !== topicId)
-    return { ...fresh, warning: `${topic} was made anew; it is processed from its start, with empty windows` };
+    return { ...fresh, warning: `${topic} was recreated; it is processed from its start, with empty windows` };
   if (committed.offset > input.high) {
     // A commit of before there were ids in it, of a topic deleted since.
     if (!isKnown)
@@ -92,7 +92,7 @@ export function findStartingPoint(state: CommittedState): StartingPoint {
     silentNodes: metadata.silent_nodes ?? {},
     lost,
     warning: isChangelogGone
-      ? 'the changelog ends before what was committed: the topic was made anew or lost records; alerts that were open may stay open'
+      ? 'the changelog ends before what was committed: the topic was recreated or lost records; alerts that were open may stay open'
       : null,
   };
 }

@@ -31,7 +31,7 @@ export class CompactedTopic {
 
   /**
    * @param take is given records in their order, as they come.
-   * @param reset the topic begins anew: what was taken before is no more.
+   * @param reset the topic starts again: what was taken before is no more.
    */
   constructor(
     private readonly kafka: Kafka,

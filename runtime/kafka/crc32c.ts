@@ -19,7 +19,7 @@ for (let index = 256; index < TABLES.length; index++) {
 
 /**
  * Bytes a call: of a function that is called once for many thousand steps V8 compiles the loop alone, and leaves that at
- * its end, each time anew.
+ * its end, each time from the start.
  */
 const PIECE = 4096;
 

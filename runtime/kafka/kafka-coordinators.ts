@@ -5,7 +5,7 @@
 import type { Kafka } from 'kafkajs';
 import { type CoordinatorOf, withClusters } from './kafkajs-internals.js';
 
-/** Longer than a transaction takes, and no more: who asks the wrong broker is refused and has to begin anew. ms. */
+/** Longer than a transaction takes, and no more: who asks the wrong broker is refused and has to start again. ms. */
 const KNOWN_FOR_MS = 200;
 
 interface KnownCoordinator {

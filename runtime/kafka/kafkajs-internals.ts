@@ -103,7 +103,7 @@ export interface Connection {
       readonly requestTimeout: number | null;
       readonly sendRequest: () => void;
     }): void;
-    /** Heeds what the broker wishes, ms. */
+    /** Obeys the throttling time of the broker, ms. */
     maybeThrottle(clientSideThrottleTime: number | undefined): void;
     fulfillRequest(answer: { readonly size: number; readonly correlationId: number; readonly payload: Buffer }): void;
   };
@@ -267,7 +267,7 @@ export function replaceRequests<Order>(broker: Broker, ownKey: number, replace: 
     const make = lookup(apiKey, definition);
     return apiKey === ownKey ? (order) => replace(make(order), order as Order) : make;
   };
-  // kafkajs assigns it anew whenever it connects.
+  // kafkajs assigns it again whenever it connects.
   Object.defineProperty(broker, 'lookupRequest', {
     get: () => lookupOurs,
     set: (assigned: Broker['lookupRequest']) => {

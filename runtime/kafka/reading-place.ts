@@ -2,7 +2,7 @@
  * Whether a fetch brought what was asked for, for readers that keep their own position. kafkajs moves on by itself where a
  * position is out of the log's range: to the first record there is. So records from elsewhere say that the consumer has
  * forgotten the position (it is sent there again), that records before them are gone, or that the log ends before it
- * reaches the position, as that of a topic made anew does, or one that has lost its tail.
+ * reaches the position, as that of a topic recreated does, or one that has lost its tail.
  */
 import { Failure } from '../process/failure.js';
 

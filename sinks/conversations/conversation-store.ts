@@ -1,7 +1,7 @@
 /**
  * Stores the conversations of a unit within its transaction: what was known of those that are open goes, what is known now is copied,
  * and what has come since is added to the statistics. Each is a row once, however often it was told of, and the offsets of the
- * same transaction see to it that nothing is told twice.
+ * same transaction see to it that nothing is stored twice.
  */
 import type pg from 'pg';
 import {

@@ -17,7 +17,7 @@ import { COMMIT_INTERVAL_MS, GROUP_READER, readingStopped, withHeartbeats } from
 import type { SinkContext } from './sink-context.js';
 import { readPosition, type TopicPosition } from './topic-position.js';
 
-/** A topic that is made anew has no more records within this than were read of the old one, without the reader's having met the gap. */
+/** A topic that is recreated has no more records within this than were read of the old one, without the reader's having met the gap. */
 const IDENTITY_MS = 1_000;
 
 export interface TopicReaderSettings {
@@ -111,7 +111,7 @@ export class TopicReader {
       this.states.clear(); // another member may have stored records meanwhile
       this.unreadable.forget();
       this.context.log.debug({ topic: this.settings.topic, partitions: this.assigned }, 'partitions assigned');
-      // Kafka may say that a partition is at its end where the tables have less (a database restored, or made anew): no batch
+      // Kafka may say that a partition is at its end where the tables have less (a database restored, or recreated): no batch
       // would come then.
       this.reposition();
     });
@@ -138,7 +138,7 @@ export class TopicReader {
   reposition(): void {
     this.states.clear();
     this.seekAll().catch((error: unknown) => {
-      // With Kafka away the group is joined again once it is back, and all this done anew.
+      // With Kafka away the group is joined again once it is back, and all this done again.
       if (!(error instanceof Stopped) && !isKafkaError(error)) this.fail(error);
     });
   }
@@ -222,7 +222,7 @@ export class TopicReader {
 
   /**
    * Whether the batch is of the topic whose offsets the position counts. While nothing is fetched, because Postgres is away or all
-   * is quiet, the topic may be deleted and made anew and come to have more records than were read of the old one: at the
+   * is quiet, the topic may be deleted and recreated and come to have more records than were read of the old one: at the
    * position there is a record then, and nothing but the id tells. It is asked for once a batch is there, since ids do not come back.
    */
   private async isOfTopic(state: PartitionState, end: number): Promise<boolean> {
@@ -241,7 +241,7 @@ export class TopicReader {
   private hold(partition: number, failure: Failure): void {
     const { topic } = this.settings;
     const position = this.states.get(partition)?.position;
-    // Assigned anew meanwhile: it is read from its position again.
+    // Assigned again meanwhile: it is read from its position again.
     if (position === undefined) return;
     const where = [{ topic, partitions: [partition] }];
     this.consumer.pause(where);
@@ -305,7 +305,7 @@ export class TopicReader {
       readPosition(this.context.pool, topic, partition, ids.get(topic) ?? ''),
     );
     if (position.recreated)
-      this.context.log.warn({ topic, partition }, `${topic} was made anew; it is stored from its start`);
+      this.context.log.warn({ topic, partition }, `${topic} was recreated; it is stored from its start`);
     this.context.log.debug({ topic, partition, offset: String(position.nextOffset) }, 'position read');
     return position;
   }

@@ -226,7 +226,7 @@ describe('postgres sink', () => {
     expect(await rows.value('SELECT sum(packets)::float8 FROM traffic_totals WHERE resolution = 1')).toBe(packets);
   });
 
-  it('notices a topic that was made anew', async () => {
+  it('notices a topic that was recreated', async () => {
     const topic = topicName('packets', topics.prefix);
     const first = await publish();
     await startSink();

@@ -15,7 +15,7 @@ import { type ChaosTruth, furthest, STORED_CONVERSATIONS, STORED_PACKETS } from 
 import type { Fleet, Play } from './fleet.js';
 import { UndisturbedWorker } from './undisturbed-worker.js';
 
-/** What was on the topic before it was made anew. */
+/** What was on the topic before it was recreated. */
 export interface EarlierTopic {
   readonly records: readonly (readonly KafkaMessage[])[];
   /** All of it had been worked on. */

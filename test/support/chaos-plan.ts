@@ -96,7 +96,7 @@ export function drawPlan(seed: number): ChaosPlan {
 export function describePlan({ seed, partitions, lanes, faults, remake, growBy, hoursAhead }: ChaosPlan): string {
   const plays = lanes.map(({ name, early }) => `${name}: ${early.map(describePlay).join(', ') || 'whole only'}`);
   return [
-    `seed ${seed}, ${partitions} partitions${growBy > 0 ? ` and ${growBy} more` : ''}, topic made anew: ${remake}`,
+    `seed ${seed}, ${partitions} partitions${growBy > 0 ? ` and ${growBy} more` : ''}, topic recreated: ${remake}`,
     ...plays,
     `faults: ${faults.map(({ kind, afterMs, forMs }) => `${kind} after ${afterMs} ms for ${forMs} ms`).join(', ')}`,
     `clock ahead: ${hoursAhead} h`,

@@ -195,7 +195,7 @@ export class Fleet {
       }),
     );
     await until(() => createTopicsFor(this.options.topics, this.partitions).then(() => true));
-    this.tell('packets made anew');
+    this.tell('packets recreated');
   }
 
   /** Live traffic: a scan by this source, before which one node's packet is hours ahead of the other's. */

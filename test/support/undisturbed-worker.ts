@@ -42,7 +42,7 @@ export class UndisturbedWorker {
     this.take();
   }
 
-  /** The topic is made anew: what the old one left open is closed, for nothing of it comes any more. */
+  /** The topic is recreated: what the old one left open is closed, for nothing of it comes any more. */
   restart(): void {
     const entries = readChangelog([...this.changelog].map(([key, value]) => ({ key, value })));
     this.open();

@@ -1,4 +1,4 @@
-/** Headers of stored packets written anew: lengths that a reader takes for options, payload and padding. */
+/** Headers of stored packets rebuilt: lengths that a reader takes for options, payload and padding. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

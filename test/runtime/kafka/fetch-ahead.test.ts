@@ -101,13 +101,13 @@ describe('fetching ahead', () => {
     expect(orders.at(-1)).toEqual(orderOf([0, 5], [2, 20]));
   });
 
-  it('asks anew when nothing of what came is wanted', async () => {
+  it('asks again when nothing of what came is wanted', async () => {
     const { broker } = brokerOf([30, 30], 10);
     await broker.fetch(orderOf([0, 0]));
     expect(lastOffsets(await broker.fetch(orderOf([1, 0])))).toEqual({ 1: '9' });
   });
 
-  it('asks anew for what failed ahead, so that the failure is told when it was asked for', async () => {
+  it('asks again for what failed ahead, so that the failure is told when it was asked for', async () => {
     const { broker, orders, state } = brokerOf([30], 10);
     const first = broker.fetch(orderOf([0, 0]));
     state.isGone = true;

@@ -110,7 +110,7 @@ describe('its socket', () => {
   let server: Server | undefined;
   afterEach(() => server?.close());
 
-  it('gives what the broker sends, and begins anew with every connection', async () => {
+  it('gives what the broker sends, and starts again with every connection', async () => {
     const payload = Buffer.alloc(300_000, 'record');
     const half = bytesOf({ correlationId: 1, payload }).subarray(0, 150_000);
     const replies = [half, bytesOf({ correlationId: 2, payload })];

@@ -83,7 +83,7 @@ it('takes nothing again for a position that was read before its records were tak
   expect(taken).toEqual(['a', 'b', 'c']);
 });
 
-it('takes all of a topic that was made anew, and had more records, while nothing was fetched', async () => {
+it('takes all of a topic that was recreated, and had more records, while nothing was fetched', async () => {
   const { taken, wait } = read(pool);
   const publish = await publisher();
   await publish(['old 1', 'old 2']);
@@ -98,7 +98,7 @@ it('takes all of a topic that was made anew, and had more records, while nothing
   expect(taken).toEqual(['old 1', 'old 2', 'new 1', 'new 2', 'new 3', 'new 4']);
 });
 
-it('takes nothing for a topic that was made anew after it was fetched and before its id was asked for', async () => {
+it('takes nothing for a topic that was recreated after it was fetched and before its id was asked for', async () => {
   const { taken, wait } = read(pool);
   const publish = await publisher();
   await publish(['old 1', 'old 2']);

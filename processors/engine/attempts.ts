@@ -201,8 +201,13 @@ export class Attempts {
 
   /** Forgets those of a key, without a verdict, and its first failure. */
   forget(slot: number): void {
-    for (let entry = this.keys.attempt[slot]!; entry !== NO_ATTEMPT; entry = this.keys.attempt[slot]!) this.drop(entry);
+    this.forgetWaiting(slot);
     this.forgetFailure(slot);
+  }
+
+  /** Forgets those of a key, without a verdict. */
+  forgetWaiting(slot: number): void {
+    for (let entry = this.keys.attempt[slot]!; entry !== NO_ATTEMPT; entry = this.keys.attempt[slot]!) this.drop(entry);
   }
 
   /** Keeps an entry that is being settled as the first failure of its key. */

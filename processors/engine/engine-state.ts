@@ -367,6 +367,8 @@ export class EngineState implements StateBudget {
       this.closeEpisodes(slot, 'superseded');
       this.dropWindows(slot);
     }
+    // those of before wait for rows that do not come, and in front of what begins now
+    this.attempts.forgetWaiting(slot);
     this.runs.forget(slot);
     this.keys.clock[slot] = time;
     this.keys.founder[slot] = timeline.serial;

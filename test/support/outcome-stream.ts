@@ -26,6 +26,8 @@ export interface BuiltAttempt {
   readonly after?: number;
   /** Its sender goes on after the answer. */
   readonly completes?: boolean;
+  /** Live when there is none. */
+  readonly timeline?: string;
 }
 
 export interface OutcomeRecord {
@@ -73,8 +75,8 @@ const SYN = 0x02;
 const ACK = 0x10;
 
 function packetsOf(attempt: BuiltAttempt): BuiltPacket[] {
-  const { time, source, destination, sourcePort, destinationPort } = attempt;
-  const common = { source, destination, sourcePort, destinationPort, ipProtocol: 6 };
+  const { time, source, destination, sourcePort, destinationPort, timeline = '' } = attempt;
+  const common = { source, destination, sourcePort, destinationPort, ipProtocol: 6, timeline };
   const syn: BuiltPacket = { ...common, time, tcpFlags: SYN, opening: true };
   if (attempt.completes !== true) return [syn];
   return [syn, { ...common, time: time + (attempt.after ?? 1000) + 1000, tcpFlags: ACK, role: 2 }];

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { readChangelog } from '../../../processors/engine/changelog-reader.js';
 import type { AlertDocument } from '../../../schemas/alerts/alert.js';
+import { furthest } from '../../support/chaos-expectations.js';
 import { detectionEngine } from '../../support/detection.js';
 import { type BuiltAttempt, type OutcomeRecord, outcomeRecords } from '../../support/outcome-stream.js';
 import { Random } from '../../support/random.js';
@@ -190,5 +191,41 @@ describe('a restart', () => {
     const differs = disturbed.findIndex((alert, index) => alert !== undisturbed[index]);
     expect(disturbed[differs]).toBe(undisturbed[differs]);
     expect(disturbed).toHaveLength(undisturbed.length);
+  });
+});
+
+/** Events of a capture that is played up to this record by a node that is then killed, and then whole. */
+function playedTwice(attempts: readonly BuiltAttempt[], cutAt: number, span: number): readonly AlertDocument[] {
+  const engine = detectionEngine();
+  const play = (timeline: string): OutcomeRecord[] =>
+    outcomeRecords(
+      attempts.map((attempt) => ({ ...attempt, timeline })),
+      span,
+    );
+  for (const { packets, conversations } of play('capture/killed').slice(0, cutAt)) {
+    engine.process(packets, 0, packets.count, conversations);
+  }
+  const whole = play('capture/whole');
+  for (const { packets, conversations } of whole) engine.process(packets, 0, packets.count, conversations);
+  const { newest } = whole.at(-1)!;
+  engine.tick('capture/whole', NODE, newest);
+  engine.endTimeline('capture/whole', newest);
+  return engine.takeAlerts();
+}
+
+describe('a capture that is played again after its node was killed', () => {
+  test('knows what became of attempts that still waited then', () => {
+    const scan = [...ports(3, { outcome: 'refused' }), ...ports(13).slice(3)];
+    const close = playedTwice(scan, 13, SECOND / 10).findLast(({ rule }) => rule.id === 'port-scan')!;
+    expect(close.nta.alert.evidence).toMatchObject({ packets: 13, details: { failed: 13 } });
+  });
+
+  test.each([1, 2, 3, 4])('ends as one that is played once (seed %i)', (seed) => {
+    const random = new Random(seed);
+    const attempts = mixture(random, 300);
+    const once = furthest(playedTwice(attempts, 0, SECOND));
+    expect(once.size).toBeGreaterThan(5);
+    for (let round = 0; round < 5; round++)
+      expect(furthest(playedTwice(attempts, random.between(1, 90), SECOND))).toEqual(once);
   });
 });

@@ -14,7 +14,7 @@ import { FAILING_FRAMES } from '../protocols/failures.js';
 import { SAMPLES } from '../protocols/samples.js';
 
 /** Files that hold no decoder of their own. */
-const SHARED_FILES = ['bytes', 'dissection', 'observation', 'unfinished-hello'];
+const SHARED_FILES = ['bytes', 'dissection', 'observation', 'plain-name', 'unfinished-hello'];
 const BACKBONE_HEADER = ethernet({}, networkData(0x88e7, Buffer.alloc(4)));
 const BIT_FLIPS_PER_SAMPLE = 60;
 

@@ -25,19 +25,20 @@ export function episodeId(episode: Episode): string {
 
 /**
  * The id of an event says what the event says. Its number alone would not do: a capture that is played in part closes the
- * episode with the number that another event has when it is played whole.
+ * episode with the number that another event has when it is played whole, and may end before the answers to its last packets.
  */
 function eventId(
   episode: string,
   sequence: number,
   action: AlertAction,
   closeReason: CloseReason | null,
-  { firstSeen, lastSeen, packets, peak }: EpisodeEvidence,
+  { firstSeen, lastSeen, packets, peak, outcomes }: EpisodeEvidence,
 ): string {
   return digest([
     episode,
     ...[sequence, firstSeen, lastSeen, packets, peak].map(String),
     closeReason === null ? action : `${action} ${closeReason}`,
+    ...(closeReason === null || outcomes === null ? [] : [outcomes.answered, outcomes.failed].map(String)),
   ]);
 }
 

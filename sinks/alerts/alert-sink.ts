@@ -3,7 +3,7 @@ import type { KafkaMessage } from 'kafkajs';
 import type pg from 'pg';
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import { ALERT_CHANNEL, alertPayloads } from '../../schemas/alerts/alert-channel.js';
-import { progressSql } from '../../schemas/alerts/episode-progress.js';
+import { furtherSql } from '../../schemas/alerts/episode-progress.js';
 import { storableJson } from '../packets/packet-details.js';
 
 /** An event as it is read: what the table needs is checked, the rest is kept as it came. */
@@ -82,7 +82,7 @@ const STATE_SQL = `INSERT INTO alerts (id, ${STATE_COLUMNS.join(', ')})
   VALUES ($1, ${STATE_COLUMNS.map((_, index) => `$${index + 2}`).join(', ')})
   ON CONFLICT (id) DO UPDATE SET
     ${STATE_COLUMNS.map((column) => `${column} = excluded.${column}`).join(', ')}, updated_at = now()
-  WHERE ${progressSql('alerts')} < ${progressSql('excluded')}`;
+  WHERE ${furtherSql('alerts', 'excluded')}`;
 
 /** Documents are what somebody put on a topic: an id that is no text is none. */
 function incidentOf({ nta }: AlertDocument): string | null {

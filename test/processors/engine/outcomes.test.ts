@@ -194,38 +194,67 @@ describe('a restart', () => {
   });
 });
 
-/** Events of a capture that is played up to this record by a node that is then killed, and then whole. */
-function playedTwice(attempts: readonly BuiltAttempt[], cutAt: number, span: number): readonly AlertDocument[] {
+interface Play {
+  readonly timeline: string;
+  /** Records that are played; all when there is none. */
+  readonly until?: number;
+  /** The node said that this is the end; otherwise it was killed. */
+  readonly ends: boolean;
+}
+
+/** Events of a capture that is played more than once. */
+function played(attempts: readonly BuiltAttempt[], plays: readonly Play[], span: number): readonly AlertDocument[] {
   const engine = detectionEngine();
-  const play = (timeline: string): OutcomeRecord[] =>
-    outcomeRecords(
-      attempts.map((attempt) => ({ ...attempt, timeline })),
-      span,
-    );
-  for (const { packets, conversations } of play('capture/killed').slice(0, cutAt)) {
-    engine.process(packets, 0, packets.count, conversations);
+  for (const { timeline, until, ends } of plays) {
+    const own = attempts.map((attempt) => ({ ...attempt, timeline }));
+    const records = outcomeRecords(own, span).slice(0, until);
+    for (const { packets, conversations } of records) engine.process(packets, 0, packets.count, conversations);
+    if (!ends) continue;
+    engine.tick(timeline, NODE, records.at(-1)!.newest);
+    engine.endTimeline(timeline, records.at(-1)!.newest);
   }
-  const whole = play('capture/whole');
-  for (const { packets, conversations } of whole) engine.process(packets, 0, packets.count, conversations);
-  const { newest } = whole.at(-1)!;
-  engine.tick('capture/whole', NODE, newest);
-  engine.endTimeline('capture/whole', newest);
   return engine.takeAlerts();
 }
 
-describe('a capture that is played again after its node was killed', () => {
-  test('knows what became of attempts that still waited then', () => {
+describe('a capture that is played again', () => {
+  const whole: Play = { timeline: 'capture/whole', ends: true };
+  const part = (until: number, ends: boolean): Play => ({ timeline: 'capture/part', until, ends });
+
+  test('after its node was killed knows what became of attempts that still waited then', () => {
     const scan = [...ports(3, { outcome: 'refused' }), ...ports(13).slice(3)];
-    const close = playedTwice(scan, 13, SECOND / 10).findLast(({ rule }) => rule.id === 'port-scan')!;
+    const events = played(scan, [part(13, false), whole], SECOND / 10);
+    const close = events.findLast(({ rule }) => rule.id === 'port-scan')!;
     expect(close.nta.alert.evidence).toMatchObject({ packets: 13, details: { failed: 13 } });
   });
 
-  test.each([1, 2, 3, 4])('ends as one that is played once (seed %i)', (seed) => {
+  test('after its end, and before, says what is answered behind the end of the part', () => {
+    const scan = [
+      ...ports(12, { outcome: 'refused' }),
+      { ...ports(13, { outcome: 'answered' })[12]!, after: SECOND / 2 },
+    ];
+    for (const plays of [
+      [part(13, true), whole],
+      [whole, part(13, true)],
+    ]) {
+      const closes = played(scan, plays, SECOND / 10).filter(
+        ({ event, rule }) => event.action === 'close' && rule.id === 'port-scan',
+      );
+      expect(closes.map(({ nta }) => nta.alert.evidence.details!.failed).sort()).toEqual([12, 13]);
+      expect(new Set(closes.map(({ event }) => event.id)).size).toBe(2);
+      const [end, ...others] = furthest(closes).values();
+      expect(others).toEqual([]);
+      expect(end!.nta.alert.evidence).toMatchObject({ packets: 13, details: { failed: 12, answered: 1 } });
+    }
+  });
+
+  test.each([1, 2, 3, 4])('in part and whole ends as one that is played once (seed %i)', (seed) => {
     const random = new Random(seed);
     const attempts = mixture(random, 300);
-    const once = furthest(playedTwice(attempts, 0, SECOND));
+    const once = furthest(played(attempts, [whole], SECOND));
     expect(once.size).toBeGreaterThan(5);
-    for (let round = 0; round < 5; round++)
-      expect(furthest(playedTwice(attempts, random.between(1, 90), SECOND))).toEqual(once);
+    for (let round = 0; round < 5; round++) {
+      const plays = [part(random.between(1, 90), random.below(2) === 0), whole];
+      expect(furthest(played(attempts, plays, SECOND))).toEqual(once);
+    }
   });
 });

@@ -1,5 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { AlertDocument, AlertEvidence } from '../../../schemas/alerts/alert.js';
+import { compareProgress } from '../../../schemas/alerts/episode-progress.js';
 import { readAlert, storeAlert } from '../../../sinks/alerts/alert-sink.js';
 import { migrate } from '../../../sinks/migrations/migration.js';
 import { alertEvent } from '../../support/alert-events.js';
@@ -96,6 +98,35 @@ describe('storeAlert', () => {
       expect(await state(), `runs ${order.join()}`).toEqual(undisturbed);
       const { rows } = await client.query<{ id: string }>('SELECT id FROM alert_events ORDER BY id');
       expect(rows.map(({ id }) => id)).toEqual([...new Set(events.map(({ event }) => event.id))].sort());
+    }
+  });
+
+  it('keeps of two ends with the same packets the one that knows more of their answers, in whatever order', async () => {
+    const close = alertEvent(3, { status: 'closed' });
+    const end = (id: string, details: NonNullable<AlertEvidence['details']>): AlertDocument => {
+      const evidence = { ...close.nta.alert.evidence, details };
+      return { ...close, event: { ...close.event, id }, nta: { alert: { ...close.nta.alert, evidence } } };
+    };
+    const rising = [
+      end('of no numbers', { outcome: 'answered', answered: 'all' }),
+      end('cut before an answer', { outcome: 'half_open', answered: 9, failed: 4 }),
+      end('cut before it was confirmed', { outcome: 'half_open', answered: 10, failed: 3 }),
+      end('cut where one is not seen', { outcome: 'answered', answered: 10, failed: 3 }),
+      end('whole', { outcome: 'answered', answered: 10, failed: 2 }),
+    ];
+    for (const [index, kept] of rising.entries()) {
+      for (const other of rising.slice(0, index)) {
+        expect(compareProgress(other, kept), `${other.event.id}, ${kept.event.id}`).toBeLessThan(0);
+        for (const order of [
+          [other, kept],
+          [kept, other],
+        ]) {
+          await client.query('TRUNCATE alerts CASCADE');
+          for (const event of order) await storeAlert(client, event);
+          const { alerts } = await everything();
+          expect(alerts.map(({ document }) => document.event.id)).toEqual([kept.event.id]);
+        }
+      }
     }
   });
 

@@ -23,6 +23,11 @@ const ADDRESS = 2;
 const PORTS = 6;
 const REST = 7;
 const EMPTY = -1;
+/**
+ * Slots that are in use at first, and two an entry at least from there on: of few flows all stay in the processor's caches, where of
+ * as many as there can be each one looked at would be waited for.
+ */
+const SLOTS_MIN = 4096;
 /** In place of a flow or a link: none. */
 export const NO_FLOW = -1;
 
@@ -38,17 +43,20 @@ export class FlowTable {
   private readonly flowSlots: Int32Array;
   private readonly flowBytes: Buffer;
   private readonly flowLengths: Uint8Array;
-  private readonly slotOfFlow: Uint32Array;
-  private readonly slotOfLink: Uint32Array;
+  /** Hashes, with which slots are given anew when there are more of them. */
+  private readonly flowHashes: Int32Array;
+  private readonly linkHashes: Int32Array;
   private flowCount = 0;
   private readonly linkEncoder: PacketEncoder;
   private readonly flowEncoder: PacketEncoder;
-  private readonly mask: number;
+  /** How many slots are in use, less one. */
+  private flowMask: number;
+  private linkMask: number;
   /** The next flow of the same source, and the flow's number there. */
   readonly next: Int32Array;
   readonly numbers: Uint32Array;
 
-  /** @param flows at most; a power of two */
+  /** @param flows at most; a power of two, and not below half of `SLOTS_MIN` */
   constructor(
     private readonly block: PacketBlock,
     flows: number,
@@ -61,11 +69,11 @@ export class FlowTable {
     this.flowSlots = new Int32Array(2 * flows).fill(EMPTY);
     this.flowBytes = Buffer.allocUnsafeSlow(flows * FLOW_BYTES_MAX);
     this.flowLengths = new Uint8Array(flows);
-    this.slotOfFlow = new Uint32Array(flows);
-    this.slotOfLink = new Uint32Array(flows);
+    this.flowHashes = new Int32Array(flows);
+    this.linkHashes = new Int32Array(flows);
     this.next = new Int32Array(flows);
     this.numbers = new Uint32Array(flows);
-    this.mask = 2 * flows - 1;
+    this.flowMask = this.linkMask = SLOTS_MIN - 1;
     this.linkEncoder = new PacketEncoder(block, this.linkBytes);
     this.flowEncoder = new PacketEncoder(block, this.flowBytes);
   }
@@ -76,8 +84,8 @@ export class FlowTable {
    * @param latest the flow of the owner's packet before, or `NO_FLOW`
    */
   find(row: number, owner: number, latest: number): number {
-    const { block, flows, flowSlots, mask } = this;
-    const link = this.linkOf(row);
+    const { block, flows } = this;
+    const link = this.linkOf(row, latest === NO_FLOW ? NO_FLOW : flows[latest * FLOW_WORDS + LINK]!);
     const present = block.present[row]! & (HAS_IP | HAS_PORTS);
     const kind = block.destinationKind[row]!;
     const layer = (present & HAS_IP) === 0 ? 0 : (block.ipProtocol[row]! << 8) | (block.ttl[row]! << 16);
@@ -92,16 +100,29 @@ export class FlowTable {
     hash = Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35) ^ rest;
     hash = Math.imul(hash ^ (hash >>> 13), 0x85ebca6b) ^ this.lastWord(row, kind);
     hash = Math.imul(hash ^ (hash >>> 16), 0xc2b2ae35);
-    let slot = (hash ^ (hash >>> 15)) & mask;
-    for (;;) {
+    hash ^= hash >>> 15;
+    const { flowSlots, flowMask } = this;
+    for (let slot = hash & flowMask; ; slot = (slot + 1) & flowMask) {
       const flow = flowSlots[slot]!;
       if (flow === EMPTY) break;
       if (this.isFlow(flow, owner, link, row, kind, ports, rest)) {
         this.isNew = false;
         return flow;
       }
-      slot = (slot + 1) & mask;
     }
+    return this.addFlow(row, owner, link, kind, ports, rest, hash);
+  }
+
+  private addFlow(
+    row: number,
+    owner: number,
+    link: number,
+    kind: number,
+    ports: number,
+    rest: number,
+    hash: number,
+  ): number {
+    const { block, flows } = this;
     const flow = this.flowCount++;
     const at = flow * FLOW_WORDS;
     flows[at + OWNER] = owner;
@@ -113,8 +134,9 @@ export class FlowTable {
     else if (kind === ADDRESS_IPV6) {
       for (let word = 0; word < 4; word++) flows[at + ADDRESS + word] = block.ipv6Words[address * 4 + word]!;
     }
-    flowSlots[slot] = flow;
-    this.slotOfFlow[flow] = slot;
+    this.flowHashes[flow] = hash;
+    if (2 * flow < this.flowMask) enter(this.flowSlots, this.flowMask, hash, flow);
+    else this.flowMask = widen(this.flowSlots, this.flowMask, this.flowHashes, this.flowCount);
     const from = flow * FLOW_BYTES_MAX;
     this.flowLengths[flow] = this.flowEncoder.putFlow(from, row) - from;
     this.next[flow] = NO_FLOW;
@@ -150,8 +172,9 @@ export class FlowTable {
     return true;
   }
 
-  private linkOf(row: number): number {
-    const { block, links, linkSlots, mask } = this;
+  /** @param likely a link that it may be, or `NO_FLOW` */
+  private linkOf(row: number, likely: number): number {
+    const { block, links, linkSlots, linkMask } = this;
     const { macWords } = block;
     const hasMacs = block.present[row]! & HAS_MACS;
     const from = row * 3;
@@ -160,24 +183,15 @@ export class FlowTable {
     const third = hasMacs === 0 ? 0 : macWords[from + 2]! >>> 0;
     const vlans = (block.vlan[row]! | (block.innerVlan[row]! << 16)) >>> 0;
     const rest = (block.etherType[row]! | (hasMacs << 16)) >>> 0;
+    if (likely !== NO_FLOW && this.isLink(likely, first, second, third, vlans, rest)) return likely;
     let hash = Math.imul(first ^ Math.imul(second, 0x9e3779b1), 0x85ebca6b) ^ third;
     hash = Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35) ^ vlans;
     hash = Math.imul(hash ^ (hash >>> 13), 0x85ebca6b) ^ rest;
-    let slot = (hash ^ (hash >>> 16)) & mask;
-    for (;;) {
+    hash ^= hash >>> 16;
+    for (let slot = hash & linkMask; ; slot = (slot + 1) & linkMask) {
       const link = linkSlots[slot]!;
       if (link === EMPTY) break;
-      const at = link * LINK_WORDS;
-      if (
-        links[at] === first &&
-        links[at + 1] === second &&
-        links[at + 2] === third &&
-        links[at + 3] === vlans &&
-        links[at + 4] === rest
-      ) {
-        return link;
-      }
-      slot = (slot + 1) & mask;
+      if (this.isLink(link, first, second, third, vlans, rest)) return link;
     }
     const link = this.linkCount++;
     const at = link * LINK_WORDS;
@@ -186,11 +200,31 @@ export class FlowTable {
     links[at + 2] = third;
     links[at + 3] = vlans;
     links[at + 4] = rest;
-    linkSlots[slot] = link;
-    this.slotOfLink[link] = slot;
+    this.linkHashes[link] = hash;
+    if (2 * link < linkMask) enter(linkSlots, linkMask, hash, link);
+    else this.linkMask = widen(linkSlots, linkMask, this.linkHashes, this.linkCount);
     const start = link * LINK_BYTES_MAX;
     this.linkLengths[link] = this.linkEncoder.putLink(start, row) - start;
     return link;
+  }
+
+  private isLink(
+    link: number,
+    first: number,
+    second: number,
+    third: number,
+    vlans: number,
+    rest: number,
+  ): boolean {
+    const { links } = this;
+    const at = link * LINK_WORDS;
+    return (
+      links[at] === first &&
+      links[at + 1] === second &&
+      links[at + 2] === third &&
+      links[at + 3] === vlans &&
+      links[at + 4] === rest
+    );
   }
 
   get count(): number {
@@ -213,9 +247,31 @@ export class FlowTable {
   }
 
   clear(): void {
-    for (let flow = 0; flow < this.flowCount; flow++) this.flowSlots[this.slotOfFlow[flow]!] = EMPTY;
-    for (let link = 0; link < this.linkCount; link++) this.linkSlots[this.slotOfLink[link]!] = EMPTY;
+    this.flowMask = emptied(this.flowSlots, this.flowMask, this.flowCount);
+    this.linkMask = emptied(this.linkSlots, this.linkMask, this.linkCount);
     this.flowCount = 0;
     this.linkCount = 0;
   }
+}
+
+function enter(slots: Int32Array, mask: number, hash: number, entry: number): void {
+  let slot = hash & mask;
+  while (slots[slot] !== EMPTY) slot = (slot + 1) & mask;
+  slots[slot] = entry;
+}
+
+/** Takes twice the slots into use, as far as there are any, and gives each entry its own anew; returns how many there are, less one. */
+function widen(slots: Int32Array, mask: number, hashes: Int32Array, count: number): number {
+  const wider = Math.min(2 * mask + 1, slots.length - 1);
+  slots.fill(EMPTY, 0, wider + 1);
+  for (let entry = 0; entry < count; entry++) enter(slots, wider, hashes[entry]!, entry);
+  return wider;
+}
+
+/** Empties the slots in use, and returns how many to use for a next flush like this one, less one. */
+function emptied(slots: Int32Array, mask: number, count: number): number {
+  slots.fill(EMPTY, 0, mask + 1);
+  let next = SLOTS_MIN;
+  while (next < 2 * count) next *= 2;
+  return Math.min(next, slots.length) - 1;
 }

@@ -6,6 +6,8 @@ import { ADDRESS_IPV4, ADDRESS_IPV6, ADDRESS_MAC, type PacketBlock } from './pac
 
 const HEX_BYTES = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
+const HEX_SHORT = Array.from({ length: 256 }, (_, byte) => byte.toString(16));
+
 /** 0xc0000201 → "192.0.2.1". */
 export function formatIpv4(address: number): string {
   return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
@@ -38,19 +40,17 @@ export function putIpv4Text(bytes: Uint8Array, start: number, address: number): 
 
 /** Sixteen bytes at `offset` in the canonical form of RFC 5952, including "::ffff:192.0.2.1" for mapped addresses. */
 export function formatIpv6(bytes: Uint8Array, offset = 0): string {
-  const group = (index: number): number => (bytes[offset + 2 * index]! << 8) | bytes[offset + 2 * index + 1]!;
   let bestStart = -1;
   let bestLength = 1; // a single zero group is not shortened, section 4.2.2
-  for (let start = 0; start < 8; start++) {
-    let length = 0;
-    while (start + length < 8 && group(start + length) === 0) length++;
-    if (length > bestLength) {
-      bestStart = start;
+  let length = 0;
+  for (let index = 0; index < 8; index++) {
+    if ((bytes[offset + 2 * index]! | bytes[offset + 2 * index + 1]!) !== 0) length = 0;
+    else if (++length > bestLength) {
       bestLength = length;
+      bestStart = index + 1 - length;
     }
-    if (length > 0) start += length;
   }
-  if (bestStart === 0 && bestLength === 5 && group(5) === 0xffff) {
+  if (bestStart === 0 && bestLength === 5 && (bytes[offset + 10]! & bytes[offset + 11]!) === 0xff) {
     return `::ffff:${bytes[offset + 12]}.${bytes[offset + 13]}.${bytes[offset + 14]}.${bytes[offset + 15]}`;
   }
   let text = '';
@@ -60,8 +60,10 @@ export function formatIpv6(bytes: Uint8Array, offset = 0): string {
       index += bestLength - 1;
       continue;
     }
-    if (text !== '' && !text.endsWith(':')) text += ':';
-    text += group(index).toString(16);
+    if (index > 0 && index !== bestStart + bestLength) text += ':';
+    const high = bytes[offset + 2 * index]!;
+    const low = bytes[offset + 2 * index + 1]!;
+    text += high === 0 ? HEX_SHORT[low]! : HEX_SHORT[high]! + HEX_BYTES[low]!;
   }
   return text;
 }

@@ -45,6 +45,7 @@ const NAME_KEYS: Readonly<Record<keyof ConversationNames, boolean>> = {
   greeting: false,
   user: false,
 };
+const NAMES: ReadonlySet<string> = new Set(Object.keys(NAME_KEYS));
 const KEY_BYTES_MAX = 32;
 const NO_SOURCES = new Uint8Array(0);
 const NAMES_MAX = Object.keys(NAME_KEYS).length;
@@ -99,15 +100,22 @@ export function putConversation(
 }
 
 function putNames(bytes: Buffer, start: number, names: ConversationNames | null): number {
-  const entries =
-    names === null ? [] : Object.entries(names).filter(([key, value]) => key in NAME_KEYS && value != null);
-  if (entries.length === 0) return putInt(bytes, start, 0);
-  let at = putInt(bytes, start, entries.length);
-  for (const [key, value] of entries) {
+  let count = 0;
+  if (names !== null) for (const key in names) if (isSaid(names, key)) count++;
+  if (names === null || count === 0) return putInt(bytes, start, 0);
+  let at = putInt(bytes, start, count);
+  for (const key in names) {
+    if (!isSaid(names, key)) continue;
     at = putString(bytes, at, key, KEY_BYTES_MAX);
-    at = putString(bytes, at, String(value), NAME_BYTES_MAX);
+    const value = names[key as keyof ConversationNames]!;
+    at = putString(bytes, at, typeof value === 'string' ? value : String(value), NAME_BYTES_MAX);
   }
   return putInt(bytes, at, 0);
+}
+
+/** Whether a name is one that rows have, and is there. */
+function isSaid(names: ConversationNames, key: string): boolean {
+  return NAMES.has(key) && names[key as keyof ConversationNames] != null;
 }
 
 /** As `putConversation`. */

@@ -28,6 +28,10 @@ const PREFIX_BYTES_MAX = 50;
 const PREFIXES_MAX = 8;
 /** Senders named to a network, at most: as many as a row of what a host received names. */
 const SENDERS_MAX = 16;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+const DOT = 0x2e;
+const NO_GAP = -1;
 const IPV4_BYTES = 4;
 const IPV6_BYTES = 16;
 const MAC_BYTES = 6;
@@ -61,7 +65,7 @@ export function putObservation(bytes: Buffer, start: number, observation: Observ
     case 'dns':
       at = putAddress(bytes, at, observation.response ? observation.source : observation.destination);
       at = putInt(bytes, putBoolean(bytes, at, observation.response), observation.transactionId);
-      at = putBytes(bytes, at, questionBytes(observation.question));
+      at = putQuestion(bytes, at, observation.question);
       at = putInt(bytes, putInt(bytes, at, observation.type), observation.responseCode);
       at = putLong(bytes, putInt(bytes, at, observation.answers), observation.answerDigest);
       return putInt(bytes, putInt(bytes, at, observation.size), observation.clientPort);
@@ -77,9 +81,18 @@ export function putObservation(bytes: Buffer, start: number, observation: Observ
   }
 }
 
+function putQuestion(bytes: Buffer, start: number, question: string): number {
+  let at = putInt(bytes, start, question.length);
+  for (let i = 0; i < question.length; i++) {
+    const character = question.charCodeAt(i);
+    if (character === BACKSLASH) return putBytes(bytes, start, questionBytes(question));
+    bytes[at++] = character;
+  }
+  return at;
+}
+
 /** A question with what is written as `\DDD` as the byte that it is: names that carry data are full of those. */
 function questionBytes(question: string): Buffer {
-  if (!question.includes('\\')) return Buffer.from(question, 'latin1');
   const text = question.replace(/\\(\d{3}|.)/g, (all, escaped: string) =>
     escaped.length === 3 ? String.fromCharCode(Number(escaped)) : all,
   );
@@ -133,13 +146,13 @@ function putMac(bytes: Buffer, at: number, mac: number): number {
 /** The bytes of an address that is text; none of the empty text. */
 export function putAddress(bytes: Buffer, start: number, text: string): number {
   if (text === '') return putInt(bytes, start, 0);
-  if (text.includes(':')) return putBytes(bytes, start, Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray()));
+  if (text.includes(':')) return putIpv6(bytes, start, text);
   bytes[start] = IPV4_BYTES << 1;
   let at = start + 1;
   let value = 0;
   for (let i = 0; i < text.length; i++) {
     const character = text.charCodeAt(i);
-    if (character !== 0x2e) value = 10 * value + character - 0x30;
+    if (character !== DOT) value = 10 * value + character - 0x30;
     else {
       bytes[at++] = value;
       value = 0;
@@ -147,6 +160,49 @@ export function putAddress(bytes: Buffer, start: number, text: string): number {
   }
   bytes[at] = value;
   return at + 1;
+}
+
+/** An address as `formatIpv6` writes it; the few other forms that there are (with dots) are left to ipaddr.js. */
+function putIpv6(bytes: Buffer, start: number, text: string): number {
+  const first = start + 1;
+  const end = first + IPV6_BYTES;
+  let at = first;
+  let gap = NO_GAP;
+  let group = 0;
+  let digits = 0;
+  for (let i = 0; i <= text.length; i++) {
+    const character = i < text.length ? text.charCodeAt(i) : COLON;
+    const digit = hexadecimal(character);
+    if (digit >= 0) {
+      group = (group << 4) | digit;
+      digits++;
+    } else if (character !== COLON || digits > 4 || at === end) return putRareIpv6(bytes, start, text);
+    else if (digits > 0) {
+      bytes[at] = group >>> 8;
+      bytes[at + 1] = group;
+      at += 2;
+      group = digits = 0;
+    } else if (i < text.length) gap = at;
+  }
+  if (gap === NO_GAP) {
+    if (at !== end) return putRareIpv6(bytes, start, text);
+  } else {
+    const tail = at - gap;
+    for (let i = 1; i <= tail; i++) bytes[end - i] = bytes[at - i]!;
+    bytes.fill(0, gap, end - tail);
+  }
+  bytes[start] = IPV6_BYTES << 1;
+  return end;
+}
+
+function putRareIpv6(bytes: Buffer, start: number, text: string): number {
+  return putBytes(bytes, start, Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray()));
+}
+
+/** The value of a digit in lower case; -1 of what is none. */
+function hexadecimal(character: number): number {
+  if (character >= 0x30 && character <= 0x39) return character - 0x30;
+  return character >= 0x61 && character <= 0x66 ? character - 0x61 + 10 : -1;
 }
 
 /** What an observation of a record shares with the others of its host. */

@@ -208,14 +208,7 @@ export class FlowTable {
     return link;
   }
 
-  private isLink(
-    link: number,
-    first: number,
-    second: number,
-    third: number,
-    vlans: number,
-    rest: number,
-  ): boolean {
+  private isLink(link: number, first: number, second: number, third: number, vlans: number, rest: number): boolean {
     const { links } = this;
     const at = link * LINK_WORDS;
     return (

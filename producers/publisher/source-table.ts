@@ -10,6 +10,9 @@ import { ADDRESS, FIRST_TIMESTAMP, HASH, IDENTITY, NEXT, SLOT, SOURCE_WORDS as W
 /** In place of a source: there is none. */
 export const NO_SOURCE = -1;
 const TEXT_BYTES_A_CHARACTER = 3;
+const SLOTS_MIN = 4096;
+/** In place of a slot: it is another's, of the same address. */
+const NO_SLOT = 0xffffffff;
 
 export class SourceTable {
   count = 0;
@@ -19,20 +22,20 @@ export class SourceTable {
   readonly times: Float64Array;
   /** First words of sources, by hash: open addressing. */
   private readonly slots: Int32Array;
-  private readonly mask: number;
+  /** How many slots are in use, less one: those of few sources all stay in the processor's caches. */
+  private mask = SLOTS_MIN - 1;
   /** Where the source that was not found belongs. */
   private free = 0;
   private readonly texts: string[] = [];
   private readonly textNumbers = new Map<string, number>();
   private textBytes = 0;
 
-  /** @param slots a power of two, above the number of sources */
+  /** @param slots a power of two, above the number of sources, and not below `SLOTS_MIN` */
   constructor(sources: number, slots: number) {
     this.words = new Uint32Array(sources * WORDS);
     this.bytes = new Uint8Array(this.words.buffer);
     this.times = new Float64Array(this.words.buffer);
     this.slots = new Int32Array(slots).fill(NO_SOURCE);
-    this.mask = slots - 1;
   }
 
   /** The source that is first at a hash, which may be another's, or `NO_SOURCE`. */
@@ -67,6 +70,7 @@ export class SourceTable {
 
   /** Adds the source that `find` has just not found, with its address and nothing else. */
   add(identity: number, hash: number, bytes: Uint8Array, from: number, value: number): number {
+    if (2 * this.count >= this.mask && this.mask < this.slots.length - 1) this.widen(hash);
     const source = this.put(this.free);
     const { words } = this;
     words[source + HASH] = hash;
@@ -85,6 +89,31 @@ export class SourceTable {
     const source = this.put(this.words[full + SLOT]!);
     this.words.copyWithin(source, full, full + NEXT);
     return source;
+  }
+
+  /** Takes twice the slots into use and gives all sources theirs anew. @param hash of the source that is about to be added */
+  private widen(hash: number): void {
+    const { words, slots, count } = this;
+    for (let source = 0; source < count * WORDS; source += WORDS) {
+      const slot = words[source + SLOT]!;
+      if (slot !== NO_SLOT && slots[slot] !== source) words[source + SLOT] = NO_SLOT;
+    }
+    this.mask = 2 * this.mask + 1;
+    slots.fill(NO_SOURCE, 0, this.mask + 1);
+    for (let source = 0; source < count * WORDS; source += WORDS) {
+      if (words[source + SLOT] === NO_SLOT) continue;
+      const slot = this.freeSlot(words[source + HASH]!);
+      slots[slot] = source;
+      words[source + SLOT] = slot;
+    }
+    this.free = this.freeSlot(hash);
+  }
+
+  private freeSlot(hash: number): number {
+    const { slots, mask } = this;
+    let slot = hash & mask;
+    while (slots[slot] !== NO_SOURCE) slot = (slot + 1) & mask;
+    return slot;
   }
 
   private put(slot: number): number {
@@ -130,9 +159,9 @@ export class SourceTable {
   }
 
   clear(): void {
-    for (let source = 0; source < this.count * WORDS; source += WORDS) {
-      this.slots[this.words[source + SLOT]!] = NO_SOURCE;
-    }
+    this.slots.fill(NO_SOURCE, 0, this.mask + 1);
+    this.mask = SLOTS_MIN - 1;
+    while (this.mask < 2 * this.count && this.mask < this.slots.length - 1) this.mask = 2 * this.mask + 1;
     this.count = 0;
     this.textBytes = 0;
     this.texts.length = 0;

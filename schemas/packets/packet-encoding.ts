@@ -201,15 +201,18 @@ function put16(view: DataView, at: number, value: number): number {
 
 /** Writes an unsigned 32-bit number. */
 function put32(view: DataView, at: number, value: number): number {
-  if (value < 0x10000) return put16(view, at, value);
+  if (value < 0x2000) return put16(view, at, value);
+  if (value < 0x100000) {
+    view.setUint32(at, 0x8080 | sevenBitGroups(value), true);
+    return at + 3;
+  }
   view.setUint32(at, 0x80808080 | sevenBitGroups(value), true);
   if (value >= 0x8000000) {
     view.setUint8(at + 4, value >>> 27);
     return at + 5;
   }
-  const last = value < 0x100000 ? 2 : 3;
-  view.setUint8(at + last, value >>> (7 * last - 1));
-  return at + last + 1;
+  view.setUint8(at + 3, value >>> 20);
+  return at + 4;
 }
 
 /** The lowest 27 bits of the zigzag encoding, seven a byte. */

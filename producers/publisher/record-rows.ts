@@ -11,6 +11,7 @@ import {
 import type { Observation } from '../../schemas/observations/observation.js';
 import { putObservation } from '../../schemas/observations/observation-codec.js';
 import { putInt } from '../../schemas/packets/avro-bytes.js';
+import { copyRun } from './copy-run.js';
 
 /** Rows that may wait for a flush. */
 export const ROW_COUNT_MAX = 16_384;
@@ -28,6 +29,8 @@ export class RecordRows {
   private readonly ends = new Uint32Array(ROW_COUNT_MAX + 1);
   private readonly next = new Uint32Array(ROW_COUNT_MAX + 1);
   private readonly kinds = new Uint8Array(ROW_COUNT_MAX + 1);
+  /** How many there are of each kind, of the host at hand. */
+  private readonly counts = new Uint32Array(ROW_OBSERVATION + 1);
 
   /** Whether the next row needs a flush first. */
   get isFull(): boolean {
@@ -66,24 +69,24 @@ export class RecordRows {
 
   /** Writes the three arrays of the rows that are chained to `first`; 0: empty ones. */
   putArrays(to: Buffer, start: number, first: number): number {
+    const { kinds, next, counts } = this;
+    counts.fill(0);
+    for (let row = first; row !== 0; row = next[row]!) counts[kinds[row]!]!++;
     let at = start;
-    for (let kind = ROW_CONVERSATION; kind <= ROW_OBSERVATION; kind++) at = this.putArray(to, at, first, kind);
+    for (let kind = ROW_CONVERSATION; kind <= ROW_OBSERVATION; kind++) {
+      if (counts[kind] !== 0) at = this.putItems(to, putInt(to, at, counts[kind]!), first, kind);
+      to[at++] = 0; // no further block of rows
+    }
     return at;
   }
 
-  private putArray(to: Buffer, start: number, first: number, kind: number): number {
+  private putItems(to: Buffer, start: number, first: number, kind: number): number {
     const { kinds, next, ends } = this;
-    let count = 0;
-    for (let row = first; row !== 0; row = next[row]!) if (kinds[row] === kind) count++;
     let at = start;
-    if (count > 0) {
-      at = putInt(to, at, count);
-      for (let row = first; row !== 0; row = next[row]!) {
-        if (kinds[row] === kind) at += this.bytes.copy(to, at, ends[row - 1]!, ends[row]!);
-      }
+    for (let row = first; row !== 0; row = next[row]!) {
+      if (kinds[row] === kind) at = copyRun(this.bytes, ends[row - 1]!, ends[row]!, to, at);
     }
-    to[at] = 0; // no further block of rows
-    return at + 1;
+    return at;
   }
 
   clear(): void {

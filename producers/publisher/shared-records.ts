@@ -45,7 +45,7 @@ export class SharedRecords {
 
   add(source: number): void {
     const { words } = this.table;
-    const partition = partitionOf(this.key.subarray(0, this.table.putKey(this.key, 0, source)), this.partitions);
+    const partition = partitionOf(this.key, this.partitions, this.table.putKey(this.key, 0, source));
     const id = (words[source + IDENTITY]! >>> 8) * this.partitions + partition;
     const packets = words[source + PACKETS]!;
     const rows = words[source + ROW_COUNT]!;

@@ -6,9 +6,8 @@
 const SEED = 0x9747b28c;
 const M = 0x5bd1e995;
 
-/** MurmurHash2, 32 bits, signed. */
-export function murmur2(bytes: Uint8Array): number {
-  const length = bytes.length;
+/** MurmurHash2 of the first `length` bytes, 32 bits, signed. */
+export function murmur2(bytes: Uint8Array, length: number = bytes.length): number {
   let hash = SEED ^ length;
   let at = 0;
   for (; at + 4 <= length; at += 4) {
@@ -27,6 +26,7 @@ export function murmur2(bytes: Uint8Array): number {
   return hash ^ (hash >>> 15);
 }
 
-export function partitionOf(key: Uint8Array, partitions: number): number {
-  return (murmur2(key) & 0x7fffffff) % partitions;
+/** @param length of the key, which `key` begins with */
+export function partitionOf(key: Uint8Array, partitions: number, length: number = key.length): number {
+  return (murmur2(key, length) & 0x7fffffff) % partitions;
 }

@@ -162,10 +162,8 @@ async function alertDifferences(
   const states = await fleet.rows.query<{ id: string; document: AlertDocument }>('SELECT id, document FROM alerts');
   const stored = new Map(states.map(({ id, document }) => [id, document]));
   found.push(...stateDifferences('the furthest event', stored, furthest(unique.values())));
-  // What a card claims lies in the partitions of the addresses it claims: its alert may cross later in a fleet, or not at all.
-  const promised = new Map([...truth.alerts].filter(([, { source }]) => source.mac === undefined));
-  const ofCaptures = new Map([...stored].filter(([id]) => promised.has(id)));
-  found.push(...stateDifferences('nta analyze', withoutObservers(ofCaptures), withoutObservers(promised)));
+  const ofCaptures = new Map([...stored].filter(([id]) => truth.alerts.has(id)));
+  found.push(...stateDifferences('nta analyze', withoutObservers(ofCaptures), withoutObservers(truth.alerts)));
   for (const source of liveSources) {
     const scans = states.filter(
       ({ document }) => document.source.address === source && document.rule.id === 'port-scan',

@@ -138,6 +138,14 @@ test('what was searched for wrongly is marked, and an unknown page says where to
   await page.goto(`${fixture.url}/packets?q=src+10.0.0.0/8+and+portt+4`);
   await page.locator('.marked-search mark', { hasText: 'portt' }).waitFor();
   await page.getByText(/did you mean port\?/).waitFor();
+  // What alerts do not know is no mistake: it is said kindly, with where to look, and the other panels answer.
+  await page.goto(`${fixture.url}/?q=service+ssl`);
+  await page.getByText('Alerts have no “service”, so that this search does not find any.').waitFor();
+  await page.locator('#responder .ranking').getByText('198.51.100.80').waitFor();
+  expect(await page.locator('.problem').count()).toBe(0);
+  await page.goto(`${fixture.url}/alerts?q=service+ssl`);
+  await page.locator('#alerts').getByRole('link', { name: 'conversations' }).click();
+  await page.locator('#conversation-rows .outcome').first().waitFor();
   await page.goto(`${fixture.url}/no-such-page`);
   await page.getByText('There is no such page').waitFor();
   await page.goto(`${fixture.url}/hosts/203.0.113.99`);

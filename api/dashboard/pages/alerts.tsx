@@ -15,7 +15,7 @@ import { BulkBar } from '../parts/bulk-bar.js';
 import { useKeys } from '../parts/keys.js';
 import { Panel } from '../parts/panel.js';
 import { SeverityChart } from '../parts/severity-panel.js';
-import { Answered, Empty, Loading, Problem } from '../parts/states.js';
+import { Answered, Empty, Loading, SearchProblem } from '../parts/states.js';
 import { useTriage } from '../parts/use-triage.js';
 import { arranged } from '../words/alert-order.js';
 import { formatInteger, plural } from '../words/numbers.js';
@@ -94,7 +94,7 @@ export function AlertsPage() {
           />
         )}
         {list.problem !== null && (isRefused(list.problem) || !list.isLoaded) ? (
-          <Problem problem={list.problem} onRetry={list.reload} />
+          <SearchProblem problem={list.problem} list="alerts" onRetry={list.reload} />
         ) : !list.isLoaded ? (
           <Loading what="alerts" />
         ) : alerts.length === 0 ? (
@@ -199,6 +199,8 @@ function AlertsOverTime() {
   const { scope, looked, address } = useWorkplace();
   const call = looked === null ? null : calls.alertHistogram({ ...looked, q: scope.search, buckets: 90 });
   const histogram = useAnswer(call, 30_000);
+  // The list below says why.
+  if (histogram.problem !== null && isRefused(histogram.problem)) return null;
   return (
     <Panel title="Alerts over time" subtitle="by severity, when their threshold was crossed" className="over-time">
       <Answered answer={histogram} what="alerts over time">

@@ -11,7 +11,7 @@ import { ConversationTable } from '../parts/conversation-table.js';
 import { useKeys } from '../parts/keys.js';
 import { Older } from '../parts/older.js';
 import { Panel } from '../parts/panel.js';
-import { Empty, Loading, Problem } from '../parts/states.js';
+import { Empty, Loading, SearchProblem } from '../parts/states.js';
 import { formatInteger } from '../words/numbers.js';
 
 const PAGE = 200;
@@ -85,7 +85,7 @@ export function ConversationsPage() {
           </p>
         )}
         {pages.problem !== null && (isRefused(pages.problem) || rows.length === 0) ? (
-          <Problem problem={pages.problem} onRetry={pages.reload} />
+          <SearchProblem problem={pages.problem} list="conversations" onRetry={pages.reload} />
         ) : !pages.isLoaded ? (
           <Loading what="conversations" />
         ) : rows.length === 0 ? (

@@ -10,7 +10,7 @@ import { useWorkplace } from '../data/workplace.js';
 import { Hosts, Severity, Time } from '../parts/links.js';
 import { Older } from '../parts/older.js';
 import { Panel, Segments } from '../parts/panel.js';
-import { Empty, Loading, Problem } from '../parts/states.js';
+import { Empty, Loading, SearchProblem } from '../parts/states.js';
 import { type Column, Table } from '../parts/table.js';
 import { episodeWords } from '../words/alerts.js';
 import { formatInteger, plural } from '../words/numbers.js';
@@ -86,7 +86,7 @@ export function IncidentsPage() {
           </p>
         )}
         {problem !== null && (isRefused(problem) || rows.length === 0) ? (
-          <Problem problem={problem} onRetry={pages.reload} />
+          <SearchProblem problem={problem} list="alerts" onRetry={pages.reload} />
         ) : !pages.isLoaded ? (
           <Loading what="incidents" />
         ) : rows.length === 0 ? (
@@ -122,7 +122,7 @@ function useColumns(): readonly Column<Incident>[] {
       {
         id: 'severity',
         title: 'Severity',
-        width: '7.8rem',
+        width: '8.6rem',
         isPlain: true,
         cell: (row: Incident) => <Severity severity={row.severity} name={row.severity_name} />,
       },

@@ -13,7 +13,7 @@ import { Older } from '../parts/older.js';
 import { DEFAULT_COLUMNS, PACKET_COLUMNS } from '../parts/packet-columns.js';
 import { PacketTable } from '../parts/packet-table.js';
 import { Panel } from '../parts/panel.js';
-import { Empty, Loading, Problem } from '../parts/states.js';
+import { Empty, Loading, SearchProblem } from '../parts/states.js';
 import { formatInteger } from '../words/numbers.js';
 
 /** Pages of more packets wait in a lane of their own. */
@@ -91,7 +91,7 @@ export function PacketsPage() {
 function List({ pages, children }: { readonly pages: Pages<Packet>; readonly children: ComponentChildren }) {
   const { scope, address } = useWorkplace();
   if (pages.problem !== null && (isRefused(pages.problem) || pages.rows.length === 0)) {
-    return <Problem problem={pages.problem} onRetry={pages.reload} />;
+    return <SearchProblem problem={pages.problem} list="packets" onRetry={pages.reload} />;
   }
   if (!pages.isLoaded) return <Loading what="packets" />;
   if (pages.rows.length === 0) {

@@ -1,8 +1,10 @@
 /** Where there is nothing to show: because it is not there yet, because there is none, because something is wrong. Each says what to do. */
 import type { ComponentChildren } from 'preact';
 import { type ApiError, isRefused } from '../data/api.js';
-import type { Answer } from '../data/use-answer.js';
+import { calls } from '../data/calls.js';
+import { type Answer, useAnswer } from '../data/use-answer.js';
 import { useWorkplace } from '../data/workplace.js';
+import { foreignField, type Searched } from '../words/search-fields.js';
 
 export function Empty({ title, children }: { readonly title: string; readonly children?: ComponentChildren }) {
   return (
@@ -49,19 +51,53 @@ export function Problem({ problem, onRetry }: { readonly problem: ApiError; read
   );
 }
 
+const capital = (word: string): string => word.replace(/^./, (letter) => letter.toUpperCase());
+
+/** Why a list does not answer. A search for what only other lists know is no mistake: these are named instead. */
+export function SearchProblem({
+  problem,
+  list,
+  onRetry,
+}: {
+  readonly problem: ApiError;
+  readonly list: Searched;
+  readonly onRetry: () => void;
+}) {
+  const { scope, address } = useWorkplace();
+  const { data: fields } = useAnswer(calls.fields(), null);
+  const foreign = fields && foreignField(scope.search, problem.errors, fields, list);
+  if (!fields || !foreign) return <Problem problem={problem} onRetry={onRetry} />;
+  return (
+    <Empty title={`${capital(list)} have no “${foreign.word}”, so that this search does not find any.`}>
+      Look at{' '}
+      {foreign.known.map((other, index) => (
+        <span key={other}>
+          {index > 0 && ' or '}
+          <a href={address.href(`/${other}`)}>{other}</a>
+        </span>
+      ))}
+      , or search {list} by {fields[list].map(({ name }) => name).join(', ')}.
+    </Empty>
+  );
+}
+
 /** What was answered, once it is; an old answer stays, greyed, while a new one is on its way. */
 export function Answered<T>({
   answer,
   what,
+  list,
   children,
 }: {
   readonly answer: Answer<T>;
   readonly what: string;
+  /** Where the search of the page is asked: whose fields it needs. */
+  readonly list?: Searched;
   readonly children: (data: T) => ComponentChildren;
 }) {
   const { data, problem, isStale, reload } = answer;
   // One that is away is told at the top; here what was there stays.
   const isShown = problem !== null && (data === null || isRefused(problem) || problem.code === 'QUERY_TIMEOUT');
+  if (isShown && list !== undefined) return <SearchProblem problem={problem} list={list} onRetry={reload} />;
   if (isShown) return <Problem problem={problem} onRetry={reload} />;
   if (data === null) return <Loading what={what} />;
   return (

@@ -202,6 +202,16 @@ function SidePanels({ title, side, unit, ip, isOriginator }: SideProperties) {
     <a href={address.href('/conversations', { q: `${own} ${ip} and ${more}` })}>{text}</a>
   );
   const outcomes = Object.entries(side.outcomes).filter(([, count]) => count > 0);
+  if (side.conversations === 0) {
+    return (
+      <section class="side">
+        <header class="side-title">
+          <h2>{title}</h2>
+          <p class="subtitle">{isOriginator ? 'It began no conversation.' : 'Nobody began a conversation with it.'}</p>
+        </header>
+      </section>
+    );
+  }
   return (
     <section class="side">
       <header class="side-title">

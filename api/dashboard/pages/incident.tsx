@@ -130,7 +130,7 @@ function useColumns(): readonly Column<Alert>[] {
       {
         id: 'severity',
         title: 'Severity',
-        width: '7.8rem',
+        width: '8.6rem',
         isPlain: true,
         cell: (alert: Alert) => <Severity severity={alert.severity} name={alert.severity_name} />,
       },

@@ -49,9 +49,11 @@ export function OverviewPage() {
           }
         </Answered>
         <AlertSummary />
-        <Panel title="Capture nodes" className="nodes-panel">
-          <NodeList nodes={nodes} />
-        </Panel>
+        {scope.search === '' && (
+          <Panel title="Capture nodes" className="nodes-panel">
+            <NodeList nodes={nodes} />
+          </Panel>
+        )}
       </div>
     </>
   );

@@ -10,7 +10,7 @@ import { Time } from '../parts/links.js';
 import { Facts, Panel, Segments } from '../parts/panel.js';
 import { Answered, Empty } from '../parts/states.js';
 import { type Column, Table } from '../parts/table.js';
-import { createTimeWords } from '../words/times.js';
+import { browserZone } from '../words/times.js';
 
 const ROLES: Readonly<Record<string, string>> = {
   reader: 'reads everything but the audit log',
@@ -39,17 +39,21 @@ function ThisBrowser() {
         pairs={[
           [
             'Times',
-            <Segments
-              key="zone"
-              legend="Zone of times"
-              name="zone-choice"
-              value={preferences.zone}
-              choices={[
-                { value: 'local', label: `this browser’s (${createTimeWords('local').zoneName})` },
-                { value: 'utc', label: 'UTC' },
-              ]}
-              onChange={(zone) => setPreferences({ zone })}
-            />,
+            browserZone() === 'UTC' ? (
+              'UTC, as this browser has it'
+            ) : (
+              <Segments
+                key="zone"
+                legend="Zone of times"
+                name="zone-choice"
+                value={preferences.zone}
+                choices={[
+                  { value: 'local', label: `this browser’s (${browserZone()})` },
+                  { value: 'utc', label: 'UTC' },
+                ]}
+                onChange={(zone) => setPreferences({ zone })}
+              />
+            ),
           ],
           [
             'Colours',

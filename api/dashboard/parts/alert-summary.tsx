@@ -15,6 +15,9 @@ const EVERY_MS = 15_000;
 const SHOWN = 8;
 const AGAIN_MS = 1_000;
 
+/** About as high as the list beside it. */
+const chartHeight = (alerts: number): number => 130 + 16 * alerts;
+
 export function AlertSummary() {
   const { scope, looked, address } = useWorkplace();
   const asked = useMemo(() => (looked === null ? null : { ...looked, q: scope.search }), [looked, scope.search]);
@@ -34,7 +37,7 @@ export function AlertSummary() {
       tools={<a href={address.href('/alerts')}>All alerts</a>}
     >
       <div class="alert-summary">
-        <Answered answer={list} what="alerts">
+        <Answered answer={list} what="alerts" list="alerts">
           {({ alerts }) =>
             alerts.length === 0 ? (
               <Empty title={`No unresolved alerts ${rangeWords(scope.range)}.`} />
@@ -58,7 +61,7 @@ export function AlertSummary() {
         </Answered>
         {histogram.data !== null && histogram.problem === null && histogram.data.series.length > 0 && (
           <div>
-            <SeverityChart histogram={histogram.data} span={null} height={150} />
+            <SeverityChart histogram={histogram.data} span={null} height={chartHeight(list.data?.alerts.length ?? 0)} />
           </div>
         )}
       </div>

@@ -74,7 +74,7 @@ function useColumns({
       {
         id: 'severity',
         title: 'Severity',
-        width: '7.8rem',
+        width: '8.6rem',
         isPlain: true,
         cell: (row) =>
           row.kind === 'group' ? (

@@ -6,7 +6,7 @@ import { useOnPush } from '../data/use-on-push.js';
 import { useWorkplace } from '../data/workplace.js';
 import { PAGES } from '../pages.js';
 import { formatCount } from '../words/numbers.js';
-import { createTimeWords } from '../words/times.js';
+import { browserZone } from '../words/times.js';
 import { HelpDialog } from './help-dialog.js';
 import { Liveness } from './notices.js';
 
@@ -76,18 +76,18 @@ export function Header({ title }: { readonly title: string }) {
 
 export function Footer() {
   const { times, preferences, setPreferences } = useWorkplace();
-  const browserZone = createTimeWords('local').zoneName;
+  const own = browserZone();
   return (
     <footer class="foot">
       <span id="zone">
         Times in {times.zoneName}.{' '}
-        {browserZone !== 'UTC' && (
+        {own !== 'UTC' && (
           <button
             type="button"
             class="link"
             onClick={() => setPreferences({ zone: preferences.zone === 'utc' ? 'local' : 'utc' })}
           >
-            Show {preferences.zone === 'utc' ? browserZone : 'UTC'}
+            Show {preferences.zone === 'utc' ? own : 'UTC'}
           </button>
         )}
       </span>

@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { ConversationGroups } from '../../routes/conversations.js';
 import type { Stats } from '../../routes/stats.js';
+import { isRefused } from '../data/api.js';
 import { calls, type GroupsAsked } from '../data/calls.js';
 import { rangeWords } from '../data/scope.js';
 import { type Answer, useAnswer } from '../data/use-answer.js';
@@ -20,6 +21,8 @@ import { TrafficChart } from './traffic-panel.js';
 
 const GROUPS_EVERY_MS = 30_000;
 const TOP = 12;
+/** As high as the chart beside them, with what became of conversations below. */
+const SERVICES_SHOWN = 5;
 const POINTS = 1_000;
 
 interface Properties {
@@ -46,11 +49,12 @@ export function SearchedTraffic({ stats, unit, tools }: Properties) {
   return (
     <>
       <Panel title="Traffic" subtitle={subtitle} tools={tools} className="wide" id="traffic">
-        <Answered answer={groups} what="conversations">
+        <Answered answer={groups} what="conversations" list="conversations">
           {(data) => <Searched groups={data} time={time} span={span} unit={unit} />}
         </Answered>
       </Panel>
-      <SearchedRankings unit={unit} />
+      {/* One that is refused is refused everywhere; it is told once. */}
+      {(groups.problem === null || !isRefused(groups.problem)) && <SearchedRankings unit={unit} />}
     </>
   );
 }
@@ -112,10 +116,10 @@ function SearchedRankings({ unit }: { readonly unit: Unit }) {
           }
         </Answered>
       </Panel>
-      <Grouped title="Services" by="service" page="/conversations" unit={unit} />
+      <Grouped title="Services" by="service" page="/conversations" unit={unit} shown={SERVICES_SHOWN} />
+      <Grouped title="What became of conversations" by="outcome" page="/conversations" unit={unit} />
       <Grouped title="Hosts that began" by="originator" unit={unit} />
       <Grouped title="Hosts most asked" by="responder" unit={unit} />
-      <Grouped title="What became of conversations" by="outcome" page="/conversations" unit={unit} />
     </>
   );
 }
@@ -125,12 +129,14 @@ function Grouped({
   by,
   page,
   unit,
+  shown,
 }: {
   readonly title: string;
   readonly by: string;
   /** Where its rows lead; to hosts where it is left out. */
   readonly page?: string;
   readonly unit: Unit;
+  readonly shown?: number;
 }) {
   const { address, scope } = useWorkplace();
   const groups = useGroups({ group_by: [by], order_by: unit, limit: TOP });
@@ -141,6 +147,7 @@ function Grouped({
           <Ranking
             unit={unit}
             empty="No conversation matches."
+            {...(shown === undefined ? {} : { limit: shown })}
             rows={data.groups.map(({ bytes, packets, conversations, ...group }) => {
               const text = String(group[by]);
               const label =

@@ -28,6 +28,11 @@ const FORMAT: Intl.DateTimeFormatOptions = {
   hourCycle: 'h23',
 };
 
+/** The zone of this browser; what is UTC by another name is called so. */
+export function browserZone(name = Intl.DateTimeFormat().resolvedOptions().timeZone): string {
+  return /^(Etc\/)?(UTC|UCT|Universal|Zulu|GMT[+-]?0?|Greenwich|Unknown)$/.test(name) ? 'UTC' : name;
+}
+
 export function createTimeWords(zone: Zone): TimeWords {
   const format = new Intl.DateTimeFormat('en-US', { ...FORMAT, ...(zone === 'utc' ? { timeZone: 'UTC' } : {}) });
   const partsOf = (time: number): { date: string; clock: string } => {
@@ -43,7 +48,7 @@ export function createTimeWords(zone: Zone): TimeWords {
   };
   return {
     zone,
-    zoneName: zone === 'utc' ? 'UTC' : Intl.DateTimeFormat().resolvedOptions().timeZone,
+    zoneName: zone === 'utc' ? 'UTC' : browserZone(),
     time,
     micros: (iso) => `${time(iso)}.${/\.(\d{6})/.exec(iso)?.[1] ?? '000000'}`,
     minute: (iso) => {

@@ -44,6 +44,12 @@ beforeAll(async () => {
   await insertCaptureNode(api.pool, 'edge-1');
   await insertCaptureNode(api.pool, 'edge-2', { ageSeconds: 60 });
   await api.post(`/api/alerts/${SCAN.id}/triage`, { status: 'in_progress', assignee: 'ada', note: 'asked the owner' });
+  await api.post('/api/exceptions', {
+    rules: ['port-scan', 'host-sweep'],
+    sources: ['2001:db8:1111:2222::/64', '192.0.2.0/24'],
+    hours: { from: '22:00', to: '05:00', zone: 'Europe/Berlin', days: ['sat', 'sun'] },
+    note: 'our own scanner, every weekend',
+  });
   const page = await api.get<{ conversations: { id: string }[] }>('/api/conversations?service=ssl&limit=1');
   conversation = page.conversations[0]!.id;
 });
@@ -64,7 +70,7 @@ const PAGES: readonly (readonly [name: string, path: () => string, sight: string
   ['conversation', () => `/conversations/${conversation}`, '.facts .outcome'],
   ['packets', () => '/packets', '#packet-rows .time button'],
   ['nodes', () => '/nodes', '.node .facts'],
-  ['rules', () => '/rules', 'h1'],
+  ['rules', () => '/rules', '#exception-rows .exception-parts'],
   ['settings', () => '/settings', 'main .facts'],
   ['empty', () => '/packets?q=port+1', '.empty'],
   ['refused', () => '/packets?q=portt+1', '.marked-search'],

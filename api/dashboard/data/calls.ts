@@ -16,6 +16,12 @@ import type { SessionIdentity } from '../../routes/session.js';
 import type { Stats } from '../../routes/stats.js';
 import type { AlertDetail } from '../../views/alert-view.js';
 import type { Conversation } from '../../views/conversation-view.js';
+import type {
+  ExceptionFromAlert,
+  ExceptionProposal,
+  ExceptionView,
+  NewExceptionRequest,
+} from '../../views/exception-view.js';
 import type { IncidentDetail } from '../../views/incident-view.js';
 
 export type Query = Readonly<Record<string, string | number | undefined>>;
@@ -65,6 +71,15 @@ export const calls = {
   conversationGroups: (asked: GroupsAsked, query: Query) =>
     post<ConversationGroups>('/conversations/search', { ...asked, ...given(query) }),
   packets: (query: Query) => get<PacketPage>('/packets', query),
+  exceptions: (query: Query) => get<{ exceptions: ExceptionView[] }>('/exceptions', query),
+  proposeException: (id: string) => post<ExceptionProposal>(`/alerts/${part(id)}/except`, {}),
+  exceptAlert: (id: string, body: ExceptionFromAlert) => post<ExceptionView>(`/alerts/${part(id)}/except`, body),
+  addException: (body: NewExceptionRequest) => post<ExceptionView>('/exceptions', body),
+  deleteException: (id: string): Call<ExceptionView> => ({
+    method: 'DELETE',
+    path: `/exceptions/${part(id)}`,
+    query: {},
+  }),
   audit: (query: Query) => get<AuditPage>('/audit', query),
 } as const;
 

@@ -4,11 +4,13 @@ import type { AlertDetail } from '../../views/alert-view.js';
 import { calls } from '../data/calls.js';
 import { around, rangeParameters } from '../data/scope.js';
 import { useAnswer } from '../data/use-answer.js';
+import { useMayDecide } from '../data/use-may-decide.js';
 import { useWorkplace } from '../data/workplace.js';
 import type { PageProperties } from '../page.js';
 import { AlertHistory } from '../parts/alert-history.js';
 import { ConversationTable } from '../parts/conversation-table.js';
 import { DecisionForm } from '../parts/decision-form.js';
+import { ExceptButton } from '../parts/except-button.js';
 import { useKeys } from '../parts/keys.js';
 import { HostLink, Hosts, Severity, Time } from '../parts/links.js';
 import { Facts, Panel } from '../parts/panel.js';
@@ -47,6 +49,7 @@ export function AlertPage({ path }: PageProperties) {
 
 function Detail({ alert, onChanged }: { readonly alert: AlertDetail; readonly onChanged: () => void }) {
   const triage = useTriage({ replace: onChanged });
+  const mayDecide = useMayDecide();
   useKeys({
     e: () => triage.decide(alert, { status: 'acknowledged' }),
     r: () => triage.decide(alert, { status: 'resolved' }),
@@ -72,7 +75,14 @@ function Detail({ alert, onChanged }: { readonly alert: AlertDetail; readonly on
         </div>
         <div class="column">
           <Panel title="Decide">
-            <DecisionForm alert={alert} triage={triage} />
+            {mayDecide ? (
+              <>
+                <DecisionForm alert={alert} triage={triage} />
+                <ExceptButton alertId={alert.id} />
+              </>
+            ) : (
+              <Empty title="Your token reads; those of analysts decide." />
+            )}
           </Panel>
           <Panel title="History" subtitle="oldest first">
             <AlertHistory history={alert.history} />

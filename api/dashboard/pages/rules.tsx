@@ -4,6 +4,7 @@ import type { Rules } from '../../routes/rules.js';
 import { calls } from '../data/calls.js';
 import { useAnswer } from '../data/use-answer.js';
 import { useWorkplace } from '../data/workplace.js';
+import { ExceptionList } from '../parts/exception-list.js';
 import { Severity, Time } from '../parts/links.js';
 import { Facts, Panel } from '../parts/panel.js';
 import { Answered, Empty } from '../parts/states.js';
@@ -26,6 +27,7 @@ export function RulesPage() {
   return (
     <>
       <h1 class="hidden">Rules</h1>
+      <ExceptionList />
       <Answered answer={rules} what="rules">
         {(data) =>
           data.rules.length === 0 ? (
@@ -83,7 +85,7 @@ function RuleList({
       {
         id: 'severity',
         title: 'Severity',
-        width: '7.8rem',
+        width: '8.6rem',
         isPlain: true,
         cell: (rule) =>
           rule.enabled ? <Severity severity={rule.severity} name={severityName(rule.severity)} /> : <b>switched off</b>,
@@ -94,7 +96,7 @@ function RuleList({
         width: 'minmax(14rem, 3fr)',
         isPlain: true,
         className: 'message-cell',
-        cell: ({ summary }) => summary,
+        cell: ({ summary }) => withCode(summary),
       },
       {
         id: 'threshold',
@@ -134,6 +136,10 @@ function RuleList({
     </Panel>
   );
 }
+
+/** What stands in backticks is to be typed so. */
+const withCode = (text: string) =>
+  text.split('`').map((part, index) => (index % 2 === 0 ? part : <code key={part}>{part}</code>));
 
 function RuleDetail({ rule }: { readonly rule: Rule }) {
   return (

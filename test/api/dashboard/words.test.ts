@@ -10,10 +10,18 @@ import {
 } from '../../../api/dashboard/data/scope.js';
 import { complete, fieldsOf, quoted } from '../../../api/dashboard/words/completion.js';
 import { historyWords } from '../../../api/dashboard/words/conversations.js';
+import {
+  draftOf,
+  emptyProposal,
+  exceptionParts,
+  isAsProposed,
+  requestOf,
+} from '../../../api/dashboard/words/exceptions.js';
 import { formatAge, formatBytes, formatDuration, formatShare } from '../../../api/dashboard/words/numbers.js';
 import { packetsOfConversation } from '../../../api/dashboard/words/packet-search.js';
+import { foreignField } from '../../../api/dashboard/words/search-fields.js';
 import { marksOf } from '../../../api/dashboard/words/timeline.js';
-import { createTimeWords } from '../../../api/dashboard/words/times.js';
+import { browserZone, createTimeWords } from '../../../api/dashboard/words/times.js';
 import type { Conversation } from '../../../api/views/conversation-view.js';
 import { readPacketSearch } from '../../../schemas/tables/packet-search.js';
 
@@ -131,4 +139,63 @@ describe('the course of an alert', () => {
     const { marks, seen } = of(event('open', 10), event('resolve', 1_000_000, 'ada'));
     expect([marks[1]!.place, seen.end]).toEqual([1, 1]);
   });
+});
+
+it('UTC is called so by whatever name the browser has for it', () => {
+  const names = ['UTC', 'Etc/UTC', 'Etc/Unknown', 'GMT', 'Europe/London', 'Etc/GMT+1'];
+  expect(names.map((name) => browserZone(name))).toEqual(['UTC', 'UTC', 'UTC', 'UTC', 'Europe/London', 'Etc/GMT+1']);
+});
+
+describe('an exception', () => {
+  const times = createTimeWords('utc');
+  const proposal = {
+    rules: ['brute-force'],
+    sources: ['192.0.2.9'],
+    ports: [22],
+    expires_at: '2026-03-31T13:00:00.000Z',
+    note: '',
+  };
+
+  it('is asked for as it was proposed when nothing is changed', () => {
+    const draft = draftOf(proposal, times, 'Europe/Berlin');
+    expect(draft).toMatchObject({ rules: 'brute-force', ports: '22', zone: 'Europe/Berlin', from: '', sites: '' });
+    expect(requestOf({ ...draft, note: ' ours ' }, times)).toEqual({ ...proposal, ports: ['22'], note: 'ours' });
+    expect(isAsProposed({ ...draft, note: 'ours', expires: '2027-01-01T00:00:00' }, draft)).toBe(true);
+    expect(isAsProposed({ ...draft, expires: '' }, draft)).toBe(false);
+    expect(isAsProposed({ ...draft, ports: '' }, draft)).toBe(false);
+  });
+
+  it('leaves out what is empty, and sends the rest to be judged', () => {
+    const draft = draftOf(emptyProposal(0), times, 'UTC');
+    expect(draft.expires).toBe('1970-01-31T00:00:00');
+    expect(requestOf({ ...draft, expires: '', sources: ' 10.0.0.0/8 ,, x', days: ['sat'] }, times)).toEqual({
+      sources: ['10.0.0.0/8', 'x'],
+      hours: { from: '', to: '', zone: 'UTC', days: ['sat'] },
+      note: '',
+    });
+  });
+
+  it('is told by its parts', () => {
+    const hours = { from: '22:00', to: '05:00', zone: 'UTC', days: ['sun', 'mon'] };
+    expect(exceptionParts({ ports: ['22', '80-90'], hours } as never)).toEqual([
+      ['Ports', '22, 80-90'],
+      ['Hours', 'mon, sun 22:00 to 05:00 (UTC)'],
+    ]);
+  });
+});
+
+it('a search that only other lists can answer is told from one that is wrong', () => {
+  const field = (name: string, ...words: string[]) => ({ name, words, description: '', example: '' });
+  const fields = {
+    packets: [field('ttl'), field('port')],
+    conversations: [field('service'), field('port')],
+    alerts: [field('port', 'ports')],
+  };
+  const told = (search: string, at: number, length: number) =>
+    foreignField(search, [{ input: 'q', at, length }], fields, 'alerts');
+  expect(told('port 4 and Service ssl', 11, 7)).toEqual({ word: 'Service', known: ['conversations'] });
+  expect(told('ttl 3', 0, 3)).toEqual({ word: 'ttl', known: ['packets'] });
+  expect(told('servce ssl', 0, 6)).toBeNull();
+  expect(told('ports x', 6, 1)).toBeNull();
+  expect(foreignField('ttl 3', [], fields, 'alerts')).toBeNull();
 });

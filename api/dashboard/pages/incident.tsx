@@ -160,12 +160,13 @@ function useColumns(): readonly Column<Alert>[] {
         id: 'status',
         title: 'Status',
         width: '8rem',
+        className: 'words',
         cell: (alert: Alert) => (
           <>
             <span class="state" data-state={alert.status}>
               {episodeWords(alert)}
             </span>
-            {alert.triage !== 'new' && <span class="triage"> {TRIAGE_NAMES[alert.triage]}</span>}
+            {alert.triage !== 'new' && <span class="triage">{TRIAGE_NAMES[alert.triage]}</span>}
           </>
         ),
       },

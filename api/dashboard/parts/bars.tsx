@@ -46,6 +46,7 @@ function stacked(series: readonly Series[], buckets: number): number[][] {
   });
 }
 
+const LOW_PX = 140;
 const AXIS_VALUES: uPlot.Axis.Values = [
   [86_400 * 365, '{YYYY}', null, null, null, null, null, null, 1],
   [86_400 * 28, '{MMM}', '\n{YYYY}', null, null, null, null, null, 1],
@@ -86,7 +87,8 @@ function optionsFor(
     },
     axes: [
       { ...axis, space: 70, values: AXIS_VALUES },
-      { ...axis, size: 74, values: (_, splits) => splits.map(format) },
+      // A low chart has room for two numbers all the same.
+      { ...axis, size: 74, space: height < LOW_PX ? 16 : 30, values: (_, splits) => splits.map(format) },
     ],
     series: [
       {},

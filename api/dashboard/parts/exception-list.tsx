@@ -158,7 +158,7 @@ function Ends({ exception }: { readonly exception: ExceptionView }) {
   return (
     <>
       {expires === null ? 'never' : <Time iso={expires} />}
-      {!published && <span class="muted"> workers have not been told yet</span>}
+      {!published && <span class="muted">; workers have not been told yet</span>}
     </>
   );
 }

@@ -134,7 +134,7 @@ function useColumns({
         id: 'action',
         title: 'Action',
         isUntitled: true,
-        width: '5.6rem',
+        width: '6.2rem',
         align: 'end',
         cell: of((alert) =>
           alert.resolved ? null : (

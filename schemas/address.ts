@@ -8,9 +8,21 @@ const HEX_BYTES = Array.from({ length: 256 }, (_, byte) => byte.toString(16).pad
 
 const HEX_SHORT = Array.from({ length: 256 }, (_, byte) => byte.toString(16));
 
+/** How many texts of addresses are remembered, of IPv4 and of IPv6: the last of each hash. Most are asked for again and again. */
+const KNOWN_BITS = 12;
+const knownIpv4 = new Uint32Array(1 << KNOWN_BITS);
+const textsOfIpv4: string[] = Array.from(knownIpv4, () => '0.0.0.0');
+const knownIpv6 = new Uint8Array(16 << KNOWN_BITS);
+const textsOfIpv6: string[] = Array.from(knownIpv4, () => '::');
+
 /** 0xc0000201 → "192.0.2.1". */
 export function formatIpv4(address: number): string {
-  return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
+  const entry = Math.imul(address, 0x9e3779b1) >>> (32 - KNOWN_BITS);
+  if (knownIpv4[entry] === address) return textsOfIpv4[entry]!;
+  const text = `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
+  knownIpv4[entry] = address;
+  textsOfIpv4[entry] = text;
+  return text;
 }
 
 /** No text form of an address is longer, characters. */
@@ -40,6 +52,20 @@ export function putIpv4Text(bytes: Uint8Array, start: number, address: number): 
 
 /** Sixteen bytes at `offset` in the canonical form of RFC 5952, including "::ffff:192.0.2.1" for mapped addresses. */
 export function formatIpv6(bytes: Uint8Array, offset = 0): string {
+  let hash = 0;
+  for (let at = offset; at < offset + 16; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
+  const entry = Math.imul(hash, 0x9e3779b1) >>> (32 - KNOWN_BITS);
+  const start = entry * 16;
+  let index = 0;
+  while (index < 16 && knownIpv6[start + index] === bytes[offset + index]) index++;
+  if (index === 16) return textsOfIpv6[entry]!;
+  const text = writeIpv6(bytes, offset);
+  for (index = 0; index < 16; index++) knownIpv6[start + index] = bytes[offset + index]!;
+  textsOfIpv6[entry] = text;
+  return text;
+}
+
+function writeIpv6(bytes: Uint8Array, offset: number): string {
   let bestStart = -1;
   let bestLength = 1; // a single zero group is not shortened, section 4.2.2
   let length = 0;
@@ -76,11 +102,16 @@ export function formatMac(bytes: Uint8Array, offset = 0): string {
 }
 
 /** Bytes as Avro carries them: 4 an IPv4 address, 16 IPv6, 6 a MAC; anything else is the empty string. */
-export function formatAddressBytes(bytes: Uint8Array): string {
-  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
-  if (bytes.length === 16) return formatIpv6(bytes);
-  if (bytes.length === 6) return formatMac(bytes);
+export function formatAddressBytes(bytes: Uint8Array, offset = 0, length: number = bytes.length): string {
+  if (length === 4) return formatIpv4(ipv4At(bytes, offset));
+  if (length === 16) return formatIpv6(bytes, offset);
+  if (length === 6) return formatMac(bytes, offset);
   return '';
+}
+
+/** Four bytes at `offset` as a number. */
+export function ipv4At(bytes: Uint8Array, offset: number): number {
+  return ((bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!) >>> 0;
 }
 
 /** The source of a row, which is also its record key: an IP address, else a MAC, else the empty string. */
@@ -113,7 +144,7 @@ export function formatDestination(block: PacketBlock, row: number): string {
 export function formatAddressSlot(slots: Uint8Array, offset: number): string {
   switch (slots[offset]) {
     case ADDRESS_IPV4:
-      return `${slots[offset + 1]}.${slots[offset + 2]}.${slots[offset + 3]}.${slots[offset + 4]}`;
+      return formatIpv4(ipv4At(slots, offset + 1));
     case ADDRESS_IPV6:
       return formatIpv6(slots, offset + 1);
     case ADDRESS_MAC:

@@ -89,12 +89,9 @@ export class ConversationBlock {
 
   reset(): void {
     this.count = 0;
-    // most records have none, and to set the length of an array costs as much as to read a small record
-    if (this.origins.length + this.history.length + this.service.length + this.names.length === 0) return;
-    this.history.length = 0;
-    this.service.length = 0;
-    this.names.length = 0;
-    this.origins.length = 0;
+    // Most records have none, and to set the length of an array costs as much as to read a small record. Texts and names beyond
+    // `count` are left to be overwritten: the arrays would have to grow anew for each record.
+    if (this.origins.length > 0) this.origins.length = 0;
   }
 }
 
@@ -155,9 +152,7 @@ export class ReceivedBlock {
 
   reset(): void {
     this.count = 0;
-    if (this.origins.length + this.sources.length === 0) return;
-    this.sources.length = 0;
-    this.origins.length = 0;
+    if (this.origins.length > 0) this.origins.length = 0; // `sources` as the texts of conversations
   }
 }
 

@@ -153,13 +153,14 @@ function putAddress(bytes: Buffer, start: number, slots: Uint8Array, index: numb
 /**
  * Reads a row behind those of the block, which has room for it, and counts it. A `fault` of the reader tells that it could not.
  *
- * @param source bytes of the host's address, 4 or 16
+ * @param source where the host's address begins in the reader's bytes; it has `sourceLength` of them, 4 or 16
  */
 export function readConversation(
   reader: AvroReader,
   block: ConversationBlock,
   origin: PacketOrigin,
-  source: Uint8Array,
+  source: number,
+  sourceLength: number,
   time: number,
 ): void {
   const row = block.count;
@@ -171,7 +172,7 @@ export function readConversation(
   block.time[row] = own;
   block.start[row] = start;
   block.last[row] = last;
-  setSlot(block.originator, row, source, 0, source.length);
+  setSlot(block.originator, row, reader.bytes, source, sourceLength);
   readAddress(reader, block.responder, row);
   block.originatorPort[row] = reader.unsigned16();
   block.responderPort[row] = reader.unsigned16();
@@ -205,7 +206,8 @@ export function readReceived(
   reader: AvroReader,
   block: ReceivedBlock,
   origin: PacketOrigin,
-  target: Uint8Array,
+  target: number,
+  targetLength: number,
   time: number,
 ): void {
   const row = block.count;
@@ -213,7 +215,7 @@ export function readReceived(
   const last = safeTimestamp(own + reader.long());
   block.time[row] = own;
   block.last[row] = last;
-  setSlot(block.target, row, target, 0, target.length);
+  setSlot(block.target, row, reader.bytes, target, targetLength);
   block.ipProtocol[row] = readIndex(reader, 256);
   block.port[row] = reader.unsigned16();
   block.attempts[row] = readCount(reader);
@@ -287,7 +289,10 @@ function readAddress(reader: AvroReader, slots: Uint8Array, index: number): void
 function setSlot(slots: Uint8Array, index: number, bytes: Uint8Array, from: number, length: number): void {
   const slot = index * ADDRESS_SLOT_BYTES;
   slots[slot] = length === 4 ? ADDRESS_IPV4 : ADDRESS_IPV6;
-  for (let i = 0; i < 16; i++) slots[slot + 1 + i] = i < length ? bytes[from + i]! : 0;
+  const to = slot + 1;
+  let i = 0;
+  for (; i < length; i++) slots[to + i] = bytes[from + i]!;
+  for (; i < 16; i++) slots[to + i] = 0;
 }
 
 function readIndex(reader: AvroReader, length: number): number {

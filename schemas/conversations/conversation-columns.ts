@@ -30,16 +30,16 @@ export function copyConversations(block: ConversationBlock): ConversationRowsCop
   return {
     count,
     columns: copyColumns(block, count),
-    history: history.slice(),
-    service: service.slice(),
-    names: names.slice(),
+    history: history.slice(0, count),
+    service: service.slice(0, count),
+    names: names.slice(0, count),
     origins: origins.slice(),
   };
 }
 
 export function copyReceived(block: ReceivedBlock): ReceivedRowsCopy {
   const { count, sources, origins } = block;
-  return { count, columns: copyColumns(block, count), sources: sources.slice(), origins: origins.slice() };
+  return { count, columns: copyColumns(block, count), sources: sources.slice(0, count), origins: origins.slice() };
 }
 
 /** A block of just these rows, which lies in the memory of the copy. */

@@ -5,7 +5,15 @@
  */
 import ipaddr from 'ipaddr.js';
 import { formatAddressBytes } from '../address.js';
-import { type AvroReader, LONG_BYTES_MAX, putBytes, putInt, putLong, putString } from '../packets/avro-bytes.js';
+import {
+  type AvroReader,
+  LONG_BYTES_MAX,
+  putBytes,
+  putInt,
+  putLong,
+  putString,
+  textOf,
+} from '../packets/avro-bytes.js';
 import { safeTimestamp } from '../packets/packet-encoding.js';
 import type { Observation, ObservationFacts, ObservationHead, ObservationKind } from './observation.js';
 
@@ -104,9 +112,13 @@ function readQuestion(reader: AvroReader): string {
   if (length > QUESTION_BYTES_MAX) reader.fail('invalid');
   const from = reader.skip(length);
   if (reader.fault !== null) return '';
+  const { bytes } = reader;
+  let at = from;
+  while (at < from + length && bytes[at]! > 0x20 && bytes[at]! < 0x7f) at++;
+  if (at === from + length) return textOf(bytes, from, length);
   let text = '';
-  for (let at = from; at < from + length; at++) {
-    const byte = reader.bytes[at]!;
+  for (at = from; at < from + length; at++) {
+    const byte = bytes[at]!;
     text += byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\${String(byte).padStart(3, '0')}`;
   }
   return text;
@@ -225,18 +237,12 @@ export function readObservation(reader: AvroReader, { host, time, row, origin }:
   if (kind === 'dns' || kind === 'echo') {
     const peer = readAddress(reader);
     const isAnswer = readBoolean(reader);
-    if (kind === 'dns') {
-      // the most of all by far, and to spread three objects into one costs as much as to read a dozen packets
-      const source = isAnswer ? peer : host;
-      const destination = isAnswer ? host : peer;
-      if (host === '') reader.fail('invalid');
-      return readDns(reader, isAnswer, row, origin, own, vlan, source, destination);
-    }
-    const head = { row, origin, time: own, vlan, mac: 0 };
-    const ends = isAnswer ? { source: peer, destination: host } : { source: host, destination: peer };
-    const facts = readEcho(reader, isAnswer);
+    // the most of all by far, and to spread three objects into one costs as much as to read a dozen packets
+    const source = isAnswer ? peer : host;
+    const destination = isAnswer ? host : peer;
     if (host === '') reader.fail('invalid');
-    return { ...head, ...ends, ...facts } as Observation;
+    if (kind === 'dns') return readDns(reader, isAnswer, row, origin, own, vlan, source, destination);
+    return readEcho(reader, isAnswer, row, origin, own, vlan, source, destination);
   }
   if (kind === 'unasked') {
     const destination = readAddress(reader);
@@ -246,16 +252,20 @@ export function readObservation(reader: AvroReader, { host, time, row, origin }:
   const source = readAddress(reader);
   const destination = readAddress(reader);
   if (host !== '') reader.fail('invalid');
+  if (kind === 'arp') {
+    const operation = reader.unsigned16();
+    const senderMac = readMac(reader);
+    const targetMac = readMac(reader);
+    return { row, origin, time: own, vlan, mac, source, destination, kind, operation, senderMac, targetMac };
+  }
   return { row, origin, time: own, vlan, mac, source, destination, ...readLinkFacts(reader, kind) } as Observation;
 }
 
 function readLinkFacts(
   reader: AvroReader,
-  kind: Exclude<ObservationKind, 'dns' | 'echo' | 'unasked'>,
+  kind: Exclude<ObservationKind, 'arp' | 'dns' | 'echo' | 'unasked'>,
 ): ObservationFacts {
   switch (kind) {
-    case 'arp':
-      return { kind, operation: reader.unsigned16(), senderMac: readMac(reader), targetMac: readMac(reader) };
     case 'neighbor': {
       const advertisement = readBoolean(reader);
       return { kind, advertisement, target: readAddress(reader), linkLayerAddress: readMac(reader) };
@@ -319,11 +329,22 @@ function readDns(
   };
 }
 
-function readEcho(reader: AvroReader, reply: boolean): ObservationFacts {
+function readEcho(
+  reader: AvroReader,
+  reply: boolean,
+  row: number,
+  origin: number,
+  time: number,
+  vlan: number,
+  source: string,
+  destination: string,
+): Observation {
   const identifier = reader.unsigned16();
   const sequence = reader.unsigned16();
   const size = reader.int();
-  return { kind: 'echo', reply, identifier, sequence, size, sum: reader.unsigned16() };
+  const sum = reader.unsigned16();
+  const kind = 'echo';
+  return { row, origin, time, vlan, mac: 0, source, destination, kind, reply, identifier, sequence, size, sum };
 }
 
 function readUnasked(reader: AvroReader): ObservationFacts {
@@ -370,5 +391,5 @@ function readAddress(reader: AvroReader): string {
   if (length === 0) return '';
   if (length !== IPV4_BYTES && length !== IPV6_BYTES) reader.fail('invalid');
   const at = reader.skip(length);
-  return reader.fault === null ? formatAddressBytes(reader.bytes.subarray(at, at + length)) : '';
+  return reader.fault === null ? formatAddressBytes(reader.bytes, at, length) : '';
 }

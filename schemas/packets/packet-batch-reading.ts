@@ -183,6 +183,8 @@ class HostReader {
   sourceStart = 0;
   sourceLength = 0;
   private readonly firstRow: number;
+  /** Why the rows at hand cannot be read. */
+  private refusal: PacketBatchResult | null = null;
 
   constructor(
     private readonly reader: AvroReader,
@@ -281,60 +283,73 @@ class HostReader {
       conversations.reset();
       received.reset();
     }
-    const source = reader.bytes.subarray(this.sourceStart, this.sourceStart + this.sourceLength);
     return (
-      this.readArray(0, conversations, CONVERSATION_BYTES_MIN, () =>
-        readConversation(reader, conversations, this.origin, source, time),
-      ) ??
-      this.readArray(1, received, RECEIVED_BYTES_MIN, () =>
-        readReceived(reader, received, this.origin, source, time),
-      ) ??
-      this.readObservations(time, source)
+      this.readConversations(conversations, time) ?? this.readReceived(received, time) ?? this.readObservations(time)
     );
   }
 
-  private readObservations(time: number, source: Uint8Array): PacketBatchResult | null {
+  private readConversations(rows: ConversationBlock, time: number): PacketBatchResult | null {
+    const { reader, origin, sourceStart, sourceLength } = this;
+    for (;;) {
+      const count = this.nextRows(0, rows, CONVERSATION_BYTES_MIN);
+      if (count === 0) return this.refusal;
+      for (let item = 0; item < count; item++) {
+        readConversation(reader, rows, origin, sourceStart, sourceLength, time);
+        if (reader.fault !== null) return refuse(reader.fault, `in row ${item + 1}`);
+      }
+    }
+  }
+
+  private readReceived(rows: ReceivedBlock, time: number): PacketBatchResult | null {
+    const { reader, origin, sourceStart, sourceLength } = this;
+    for (;;) {
+      const count = this.nextRows(1, rows, RECEIVED_BYTES_MIN);
+      if (count === 0) return this.refusal;
+      for (let item = 0; item < count; item++) {
+        readReceived(reader, rows, origin, sourceStart, sourceLength, time);
+        if (reader.fault !== null) return refuse(reader.fault, `in row ${item + 1}`);
+      }
+    }
+  }
+
+  private readObservations(time: number): PacketBatchResult | null {
     const { reader, block, wanted } = this;
     if (reader.end > reader.at && reader.bytes[reader.at] === 0) {
       reader.at++;
       return null;
     }
     const { observations } = block;
+    const isWanted = wanted?.observes === true;
     const place = {
-      host: formatAddressBytes(source),
+      host: formatAddressBytes(reader.bytes, this.sourceStart, this.sourceLength),
       time,
       row: block.count,
-      origin: wanted?.observes === true ? block.originIndex(this.origin) : 0,
+      origin: isWanted ? block.originIndex(this.origin) : 0,
     };
-    return this.readArray(2, null, OBSERVATION_BYTES_MIN, () => {
-      const observation = readObservation(reader, place);
-      if (wanted?.observes === true && reader.fault === null) observations.push(observation);
-    });
-  }
-
-  private readArray(
-    kind: number,
-    rows: ConversationBlock | ReceivedBlock | null,
-    bytesMin: number,
-    readRow: () => void,
-  ): PacketBatchResult | null {
-    const { reader } = this;
     for (;;) {
-      const count = readBlockCount(reader, bytesMin);
-      if (reader.fault !== null) return refuse(reader.fault, 'in an array of rows');
-      if (count === 0) return null;
-      if (rows !== null && this.sourceLength !== 4 && this.sourceLength !== 16)
-        return refuse('invalid', 'rows of what is no address of IP');
-      this.totals[kind]! += count;
-      if (this.totals[kind]! > MAX_BATCH_ROWS) return refuse('invalid', `more than ${MAX_BATCH_ROWS} rows`);
-      if (rows !== null && rows.count + count > rows.capacity) {
-        return refuse('block_full', `${rows.count + count - rows.capacity} rows more than the block takes`);
-      }
+      const count = this.nextRows(2, null, OBSERVATION_BYTES_MIN);
+      if (count === 0) return this.refusal;
       for (let item = 0; item < count; item++) {
-        readRow();
+        const observation = readObservation(reader, place);
         if (reader.fault !== null) return refuse(reader.fault, `in row ${item + 1}`);
+        if (isWanted) observations.push(observation);
       }
     }
+  }
+
+  /** The number of rows of the next block of an array; 0 at its end, or where `refusal` says why there are none. */
+  private nextRows(kind: number, rows: ConversationBlock | ReceivedBlock | null, bytesMin: number): number {
+    const { reader } = this;
+    const count = readBlockCount(reader, bytesMin);
+    if (reader.fault !== null) this.refusal = refuse(reader.fault, 'in an array of rows');
+    if (count === 0 || reader.fault !== null) return 0;
+    this.totals[kind]! += count;
+    if (rows !== null && this.sourceLength !== 4 && this.sourceLength !== 16)
+      this.refusal = refuse('invalid', 'rows of what is no address of IP');
+    else if (this.totals[kind]! > MAX_BATCH_ROWS) this.refusal = refuse('invalid', `more than ${MAX_BATCH_ROWS} rows`);
+    else if (rows !== null && rows.count + count > rows.capacity)
+      this.refusal = refuse('block_full', `${rows.count + count - rows.capacity} rows more than the block takes`);
+    return this.refusal === null ? count : 0;
   }
 }
 

@@ -7,6 +7,8 @@
 export class WindowedSet<V extends string | number = string | number> {
   private readonly lastSeen = new Map<V, number>();
   private newest = Number.NEGATIVE_INFINITY;
+  /** When the first in order was seen, or −∞ where that is not known: most of the time nothing is to be forgotten. */
+  private first = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly windowMicros: number,
@@ -22,7 +24,8 @@ export class WindowedSet<V extends string | number = string | number> {
     if (time < this.newest - this.windowMicros) return this.lastSeen.size;
     const last = this.lastSeen.get(value);
     if (last === undefined || time > last) {
-      if (last !== undefined) this.lastSeen.delete(value);
+      if (last !== undefined) this.remove(value, last);
+      if (this.lastSeen.size === 0) this.first = time;
       this.lastSeen.set(value, time);
     }
     this.advance(time);
@@ -34,6 +37,12 @@ export class WindowedSet<V extends string | number = string | number> {
   }
 
   delete(value: V): void {
+    const last = this.lastSeen.get(value);
+    if (last !== undefined) this.remove(value, last);
+  }
+
+  private remove(value: V, last: number): void {
+    if (last === this.first) this.first = Number.NEGATIVE_INFINITY;
     this.lastSeen.delete(value);
   }
 
@@ -41,11 +50,14 @@ export class WindowedSet<V extends string | number = string | number> {
   advance(time: number): number {
     if (time > this.newest) this.newest = time;
     const oldest = this.newest - this.windowMicros;
-    for (const [value, seen] of this.lastSeen) {
-      if (seen >= oldest && this.lastSeen.size <= this.most) break;
-      this.lastSeen.delete(value);
+    const { lastSeen, most } = this;
+    if (lastSeen.size <= most && (this.first >= oldest || lastSeen.size === 0)) return lastSeen.size;
+    for (const [value, seen] of lastSeen) {
+      this.first = seen;
+      if (seen >= oldest && lastSeen.size <= most) break;
+      lastSeen.delete(value);
     }
-    return this.lastSeen.size;
+    return lastSeen.size;
   }
 
   values(): IterableIterator<V> {
@@ -65,6 +77,11 @@ export class WindowedSet<V extends string | number = string | number> {
 
 const SLICES = 60;
 
+/** The number of a slice modulo theirs: V8 has no instruction for `%` of numbers beyond 32 bits. */
+function placeOf(slice: number): number {
+  return slice - SLICES * Math.floor(slice / SLICES);
+}
+
 /** A sum over the window, cut into sixtieths: never overstated by more than what one sixtieth holds. */
 export class WindowedSum {
   /** By the number of the slice modulo theirs; those of before the window are 0. */
@@ -79,7 +96,7 @@ export class WindowedSum {
     const slice = Math.floor((time * SLICES) / this.windowMicros);
     if (slice > this.newest) this.advance(slice);
     if (slice > this.newest - SLICES) {
-      this.slices[slice % SLICES]! += amount;
+      this.slices[placeOf(slice)]! += amount;
       this.total += amount;
     }
     return this.total;
@@ -107,9 +124,12 @@ export class WindowedSum {
   private advance(slice: number): void {
     const from = Math.max(this.newest + 1, slice - SLICES + 1);
     if (this.total !== 0) {
+      const { slices } = this;
+      let place = placeOf(from);
       for (let old = from; old <= slice; old++) {
-        this.total -= this.slices[old % SLICES]!;
-        this.slices[old % SLICES] = 0;
+        this.total -= slices[place]!;
+        slices[place] = 0;
+        if (++place === SLICES) place = 0;
       }
     }
     this.newest = slice;

@@ -139,10 +139,7 @@ function compare(
       : { asked: 0, answered: 0, digest: 0, last: time };
   questions.delete(name);
   questions.set(name, question);
-  for (const old of questions.keys()) {
-    if (questions.size <= QUESTIONS_MAX) break;
-    questions.delete(old);
-  }
+  if (questions.size > QUESTIONS_MAX) questions.delete(questions.keys().next().value!);
   question.last = time;
   if (digest === null) {
     question.asked++;

@@ -27,9 +27,24 @@ export function isReverse(name: string): boolean {
 
 /** A label of this length with digits in it, or of twice it without: words and host names are shorter. */
 const DATA_LABEL = 16;
+const DOT = 0x2e;
+const BACKSLASH = 0x5c;
+
+/** Whether one of the labels that begin before `end` may look like data: most names have none, and to split them costs more than to look. */
+function hasLongLabel(name: string, end: number): boolean {
+  let length = 0;
+  for (let at = 0; at < end; at++) {
+    const character = name.charCodeAt(at);
+    if (character === BACKSLASH) return true;
+    length = character === DOT ? 0 : length + 1;
+    if (length >= DATA_LABEL) return true;
+  }
+  return false;
+}
 
 /** Characters of labels that look like data: long and mixed with digits, or very long, or with bytes that no host name has. */
 export function dataCharacters(name: string, domain: string): number {
+  if (!hasLongLabel(name, name.length - domain.length)) return 0;
   let characters = 0;
   const own = name.length > domain.length ? name.slice(0, name.length - domain.length - 1) : '';
   for (const label of own.split('.')) {

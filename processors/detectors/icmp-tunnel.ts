@@ -56,10 +56,7 @@ export const icmpTunnel = defineWatcher<Pair>()({
       if (!reply) {
         pair.pending.delete(id);
         pair.pending.set(id, { size, sum });
-        for (const old of pair.pending.keys()) {
-          if (pair.pending.size <= PENDING_MAX) break;
-          pair.pending.delete(old);
-        }
+        if (pair.pending.size > PENDING_MAX) pair.pending.delete(pair.pending.keys().next().value!);
         return;
       }
       const request = pair.pending.get(id);

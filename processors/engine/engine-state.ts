@@ -52,6 +52,8 @@ export class EngineState implements StateBudget {
   rules: CompiledRule[] = [];
   /** Kinds of packets that some rule asks for. */
   kinds = 0;
+  /** The rules that ask for each kind of packet, by the number of its bit's leading zeros. */
+  packetRules: readonly (readonly RuleAt[])[] = [];
   /** Whether some rule asks what became of attempts. */
   watchesAttempts = false;
   /** The rules that ask for each kind of row, and those whose severity depends on attempts or on logins. */
@@ -139,6 +141,9 @@ export class EngineState implements StateBudget {
   /** A row is shown to few of the rules: those are found once. */
   private sortRules(): void {
     const all = this.rules.map((rule, index): RuleAt => ({ rule, index, detector: rule.rule.detector }));
+    this.packetRules = Array.from({ length: 32 }, (_, zeros) =>
+      all.filter(({ rule }) => (rule.kinds & (0x8000_0000 >>> zeros)) !== 0),
+    );
     this.attemptRules = all.filter(({ detector }) => detector.attempts === true);
     this.conversationRules = all.filter(({ detector }) => detector.conversations === true);
     this.receivedRules = all.filter(({ detector }) => detector.received === true);

@@ -61,12 +61,21 @@ export class KeyWords {
   /** 128 bits of a text: four runs of FNV-1a with a finaliser, from different beginnings. */
   setText(text: string): void {
     this.kind = KEY_TEXT;
-    for (let i = 0; i < 4; i++) {
-      let h = (0x811c9dc5 ^ Math.imul(i + 1, 0x9e3779b1)) | 0;
-      for (let at = 0; at < text.length; at++) h = Math.imul(h ^ text.charCodeAt(at), 0x01000193 + 2 * i);
-      h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-      this.words[i] = h ^ (h >>> 13);
+    let h0 = (0x811c9dc5 ^ 0x9e3779b1) | 0;
+    let h1 = (0x811c9dc5 ^ Math.imul(2, 0x9e3779b1)) | 0;
+    let h2 = (0x811c9dc5 ^ Math.imul(3, 0x9e3779b1)) | 0;
+    let h3 = (0x811c9dc5 ^ Math.imul(4, 0x9e3779b1)) | 0;
+    for (let at = 0; at < text.length; at++) {
+      const character = text.charCodeAt(at);
+      h0 = Math.imul(h0 ^ character, 0x01000193);
+      h1 = Math.imul(h1 ^ character, 0x01000195);
+      h2 = Math.imul(h2 ^ character, 0x01000197);
+      h3 = Math.imul(h3 ^ character, 0x01000199);
     }
+    this.words[0] = finished(h0);
+    this.words[1] = finished(h1);
+    this.words[2] = finished(h2);
+    this.words[3] = finished(h3);
   }
 
   /** Reads what `format` wrote; false when the text is no such source. */
@@ -88,4 +97,9 @@ export class KeyWords {
     for (let i = 0; i < 4; i++) view.setUint32(i * 4, words[offset + i]!);
     return this.ipv6PrefixBits === 128 ? formatIpv6(bytes) : `${formatIpv6(bytes)}/${this.ipv6PrefixBits}`;
   }
+}
+
+function finished(hash: number): number {
+  const h = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return h ^ (h >>> 13);
 }

@@ -44,10 +44,9 @@ export class Offering {
     ) {
       this.outcomes.beginAttempt(block, row, packet, slot, node, time, timeline.serial);
     }
-    const { rules } = this.state;
-    for (let index = 0; index < rules.length; index++) {
-      const rule = rules[index]!;
-      if ((rule.kinds & packet) === 0) continue;
+    const rules = this.state.packetRules[Math.clz32(packet)]!;
+    for (let at = 0; at < rules.length; at++) {
+      const { rule, index } = rules[at]!;
       if (this.state.rebuilding && rule.durable && rule.watcher === null) continue; // the changelog has these windows whole
       if (rule.watcher !== null) {
         if (rule.concerns?.(block, row) === false) continue;

@@ -129,6 +129,10 @@ test('a reader sees what is excepted and no button for it', async () => {
   await page.goto(`${fixture.url}/alerts/force-1#token=${token}`);
   await page.getByText('Your token reads; those of analysts decide.').waitFor();
   expect(await page.getByRole('button', { name: /Except this|Resolve/ }).count()).toBe(0);
+  await page.goto(`${fixture.url}/alerts?group=rule`);
+  await page.locator('#alert-rows').getByText(MESSAGE).waitFor();
+  await expect.poll(() => page.getByRole('button', { name: /Resolve/ }).count()).toBe(0);
+  expect(await page.locator('[data-tone="group"] [role="cell"]:visible').count()).toBe(1);
   await page.goto(`${fixture.url}/rules`);
   await page.locator('#exception-rows').getByText('as it is').waitFor();
   await expect.poll(() => page.getByRole('button', { name: /Take back|New exception/ }).count()).toBe(0);

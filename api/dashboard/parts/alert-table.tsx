@@ -1,6 +1,7 @@
 /** The list of alerts, with headings where they are grouped. */
 import { useMemo } from 'preact/hooks';
 import type { Alert } from '../../views/alert-view.js';
+import { useMayDecide } from '../data/use-may-decide.js';
 import { useWorkplace } from '../data/workplace.js';
 import type { AlertRow } from '../words/alert-order.js';
 import { episodeWords, TRIAGE_NAMES } from '../words/alerts.js';
@@ -18,16 +19,23 @@ interface Properties {
   readonly onResolve: (alert: Alert) => void;
 }
 
+/** Columns that are for those who may decide. */
+const DECIDING: ReadonlySet<string> = new Set(['select', 'action']);
+
 export function AlertTable({ rows, current, onCurrent, ...actions }: Properties) {
-  const columns = useColumns(actions);
+  const mayDecide = useMayDecide();
+  const all = useColumns(actions);
+  const columns = useMemo(() => (mayDecide ? all : all.filter(({ id }) => !DECIDING.has(id))), [all, mayDecide]);
   const alerts = rows.filter(({ kind }) => kind === 'alert').length;
   const isAll = alerts > 0 && actions.selected.size >= alerts;
   return (
     <>
-      <label class="select-all">
-        <input type="checkbox" checked={isAll} onChange={() => actions.onSelectAll(!isAll)} /> Select all{' '}
-        {formatInteger(alerts)} shown
-      </label>
+      {mayDecide && (
+        <label class="select-all">
+          <input type="checkbox" checked={isAll} onChange={() => actions.onSelectAll(!isAll)} /> Select all{' '}
+          {formatInteger(alerts)} shown
+        </label>
+      )}
       <Table
         id="alert-rows"
         label="Alerts"

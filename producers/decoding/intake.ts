@@ -193,6 +193,7 @@ export class Intake {
     for (let row = 0; row < received.count; row++) {
       if (records.isFull) this.flushRecords();
       records.addReceived(received, row);
+      if (received.unasked[row] === 0) continue;
       const origin = received.origins[received.origin[row]!]!;
       for (const observation of unaskedObservations(received, row, 0, this.unaskedBudget)) {
         if (records.isFull) this.flushRecords();

@@ -164,10 +164,13 @@ export class RecordAccumulator {
     const room = packetBytesMax(block, row);
     const time = safeTimestamp(block.timestamp[row]!);
     const kind = identity & 0xff;
-    let source =
-      kind === ADDRESS_IPV4
-        ? this.find(identity, hash, EMPTY_BYTES, 0, block.sourceAddress[row]!, time)
-        : this.find(identity, hash, addressBytes(block, kind), addressStart(block, row, kind), 0, time);
+    const isIpv4 = kind === ADDRESS_IPV4;
+    const bytes = isIpv4 ? EMPTY_BYTES : addressBytes(block, kind);
+    const from = isIpv4 ? 0 : addressStart(block, row, kind);
+    const value = isIpv4 ? block.sourceAddress[row]! : 0;
+    // Without the time, of which V8 would make an object for every packet on the way to `find`.
+    let source = table.find(identity, hash, bytes, from, value);
+    if (source === NO_SOURCE) source = this.begin(table.add(identity, hash, bytes, from, value), time);
     if (
       sources[source + PACKETS] === MAX_BATCH_PACKETS ||
       sources[source + BYTES]! + room + NEW_FLOW_BYTES_MAX > this.packetBytesMax

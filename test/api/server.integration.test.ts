@@ -141,12 +141,21 @@ describe('GET /api/openapi.json', () => {
     expect(result.valid).toBe(true);
   });
 
+  /** Where it is not 200. */
+  const SUCCESS: Readonly<Record<string, string>> = {
+    'DELETE /api/session': '204',
+    'GET /api/login': '302',
+    'GET /api/login/callback': '302',
+    'POST /api/exceptions': '201',
+  };
+
   test('names every route with its errors and security, every parameter with words', async () => {
     const { paths, components } = await api.get<Document>('/api/openapi.json');
     const operations = Object.entries(paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, ...operation })),
     );
     expect(operations.map(({ name }) => name).sort()).toEqual([
+      'DELETE /api/exceptions/{id}',
       'DELETE /api/session',
       'GET /api/alerts',
       'GET /api/alerts.csv',
@@ -160,6 +169,7 @@ describe('GET /api/openapi.json', () => {
       'GET /api/conversations.json',
       'GET /api/conversations.zeek',
       'GET /api/conversations/{id}',
+      'GET /api/exceptions',
       'GET /api/fields',
       'GET /api/health',
       'GET /api/hosts/{ip}',
@@ -177,11 +187,13 @@ describe('GET /api/openapi.json', () => {
       'GET /api/session',
       'GET /api/stats',
       'POST /api/alerts/triage',
+      'POST /api/alerts/{id}/except',
       'POST /api/alerts/{id}/reopen',
       'POST /api/alerts/{id}/resolve',
       'POST /api/alerts/{id}/triage',
       'POST /api/alerts/{id}/undo',
       'POST /api/conversations/search',
+      'POST /api/exceptions',
       'POST /api/packets/search',
       'POST /api/session',
     ]);
@@ -189,22 +201,13 @@ describe('GET /api/openapi.json', () => {
       expect(security, name).toEqual(
         /^(POST|DELETE) \/api\/session|\/api\/login/.test(name)
           ? []
-          : /^POST \/api\/alerts/.test(name)
+          : /^POST \/api\/alerts|^(POST|DELETE) \/api\/exceptions/.test(name)
             ? [{ bearer: ['analyst'] }]
             : /audit/.test(name)
               ? [{ bearer: ['admin'] }]
               : [{ bearer: ['reader'] }, {}],
       );
-      for (const code of [
-        name.startsWith('DELETE') ? '204' : /login(\/callback)?$/.test(name) ? '302' : '200',
-        '400',
-        '401',
-        '403',
-        '421',
-        '429',
-        '500',
-        '503',
-      ])
+      for (const code of [SUCCESS[name] ?? '200', '400', '401', '403', '421', '429', '500', '503'])
         expect(responses, `${name} ${code}`).toHaveProperty(code);
       for (const parameter of parameters) expect(parameter.description, `${name} ${parameter.name}`).toBeTruthy();
     }

@@ -19,6 +19,7 @@ const LONG = [
   'test/**/*.random.test.ts',
   'test/fixtures/fixtures.test.ts',
   'test/deploy/kubernetes.test.ts',
+  'test/processors/fleet-parity.test.ts',
   'test/processors/worker/partition-input.test.ts',
   'test/producers/decoding/decode-report.test.ts',
   'test/producers/decoding/decoder.test.ts',

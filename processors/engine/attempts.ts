@@ -4,7 +4,7 @@
  * so the outcome does not depend on how rows are batched. A SYN that was answered waits once more: when its sender leaves
  * it at that, it is half-open.
  *
- * Entries of typed columns, found through chains of a hash: an object and three maps an attempt were a microsecond each and most of
+ * Entries of typed columns, found through chains of a hash but for a key's first, which the key leads to: an object and three maps an attempt were a microsecond each and most of
  * what a flood of forged sources cost. An entry that is settled goes at once; one may be kept as its source's first failure.
  */
 import type { AttemptOutcome } from '../contract/watch.js';
@@ -19,6 +19,8 @@ const TCP = 6;
 const REFUSED = 2;
 
 export const NO_ATTEMPT = -1;
+/** In `hashNext` of an entry that no chain has: it came when its key had no other, so it is the key's first as long as it waits. */
+const NOT_CHAINED = -2;
 /** Of a key (`KeyTable.failure`): watchers have seen its first failure. */
 export const FAILURE_SHOWN = -2;
 
@@ -121,21 +123,18 @@ export class Attempts {
 
   /** The waiting attempt that a row speaks of, or `NO_ATTEMPT`. */
   find(slot: number, targetKey: number, ipProtocol: number, port: number, sourcePort: number): number {
-    if (this.keys.attempt[slot] === NO_ATTEMPT) return NO_ATTEMPT;
+    const first = this.keys.attempt[slot]!;
+    if (first === NO_ATTEMPT || this.is(first, slot, targetKey, ipProtocol, port, sourcePort)) return first;
+    if (this.keyNext[first] === NO_ATTEMPT) return NO_ATTEMPT;
     let entry = this.buckets[attemptHash(slot, targetKey, ipProtocol, port, sourcePort) & (this.buckets.length - 1)]!;
-    while (entry !== NO_ATTEMPT) {
-      if (
-        this.slot[entry] === slot &&
-        this.targetKey[entry] === targetKey &&
-        this.port[entry] === port &&
-        this.sourcePort[entry] === sourcePort &&
-        this.ipProtocol[entry] === ipProtocol
-      ) {
-        return entry;
-      }
+    while (entry !== NO_ATTEMPT && !this.is(entry, slot, targetKey, ipProtocol, port, sourcePort))
       entry = this.hashNext[entry]!;
-    }
-    return NO_ATTEMPT;
+    return entry;
+  }
+
+  private is(entry: number, slot: number, key: number, protocol: number, port: number, source: number): boolean {
+    if (this.slot[entry] !== slot || this.targetKey[entry] !== key || this.port[entry] !== port) return false;
+    return this.sourcePort[entry] === source && this.ipProtocol[entry] === protocol;
   }
 
   /** A row says what became of an attempt at `time`. */
@@ -263,14 +262,15 @@ export class Attempts {
     this.answered[entry] = answered;
     this.sequence[entry] = ++this.sequences;
     if (++this.waiting > this.buckets.length) this.rehash();
-    this.linkHash(entry);
+    const last = keys.lastAttempt[slot]!;
+    if (last === NO_ATTEMPT) this.hashNext[entry] = NOT_CHAINED;
+    else this.linkHash(entry);
     const queue = this.queueOf(this.run[entry]!);
     this.queueNext[entry] = NO_ATTEMPT;
     this.queueBefore[entry] = queue.tail;
     if (queue.tail === NO_ATTEMPT) queue.head = entry;
     else this.queueNext[queue.tail] = entry;
     queue.tail = entry;
-    const last = keys.lastAttempt[slot]!;
     this.keyNext[entry] = NO_ATTEMPT;
     this.keyBefore[entry] = last;
     if (last === NO_ATTEMPT) keys.attempt[slot] = entry;
@@ -283,7 +283,7 @@ export class Attempts {
     const { keys } = this;
     const slot = this.slot[entry]!;
     this.waiting--;
-    this.unlinkHash(entry);
+    if (this.hashNext[entry] !== NOT_CHAINED) this.unlinkHash(entry);
     const queue = this.queueOf(this.run[entry]!);
     const queueBefore = this.queueBefore[entry]!;
     const queueNext = this.queueNext[entry]!;
@@ -360,7 +360,9 @@ export class Attempts {
     const before = this.buckets;
     this.buckets = new Int32Array(before.length * 2).fill(NO_ATTEMPT);
     for (const { head } of this.queues.values()) {
-      for (let entry = head; entry !== NO_ATTEMPT; entry = this.queueNext[entry]!) this.linkHash(entry);
+      for (let entry = head; entry !== NO_ATTEMPT; entry = this.queueNext[entry]!) {
+        if (this.hashNext[entry] !== NOT_CHAINED) this.linkHash(entry);
+      }
     }
   }
 

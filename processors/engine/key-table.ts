@@ -53,6 +53,10 @@ export class KeyTable {
   private used = 0;
   private serials = 0;
   private capacity = 0;
+  /**
+   * Slots by hash, above each the part of the hash that its place does not tell: most keys that are looked up in a flood are new,
+   * and to read the words of each slot on the way costs a miss of the cache. A slot is always below the length of the index.
+   */
   private index = new Int32Array(0);
   private indexMask = -1;
 
@@ -76,12 +80,16 @@ export class KeyTable {
 
   /** The slot of a key, or `NONE`. */
   find(scope: number, kind: number, w0: number, w1: number, w2: number, w3: number): number {
-    let at = hash(scope, w0, w1, w2, w3) & this.indexMask;
+    const { index, indexMask } = this;
+    const whole = hash(scope, w0, w1, w2, w3);
+    let at = whole & indexMask;
     for (;;) {
-      const slot = this.index[at]!;
-      if (slot === NONE) return NONE;
+      const entry = index[at]!;
+      if (entry === NONE) return NONE;
+      const slot = entry & indexMask;
       const word = slot * 4;
       if (
+        ((entry ^ whole) & ~indexMask) === 0 &&
         this.words[word] === w0 &&
         this.kind[slot] === kind &&
         this.scope[slot] === scope &&
@@ -91,7 +99,7 @@ export class KeyTable {
       ) {
         return slot;
       }
-      at = (at + 1) & this.indexMask;
+      at = (at + 1) & indexMask;
     }
   }
 
@@ -181,10 +189,18 @@ export class KeyTable {
     else this.newer[older] = newer;
   }
 
-  private home(slot: number): number {
+  private hashOf(slot: number): number {
     const word = slot * 4;
     const { words } = this;
-    return hash(this.scope[slot]!, words[word]!, words[word + 1]!, words[word + 2]!, words[word + 3]!) & this.indexMask;
+    return hash(this.scope[slot]!, words[word]!, words[word + 1]!, words[word + 2]!, words[word + 3]!);
+  }
+
+  private putIndex(slot: number): void {
+    const { index, indexMask } = this;
+    const whole = this.hashOf(slot);
+    let at = whole & indexMask;
+    while (index[at] !== NONE) at = (at + 1) & indexMask;
+    index[at] = (whole & ~indexMask) | slot;
   }
 
   private insertIndex(slot: number): void {
@@ -192,9 +208,7 @@ export class KeyTable {
       this.rebuildIndex(this.index.length * 2);
       return;
     }
-    let at = this.home(slot);
-    while (this.index[at] !== NONE) at = (at + 1) & this.indexMask;
-    this.index[at] = slot;
+    this.putIndex(slot);
   }
 
   private rebuildIndex(length: number): void {
@@ -202,23 +216,22 @@ export class KeyTable {
     else this.index = new Int32Array(length).fill(NONE);
     this.indexMask = length - 1;
     for (let slot = 0; slot < this.used; slot++) {
-      if (this.kind[slot] === 0) continue;
-      let at = this.home(slot);
-      while (this.index[at] !== NONE) at = (at + 1) & this.indexMask;
-      this.index[at] = slot;
+      if (this.kind[slot] !== 0) this.putIndex(slot);
     }
   }
 
   /** Deletion that shifts later entries back (Knuth 6.4, algorithm R), so that no tombstones pile up. */
   private removeIndex(slot: number): void {
-    let hole = this.home(slot);
-    while (this.index[hole] !== slot) hole = (hole + 1) & this.indexMask;
+    const whole = this.hashOf(slot);
+    const own = (whole & ~this.indexMask) | slot;
+    let hole = whole & this.indexMask;
+    while (this.index[hole] !== own) hole = (hole + 1) & this.indexMask;
     let at = hole;
     for (;;) {
       at = (at + 1) & this.indexMask;
       const candidate = this.index[at]!;
       if (candidate === NONE) break;
-      const home = this.home(candidate);
+      const home = this.hashOf(candidate & this.indexMask) & this.indexMask;
       if (((at - home) & this.indexMask) >= ((at - hole) & this.indexMask)) {
         this.index[hole] = candidate;
         hole = at;

@@ -37,15 +37,33 @@ const SITES_MAX = 4096;
 /** What state is kept for. */
 export class TimelineGroup {
   readonly timelines = new Set<Timeline>();
+  /** The only one of them; null where there are several. */
+  private only: Timeline | null = null;
   readonly scopes = new Map<string, Scope>();
 
   constructor(readonly name: string) {}
 
   /** How far every node of every run had come when each run was last looked at. */
   get slowestClock(): number {
+    if (this.only !== null) return this.only.slowestClock; // asked for each new key
     let slowest = Number.POSITIVE_INFINITY;
     for (const timeline of this.timelines) slowest = Math.min(slowest, timeline.slowestClock);
     return slowest;
+  }
+
+  add(timeline: Timeline): void {
+    this.timelines.add(timeline);
+    this.findOnly();
+  }
+
+  delete(timeline: Timeline): void {
+    this.timelines.delete(timeline);
+    this.findOnly();
+  }
+
+  private findOnly(): void {
+    const [first = null] = this.timelines;
+    this.only = this.timelines.size === 1 ? first : null;
   }
 }
 
@@ -122,7 +140,7 @@ export class Timelines {
     if (known !== undefined) return known;
     const group = this.groupOf(groupOfTimeline(name));
     const timeline = new Timeline(name, group, ++this.serials);
-    group.timelines.add(timeline);
+    group.add(timeline);
     this.byName.set(name, timeline);
     this.bySerial.set(timeline.serial, timeline);
     return timeline;
@@ -164,7 +182,7 @@ export class Timelines {
     this.deletions++;
     this.byName.delete(timeline.name);
     this.bySerial.delete(timeline.serial);
-    group.timelines.delete(timeline);
+    group.delete(timeline);
     if (group.timelines.size > 0) return;
     this.groups.delete(group.name);
     this.lastScope = null;

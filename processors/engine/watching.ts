@@ -270,7 +270,8 @@ export class Watching implements Watch<unknown> {
     const { state, rule } = this;
     this.finish();
     const { current } = state;
-    if (text !== '') state.keyTexts.set(slot, text);
+    // of a key that has windows it is there
+    if (text !== '' && state.keys.windows[slot] === NONE) state.keyTexts.set(slot, text);
     if (slot !== current) this.meet(slot);
     state.current = slot;
     this.window = state.windowOf(slot, (this.ruleIndex << 16) >>> 0);

@@ -49,6 +49,8 @@ export interface FleetOptions {
 }
 
 export class Fleet {
+  /** How often a scan by a source was published: one whose publishing took too long may have counted all the same. */
+  readonly scansPublished = new Map<string, number>();
   /** What happened, in its order. */
   readonly story: string[] = [];
   readonly plays: Play[] = [];
@@ -205,6 +207,7 @@ export class Fleet {
     await until(async () => {
       const begun = Date.now();
       await publishStream(this.options.topics, this.partitions, skewedScan(source, begun * 1000, hours * 3_600e6));
+      this.scansPublished.set(source, (this.scansPublished.get(source) ?? 0) + 1);
       // By a broker that comes back slowly Kafka's clock, to which the one ahead is taken back, is itself ahead of the probes.
       return Date.now() - begun < PUBLISHED_WITHIN_MS;
     });

@@ -1,5 +1,5 @@
-/** Shows /api/openapi.json. The token of a call is the one that the dashboard has in this tab, or what is given under Authorize. */
-const ui = SwaggerUIBundle({
+/** Shows /api/openapi.json. Calls go with the session that the dashboard has opened, or with the token given under Authorize. */
+SwaggerUIBundle({
   url: '/api/openapi.json',
   dom_id: '#reference',
   deepLinking: true,
@@ -9,8 +9,4 @@ const ui = SwaggerUIBundle({
   docExpansion: 'list',
   // Nothing is asked of others.
   validatorUrl: null,
-  onComplete: () => {
-    const token = sessionStorage.getItem('nta-token');
-    if (token !== null) ui.preauthorizeApiKey('bearer', token);
-  },
 });

@@ -183,7 +183,7 @@ describe('processor', () => {
     };
     const told = async () => (await events()).map(({ event, nta }) => [event.action, nta.alert.close_reason]);
     await expect.poll(told, { timeout: 60_000 }).toEqual([
-      ['close', 'end_of_timeline'],
+      ['close', 'cut_off'],
       ['open', undefined],
     ]);
     expect((await events())[1]?.event.id).toBe(before[0]!.event.id);

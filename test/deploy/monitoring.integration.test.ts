@@ -115,8 +115,8 @@ describe('Prometheus', () => {
 
   it('reaches every part', async (context) => {
     requireTool(context, 'prometheus', 'promtool');
-    expect(announced).toHaveLength(5); // capture, process, sink, api and cleanup
-    expect(firstValue(await ask('sum(up{job="nta"})'))).toBe(5);
+    expect(announced).toHaveLength(6); // capture, process, sink, hunt, api and cleanup
+    expect(firstValue(await ask('sum(up{job="nta"})'))).toBe(6);
   });
 
   it.for(dashboardExpressions())('answers $of: $expression', async ({ of, expression, shown }, context) => {

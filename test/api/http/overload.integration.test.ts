@@ -9,7 +9,7 @@ import { apiSettings } from '../api-settings.js';
 import { insertAlerts, insertPackets, rebuildRollups } from '../sample-data.js';
 
 const PACKETS = 2_000;
-const CONNECTIONS_MAX = 1_000;
+const CONNECTIONS_MAX = 2_000;
 
 let api: ApiFixture;
 let service: ApiService;

@@ -6,6 +6,7 @@ import type { Kafka } from 'kafkajs';
 import { Failure, messageOf } from '../process/failure.js';
 import { GrowingDelay, pause } from '../process/growing-delay.js';
 import type { Logger } from '../process/log.js';
+import { fetchTopicIds } from './kafka-topic-ids.js';
 import { createOwnCluster, type OwnCluster, singleLeader } from './kafkajs-internals.js';
 
 export interface CompactedRecord {
@@ -24,14 +25,18 @@ const ATTEMPTS = 3;
 const READ_COMMITTED = 1;
 
 export class CompactedTopic {
+  /** Of the topic that was read so far; empty where the broker has none. */
+  private id = '';
   private offset = -1;
+  /** Whether the topic may have been recreated since it was last read. */
+  private unsure = true;
   private readonly stopping = new AbortController();
   private following: Promise<void> = Promise.resolve();
   private cluster: OwnCluster | null = null;
 
   /**
    * @param take is given records in their order, as they come.
-   * @param reset the topic starts again: what was taken before is no more.
+   * @param reset the topic was recreated: what was taken before is no more, and what it has now is taken next, be it nothing.
    */
   constructor(
     private readonly kafka: Kafka,
@@ -71,11 +76,12 @@ export class CompactedTopic {
     const delay = new GrowingDelay(RETRY_FIRST_MS, RETRY_LAST_MS);
     while (!signal.aborted) {
       try {
-        if (this.offset < 0) await this.catchUp();
+        if (this.unsure) await this.catchUp();
         else await this.fetch();
         delay.reset();
       } catch (error) {
         if (signal.aborted) return;
+        this.unsure = true;
         this.log.debug({ topic: this.topic, reason: messageOf(error) }, 'a topic is read again later');
         await this.disconnect();
         await pause(delay.next(), signal);
@@ -83,26 +89,31 @@ export class CompactedTopic {
     }
   }
 
+  /** Reads on to where the topic ends now, from its beginning when it is another than before. */
   private async catchUp(): Promise<void> {
+    const id = (await fetchTopicIds(this.kafka, [this.topic])).get(this.topic) ?? '';
+    const { low, high } = await this.bounds();
+    const isAnother = this.offset >= 0 && (id !== this.id || this.offset < low || this.offset > high);
+    if (isAnother) this.reset();
+    if (isAnother || this.offset < 0) this.offset = low;
+    this.id = id;
+    while (this.offset < high && !this.stopping.signal.aborted) {
+      // the last records may have been compacted away
+      if ((await this.fetch()) === 0) this.offset = high;
+    }
+    if (isAnother) this.take([]);
+    this.unsure = false;
+  }
+
+  private async bounds(): Promise<{ low: number; high: number }> {
     const admin = this.kafka.admin();
-    let low = 0;
-    let high = 0;
     try {
       await admin.connect();
       const [bounds] = await admin.fetchTopicOffsets(this.topic);
       if (bounds === undefined) throw new Failure('KAFKA_TOPIC', `${this.topic} has no partition; run nta setup`);
-      low = Number(bounds.low);
-      high = Number(bounds.high);
+      return { low: Number(bounds.low), high: Number(bounds.high) };
     } finally {
       await admin.disconnect();
-    }
-    if (this.offset < low || this.offset > high) {
-      if (this.offset >= 0) this.reset();
-      this.offset = low;
-    }
-    while (this.offset < high && !this.stopping.signal.aborted) {
-      // the last records may have been compacted away
-      if ((await this.fetch()) === 0) this.offset = high;
     }
   }
 

@@ -4,8 +4,7 @@
  */
 
 import type { Writable } from 'node:stream';
-import pg from 'pg';
-import { describePostgresError, type PostgresSettings, postgresConfig } from '../../runtime/postgres/client.js';
+import { type PostgresSettings, withPostgres } from '../../runtime/postgres/client.js';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
 import { defineOptions, type Settings } from '../../runtime/process/options.js';
 import { type AlertSelection, selectionOfAlert, underWay } from './alert-evidence.js';
@@ -120,17 +119,12 @@ export async function exportRows(
   const query = queryOf(null); // what cannot be read is refused before anything connects
   // Each write hears of its failure; a stream whose event nobody takes would end the process.
   output.on('error', () => undefined);
-  const client = new pg.Client(postgresConfig(settings, 'nta-export'));
-  client.on('error', () => undefined);
   try {
-    await client.connect();
-  } catch (error) {
-    throw describePostgresError(error, settings);
-  }
-  try {
-    await client.query("SET timezone TO 'UTC'");
-    const asked = settings.alert === '' ? query : queryOf(await selectionOfAlert(client, settings.alert));
-    return await writeRows(client, asked, settings.format, output, onRows);
+    return await withPostgres(settings, 'nta-export', async (client) => {
+      await client.query("SET timezone TO 'UTC'");
+      const asked = settings.alert === '' ? query : queryOf(await selectionOfAlert(client, settings.alert));
+      return writeRows(client, asked, settings.format, output, onRows);
+    });
   } catch (error) {
     const state = (error as { code?: string }).code;
     if (state !== '22P02' && state !== '22007' && state !== '22008') throw error;
@@ -141,8 +135,6 @@ export async function exportRows(
         cause: error,
       },
     );
-  } finally {
-    await client.end().catch(() => undefined);
   }
 }
 

@@ -5,8 +5,7 @@
  */
 
 import type { Kafka } from 'kafkajs';
-import pg from 'pg';
-import { describePostgresError, type PostgresSettings, postgresConfig } from '../../runtime/postgres/client.js';
+import { type PostgresSettings, withPostgres } from '../../runtime/postgres/client.js';
 import type { Logger } from '../../runtime/process/log.js';
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import type { PacketOrigin } from '../../schemas/packets/packet-block.js';
@@ -43,23 +42,19 @@ export interface HuntResult {
 }
 
 export async function hunt(options: HunterOptions): Promise<HuntResult> {
-  const client = new pg.Client(postgresConfig(options.postgres, 'nta-hunt'));
-  client.on('error', () => undefined);
   const groupId = groupName('hunt', options.topicPrefix);
   const publisher = new HuntPublisher(options.kafka, groupId, topicName('alerts', options.topicPrefix));
-  try {
-    await client.connect().catch((error: unknown) => {
-      throw describePostgresError(error, options.postgres);
-    });
-    await client.query("SET timezone TO 'UTC'");
-    const store = new HuntStore(client);
-    if (!(await store.lock())) return { busy: true, conversations: 0, events: [] };
-    const published = await settle(store, publisher);
-    return await lookThrough(store, publisher, published + 1n, options);
-  } finally {
-    await publisher.stop().catch(() => undefined);
-    await client.end().catch(() => undefined);
-  }
+  return withPostgres(options.postgres, 'nta-hunt', async (client) => {
+    try {
+      await client.query("SET timezone TO 'UTC'");
+      const store = new HuntStore(client);
+      if (!(await store.lock())) return { busy: true, conversations: 0, events: [] };
+      const published = await settle(store, publisher);
+      return await lookThrough(store, publisher, published + 1n, options);
+    } finally {
+      await publisher.stop().catch(() => undefined);
+    }
+  });
 }
 
 /** Publishes what an earlier hunt has kept and not published. Gives the number of the last run. */

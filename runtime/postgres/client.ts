@@ -117,6 +117,29 @@ export async function checkPostgres(settings: PostgresSettings): Promise<void> {
   }
 }
 
+/**
+ * Does work with one connection of its own, which ends with it.
+ *
+ * @throws Failure as `checkPostgres` when there is no connection; whatever the work throws.
+ */
+export async function withPostgres<Result>(
+  settings: PostgresSettings,
+  applicationName: string,
+  work: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const client = new pg.Client(postgresConfig(settings, applicationName));
+  // A connection that breaks fails its query; the event besides would end the process.
+  client.on('error', () => undefined);
+  try {
+    await client.connect().catch((error: unknown) => {
+      throw describePostgresError(error, settings);
+    });
+    return await work(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
 /** Turns a connection error of pg into a Failure with the remedy. Classes by SQLSTATE, PostgreSQL manual appendix A. */
 export function describePostgresError(error: unknown, settings: PostgresSettings): Failure {
   const where = `${settings.dbHost || '127.0.0.1'}:${settings.dbPort}`;

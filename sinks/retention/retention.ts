@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { describePostgresError, type PostgresSettings, postgresConfig } from '../../runtime/postgres/client.js';
+import { type PostgresSettings, withPostgres } from '../../runtime/postgres/client.js';
 import type { Logger } from '../../runtime/process/log.js';
 import { defineOptions, type Settings } from '../../runtime/process/options.js';
 import { sqlState } from '../stream/postgres-errors.js';
@@ -113,20 +113,12 @@ export async function applyRetention(
   options: { readonly dryRun: boolean },
   log: Logger,
 ): Promise<RetentionResult> {
-  const client = new pg.Client(postgresConfig(settings, 'nta-retention'));
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-  } catch (error) {
-    throw describePostgresError(error, settings);
-  }
-  try {
+  // The lock is given back with the connection.
+  return withPostgres(settings, 'nta-retention', async (client) => {
     const { rows } = await client.query<{ locked: boolean }>(`SELECT pg_try_advisory_lock(${CLEANER_LOCK}) AS locked`);
     if (!rows[0]!.locked) return { dropped: [], postponed: [], busy: true };
-    return await clean(client, settings, options.dryRun, log);
-  } finally {
-    await client.end().catch(() => undefined); // gives the lock back
-  }
+    return clean(client, settings, options.dryRun, log);
+  });
 }
 
 async function clean(

@@ -1,4 +1,3 @@
-import pg from 'pg';
 import type { Detector } from '../../../processors/contract/detector.js';
 import type { DetectionRule, DetectionRules } from '../../../processors/contract/rule.js';
 import { HuntStore } from '../../../processors/hunt/hunt-store.js';
@@ -6,7 +5,7 @@ import { runPass } from '../../../processors/hunt/hunter.js';
 import { FIRST_SEEN_RULES } from '../../../processors/hunt/questions.js';
 import { type DetectionSettings, detectionOptions } from '../../../processors/rules/detection-options.js';
 import { loadRules, toEngineLimits } from '../../../processors/rules/detection-settings.js';
-import { describePostgresError, postgresConfig, postgresOptions } from '../../../runtime/postgres/client.js';
+import { postgresOptions, withPostgres } from '../../../runtime/postgres/client.js';
 import { Failure } from '../../../runtime/process/failure.js';
 import { type Command, defineOptions, type Settings } from '../../../runtime/process/options.js';
 import type { AlertDocument } from '../../../schemas/alerts/alert.js';
@@ -154,12 +153,7 @@ async function overStored(
   if (other.length > 0)
     process.stderr.write(`nta: these look at more than conversations, run them over captures: ${other.join(', ')}\n`);
   const runnable = new Set(own.map(({ detector }) => detector.id));
-  const client = new pg.Client(postgresConfig(settings, 'nta-backtest'));
-  client.on('error', () => undefined);
-  try {
-    await client.connect().catch((error: unknown) => {
-      throw describePostgresError(error, settings);
-    });
+  return withPostgres(settings, 'nta-backtest', async (client) => {
     await client.query("SET timezone TO 'UTC'");
     const said = new Map<string, AlertDocument>();
     const would: AlertDocument[] = [];
@@ -175,7 +169,5 @@ async function overStored(
       would.push(...alerts);
     }
     return [[...said.values()], would];
-  } finally {
-    await client.end().catch(() => undefined);
-  }
+  });
 }

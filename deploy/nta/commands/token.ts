@@ -1,13 +1,8 @@
 import { userInfo } from 'node:os';
-import pg from 'pg';
+import type pg from 'pg';
 import { ROLES } from '../../../api/http/identity.js';
 import { createToken, listTokens, revokeToken, type TokenRow } from '../../../api/tokens/token-store.js';
-import {
-  describePostgresError,
-  type PostgresSettings,
-  postgresConfig,
-  postgresOptions,
-} from '../../../runtime/postgres/client.js';
+import { type PostgresSettings, postgresOptions, withPostgres } from '../../../runtime/postgres/client.js';
 import { Failure } from '../../../runtime/process/failure.js';
 import { type Command, defineOptions, type Settings } from '../../../runtime/process/options.js';
 import { defineCommand } from '../command.js';
@@ -105,20 +100,11 @@ function line({
 }
 
 async function withDatabase(settings: PostgresSettings, work: (client: pg.Client) => Promise<void>): Promise<void> {
-  const client = new pg.Client(postgresConfig(settings, 'nta-token'));
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-  } catch (error) {
-    throw describePostgresError(error, settings);
-  }
-  try {
-    await work(client);
-  } catch (error) {
-    throw describeQueryError(error, settings);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
+  await withPostgres(settings, 'nta-token', (client) =>
+    work(client).catch((error: unknown) => {
+      throw describeQueryError(error, settings);
+    }),
+  );
 }
 
 const UNDEFINED_TABLE = '42P01';

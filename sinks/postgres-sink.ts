@@ -60,12 +60,22 @@ class Sink implements PostgresSink {
     const context: SinkContext = { kafka, pool: this.pool, availability: this.availability, metrics, log };
     this.packets = new PacketSink(context, settings);
     const alerts = topicName('alerts', prefix);
-    const nodes = topicName('captureNodes', prefix);
-    const rules = topicName('rules', prefix);
     const passOver = (topic: string) => async (message: { offset: string }, partition: number, error: unknown) => {
       metrics.poisonRecords.inc({ reason: 'refused_by_postgres' });
       log.error({ topic, partition, offset: message.offset, sqlstate: sqlState(error), err: error }, 'record refused');
     };
+    const announced = (topic: string, groupId: string, store: typeof storeRules, invalid: string) =>
+      new RecordSink(
+        context,
+        { topic, groupId, readCommitted: false },
+        async (client, messages) => {
+          const unreadable = await store(client, messages);
+          if (unreadable > 0) metrics.poisonRecords.inc({ reason: invalid }, unreadable);
+        },
+        passOver(topic),
+      );
+    const nodes = topicName('captureNodes', prefix);
+    const rules = topicName('rules', prefix);
     this.others = [
       new RecordSink(
         context,
@@ -78,24 +88,8 @@ class Sink implements PostgresSink {
         },
         passOver(alerts),
       ),
-      new RecordSink(
-        context,
-        { topic: nodes, groupId: groupName('nodeSink', prefix), readCommitted: false },
-        async (client, messages) => {
-          const unreadable = await storeHeartbeats(client, messages);
-          if (unreadable > 0) metrics.poisonRecords.inc({ reason: 'invalid_heartbeat' }, unreadable);
-        },
-        passOver(nodes),
-      ),
-      new RecordSink(
-        context,
-        { topic: rules, groupId: groupName('ruleSink', prefix), readCommitted: false },
-        async (client, messages) => {
-          const unreadable = await storeRules(client, messages);
-          if (unreadable > 0) metrics.poisonRecords.inc({ reason: 'invalid_rules' }, unreadable);
-        },
-        passOver(rules),
-      ),
+      announced(nodes, groupName('nodeSink', prefix), storeHeartbeats, 'invalid_heartbeat'),
+      announced(rules, groupName('ruleSink', prefix), storeRules, 'invalid_rules'),
     ];
     this.done = Promise.race([this.packets.reader.done, ...this.others.map(({ reader }) => reader.done)]);
     this.done.catch(() => undefined);

@@ -1,6 +1,6 @@
 /**
- * A sink of a topic with few records: each batch is stored in one transaction together with the new position. Used for alerts
- * and for heartbeats.
+ * A sink of a topic with few records: each batch is stored in one transaction together with the new position. Used for alerts,
+ * heartbeats and rules.
  */
 import type { KafkaMessage } from 'kafkajs';
 import type pg from 'pg';

@@ -1,10 +1,9 @@
 /** `nta analyze --conversations FILE`: one JSON object a line and conversation, as it stood when it was over. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { Failure } from '../../runtime/process/failure.js';
-import { formatAddressBytes } from '../../schemas/address.js';
+import { formatAddressSlot } from '../../schemas/address.js';
 import { CONNECTION_STATES, EVENT_ENDED, OUTCOMES } from '../../schemas/conversations/conversation.js';
 import { ADDRESS_SLOT_BYTES, type ConversationBlock } from '../../schemas/conversations/conversation-block.js';
-import { ADDRESS_IPV4 } from '../../schemas/packets/packet-block.js';
 
 const BUFFER_LENGTH = 1 << 16;
 
@@ -61,8 +60,8 @@ function conversationLine(block: ConversationBlock, row: number): object {
     start: isoMicros(block.start[row]!),
     last: isoMicros(block.last[row]!),
     duration: (block.last[row]! - block.start[row]!) / 1e6,
-    originator: addressOf(block.originator, row),
-    responder: addressOf(block.responder, row),
+    originator: formatAddressSlot(block.originator, row * ADDRESS_SLOT_BYTES),
+    responder: formatAddressSlot(block.responder, row * ADDRESS_SLOT_BYTES),
     ...ends,
     ip_protocol: protocol,
     ...(block.vlan[row] === 0 ? {} : { vlan: block.vlan[row] }),
@@ -82,11 +81,6 @@ function conversationLine(block: ConversationBlock, row: number): object {
     ...(block.loginsSucceeded[row] === 0 ? {} : { logins_succeeded: block.loginsSucceeded[row] }),
     ...(block.names[row] === null ? {} : { names: block.names[row] }),
   };
-}
-
-function addressOf(slots: Uint8Array, row: number): string {
-  const start = row * ADDRESS_SLOT_BYTES;
-  return formatAddressBytes(slots.subarray(start + 1, start + (slots[start] === ADDRESS_IPV4 ? 5 : 17)));
 }
 
 /** RFC 3339 with microseconds. */

@@ -7,34 +7,74 @@
  * connection that kafkajs has made (with its TLS and SASL).
  */
 import type { Kafka } from 'kafkajs';
-import { createOwnCluster, encodedRequest } from './kafkajs-internals.js';
+import { createOwnCluster, encodedRequest, type OwnCluster } from './kafkajs-internals.js';
 
 const METADATA_API = 3;
 /** Kafka 2.8 and later answer it: KIP-516's ids, KIP-482's compact encodings. */
 const METADATA_VERSION = 12;
 const UNKNOWN_ID = '00000000-0000-0000-0000-000000000000';
 
-/**
- * Topic name → id as a UUID. Topics that do not exist are missing from it, and all are when the broker is older
- * than Kafka 2.8.
- */
-export async function fetchTopicIds(kafka: Kafka, topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
+/** Asks over one connection, which stays for the next time; another is made when it has ended meanwhile. */
+export class TopicIds {
+  private cluster: Promise<OwnCluster> | null = null;
+
+  constructor(private readonly kafka: Kafka) {}
+
+  /**
+   * Topic name → id as a UUID. Topics that do not exist are missing from it, and all are when the broker is older
+   * than Kafka 2.8.
+   */
+  async of(topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const isKept = this.cluster !== null;
+    try {
+      return await this.ask(topics);
+    } catch (error) {
+      if (!isKept) throw error;
+      return this.ask(topics);
+    }
+  }
+
+  async close(): Promise<void> {
+    const { cluster } = this;
+    this.cluster = null;
+    await cluster?.then((connected) => connected.disconnect()).catch(() => undefined);
+  }
+
+  private async ask(topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    this.cluster ??= connect(this.kafka);
+    const { cluster } = this;
+    try {
+      const broker = await (await cluster).brokerPool.findConnectedBroker();
+      const ids = await broker.connectionPool.send({
+        request: {
+          apiKey: METADATA_API,
+          apiVersion: METADATA_VERSION,
+          apiName: 'Metadata',
+          encode: async () => encodedRequest(encodeRequest(topics)),
+        },
+        response: { decode: async (payload) => decodeResponse(payload), parse: async (decoded) => decoded },
+      });
+      return ids as ReadonlyMap<string, string>;
+    } catch (error) {
+      if (this.cluster === cluster) await this.close();
+      throw error;
+    }
+  }
+}
+
+async function connect(kafka: Kafka): Promise<OwnCluster> {
   const cluster = createOwnCluster(kafka);
   await cluster.connect();
+  return cluster;
+}
+
+/** What `TopicIds` says, for who asks once. */
+export async function fetchTopicIds(kafka: Kafka, topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const ids = new TopicIds(kafka);
   try {
-    const broker = await cluster.brokerPool.findConnectedBroker();
-    const ids = await broker.connectionPool.send({
-      request: {
-        apiKey: METADATA_API,
-        apiVersion: METADATA_VERSION,
-        apiName: 'Metadata',
-        encode: async () => encodedRequest(encodeRequest(topics)),
-      },
-      response: { decode: async (payload) => decodeResponse(payload), parse: async (decoded) => decoded },
-    });
-    return ids as ReadonlyMap<string, string>;
+    return await ids.of(topics);
   } finally {
-    await cluster.disconnect();
+    await ids.close();
   }
 }
 

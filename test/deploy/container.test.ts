@@ -79,7 +79,7 @@ describe('what goes into the image', { timeout: 60_000 }, () => {
     const nta = (...args: string[]): string =>
       execFileSync(process.execPath, [join(folder, 'dist', 'deploy', 'nta', 'main.js'), ...args], { encoding: 'utf8' });
     expect(nta('--version').trim()).toBe(projectVersion);
-    for (const part of ['capture', 'process', 'sink', 'api', 'cleanup', 'doctor'])
+    for (const part of ['capture', 'process', 'sink', 'hunt', 'api', 'cleanup', 'doctor'])
       expect(nta(part, '--help')).toMatch(/Usage/);
     expect(nta('setup', '--print')).toContain('CREATE TABLE nta_migrations');
   });

@@ -1,6 +1,6 @@
 /** What records of the topic `packets` say of conversations that are over, in the words of `nta analyze --conversations`. */
 import type { KafkaMessage } from 'kafkajs';
-import { formatAddressBytes } from '../../schemas/address.js';
+import { formatAddressSlot } from '../../schemas/address.js';
 import { CONNECTION_STATES, EVENT_ENDED, OUTCOMES } from '../../schemas/conversations/conversation.js';
 import {
   ADDRESS_SLOT_BYTES,
@@ -8,7 +8,7 @@ import {
   ReceivedBlock,
 } from '../../schemas/conversations/conversation-block.js';
 import { decodePacketBatch, MAX_BATCH_PACKETS, MAX_BATCH_ROWS } from '../../schemas/packets/packet-batch.js';
-import { ADDRESS_IPV4, PacketBlock } from '../../schemas/packets/packet-block.js';
+import { PacketBlock } from '../../schemas/packets/packet-block.js';
 
 /** A line each, without when: ends, protocol, state, outcome, history, service, packets and bytes each way. */
 export function endedConversations(partitions: readonly (readonly KafkaMessage[])[]): string[] {
@@ -30,9 +30,9 @@ export function endedConversations(partitions: readonly (readonly KafkaMessage[]
 
 function lineOf(block: ConversationBlock, row: number): string {
   return [
-    addressOf(block.originator, row),
+    formatAddressSlot(block.originator, row * ADDRESS_SLOT_BYTES),
     block.originatorPort[row],
-    addressOf(block.responder, row),
+    formatAddressSlot(block.responder, row * ADDRESS_SLOT_BYTES),
     block.responderPort[row],
     block.ipProtocol[row],
     CONNECTION_STATES[block.state[row]!],
@@ -44,9 +44,4 @@ function lineOf(block: ConversationBlock, row: number): string {
     block.originatorBytes[row],
     block.responderBytes[row],
   ].join(' ');
-}
-
-function addressOf(slots: Uint8Array, row: number): string {
-  const start = row * ADDRESS_SLOT_BYTES;
-  return formatAddressBytes(slots.subarray(start + 1, start + (slots[start] === ADDRESS_IPV4 ? 5 : 17)));
 }

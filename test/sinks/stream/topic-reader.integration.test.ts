@@ -3,14 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createKafka } from '../../../runtime/kafka/client.js';
-import { ensureTopics } from '../../../runtime/kafka/topic-setup.js';
 import { createPool } from '../../../runtime/postgres/client.js';
 import { createRegistry } from '../../../runtime/process/metrics.js';
 import { topicName } from '../../../schemas/topics.js';
 import { migrate } from '../../../sinks/migrations/migration.js';
 import { Availability } from '../../../sinks/stream/availability.js';
 import { SinkMetrics } from '../../../sinks/stream/sink-metrics.js';
-import { TopicReader } from '../../../sinks/stream/topic-reader.js';
+import { IDENTITY_MS, TopicReader } from '../../../sinks/stream/topic-reader.js';
 import {
   createTestDatabase,
   createTestTopics,
@@ -33,13 +32,7 @@ beforeEach(async () => {
   database = await createTestDatabase();
   await migrate(database.settings, testLog());
   pool = createPool(database.settings, 'nta-test', () => undefined);
-  await ensureTopics(createKafka(topics.settings, 'test', testLog()), {
-    partitions: 1,
-    replicationFactor: 1,
-    retentionHours: 24,
-    retentionBytes: 0,
-    topicPrefix: topics.prefix,
-  });
+  await createTopicsFor(topics, 1);
 });
 
 afterEach(async () => {
@@ -91,8 +84,10 @@ it('takes all of a topic that was recreated, and had more records, while nothing
   wait.take = unit.promise; // Postgres is away, and what is under way waits for it
   await reader.start();
   await until(async () => wait.takes === 1);
+  const takenAt = performance.now();
   await remake();
   await publish(['new 1', 'new 2', 'new 3', 'new 4']);
+  await until(async () => performance.now() - takenAt > IDENTITY_MS);
   unit.resolve();
   await until(async () => taken.includes('new 4'));
   expect(taken).toEqual(['old 1', 'old 2', 'new 1', 'new 2', 'new 3', 'new 4']);

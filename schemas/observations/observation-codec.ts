@@ -174,7 +174,7 @@ export function putAddress(bytes: Buffer, start: number, text: string): number {
   return at + 1;
 }
 
-/** An address as `formatIpv6` writes it; the few other forms that there are (with dots) are left to ipaddr.js. */
+/** An address as `formatIpv6` writes it; the few other forms that there are (with dots) are left to ipaddr.js, and so is what is none. */
 function putIpv6(bytes: Buffer, start: number, text: string): number {
   const first = start + 1;
   const end = first + IPV6_BYTES;
@@ -194,11 +194,14 @@ function putIpv6(bytes: Buffer, start: number, text: string): number {
       bytes[at + 1] = group;
       at += 2;
       group = digits = 0;
-    } else if (i < text.length) gap = at;
+    } else if (i === text.length) {
+      if (gap !== at) return putRareIpv6(bytes, start, text); // ends in a single colon
+    } else if (gap !== NO_GAP || (i === 0 && text.charCodeAt(++i) !== COLON)) return putRareIpv6(bytes, start, text);
+    else gap = at;
   }
-  if (gap === NO_GAP) {
-    if (at !== end) return putRareIpv6(bytes, start, text);
-  } else {
+  // A gap stands for at least one group.
+  if ((gap === NO_GAP) !== (at === end)) return putRareIpv6(bytes, start, text);
+  if (gap !== NO_GAP) {
     const tail = at - gap;
     for (let i = 1; i <= tail; i++) bytes[end - i] = bytes[at - i]!;
     bytes.fill(0, gap, end - tail);

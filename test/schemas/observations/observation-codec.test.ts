@@ -1,11 +1,13 @@
 /** Observations in records: with the party they belong to, as they were, and within bounds. */
 import fc from 'fast-check';
+import ipaddr from 'ipaddr.js';
 import { expect, it } from 'vitest';
 import { DuplicateFilter } from '../../../processors/engine/duplicate-filter.js';
 import { RecordAccumulator } from '../../../producers/publisher/record-accumulator.js';
 import { ConversationBlock, ReceivedBlock } from '../../../schemas/conversations/conversation-block.js';
 import type { Observation } from '../../../schemas/observations/observation.js';
 import { OBSERVATIONS_A_SLOT, ObservationBudget } from '../../../schemas/observations/observation-budget.js';
+import { putAddress } from '../../../schemas/observations/observation-codec.js';
 import { linkName, partyOf } from '../../../schemas/observations/party.js';
 import {
   type BatchRows,
@@ -150,6 +152,41 @@ it('damaged bytes are refused or read, and leave none behind when refused or not
       if (!decodePacketBatch(value, block, 0, value.length, WANTED).ok) expect(block.observations).toEqual([]);
     }),
     { numRuns: 100 },
+  );
+});
+
+/** Groups and colons in any order, most of which are no address. */
+const likeIpv6 = fc
+  .array(fc.constantFrom(':', '::', '0', '1', 'db8', 'ffff', '10000'), { minLength: 1, maxLength: 17 })
+  .map((parts) => parts.join(''))
+  .filter((text) => text.includes(':'));
+
+it('have the addresses of IPv6 that ipaddr.js reads, and no others', () => {
+  const bytes = Buffer.alloc(17);
+  const written = (text: string): string => bytes.toString('hex', 0, putAddress(bytes, 0, text));
+  for (const text of ['::', '::1', '1::', '2001:db8::1', '1:2:3:4:5:6:7:8', '1::3:4:5:6:7:8', '::ffff:192.0.2.1']) {
+    expect(written(text)).toBe(`20${Buffer.from(ipaddr.IPv6.parse(text).toByteArray()).toString('hex')}`);
+  }
+  for (const text of [
+    ':',
+    ':1::',
+    ':1:2:3:4:5:6:7:8',
+    '1::2:',
+    '1::2::3',
+    ':::',
+    '1:::2',
+    '1:2:3:4:5:6:7:8:',
+    '1:2:3:4::5:6:7:8',
+    '1:2',
+  ]) {
+    expect(() => written(text), text).toThrow();
+  }
+  fc.assert(
+    fc.property(likeIpv6, (text) => {
+      if (!ipaddr.IPv6.isValid(text)) expect(() => written(text)).toThrow();
+      else expect(written(text)).toBe(`20${Buffer.from(ipaddr.IPv6.parse(text).toByteArray()).toString('hex')}`);
+    }),
+    { numRuns: 1000 },
   );
 });
 

@@ -179,7 +179,7 @@ export function readConversation(
   block.icmpId[row] = reader.unsigned16();
   block.ipProtocol[row] = readIndex(reader, 256);
   block.vlan[row] = reader.unsigned16();
-  block.begun[row] = readBoolean(reader);
+  block.begun[row] = reader.boolean() ? 1 : 0;
   block.outcome[row] = readIndex(reader, OUTCOMES.length);
   block.state[row] = readIndex(reader, CONNECTION_STATES.length);
   block.originatorPackets[row] = readCount(reader);
@@ -233,23 +233,11 @@ export function readReceived(
   block.count++;
 }
 
-/** The number of items of the next block of an array or map, whose items take `bytesMin` each at least; 0 at the end. */
-export function readBlockCount(reader: AvroReader, bytesMin: number): number {
-  let count = reader.long();
-  if (count < 0) {
-    // The size in bytes follows.
-    count = -count;
-    reader.long();
-  }
-  if (reader.fault === null && count * bytesMin > reader.end - reader.at) return reader.fail('truncated');
-  return reader.fault === null ? count : 0;
-}
-
 function readNames(reader: AvroReader): ConversationNames | null {
-  let count = readBlockCount(reader, 2);
+  let count = reader.blockCount(2);
   if (count === 0) return null;
   const names: Record<string, string | number> = {};
-  for (let total = 0; count > 0; count = readBlockCount(reader, 2)) {
+  for (let total = 0; count > 0; count = reader.blockCount(2)) {
     total += count;
     if (total > NAMES_MAX) reader.fail('invalid');
     for (; count > 0 && reader.fault === null; count--) {
@@ -269,13 +257,13 @@ function readNumber(reader: AvroReader, text: string): number {
 }
 
 function readSources(reader: AvroReader): Uint8Array {
-  const count = readBlockCount(reader, 5);
+  const count = reader.blockCount(5);
   if (count === 0) return NO_SOURCES;
   const slots = new Uint8Array(Math.min(count, RECEIVED_SOURCES_MAX) * ADDRESS_SLOT_BYTES);
   if (count > RECEIVED_SOURCES_MAX) reader.fail('invalid');
   for (let source = 0; source < count && reader.fault === null; source++) readAddress(reader, slots, source);
   // More blocks than one nobody needs for so few.
-  if (readBlockCount(reader, 5) !== 0) reader.fail('invalid');
+  if (reader.blockCount(5) !== 0) reader.fail('invalid');
   return slots;
 }
 
@@ -303,12 +291,6 @@ function readIndex(reader: AvroReader, length: number): number {
 function readCount(reader: AvroReader): number {
   const count = reader.long();
   return count >= 0 ? count : reader.fail('invalid');
-}
-
-function readBoolean(reader: AvroReader): number {
-  const value = reader.skip(1);
-  const byte = reader.fault === null ? reader.bytes[value]! : 0;
-  return byte <= 1 ? byte : reader.fail('invalid');
 }
 
 function indexOf(origins: PacketOrigin[], origin: PacketOrigin): number {

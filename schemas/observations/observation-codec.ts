@@ -239,7 +239,7 @@ export function readObservation(reader: AvroReader, { host, time, row, origin }:
   const kind = KINDS[reader.int()] ?? 'redirect';
   if (kind === 'dns' || kind === 'echo') {
     const peer = readAddress(reader);
-    const isAnswer = readBoolean(reader);
+    const isAnswer = reader.boolean();
     // the most of all by far, and to spread three objects into one costs as much as to read a dozen packets
     const source = isAnswer ? peer : host;
     const destination = isAnswer ? host : peer;
@@ -270,7 +270,7 @@ function readLinkFacts(
 ): ObservationFacts {
   switch (kind) {
     case 'neighbor': {
-      const advertisement = readBoolean(reader);
+      const advertisement = reader.boolean();
       return { kind, advertisement, target: readAddress(reader), linkLayerAddress: readMac(reader) };
     }
     case 'router':
@@ -362,23 +362,11 @@ function readUnasked(reader: AvroReader): ObservationFacts {
 
 function readTexts(reader: AvroReader, most: number, read: () => string): string[] {
   const texts: string[] = [];
-  for (let count = reader.int(); count !== 0; count = reader.int()) {
-    if (count < 0) {
-      count = -count;
-      reader.long(); // the size in bytes
-    }
+  for (let count = reader.blockCount(1); count > 0; count = reader.blockCount(1)) {
     if (texts.length + count > most) reader.fail('invalid');
     for (; count > 0 && reader.fault === null; count--) texts.push(read());
-    if (reader.fault !== null) break;
   }
   return texts;
-}
-
-function readBoolean(reader: AvroReader): boolean {
-  const at = reader.skip(1);
-  const byte = reader.fault === null ? reader.bytes[at]! : 0;
-  if (byte > 1) reader.fail('invalid');
-  return byte === 1;
 }
 
 function readMac(reader: AvroReader): number {

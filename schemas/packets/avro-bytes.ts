@@ -220,6 +220,25 @@ export class AvroReader {
     return this.fault === null ? textOf(this.bytes, from, length) : '';
   }
 
+  boolean(): boolean {
+    const at = this.skip(1);
+    const byte = this.fault === null ? this.bytes[at]! : 0;
+    if (byte > 1) this.fail('invalid');
+    return byte === 1;
+  }
+
+  /** The number of items of the next block of an array or map, whose items take `bytesMin` each at least; 0 at the end. */
+  blockCount(bytesMin: number): number {
+    let count = this.long();
+    if (count < 0) {
+      // The size in bytes follows.
+      count = -count;
+      this.long();
+    }
+    if (this.fault === null && count * bytesMin > this.end - this.at) return this.fail('truncated');
+    return this.fault === null ? count : 0;
+  }
+
   /** Whether a `["null", X]` union holds its X. */
   some(): boolean {
     const branch = this.int();

@@ -2,7 +2,6 @@
  * What packets of a record share, read once: its links, and the flows of the host at hand, each with its link, in columns that
  * packets copy their own from.
  */
-import { readBlockCount } from '../conversations/conversation-codec.js';
 import type { AvroReader } from './avro-bytes.js';
 import {
   ADDRESS_IPV4,
@@ -63,7 +62,7 @@ export class FlowColumns {
   readLinks(reader: AvroReader): void {
     this.links = 0;
     for (;;) {
-      const count = readBlockCount(reader, LINK_BYTES_MIN);
+      const count = reader.blockCount(LINK_BYTES_MIN);
       if (count === 0) return;
       if (this.links + count > this.most) reader.fail('invalid');
       for (let item = 0; item < count && reader.fault === null; item++) this.readLink(reader);
@@ -83,7 +82,7 @@ export class FlowColumns {
   readFlows(reader: AvroReader, block: PacketBlock): void {
     this.count = 0;
     for (;;) {
-      const count = readBlockCount(reader, FLOW_BYTES_MIN);
+      const count = reader.blockCount(FLOW_BYTES_MIN);
       if (count === 0) return;
       if (this.count + count > this.most || block.ipv6Count + count > 2 * block.capacity) reader.fail('invalid');
       for (let item = 0; item < count && reader.fault === null; item++) this.readFlow(reader, block);

@@ -1,5 +1,4 @@
 /** What follows the framing of a record of schema 1, packet-batch-1.avsc, into columns: one host a record, and its packets only. */
-import { readBlockCount } from '../conversations/conversation-codec.js';
 import type { AvroReader } from './avro-bytes.js';
 import {
   DecodedPacketBatch,
@@ -8,7 +7,6 @@ import {
   MAX_BATCH_PACKETS,
   Mark,
   type PacketBatchResult,
-  readBoolean,
   refuse,
   sameMacs,
 } from './packet-batch-reading.js';
@@ -27,7 +25,7 @@ export function readBatch1(reader: AvroReader, block: PacketBlock): PacketBatchR
   const sourceLength = reader.int();
   const sourceStart = reader.skip(sourceLength);
   if (kindOf(sourceLength) === ADDRESS_NONE && sourceLength !== 0) reader.fail('invalid');
-  const endOfTimeline = readBoolean(reader);
+  const endOfTimeline = reader.boolean();
   const firstTimestamp = reader.long();
   if (reader.fault !== null) return refuse(reader.fault, `in the header, before byte ${reader.at - start}`);
   const mark = new Mark(block, null);
@@ -68,7 +66,7 @@ function readPackets(
   let address = -1;
   let row = firstRow;
   for (;;) {
-    const count = readBlockCount(reader, PACKET_BYTES_MIN);
+    const count = reader.blockCount(PACKET_BYTES_MIN);
     if (reader.fault !== null) return refuse(reader.fault, 'in the array of packets');
     if (count === 0) break;
     if (row - firstRow + count > MAX_BATCH_PACKETS) return refuse('invalid', `more than ${MAX_BATCH_PACKETS} packets`);

@@ -6,7 +6,6 @@ import { ConversationBlock, ReceivedBlock } from '../conversations/conversation-
 import {
   CONVERSATION_BYTES_MIN,
   RECEIVED_BYTES_MIN,
-  readBlockCount,
   readConversation,
   readReceived,
 } from '../conversations/conversation-codec.js';
@@ -97,7 +96,7 @@ let unwanted: BatchRows | null = null;
 export function readBatch2(reader: AvroReader, block: PacketBlock, wanted: BatchRows | null): PacketBatchResult {
   const { at: start } = reader;
   const origin = readOrigin(reader);
-  const endOfTimeline = readBoolean(reader);
+  const endOfTimeline = reader.boolean();
   const firstTimestamp = reader.long();
   if (reader.fault !== null) return refuse(reader.fault, `in the header, before byte ${reader.at - start}`);
   flows.readLinks(reader);
@@ -200,7 +199,7 @@ class HostReader {
   read(): PacketBatchResult | null {
     const { reader } = this;
     for (;;) {
-      const count = readBlockCount(reader, HOST_BYTES_MIN);
+      const count = reader.blockCount(HOST_BYTES_MIN);
       if (reader.fault !== null) return refuse(reader.fault, 'in the array of hosts');
       if (count === 0) break;
       for (let host = 0; host < count; host++) {
@@ -236,7 +235,7 @@ class HostReader {
     if (reader.fault !== null) return refuse(reader.fault, 'in an array of flows');
     let address = 0;
     for (;;) {
-      const count = readBlockCount(reader, PACKET_BYTES_MIN);
+      const count = reader.blockCount(PACKET_BYTES_MIN);
       if (reader.fault !== null) return refuse(reader.fault, 'in an array of packets');
       if (count === 0) break;
       if (row - this.firstRow + count > MAX_BATCH_PACKETS) {
@@ -340,7 +339,7 @@ class HostReader {
   /** The number of rows of the next block of an array; 0 at its end, or where `refusal` says why there are none. */
   private nextRows(kind: number, rows: ConversationBlock | ReceivedBlock | null, bytesMin: number): number {
     const { reader } = this;
-    const count = readBlockCount(reader, bytesMin);
+    const count = reader.blockCount(bytesMin);
     if (reader.fault !== null) this.refusal = refuse(reader.fault, 'in an array of rows');
     if (count === 0 || reader.fault !== null) return 0;
     this.totals[kind]! += count;
@@ -379,11 +378,4 @@ export function sameMacs(
     for (let i = 0; i < 6; i++) if (block.macs[row * 12 + i] !== bytes[sourceStart + i]) return false;
   }
   return true;
-}
-
-export function readBoolean(from: AvroReader): boolean {
-  const at = from.skip(1);
-  const byte = from.fault === null ? from.bytes[at]! : 0;
-  if (byte > 1) from.fail('invalid');
-  return byte === 1;
 }

@@ -2,7 +2,7 @@
 
 import { EVENT_ENDED, OUTCOME_ANSWERED, OUTCOME_UNANSWERED } from '../../schemas/conversations/conversation.js';
 import { ADDRESS_SLOT_BYTES, ConversationBlock } from '../../schemas/conversations/conversation-block.js';
-import type { PacketOrigin } from '../../schemas/packets/packet-block.js';
+import { originIndex, type PacketOrigin } from '../../schemas/packets/packet-block.js';
 import { HistoryTexts } from './conversation-history.js';
 import {
   addressOfRecord,
@@ -29,7 +29,7 @@ import {
 import type { ConversationServices } from './conversation-services.js';
 import { connectionState, IS_BEGUN, IS_ICMP, ORIGINATOR_FIRST, outcomeOf } from './conversation-state.js';
 import type { ConversationTable } from './conversation-table.js';
-import { originIndex, putRecordAddress } from './received-table.js';
+import { putRecordAddress } from './received-table.js';
 import { TapDirections } from './tap-directions.js';
 
 const ROWS_MAX = 4096;

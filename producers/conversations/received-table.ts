@@ -10,7 +10,7 @@ import {
   RECEIVED_SOURCES_MAX,
   ReceivedBlock,
 } from '../../schemas/conversations/conversation-block.js';
-import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketOrigin } from '../../schemas/packets/packet-block.js';
+import { ADDRESS_IPV4, ADDRESS_IPV6, originIndex, type PacketOrigin } from '../../schemas/packets/packet-block.js';
 
 /** Rows open at once. */
 const ROWS_MAX = 4096;
@@ -219,13 +219,6 @@ export class ReceivedTable {
 
 function hasRest(keys: Int32Array, at: number, words: Int32Array, from: number): boolean {
   return keys[at + 1] === words[from + 1] && keys[at + 2] === words[from + 2] && keys[at + 3] === words[from + 3];
-}
-
-export function originIndex(origins: PacketOrigin[], origin: PacketOrigin): number {
-  const last = origins.length - 1;
-  if (last >= 0 && origins[last] === origin) return last;
-  const known = origins.indexOf(origin);
-  return known >= 0 ? known : origins.push(origin) - 1;
 }
 
 /** An address out of words into a slot of `ADDRESS_SLOT_BYTES`. */

@@ -22,7 +22,13 @@ import {
   MAX_BATCH_PACKETS,
   MAX_BATCH_ROWS,
 } from '../../schemas/packets/packet-batch.js';
-import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketBlock, type PacketOrigin } from '../../schemas/packets/packet-block.js';
+import {
+  ADDRESS_IPV4,
+  ADDRESS_IPV6,
+  originIndex,
+  type PacketBlock,
+  type PacketOrigin,
+} from '../../schemas/packets/packet-block.js';
 import {
   FLOW_BYTES_MAX,
   LINK_BYTES_MAX,
@@ -223,16 +229,16 @@ export class RecordAccumulator {
 
   private findParty(observation: Observation, origin: PacketOrigin, time: number): number {
     const party = partyOf(observation);
-    const originIndex = this.originIndex(origin) << 8;
+    const originBits = this.originIndex(origin) << 8;
     if (isAddress(party)) {
       const length = (putAddress(partyBytes, 0, party) - 1) | 0;
-      const identity = originIndex | (length === 4 ? ADDRESS_IPV4 : ADDRESS_IPV6);
+      const identity = originBits | (length === 4 ? ADDRESS_IPV4 : ADDRESS_IPV6);
       const value = wordOf(partyBytes, 1);
       const hash = length === 4 ? hashIpv4(value, identity) : hashBytes(partyBytes, 1, length, identity);
       return this.find(identity, hash, partyBytes, 1, value, time);
     }
     const text = party === '' ? linkName(observation.vlan, origin.interface) : party;
-    const identity = originIndex | ADDRESS_TEXT;
+    const identity = originBits | ADDRESS_TEXT;
     const number = this.table.textNumber(text);
     return this.find(identity, hashIpv4(number, identity), EMPTY_BYTES, 0, number, time);
   }
@@ -315,14 +321,13 @@ export class RecordAccumulator {
   }
 
   private originIndex(origin: PacketOrigin): number {
-    const last = this.origins.length - 1;
-    if (last >= 0 && this.origins[last] === origin) return last;
-    const known = this.origins.indexOf(origin);
-    if (known >= 0) return known;
-    const head = batchHead(origin);
-    this.packetBytesMax = Math.min(this.packetBytesMax, RECORD_BYTES_MAX - head.length - RECORD_OVERHEAD_MAX);
-    this.heads.push(head);
-    return this.origins.push(origin) - 1;
+    const index = originIndex(this.origins, origin);
+    if (index === this.heads.length) {
+      const head = batchHead(origin);
+      this.packetBytesMax = Math.min(this.packetBytesMax, RECORD_BYTES_MAX - head.length - RECORD_OVERHEAD_MAX);
+      this.heads.push(head);
+    }
+    return index;
   }
 
   /** Makes a source one without packets. */

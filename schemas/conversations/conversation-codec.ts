@@ -4,7 +4,7 @@
  * are the record's.
  */
 import { type AvroReader, LONG_BYTES_MAX, putInt, putLong, putString } from '../packets/avro-bytes.js';
-import { ADDRESS_IPV4, ADDRESS_IPV6, type PacketOrigin } from '../packets/packet-block.js';
+import { ADDRESS_IPV4, ADDRESS_IPV6, originIndex, type PacketOrigin } from '../packets/packet-block.js';
 import { safeTimestamp } from '../packets/packet-encoding.js';
 import {
   CONNECTION_STATES,
@@ -197,7 +197,7 @@ export function readConversation(
   block.history[row] = history;
   block.service[row] = service;
   block.names[row] = names;
-  block.origin[row] = indexOf(block.origins, origin);
+  block.origin[row] = originIndex(block.origins, origin);
   block.count++;
 }
 
@@ -229,7 +229,7 @@ export function readReceived(
   const sources = readSources(reader);
   if (reader.fault !== null) return;
   block.sources[row] = sources;
-  block.origin[row] = indexOf(block.origins, origin);
+  block.origin[row] = originIndex(block.origins, origin);
   block.count++;
 }
 
@@ -291,11 +291,4 @@ function readIndex(reader: AvroReader, length: number): number {
 function readCount(reader: AvroReader): number {
   const count = reader.long();
   return count >= 0 ? count : reader.fail('invalid');
-}
-
-function indexOf(origins: PacketOrigin[], origin: PacketOrigin): number {
-  const last = origins.length - 1;
-  if (last >= 0 && origins[last] === origin) return last;
-  const known = origins.indexOf(origin);
-  return known >= 0 ? known : origins.push(origin) - 1;
 }

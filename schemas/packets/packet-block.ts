@@ -135,6 +135,14 @@ export interface PacketOrigin {
   readonly site?: string;
 }
 
+/** The index of an origin in a list, to which it is added when it is new. Nearly always the last one's. */
+export function originIndex(origins: PacketOrigin[], origin: PacketOrigin): number {
+  const last = origins.length - 1;
+  if (last >= 0 && origins[last] === origin) return last;
+  const known = origins.indexOf(origin);
+  return known >= 0 ? known : origins.push(origin) - 1;
+}
+
 export const NO_EXTRA = -1;
 
 /** Whether this machine stores the lowest byte of a word first. */
@@ -269,12 +277,7 @@ export class PacketBlock {
 
   /** The index of an origin in `origins`, adding it when it is new. At most 65,536 a block. */
   originIndex(origin: PacketOrigin): number {
-    const last = this.origins.length - 1;
-    if (last >= 0 && this.origins[last] === origin) return last;
-    const known = this.origins.indexOf(origin);
-    if (known >= 0) return known;
-    this.origins.push(origin);
-    return this.origins.length - 1;
+    return originIndex(this.origins, origin);
   }
 
   /**

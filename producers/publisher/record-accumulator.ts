@@ -6,6 +6,7 @@
  *
  * Everything lies in typed arrays that are used again after a flush; their size bounds what may wait for one.
  */
+import { ipv4At } from '../../schemas/address.js';
 import {
   ADDRESS_SLOT_BYTES,
   type ConversationBlock,
@@ -45,7 +46,7 @@ import { PacketRuns, RUN_BYTES_MAX } from './packet-runs.js';
 import { RecordRows, ROW_COUNT_MAX, rowBytesMax } from './record-rows.js';
 import { RecordWriter } from './record-writer.js';
 import { isSmall, SharedRecords } from './shared-records.js';
-import { ADDRESS_TEXT, addressBytes, addressLength, addressStart, hashBytes, hashIpv4, wordOf } from './source-key.js';
+import { ADDRESS_TEXT, addressBytes, addressLength, addressStart, hashBytes, hashIpv4 } from './source-key.js';
 import { NO_SOURCE, SourceTable } from './source-table.js';
 import {
   BYTES,
@@ -233,7 +234,7 @@ export class RecordAccumulator {
     if (isAddress(party)) {
       const length = (putAddress(partyBytes, 0, party) - 1) | 0;
       const identity = originBits | (length === 4 ? ADDRESS_IPV4 : ADDRESS_IPV6);
-      const value = wordOf(partyBytes, 1);
+      const value = ipv4At(partyBytes, 1);
       const hash = length === 4 ? hashIpv4(value, identity) : hashBytes(partyBytes, 1, length, identity);
       return this.find(identity, hash, partyBytes, 1, value, time);
     }
@@ -249,7 +250,7 @@ export class RecordAccumulator {
     const identity = (this.originIndex(block.origins[block.origin[row]!]!) << 8) | kind;
     const time = safeTimestamp(block.time[row]!);
     const from = slot + 1;
-    const value = ((slots[from]! << 24) | (slots[from + 1]! << 16) | (slots[from + 2]! << 8) | slots[from + 3]!) >>> 0;
+    const value = ipv4At(slots, from);
     const hash = kind === ADDRESS_IPV4 ? hashIpv4(value, identity) : hashBytes(slots, from, 16, identity);
     return this.withRoom(this.find(identity, hash, slots, from, value, time), rowBytesMax(block, row), time);
   }

@@ -35,11 +35,6 @@ function finish(hash: number): number {
   return (mixed ^ (mixed >>> 13)) >>> 0;
 }
 
-/** Four bytes as a number, the first the highest. */
-export function wordOf(bytes: Uint8Array, from: number): number {
-  return ((bytes[from]! << 24) | (bytes[from + 1]! << 16) | (bytes[from + 2]! << 8) | bytes[from + 3]!) >>> 0;
-}
-
 /** Writes an address that is none of IPv4 as text. */
 export function putAddressText(bytes: Buffer, at: number, kind: number, address: Uint8Array, from: number): number {
   const text = kind === ADDRESS_IPV6 ? formatIpv6(address, from) : formatMac(address, from);

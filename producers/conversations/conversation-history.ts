@@ -46,10 +46,6 @@ export function addSegmentToHistory(
   if (payload > 0) addLetter(words, record, LETTER_D, isOriginator);
 }
 
-export function addDataToHistory(words: Int32Array, record: number, isOriginator: boolean): void {
-  addLetter(words, record, LETTER_D, isOriginator);
-}
-
 /** The first packet came from the responder, and the roles are told from that. */
 export function addFlipToHistory(words: Int32Array, record: number): void {
   addLetter(words, record, LETTER_FLIPPED, false);

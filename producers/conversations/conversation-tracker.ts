@@ -35,14 +35,7 @@ import {
 import type { Payloads } from '../decoding/payloads.js';
 import { PROTOCOL_SCTP, PROTOCOL_TCP } from '../protocols/ip-protocol.js';
 import { Beginnings } from './beginnings.js';
-import {
-  addDataToHistory,
-  addLetter,
-  addSegmentToHistory,
-  LETTER_A,
-  LETTER_D,
-  ORIGINATOR_LETTERS,
-} from './conversation-history.js';
+import { addLetter, addSegmentToHistory, LETTER_A, LETTER_D, ORIGINATOR_LETTERS } from './conversation-history.js';
 import {
   BYTES,
   END_FIRST,
@@ -343,7 +336,7 @@ export class ConversationTracker {
       status = next;
     } else {
       status = withActiveEnd(status, isOriginator);
-      if (payload > 0 && (status & IS_ICMP) === 0) addDataToHistory(words, record, isOriginator);
+      if (payload > 0 && (status & IS_ICMP) === 0) addLetter(words, record, LETTER_D, isOriginator);
     }
     words[record + STATUS] = status;
     if (outcomeOf(status) <= OUTCOME_UNANSWERED) {

@@ -1,6 +1,6 @@
 /** The encoded packets of a flush, each behind the others of its source: runs of bytes in one arena, chained by source. */
 import { copyRun } from './copy-run.js';
-import { BYTES, END, FIRST_RUN, LAST_RUN, NEXT, PACKETS } from './source-words.js';
+import { BYTES, END, FIRST_RUN, LAST_RUN, NEXT } from './source-words.js';
 
 /** Sizes of the runs of a source, bytes: each as long as all before it, within these. */
 const RUN_BYTES_MIN = 256;
@@ -57,10 +57,9 @@ export class PacketRuns {
     this.used = end;
   }
 
-  /** Copies the packets of a source. */
+  /** Copies the packets of a source that has some. */
   put(bytes: Buffer, start: number, source: number): number {
     const { sources } = this;
-    if (sources[source + PACKETS] === 0) return start;
     let at = start;
     const last = sources[source + LAST_RUN]!;
     this.end[last] = sources[source + NEXT]!;

@@ -18,9 +18,9 @@ export const ROW_COUNT_MAX = 16_384;
 const BYTES = 2 * 1024 * 1024;
 
 /** Kinds of rows, each an array of the host. */
-export const ROW_CONVERSATION = 0;
-export const ROW_RECEIVED = 1;
-export const ROW_OBSERVATION = 2;
+const ROW_CONVERSATION = 0;
+const ROW_RECEIVED = 1;
+const ROW_OBSERVATION = 2;
 
 export class RecordRows {
   bytesUsed = 0;

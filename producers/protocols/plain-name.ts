@@ -1,4 +1,5 @@
 /** Names of DNS (RFC 1035 section 3.1) as nearly all are: whole, uncompressed, of bytes that stand for themselves. */
+import { latin1 } from './service/text.js';
 
 const LABEL_LENGTH_MAX = 63;
 const NAME_LENGTH_MAX = 255;
@@ -8,7 +9,6 @@ const BACKSLASH = 0x5c;
 const DOT = 0x2e;
 const CASE = 0x20;
 
-const { latin1Slice } = Buffer.prototype;
 /** Where a name is put together. */
 const text = new Uint8Array(NAME_LENGTH_MAX);
 
@@ -34,5 +34,5 @@ export function endOfPlainName(buffer: Uint8Array, start: number, end: number, l
 
 /** The text of the name that `endOfPlainName` found last. */
 export function plainName(start: number, end: number): string {
-  return latin1Slice.call(text, 0, end - start - 2);
+  return latin1(text, 0, end - start - 2, NAME_LENGTH_MAX);
 }

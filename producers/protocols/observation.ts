@@ -4,7 +4,7 @@
  */
 import { formatDestination, formatIpv4, formatIpv6, formatSource } from '../../schemas/address.js';
 import { linkObservation, macNumber, observationHead } from '../../schemas/observations/link-observation.js';
-import type { DnsFacts, EchoFacts, Observation, ObservationFacts } from '../../schemas/observations/observation.js';
+import type { Observation } from '../../schemas/observations/observation.js';
 import { OBSERVATIONS_MAX } from '../../schemas/observations/observation.js';
 import { HAS_PORTS, type PacketBlock } from '../../schemas/packets/packet-block.js';
 import { uint16, uint32 } from './bytes.js';
@@ -25,66 +25,21 @@ export function observe(dissection: Dissection, block: PacketBlock, row: number)
 }
 
 function observationOf(dissection: Dissection, block: PacketBlock, row: number): Observation | null {
-  const facts = factsOf(dissection, block, row);
-  if (facts === null) return linkObservation(block, row);
-  if (facts.kind === 'dns') return dnsObservation(block, row, facts);
-  if (facts.kind === 'echo') return echoObservation(block, row, facts);
-  return { ...observationHead(block, row), ...facts } as Observation;
+  return messageObservation(dissection, block, row) ?? linkObservation(block, row);
 }
 
-/** Names and echoes are most of what is observed, and an object put together of two costs many times one that is written out. */
-function dnsObservation(block: PacketBlock, row: number, facts: DnsFacts): Observation {
-  return {
-    row,
-    time: block.timestamp[row]!,
-    origin: block.origin[row]!,
-    vlan: block.vlan[row]!,
-    mac: 0,
-    source: formatSource(block, row),
-    destination: formatDestination(block, row),
-    kind: 'dns',
-    response: facts.response,
-    transactionId: facts.transactionId,
-    question: facts.question,
-    type: facts.type,
-    responseCode: facts.responseCode,
-    answers: facts.answers,
-    answerDigest: facts.answerDigest,
-    size: facts.size,
-    clientPort: facts.clientPort,
-  };
-}
-
-function echoObservation(block: PacketBlock, row: number, facts: EchoFacts): Observation {
-  return {
-    row,
-    time: block.timestamp[row]!,
-    origin: block.origin[row]!,
-    vlan: block.vlan[row]!,
-    mac: 0,
-    source: formatSource(block, row),
-    destination: formatDestination(block, row),
-    kind: 'echo',
-    reply: facts.reply,
-    identifier: facts.identifier,
-    sequence: facts.sequence,
-    size: facts.size,
-    sum: facts.sum,
-  };
-}
-
-function factsOf(dissection: Dissection, block: PacketBlock, row: number): ObservationFacts | null {
+function messageObservation(dissection: Dissection, block: PacketBlock, row: number): Observation | null {
   const present = block.present[row]!;
   if ((present & HAS_PORTS) !== 0) {
     const from = block.sourcePort[row]!;
     const to = block.destinationPort[row]!;
-    if (from === DNS_PORT || to === DNS_PORT) return dnsFacts(dissection, block, row);
+    if (from === DNS_PORT || to === DNS_PORT) return dnsObservation(dissection, block, row);
     const dhcp = (to === DHCP_SERVER_PORT || to === DHCP_CLIENT_PORT) && block.ipProtocol[row] !== TCP;
-    return dhcp ? dhcpFacts(dissection) : null;
+    return dhcp ? dhcpObservation(dissection, block, row) : null;
   }
   if (dissection.icmpStart === 0) return null;
-  if (block.ipProtocol[row] === ICMP) return icmpFacts(dissection, block.icmpType[row]!);
-  return block.ipProtocol[row] === ICMPV6 ? icmpv6Facts(dissection, block.icmpType[row]!) : null;
+  if (block.ipProtocol[row] === ICMP) return icmpObservation(dissection, block, row);
+  return block.ipProtocol[row] === ICMPV6 ? icmpv6Observation(dissection, block, row) : null;
 }
 
 // ICMP, RFC 792 and RFC 4443.
@@ -102,27 +57,42 @@ const SEQUENCE = 6;
 const GATEWAY = 4;
 const HEADER_LENGTH = 8;
 
-function icmpFacts(dissection: Dissection, type: number): ObservationFacts | null {
+function icmpObservation(dissection: Dissection, block: PacketBlock, row: number): Observation | null {
   const { icmpBuffer, icmpStart, icmpEnd } = dissection;
   if (icmpEnd - icmpStart < HEADER_LENGTH) return null;
-  if (type === ECHO || type === ECHO_REPLY) return echoFacts(dissection, type === ECHO_REPLY);
-  return type === REDIRECT ? { kind: 'redirect', gateway: formatIpv4(uint32(icmpBuffer, icmpStart + GATEWAY)) } : null;
+  const type = block.icmpType[row]!;
+  if (type === ECHO || type === ECHO_REPLY) return echoObservation(dissection, block, row, type === ECHO_REPLY);
+  if (type !== REDIRECT) return null;
+  const gateway = formatIpv4(uint32(icmpBuffer, icmpStart + GATEWAY));
+  return { ...observationHead(block, row), kind: 'redirect', gateway };
 }
 
-function icmpv6Facts(dissection: Dissection, type: number): ObservationFacts | null {
+function icmpv6Observation(dissection: Dissection, block: PacketBlock, row: number): Observation | null {
   const { icmpBuffer, icmpStart, icmpEnd } = dissection;
   if (icmpEnd - icmpStart < HEADER_LENGTH) return null;
-  if (type === ECHO_V6 || type === ECHO_REPLY_V6) return echoFacts(dissection, type === ECHO_REPLY_V6);
-  if (type === ROUTER_ADVERTISEMENT) return routerFacts(dissection);
+  const type = block.icmpType[row]!;
+  if (type === ECHO_V6 || type === ECHO_REPLY_V6) {
+    return echoObservation(dissection, block, row, type === ECHO_REPLY_V6);
+  }
+  if (type === ROUTER_ADVERTISEMENT) return routerObservation(dissection, block, row);
   if (type !== REDIRECT_V6 || icmpEnd - icmpStart < 24) return null;
-  return { kind: 'redirect', gateway: formatIpv6(icmpBuffer, icmpStart + 8) };
+  return { ...observationHead(block, row), kind: 'redirect', gateway: formatIpv6(icmpBuffer, icmpStart + 8) };
 }
 
-function echoFacts({ icmpBuffer, icmpStart, icmpWireLength }: Dissection, reply: boolean): ObservationFacts {
+/** Written out, as that of names: they are most of what is observed, and to spread a head into an object costs many times this. */
+function echoObservation(dissection: Dissection, block: PacketBlock, row: number, reply: boolean): Observation {
+  const { icmpBuffer, icmpStart, icmpWireLength } = dissection;
   const word = (at: number): number => uint16(icmpBuffer, icmpStart + at);
   // The checksum is the complement of the sum of all words, so the words that are known can be taken out of it again.
   const rest = (~word(CHECKSUM) & 0xffff) - word(0) - word(IDENTIFIER) - word(SEQUENCE);
   return {
+    row,
+    time: block.timestamp[row]!,
+    origin: block.origin[row]!,
+    vlan: block.vlan[row]!,
+    mac: 0,
+    source: formatSource(block, row),
+    destination: formatDestination(block, row),
     kind: 'echo',
     reply,
     identifier: word(IDENTIFIER),
@@ -139,7 +109,8 @@ const PREFIX_LENGTH = 2;
 const PREFIX = 16;
 const PREFIXES_MAX = 8;
 
-function routerFacts({ icmpBuffer, icmpStart, icmpEnd }: Dissection): ObservationFacts | null {
+function routerObservation(dissection: Dissection, block: PacketBlock, row: number): Observation | null {
+  const { icmpBuffer, icmpStart, icmpEnd } = dissection;
   if (icmpEnd - icmpStart < ROUTER_OPTIONS) return null;
   const prefixes: string[] = [];
   let option = icmpStart + ROUTER_OPTIONS;
@@ -151,7 +122,8 @@ function routerFacts({ icmpBuffer, icmpStart, icmpEnd }: Dissection): Observatio
     }
     option = next;
   }
-  return { kind: 'router', lifetime: uint16(icmpBuffer, icmpStart + LIFETIME), prefixes };
+  const lifetime = uint16(icmpBuffer, icmpStart + LIFETIME);
+  return { ...observationHead(block, row), kind: 'router', lifetime, prefixes };
 }
 
 // DHCP, RFC 2131 section 2 and RFC 2132.
@@ -170,11 +142,8 @@ const OPTION_SERVER = 54;
 const OPTION_PAD = 0;
 const OPTION_END = 255;
 
-function dhcpFacts({
-  payloadBuffer: buffer,
-  payloadStart: start,
-  payloadEnd: end,
-}: Dissection): ObservationFacts | null {
+function dhcpObservation(dissection: Dissection, block: PacketBlock, row: number): Observation | null {
+  const { payloadBuffer: buffer, payloadStart: start, payloadEnd: end } = dissection;
   if (end - start < DHCP_OPTIONS || uint32(buffer, start + DHCP_COOKIE) !== DHCP_COOKIE_VALUE) return null;
   const address = (at: number): string => {
     const value = uint32(buffer, at);
@@ -198,6 +167,7 @@ function dhcpFacts({
   const type = found.get(OPTION_MESSAGE_TYPE);
   if (type === undefined || type >= end) return null;
   return {
+    ...observationHead(block, row),
     kind: 'dhcp',
     messageType: buffer[type]!,
     transactionId: uint32(buffer, start + DHCP_TRANSACTION),
@@ -223,7 +193,8 @@ const NAME_LENGTH_MAX = 255;
 /** Answers that are read for their digest. */
 const ANSWERS_READ_MAX = 16;
 
-function dnsFacts(dissection: Dissection, block: PacketBlock, row: number): DnsFacts | null {
+/** Written out, as `echoObservation`. */
+function dnsObservation(dissection: Dissection, block: PacketBlock, row: number): Observation | null {
   const { payloadBuffer: buffer, payloadEnd: end, payloadLength } = dissection;
   const prefix = block.ipProtocol[row] === TCP ? 2 : 0;
   const start = dissection.payloadStart + prefix;
@@ -235,6 +206,13 @@ function dnsFacts(dissection: Dissection, block: PacketBlock, row: number): DnsF
   const answers = response ? uint16(buffer, start + DNS_ANSWERS) : 0;
   const answersStart = name === null ? start + DNS_HEADER_LENGTH : name.end + 4;
   return {
+    row,
+    time: block.timestamp[row]!,
+    origin: block.origin[row]!,
+    vlan: block.vlan[row]!,
+    mac: 0,
+    source: formatSource(block, row),
+    destination: formatDestination(block, row),
     kind: 'dns',
     response,
     transactionId: uint16(buffer, start),

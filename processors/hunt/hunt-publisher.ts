@@ -3,9 +3,9 @@
  * them also commits the run's number, as the offset of the group nta-hunt. So whoever starts after a crash reads from Kafka
  * which runs have been published, whatever Postgres has come to know of it. The transactional id fences a hunt that another one has replaced.
  */
-import { type Kafka, Partitioners, type Producer } from 'kafkajs';
+import type { Kafka, Producer } from 'kafkajs';
+import { fence, inTransaction, sendOffsets, transactionalProducer } from '../../runtime/kafka/transaction.js';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
-import { GrowingDelay } from '../../runtime/process/growing-delay.js';
 
 export interface OutboxEvent {
   readonly key: string;
@@ -24,20 +24,15 @@ export class HuntPublisher {
     private readonly groupId: string,
     private readonly topic: string,
   ) {
-    this.producer = kafka.producer({
+    this.producer = transactionalProducer(kafka, {
       transactionalId: groupId,
       transactionTimeout: TRANSACTION_TIMEOUT_MS,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      createPartitioner: Partitioners.DefaultPartitioner,
     });
   }
 
   /** Ends what an earlier hunt left open, and gives the number of the last run that was published; -1 for none. */
   async start(): Promise<bigint> {
-    await this.producer.connect();
-    const transaction = await this.producer.transaction();
-    await transaction.abort();
+    await fence(this.producer);
     const admin = this.kafka.admin();
     try {
       await admin.connect();
@@ -52,21 +47,17 @@ export class HuntPublisher {
   /** @throws Failure `HUNT_TRANSACTION`, retriable: the next run looks what became of it. */
   async publish(run: bigint, events: readonly OutboxEvent[]): Promise<void> {
     try {
-      const transaction = await this.producer.transaction();
-      try {
+      await inTransaction(this.producer, async (transaction) => {
         for (let at = 0; at < events.length; at += EVENTS_MAX) {
           const messages = events.slice(at, at + EVENTS_MAX).map(({ key, value }) => ({ key, value }));
           await transaction.send({ topic: this.topic, messages, acks: -1 });
         }
         const partitions = [{ partition: 0, offset: String(run) }];
-        await untilCoordinated(() =>
-          transaction.sendOffsets({ consumerGroupId: this.groupId, topics: [{ topic: this.topic, partitions }] }),
-        );
-        await transaction.commit();
-      } catch (error) {
-        if (transaction.isActive()) await transaction.abort().catch(() => undefined);
-        throw error;
-      }
+        await sendOffsets(transaction, {
+          consumerGroupId: this.groupId,
+          topics: [{ topic: this.topic, partitions }],
+        });
+      });
     } catch (error) {
       throw new Failure('HUNT_TRANSACTION', `alerts of a hunt were not published: ${messageOf(error)}`, {
         cause: error,
@@ -77,17 +68,5 @@ export class HuntPublisher {
 
   async stop(): Promise<void> {
     await this.producer.disconnect();
-  }
-}
-
-/** Right after a commit its markers are still being written; kafkajs waits for that with records, not with offsets. */
-async function untilCoordinated(operation: () => Promise<void>): Promise<void> {
-  for (const delay = new GrowingDelay(2, 200); ; ) {
-    try {
-      return await operation();
-    } catch (error) {
-      if ((error as { type?: string }).type !== 'CONCURRENT_TRANSACTIONS') throw error;
-      await delay.wait();
-    }
   }
 }

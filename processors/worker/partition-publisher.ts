@@ -3,9 +3,9 @@
  * takes the partition over fences it: kafkajs has no KIP-447, where the group's generation would do that. Alert records,
  * changelog, dead letters and the input offset go into one transaction; readers with read_committed see all or nothing.
  */
-import { type Kafka, type Message, Partitioners, type Producer, type TopicMessages } from 'kafkajs';
+import type { Kafka, Message, Producer, TopicMessages } from 'kafkajs';
+import { fence, inTransaction, sendOffsets, transactionalProducer } from '../../runtime/kafka/transaction.js';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
-import { GrowingDelay } from '../../runtime/process/growing-delay.js';
 import type { NodeClocks } from './live-clocks.js';
 
 export interface PublisherSettings {
@@ -67,25 +67,16 @@ export class PartitionPublisher {
     kafka: Kafka,
     private readonly settings: PublisherSettings,
   ) {
-    this.producer = kafka.producer({
+    this.producer = transactionalProducer(kafka, {
       transactionalId: `${settings.groupId}-${settings.partition}`,
       transactionTimeout: TRANSACTION_TIMEOUT_MS,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      createPartitioner: Partitioners.DefaultPartitioner,
       retry: { retries: 8 },
     });
   }
 
-  /**
-   * Takes the partition over: the transaction that its former owner left is completed or aborted, and the former owner
-   * can begin no other. What is committed thereafter is the truth.
-   */
+  /** Takes the partition over. */
   async fence(): Promise<void> {
-    await this.producer.connect();
-    // kafkajs asks for the producer id in its first transaction; one without records costs no more than that.
-    const transaction = await this.producer.transaction();
-    await transaction.abort();
+    await fence(this.producer);
   }
 
   /**
@@ -96,8 +87,7 @@ export class PartitionPublisher {
   async commit(commit: Commit): Promise<number | null> {
     const { settings } = this;
     try {
-      const transaction = await this.producer.transaction();
-      try {
+      return await inTransaction(this.producer, async (transaction) => {
         const topicMessages: TopicMessages[] = [
           { topic: settings.changelogTopic, messages: [...commit.changelog] },
           { topic: settings.alertTopic, messages: [...commit.alerts] },
@@ -123,13 +113,9 @@ export class PartitionPublisher {
           // kafkajs sends `metadata` too, its types do not say so
           topics: [{ topic: settings.inputTopic, partitions: [{ ...offset, metadata: JSON.stringify(metadata) }] }],
         };
-        await retryWhileConcurrent(() => transaction.sendOffsets(offsets));
-        await transaction.commit();
+        await sendOffsets(transaction, offsets);
         return changelogOffset;
-      } catch (error) {
-        if (transaction.isActive()) await transaction.abort().catch(() => undefined);
-        throw error;
-      }
+      });
     } catch (error) {
       const type = (error as { type?: string }).type ?? '';
       if (FENCED.has(type)) {
@@ -147,21 +133,6 @@ export class PartitionPublisher {
 
   async close(): Promise<void> {
     await this.producer.disconnect();
-  }
-}
-
-/**
- * Right after a commit the coordinator still writes its markers and refuses the next transaction. kafkajs waits for that
- * when records are sent, but not when a transaction begins with offsets.
- */
-async function retryWhileConcurrent(operation: () => Promise<void>): Promise<void> {
-  for (const delay = new GrowingDelay(2, 200); ; ) {
-    try {
-      return await operation();
-    } catch (error) {
-      if ((error as { type?: string }).type !== 'CONCURRENT_TRANSACTIONS') throw error;
-      await delay.wait();
-    }
   }
 }
 

@@ -23,10 +23,8 @@
  * A packet is excepted when it matches every part that an entry names. What a detector's own options are called follows
  * from its definition. Everything wrong with a file is reported at once, each with its line and field.
  */
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { formatDuration, parseDuration } from '../../runtime/process/options.js';
-import { SEVERITY_NAMES, type Severity } from '../../schemas/alerts/alert.js';
+import { formatDuration } from '../../runtime/process/options.js';
 import { WEEKDAYS } from '../../schemas/exceptions/alert-exception.js';
 import type { Detector, DetectorOption, DetectorOptions } from '../contract/detector.js';
 import { parseNetwork } from '../contract/network-list.js';
@@ -35,16 +33,12 @@ import { builtInDetectors } from '../detectors/built-in.js';
 import { type Exception, ExceptionList } from './exceptions.js';
 import { readPorts } from './ports.js';
 import { TimeOfDay } from './time-of-day.js';
+import { readMilliseconds, readSeverity, readYaml, schemaFaults, severitySchema } from './yaml-file.js';
 
 export type DetectionConfigurationResult =
   | { readonly ok: true; readonly rules: DetectionRules }
   /** One line each: "rules.yaml:12: detectors.port-scan.threshold: must be …". */
   | { readonly ok: false; readonly errors: readonly string[] };
-
-const severitySchema = z.union(
-  [z.literal([1, 2, 3, 4, 5]), z.literal(['informational', 'low', 'medium', 'high', 'critical'])],
-  { error: 'must be 1 to 5, or informational, low, medium, high or critical' },
-);
 
 const networkSchema = z.string({ error: 'must be an address or a network' }).superRefine((text, context) => {
   try {
@@ -149,14 +143,9 @@ function windowSchema(minimum: number, maximum: number): z.ZodType<string | numb
   return z
     .union([z.string(), z.number()], { error: `must be a duration ${limits}, such as 90s or 5m` })
     .refine((value) => {
-      const milliseconds = windowMilliseconds(value);
+      const milliseconds = readMilliseconds(value);
       return milliseconds !== null && milliseconds >= minimum * 1000 && milliseconds <= maximum * 1000;
     }, `must be a duration ${limits}, such as 90s or 5m`);
-}
-
-/** A bare number is seconds. */
-function windowMilliseconds(value: string | number): number | null {
-  return typeof value === 'number' ? value * 1000 : parseDuration(value);
 }
 
 function optionSchema(option: DetectorOption): z.ZodType {
@@ -208,60 +197,22 @@ export function parseDetectionConfiguration(
   fileName: string,
   detectors: readonly Detector[] = builtInDetectors,
 ): DetectionConfigurationResult {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const at = (offset: number): string => `${fileName}:${lines.linePos(offset).line}`;
-  const faults = [...document.errors, ...document.warnings];
-  if (faults.length > 0) {
-    return { ok: false, errors: faults.map((fault) => `${at(fault.pos[0])}: ${fault.message}`) };
-  }
-  let value: unknown;
-  try {
-    value = document.toJS() ?? {};
-  } catch (error) {
-    return { ok: false, errors: [`${fileName}: ${(error as Error).message}`] }; // an alias bomb, for one
-  }
-  const result = fileSchema(detectors).safeParse(value);
+  const file = readYaml(text, fileName);
+  if (!file.ok) return file;
+  const result = fileSchema(detectors).safeParse(file.value);
   if (!result.success) {
-    const errors = result.error.issues.flatMap((issue) => {
-      if (issue.code !== 'unrecognized_keys') return [message(issue.path, issue.message)];
-      return issue.keys.map((key) =>
-        message([...issue.path, key], `is unknown; known here: ${knownKeys(issue.path, detectors)}`),
-      );
-    });
-    return { ok: false, errors };
+    return { ok: false, errors: schemaFaults(result.error, file, (path) => knownKeys(path, detectors)) };
   }
   return { ok: true, rules: compile(result.data.detectors ?? {}, result.data.exceptions ?? [], detectors) };
-
-  function message(path: readonly PropertyKey[], reason: string): string {
-    const field = path.map(String).join('.');
-    return `${at(offsetOf(path))}: ${field === '' ? reason : `${field}: ${reason}`}`;
-  }
-
-  /** Where the key of a path stands, or of the nearest one above it that is there. */
-  function offsetOf(path: readonly PropertyKey[]): number {
-    for (let length = path.length; length > 0; length--) {
-      const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
-      if (isMap(parent)) {
-        const pair = parent.items.find(({ key }) => isScalar(key) && String(key.value) === String(path[length - 1]));
-        if (pair && isScalar(pair.key) && pair.key.range) return pair.key.range[0];
-      }
-      const node = document.getIn(path.slice(0, length), true) as { range?: [number, number, number] } | undefined;
-      if (node?.range) return node.range[0];
-    }
-    return 0;
-  }
 }
 
-function knownKeys(path: readonly PropertyKey[], detectors: readonly Detector[]): string {
-  if (path.length === 0) return 'detectors, exceptions';
+function knownKeys(path: readonly PropertyKey[], detectors: readonly Detector[]): readonly string[] {
+  if (path.length === 0) return ['detectors', 'exceptions'];
   if (path.includes('exceptions'))
-    return 'sources, targets, ports, captureNodes, sites, hours, expires, rules, note, comment';
-  if (path.length === 1) return detectors.map((detector) => detector.id).join(', ');
+    return path.at(-1) === 'hours' ? Object.keys(hoursSchema.shape) : Object.keys(exceptionSchema.shape);
+  if (path.length === 1) return detectors.map((detector) => detector.id);
   const detector = detectors.find(({ id }) => id === path[1]);
-  return ['enabled', 'threshold', 'window', 'severity', 'exceptions', ...Object.keys(detector?.options ?? {})].join(
-    ', ',
-  );
+  return ['enabled', 'threshold', 'window', 'severity', 'exceptions', ...Object.keys(detector?.options ?? {})];
 }
 
 type ExceptionSection = z.infer<typeof exceptionSchema>;
@@ -281,8 +232,8 @@ function compile(
       {
         detector,
         threshold: section.threshold ?? detector.threshold.default,
-        windowMicros: windowMilliseconds(section.window ?? detector.windowSeconds.default)! * 1000,
-        severity: readSeverity(section.severity) ?? detector.severity,
+        windowMicros: readMilliseconds(section.window ?? detector.windowSeconds.default)! * 1000,
+        severity: section.severity === undefined ? detector.severity : readSeverity(section.severity),
         options: readOptions(detector, section),
         exceptions: exceptions.length > 0 ? new ExceptionList(exceptions) : null,
       },
@@ -302,11 +253,6 @@ function readException(entry: ExceptionSection): Exception {
     hours,
     expires: expires === undefined ? undefined : new Date(expires).getTime() * 1000,
   };
-}
-
-function readSeverity(severity: DetectorSection['severity']): Severity | undefined {
-  if (typeof severity !== 'string') return severity;
-  return SEVERITY_NAMES.indexOf(severity) as Severity;
 }
 
 function readOptions(detector: Detector, section: DetectorSection): DetectorOptions {

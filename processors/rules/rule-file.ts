@@ -17,14 +17,13 @@
  * counts when it has ended; of sums, what has come so far also every few minutes. Everything wrong with a file is reported at once.
  */
 import { createHash } from 'node:crypto';
-import { isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { formatDuration, parseDuration } from '../../runtime/process/options.js';
-import { SEVERITY_NAMES, type Severity } from '../../schemas/alerts/alert.js';
+import { formatDuration } from '../../runtime/process/options.js';
 import { SearchError } from '../../schemas/tables/search-language.js';
 import type { Detector } from '../contract/detector.js';
 import { compileRule, KEYS, MEASURES, type RuleDefinition } from './compiled-file-rule.js';
 import { conversationFilter } from './conversation-filter.js';
+import { readMilliseconds, readSeverity, readYaml, schemaFaults, severitySchema } from './yaml-file.js';
 
 export type RuleFileResult =
   | { readonly ok: true; readonly detectors: readonly Detector[] }
@@ -40,17 +39,11 @@ const oneOf = <const T extends readonly string[]>(words: T): z.ZodEnum<{ [Word i
 
 const windowSchema = z
   .union([z.string(), z.number()], { error: 'must be a duration such as 60s or 10m' })
-  .transform((value) => (typeof value === 'number' ? value * 1000 : parseDuration(value)))
+  .transform(readMilliseconds)
   .refine(
     (value): value is number => value !== null && value >= WINDOW_MS_MIN && value <= WINDOW_MS_MAX,
     `must be a duration from ${formatDuration(WINDOW_MS_MIN)} to ${formatDuration(WINDOW_MS_MAX)}, such as 60s or 10m`,
   );
-
-const severitySchema = z
-  .union([z.literal([1, 2, 3, 4, 5]), z.literal(['informational', 'low', 'medium', 'high', 'critical'])], {
-    error: 'must be 1 to 5, or informational, low, medium, high or critical',
-  })
-  .transform((value) => (typeof value === 'number' ? value : SEVERITY_NAMES.indexOf(value)) as Severity);
 
 const ruleSchema = z.strictObject({
   id: z
@@ -76,7 +69,7 @@ const ruleSchema = z.strictObject({
     .min(1, { error: 'must be a whole number from 1' })
     .max(1e15, { error: 'must be at most 1e15' }),
   window: windowSchema,
-  severity: severitySchema,
+  severity: severitySchema.transform(readSeverity),
   message: z
     .string()
     .max(500)
@@ -97,40 +90,20 @@ const DISTINCT_MAX = 100_000;
 
 /** @param known ids that are taken */
 export function parseRuleFile(text: string, fileName: string, known: ReadonlySet<string>): RuleFileResult {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const at = (offset: number): string => `${fileName}:${lines.linePos(offset).line}`;
-  const faults = [...document.errors, ...document.warnings];
-  if (faults.length > 0) return { ok: false, errors: faults.map((fault) => `${at(fault.pos[0])}: ${fault.message}`) };
-  let value: unknown;
-  try {
-    value = document.toJS() ?? {};
-  } catch (error) {
-    return { ok: false, errors: [`${fileName}: ${(error as Error).message}`] }; // an alias bomb, for one
-  }
-  const say = (path: readonly PropertyKey[], reason: string): string =>
-    `${at(offsetOf(document.contents, path))}: ${path.length === 0 ? '' : `${path.map(String).join('.')}: `}${reason}`;
-  const result = fileSchema.safeParse(value);
+  const file = readYaml(text, fileName);
+  if (!file.ok) return file;
+  const result = fileSchema.safeParse(file.value);
   if (!result.success) {
-    const errors = result.error.issues.flatMap((issue) =>
-      issue.code === 'unrecognized_keys'
-        ? issue.keys.map((key) =>
-            say(
-              [...issue.path, key],
-              `is unknown; known here: ${Object.keys(issue.path.length === 0 ? fileSchema.shape : ruleSchema.shape).join(', ')}`,
-            ),
-          )
-        : [say(issue.path, issue.message)],
-    );
-    return { ok: false, errors };
+    const known = (path: readonly PropertyKey[]) => Object.keys((path.length === 0 ? fileSchema : ruleSchema).shape);
+    return { ok: false, errors: schemaFaults(result.error, file, known) };
   }
   const errors: string[] = [];
   const taken = new Set(known);
   const detectors = result.data.rules.flatMap((rule, index) => {
     if (taken.has(rule.id))
-      errors.push(say(['rules', index, 'id'], `there is a rule ${rule.id} already; give it another id`));
+      errors.push(file.fault(['rules', index, 'id'], `there is a rule ${rule.id} already; give it another id`));
     else if (rule.measure.startsWith('distinct') && rule.threshold > DISTINCT_MAX)
-      errors.push(say(['rules', index, 'threshold'], `must be at most ${DISTINCT_MAX} for what is told apart`));
+      errors.push(file.fault(['rules', index, 'threshold'], `must be at most ${DISTINCT_MAX} for what is told apart`));
     taken.add(rule.id);
     return [
       compileRule({
@@ -146,22 +119,4 @@ export function parseRuleFile(text: string, fileName: string, known: ReadonlySet
 /** Another rule under the same id has other alerts, so other ids. */
 function versionOf(rule: object): string {
   return createHash('sha256').update(JSON.stringify(rule)).digest('hex').slice(0, 8);
-}
-
-/** Where a path stands, or the nearest that is there above it. */
-function offsetOf(contents: unknown, path: readonly PropertyKey[]): number {
-  let offset = 0;
-  let node = contents;
-  for (const step of path) {
-    if (isSeq(node)) node = node.items[Number(step)];
-    else if (isMap(node)) {
-      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step));
-      if (pair === undefined) break;
-      if (isScalar(pair.key) && pair.key.range) offset = pair.key.range[0];
-      node = pair.value;
-    } else break;
-    const { range } = (node ?? {}) as { range?: readonly [number, number, number] };
-    if (range && isMap(node)) offset = range[0];
-  }
-  return offset;
 }

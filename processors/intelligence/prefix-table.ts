@@ -1,7 +1,7 @@
 /**
  * Networks of both families, asked for the longest prefix that holds an address. IPv4: the networks cut the line of all addresses into
  * intervals, each with the narrowest network over it, so that an answer is one binary search in an Uint32Array (of 500,000 networks
- * 0.2 µs). IPv6: a map for each length that occurs, the longest first.
+ * 0.4 µs for addresses at random). IPv6: a map for each length that occurs, the longest first.
  */
 import { ADDRESS_IPV4, ADDRESS_IPV6 } from '../../schemas/packets/packet-block.js';
 

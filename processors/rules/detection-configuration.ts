@@ -82,42 +82,54 @@ const hoursSchema = z
     }
   });
 
-const exceptionSchema = z
-  .strictObject({
-    sources: z.array(networkSchema).min(1).optional(),
-    targets: z.array(networkSchema).min(1).optional(),
-    ports: portsSchema.optional(),
-    captureNodes: z.array(z.string()).min(1).optional(),
-    sites: z.array(z.string()).min(1).optional(),
-    hours: hoursSchema.optional(),
-    expires: z
-      .union([z.string(), z.date()])
-      .refine((time) => !Number.isNaN(new Date(time).getTime()), {
-        error: 'must be a time, such as 2026-12-31T18:00:00Z',
-      })
-      .optional(),
-    rules: z.array(z.string()).min(1).optional(),
-    comment: z.string().optional(),
-    note: z.string().optional(),
-  })
-  .refine(
-    (entry) =>
-      entry.sources || entry.targets || entry.ports || entry.captureNodes || entry.sites || entry.hours || entry.rules,
-    {
-      error:
-        'must name at least one of sources, targets, ports, captureNodes, sites, hours and rules; without any it would except everything',
-    },
-  );
+function exceptionSchema(ids: readonly string[]) {
+  const rule = z.enum(ids, { error: `must be the id of a rule; known here: ${ids.join(', ')}` });
+  return z
+    .strictObject({ ...EXCEPTION_SHAPE, rules: z.array(rule).min(1).optional() })
+    .refine(
+      (entry) =>
+        entry.sources ||
+        entry.targets ||
+        entry.ports ||
+        entry.captureNodes ||
+        entry.sites ||
+        entry.hours ||
+        entry.rules,
+      {
+        error:
+          'must name at least one of sources, targets, ports, captureNodes, sites, hours and rules; without any it would except everything',
+      },
+    );
+}
+
+const EXCEPTION_SHAPE = {
+  sources: z.array(networkSchema).min(1).optional(),
+  targets: z.array(networkSchema).min(1).optional(),
+  ports: portsSchema.optional(),
+  captureNodes: z.array(z.string()).min(1).optional(),
+  sites: z.array(z.string()).min(1).optional(),
+  hours: hoursSchema.optional(),
+  expires: z
+    .union([z.string(), z.date()])
+    .refine((time) => !Number.isNaN(new Date(time).getTime()), {
+      error: 'must be a time, such as 2026-12-31T18:00:00Z',
+    })
+    .optional(),
+  comment: z.string().optional(),
+  note: z.string().optional(),
+};
+
+type ExceptionSection = z.infer<ReturnType<typeof exceptionSchema>>;
 
 /** What the file may say about one detector. */
-function detectorSchema(detector: Detector): z.ZodType<DetectorSection> {
+function detectorSchema(detector: Detector, exception: z.ZodType<ExceptionSection>): z.ZodType<DetectorSection> {
   const { threshold, windowSeconds, options } = detector;
   return z.strictObject({
     enabled: z.boolean().optional(),
     threshold: integer(threshold.minimum, threshold.maximum).optional().describe(threshold.help),
     window: windowSchema(windowSeconds.minimum, windowSeconds.maximum).optional().describe(windowSeconds.help),
     severity: severitySchema.optional(),
-    exceptions: z.array(exceptionSchema).optional(),
+    exceptions: z.array(exception).optional(),
     ...Object.fromEntries(
       Object.entries(options).map(([name, option]) => [name, optionSchema(option).optional().describe(option.help)]),
     ),
@@ -129,7 +141,7 @@ interface DetectorSection {
   readonly threshold?: number;
   readonly window?: string | number;
   readonly severity?: z.infer<typeof severitySchema>;
-  readonly exceptions?: readonly z.infer<typeof exceptionSchema>[];
+  readonly exceptions?: readonly ExceptionSection[];
   readonly [option: string]: unknown;
 }
 
@@ -172,11 +184,14 @@ function optionSchema(option: DetectorOption): z.ZodType {
 }
 
 function fileSchema(detectors: readonly Detector[]) {
+  const exception = exceptionSchema(detectors.map(({ id }) => id));
   return z.strictObject({
-    exceptions: z.array(exceptionSchema).nullish(),
+    exceptions: z.array(exception).nullish(),
     detectors: z
       .strictObject(
-        Object.fromEntries(detectors.map((detector) => [detector.id, detectorSchema(detector).nullable().optional()])),
+        Object.fromEntries(
+          detectors.map((detector) => [detector.id, detectorSchema(detector, exception).nullable().optional()]),
+        ),
       )
       .nullish(),
   });
@@ -209,13 +224,11 @@ export function parseDetectionConfiguration(
 function knownKeys(path: readonly PropertyKey[], detectors: readonly Detector[]): readonly string[] {
   if (path.length === 0) return ['detectors', 'exceptions'];
   if (path.includes('exceptions'))
-    return path.at(-1) === 'hours' ? Object.keys(hoursSchema.shape) : Object.keys(exceptionSchema.shape);
+    return path.at(-1) === 'hours' ? Object.keys(hoursSchema.shape) : [...Object.keys(EXCEPTION_SHAPE), 'rules'];
   if (path.length === 1) return detectors.map((detector) => detector.id);
   const detector = detectors.find(({ id }) => id === path[1]);
   return ['enabled', 'threshold', 'window', 'severity', 'exceptions', ...Object.keys(detector?.options ?? {})];
 }
-
-type ExceptionSection = z.infer<typeof exceptionSchema>;
 
 function compile(
   sections: Readonly<Record<string, DetectorSection | null | undefined>>,

@@ -108,6 +108,14 @@ describe('errors name the line and the field', () => {
       'rules.yaml:2: exceptions.0: must name at least one of sources, targets, ports, captureNodes, sites, hours and rules; without any it would except everything',
     ],
     [
+      'exceptions:\n  - sources: [10.0.0.5]\n    rules:\n      - port-scan\n      - portscan\n',
+      `rules.yaml:5: exceptions.0.rules.1: must be the id of a rule; known here: ${builtInDetectors.map(({ id }) => id).join(', ')}`,
+    ],
+    [
+      'exceptions:\n  - hours: { from: "22:00", until: "05:00", to: "05:00", zone: UTC }\n',
+      'rules.yaml:2: exceptions.0.hours.until: is unknown; known here: from, to, zone, days',
+    ],
+    [
       'exceptions:\n  - ports: [80, 9-8]\n',
       'rules.yaml:2: exceptions.0.ports.1: must be a port from 0 to 65535, or a range such as 8000-8100',
     ],

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { type AlertException, EXCEPTIONS_MAX } from '../../schemas/exceptions/alert-exception.js';
+import { RULE_PARTS } from '../../schemas/nodes/rules-in-force.js';
 import { query } from '../pool.js';
 
 export type ExceptionParts = Omit<AlertException, 'id' | 'expires_at'>;
@@ -58,6 +59,22 @@ export async function addException(
     [randomUUID(), JSON.stringify(parts), expiresAt, note, alertId, by, EXCEPTIONS_MAX],
   );
   return rows[0] ?? null;
+}
+
+/**
+ * Which of these ids no processor has told of and no alert has. None as long as not all parts have told their rules: a hunt that is
+ * started now and then does not.
+ */
+export async function findUnknownRules(pool: pg.Pool, ids: readonly string[]): Promise<readonly string[]> {
+  const { rows } = await query<{ id: string }>(
+    pool,
+    `SELECT DISTINCT id FROM unnest($1::text[]) AS given (id)
+     WHERE (SELECT count(DISTINCT part) FROM rules_in_force) = $2
+       AND NOT EXISTS (SELECT FROM rules_in_force WHERE rules @> jsonb_build_array(jsonb_build_object('id', given.id)))
+       AND NOT EXISTS (SELECT FROM alerts WHERE rule_id = given.id)`,
+    [ids, RULE_PARTS.length],
+  );
+  return rows.map(({ id }) => id);
 }
 
 /** False when there is none, or none any more. */

@@ -1,5 +1,6 @@
 /** Exceptions: alerts that are not to be published; shown, made, made from an alert, and taken back. */
 import { createRoute, z } from '@hono/zod-openapi';
+import type pg from 'pg';
 import { EXCEPTIONS_MAX } from '../../schemas/exceptions/alert-exception.js';
 import { ApiProblem, invalidInput } from '../http/problem.js';
 import { strictObject } from '../http/strict-object.js';
@@ -9,6 +10,7 @@ import {
   deleteException,
   findException,
   findExceptions,
+  findUnknownRules,
   type NewException,
 } from '../queries/exception-query.js';
 import type { AlertRow } from '../views/alert-view.js';
@@ -130,6 +132,15 @@ function noSuchException(id: string): ApiProblem {
   });
 }
 
+/** A mistyped id would except nothing, and nobody would hear of it. */
+async function refuseUnknownRules(pool: pg.Pool, rules: readonly string[]): Promise<void> {
+  if (rules.length === 0) return;
+  const unknown = await findUnknownRules(pool, rules);
+  if (unknown.length === 0) return;
+  const reason = 'is the id of no rule that a processor has in force or an alert has; GET /api/rules lists them';
+  throw invalidInput(unknown.map((id) => ({ input: `body.rules.${rules.indexOf(id)}`, reason })));
+}
+
 export function exceptionRoutes({ pool, now, exceptions }: RouteDependencies) {
   const add = async (wanted: NewException) => {
     const added = await addException(pool, wanted);
@@ -151,6 +162,7 @@ export function exceptionRoutes({ pool, now, exceptions }: RouteDependencies) {
     })
     .openapi(addRoute, async (c) => {
       const { by, note, expires_at, ...given } = c.req.valid('json');
+      await refuseUnknownRules(pool, given.rules ?? []);
       const expiresAt = expires_at ?? null;
       return c.json(await add({ parts: partsOf(given), expiresAt, note, alertId: null, by: actorOf(c, by) }), 201);
     })

@@ -64,6 +64,32 @@ test('an exception is made, shown and taken back; without a broker it waits to b
   expect((await api.request(`/api/exceptions/${id}`, { method: 'DELETE' })).status).toBe(401);
 });
 
+test('a rule that no processor has told of and no alert has is refused', async () => {
+  const except = (rules: readonly string[]) => api.post<Refusal>('/api/exceptions', { rules, note: 'x' });
+  const tell = (part: string, rules: readonly string[]) =>
+    api.pool.query(
+      `INSERT INTO rules_in_force (processor, part, configuration, version, sent_at, received_at, interval_ms, rules)
+       VALUES ('a', $1, '', '1', now(), now(), 60000, $2)`,
+      [part, JSON.stringify(rules.map((id) => ({ id })))],
+    );
+  // not all rules are known before a worker and a hunt have told theirs
+  expect((await except(['syn-floods'])).status).toBe(201);
+  await tell('worker', ['port-scan', 'syn-flood']);
+  expect((await except(['beacon'])).status).toBe(201);
+  await tell('hunt', ['beacon']);
+  expect((await except(['port-scan', 'brute-force', 'beacon'])).status).toBe(201);
+  const { status, body } = await except(['port-scan', 'syn-floods']);
+  expect([status, body.errors]).toEqual([
+    400,
+    [
+      {
+        input: 'body.rules.1',
+        reason: 'is the id of no rule that a processor has in force or an alert has; GET /api/rules lists them',
+      },
+    ],
+  ]);
+});
+
 test('an alert proposes the narrowest exception, and makes it when it is told why', async () => {
   const proposal = {
     rules: ['brute-force'],

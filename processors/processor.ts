@@ -134,7 +134,11 @@ function sharedLimits(settings: ProcessSettings, partitionCount: () => number): 
   };
 }
 
-/** Reads the file as a worker would, and changes nothing. @throws Failure with every error, a line each. */
-export async function checkDetectionConfig(file: string, detectors: readonly string[] = []): Promise<void> {
-  await loadRules({ detectionConfig: file, detector: detectors });
+/** Reads the file as a worker would, with the rules that it may name, and changes nothing. @throws Failure with every error, a line each. */
+export async function checkDetectionConfig({
+  detectionConfig,
+  detector,
+  rules,
+}: Pick<ProcessSettings, 'detectionConfig' | 'detector' | 'rules'>): Promise<void> {
+  await loadRules({ detectionConfig, detector, rules });
 }

@@ -25,7 +25,7 @@ export function processCommand(): Command {
     options: { ...processCommandOptions, ...checkOption },
     run: async ({ settings, log, output }) => {
       if (settings.checkConfig) {
-        await checkDetectionConfig(settings.detectionConfig, settings.detector);
+        await checkDetectionConfig(settings);
         await output.write(`${settings.detectionConfig}: valid\n`);
         return 0;
       }

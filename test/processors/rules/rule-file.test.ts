@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { DetectionEngine } from '../../../processors/engine/detection-engine.js';
 import { DEFAULT_ENGINE_LIMITS } from '../../../processors/engine/engine.js';
+import { checkDetectionConfig } from '../../../processors/processor.js';
 import { conversationFilter } from '../../../processors/rules/conversation-filter.js';
 import { defaultRules } from '../../../processors/rules/default-rules.js';
 import { loadRules } from '../../../processors/rules/detection-settings.js';
@@ -179,6 +180,7 @@ describe('a rule of a file', () => {
       windowMicros: 60e6,
       severity: 3,
     });
+    await checkDetectionConfig({ detectionConfig: configuration, detector: [], rules: [file] });
     await expect(loadRules({ detectionConfig: '', detector: [], rules: [join(folder, 'none.yaml')] })).rejects.toThrow(
       /--rules .*none\.yaml: cannot be read/,
     );

@@ -2,20 +2,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Failure, messageOf } from '../../runtime/process/failure.js';
+import { isUrl } from './list-origin.js';
 import { parseThreatList, type ThreatList, ThreatLists } from './threat-list.js';
 
 const BYTES_MAX = 64 * 1024 * 1024;
 const FETCH_TIMEOUT_MS = 30_000;
-
-const isUrl = (origin: string): boolean => /^https?:\/\//i.test(origin);
-
-/** The files among the lists: they are read again when they change. */
-export function listFiles(origins: readonly string[]): readonly string[] {
-  return origins.filter((origin) => !isUrl(origin));
-}
-export function listUrls(origins: readonly string[]): readonly string[] {
-  return origins.filter(isUrl);
-}
 
 interface Kept {
   readonly text: string;

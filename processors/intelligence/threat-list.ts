@@ -1,6 +1,7 @@
 /** Lists of threats, ready to be asked by conversations: which of them names an address, a name or a fingerprint. */
 import { createHash } from 'node:crypto';
 import { Failure } from '../../runtime/process/failure.js';
+import type { ListedThreat, ThreatLookup } from '../detectors/threat-intel.js';
 import type { Indicator } from './indicator.js';
 import { readList } from './list-formats.js';
 import { type Network, PrefixTable } from './prefix-table.js';
@@ -16,14 +17,6 @@ export interface ThreatList {
   readonly version: string;
   readonly indicators: readonly Indicator[];
   readonly leftOut: number;
-}
-
-/** What a match says. */
-export interface Threat {
-  readonly list: string;
-  readonly version: string;
-  readonly kind: Indicator['kind'];
-  readonly indicator: string;
 }
 
 /**
@@ -49,14 +42,14 @@ export function parseThreatList(name: string, origin: string, text: string, nowM
 }
 
 /** All lists together. Where several name the same, the first that was given speaks. */
-export class ThreatLists {
-  private readonly networks: PrefixTable<Threat>;
-  private readonly domains = new Map<string, Threat>();
-  private readonly ja4 = new Map<string, Threat>();
+export class ThreatLists implements ThreatLookup {
+  private readonly networks: PrefixTable<ListedThreat>;
+  private readonly domains = new Map<string, ListedThreat>();
+  private readonly ja4 = new Map<string, ListedThreat>();
   readonly isEmpty: boolean;
 
   constructor(readonly lists: readonly ThreatList[]) {
-    const networks = new Map<string, Network<Threat>>();
+    const networks = new Map<string, Network<ListedThreat>>();
     for (const { name, version, indicators } of lists) {
       for (const indicator of indicators) {
         const threat = { list: name, version, kind: indicator.kind, indicator: indicator.text };
@@ -78,12 +71,12 @@ export class ThreatLists {
     return this.lists.map(({ name, version }) => `${name}@${version}`);
   }
 
-  address(slots: Uint8Array, at: number): Threat | undefined {
+  address(slots: Uint8Array, at: number): ListedThreat | undefined {
     return this.networks.findSlot(slots, at);
   }
 
   /** The name itself, or a domain that it is below. */
-  name(name: string | undefined): Threat | undefined {
+  name(name: string | undefined): ListedThreat | undefined {
     if (this.domains.size === 0) return undefined;
     for (let rest = name?.toLowerCase().replace(/\.$/, '') ?? ''; rest !== ''; ) {
       const found = this.domains.get(rest);
@@ -94,7 +87,7 @@ export class ThreatLists {
     return undefined;
   }
 
-  fingerprint(ja4: string | undefined): Threat | undefined {
+  fingerprint(ja4: string | undefined): ListedThreat | undefined {
     return ja4 === undefined ? undefined : this.ja4.get(ja4);
   }
 }

@@ -10,6 +10,7 @@ import type { DetectionRule, DetectionRules } from '../contract/rule.js';
 import { builtInDetectors } from '../detectors/built-in.js';
 import { NO_THREATS, type ThreatLookup, threatIntel as threatIntelOf } from '../detectors/threat-intel.js';
 import type { EngineLimits } from '../engine/engine.js';
+import { isUrl } from '../intelligence/list-origin.js';
 import type { ListSource } from '../intelligence/list-source.js';
 import { defaultRules } from './default-rules.js';
 import type { DetectionSettings } from './detection-options.js';
@@ -73,13 +74,9 @@ export class RuleLoader {
       detector.length === 0 ? builtInDetectors : await (await import('./plug-in.js')).loadDetectors(detector);
     const known = ruleFiles.length === 0 ? coded : [...coded, ...(await readRuleFiles(ruleFiles, coded))];
     const lists = threatIntel.length === 0 ? NO_THREATS : await this.readLists(threatIntel);
-    const detectors = known.flatMap((each) => {
-      if (each.id !== LISTED) return [each];
-      return lists.isEmpty ? [] : [threatIntelOf(lists)];
-    });
-    // What a file says of lists is no mistake where none is given.
-    const all = lists.isEmpty ? [...detectors, threatIntelOf(NO_THREATS)] : detectors;
-    const { rules } = detectionConfig === '' ? defaultRules(detectors) : await readConfiguration(detectionConfig, all);
+    const detectors = known.map((each) => (each.id === LISTED ? threatIntelOf(lists) : each));
+    const { rules } =
+      detectionConfig === '' ? defaultRules(detectors) : await readConfiguration(detectionConfig, detectors);
     return { rules: rules.flatMap((rule) => (rule.detector.id === LISTED ? withLists(rule, lists) : [rule])) };
   }
 
@@ -91,9 +88,8 @@ export class RuleLoader {
 }
 
 const LISTED = 'threat-intel';
-const isUrl = (origin: string): boolean => /^https?:\/\//i.test(origin);
 
-/** The versions of its lists are settings of the rule: with others, it is another rule. */
+/** Without lists there is no such rule, and what a file says of it is no mistake. Versions of lists are settings: with others, it is another rule. */
 function withLists(rule: DetectionRule, { isEmpty, versions }: ThreatLookup): DetectionRule[] {
   return isEmpty ? [] : [{ ...rule, options: { ...rule.options, lists: versions } }];
 }

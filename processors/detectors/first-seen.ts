@@ -19,7 +19,7 @@ import { isPrivate, originatorOf, responderOf } from './conversation-rows.js';
 const KNOWN_MAX = 65_536;
 const HOUR_MICROS = 3600e6;
 /** Ports from here on are handed out by chance (IANA, RFC 6335): data connections of FTP, RPC, peers. */
-const EPHEMERAL_PORT_MIN = 32_768;
+export const EPHEMERAL_PORT_MIN = 32_768;
 
 /** Of the site: what is known. Of a host or service: what is said of it. */
 interface Site {
@@ -167,5 +167,7 @@ export const newService: Detector = defineWatcher<Site>()({
 });
 
 const PROTOCOLS: Readonly<Record<number, string>> = { 6: 'TCP', 17: 'UDP', 132: 'SCTP' };
+/** Of protocols with ports. */
+export const SERVICE_PROTOCOLS = Object.keys(PROTOCOLS).map(Number);
 const hasPorts = (protocol: number): boolean => protocol in PROTOCOLS;
 const nameOf = (names: ConversationNames | null): string => (names?.serverName === undefined ? '' : 'ssl');

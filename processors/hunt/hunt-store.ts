@@ -1,11 +1,13 @@
 /** What a hunt reads from Postgres, and what it remembers there (sinks/migrations/0030_hunt.sql). */
 import type pg from 'pg';
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
+import { OUTCOME_ANSWERED } from '../../schemas/conversations/conversation.js';
 import { QuotedValues } from '../../schemas/tables/sql-values.js';
 import type { DetectionRule } from '../contract/rule.js';
+import { EPHEMERAL_PORT_MIN, SERVICE_PROTOCOLS } from '../detectors/first-seen.js';
 import type { News, ToldEpisode } from './continuation.js';
 import type { OutboxEvent } from './hunt-publisher.js';
-import { questionOf } from './questions.js';
+import { isPrivate, questionOf } from './questions.js';
 import { STORED_COLUMNS, type StoredConversation } from './stored-conversations.js';
 
 /** Conversations of one site and timeline, in a time. µs. */
@@ -271,15 +273,13 @@ function rowsOf({ nodes, from, to }: Scope): string {
   return `origin_id = ANY(${origins}) AND ended_at >= ${since} AND (ended_at <= ${toTime(to)} OR last_at >= ${since})`;
 }
 
-const PRIVATE_RANGES = `ARRAY['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', 'fc00::/7']::inet[]`;
-
 /** Hosts and services that conversations show: who spoke to whom first. */
 function sightsIn(rows: string): string {
   const side = (host: string, peer: string, protocol: string, port: string, more: string): string =>
     `SELECT DISTINCT ON (host, ip_protocol, port) min(started_at) OVER w AS first_at, max(started_at) OVER w AS last_at, origin_id,
        host, peer, ip_protocol, port FROM (
        SELECT started_at, origin_id, ${host} AS host, ${peer} AS peer, ${protocol}::smallint AS ip_protocol, ${port} AS port FROM conversations
-       WHERE ${rows} AND outcome = 2 AND ${host} <<= ANY(${PRIVATE_RANGES})${more}) AS seen
+       WHERE ${rows} AND outcome = ${OUTCOME_ANSWERED} AND ${isPrivate(host)}${more}) AS seen
      WINDOW w AS (PARTITION BY host, ip_protocol, port)
      ORDER BY host, ip_protocol, port, started_at, peer`;
   const all = [
@@ -290,7 +290,7 @@ function sightsIn(rows: string): string {
       'originator',
       'ip_protocol',
       'responder_port',
-      ' AND begun AND ip_protocol IN (6, 17, 132) AND responder_port < 32768',
+      ` AND begun AND ip_protocol IN (${SERVICE_PROTOCOLS.join()}) AND responder_port < ${EPHEMERAL_PORT_MIN}`,
     ),
   ];
   return `SELECT DISTINCT ON (host, ip_protocol, port) min(first_at) OVER w AS first_at, max(last_at) OVER w AS last_at, origin_id,
@@ -305,7 +305,7 @@ function firstSeenSelect(table: string, condition: string): string {
     `CASE WHEN ip_protocol = 0 THEN ${whenHost} ELSE ${else_} END`;
   return `SELECT origin_id, true AS ended, ${toMicros('first_at')} AS start, ${toMicros('first_at')} AS last,
     host(${of('host', 'peer')}) AS originator, host(${of('peer', 'host')}) AS responder, 0 AS originator_port, port AS responder_port,
-    ip_protocol, NULL AS vlan, true AS begun, 2 AS outcome, 4 AS state, 0 AS originator_packets, 0 AS responder_packets, '0' AS originator_bytes,
+    ip_protocol, NULL AS vlan, true AS begun, ${OUTCOME_ANSWERED} AS outcome, 4 AS state, 0 AS originator_packets, 0 AS responder_packets, '0' AS originator_bytes,
     '0' AS responder_bytes, '0' AS originator_payload, '0' AS responder_payload, 0 AS logins_failed, 0 AS logins_succeeded, '' AS history,
     '' AS service, NULL AS names FROM ${table} WHERE ${condition} ORDER BY first_at, ip_protocol, host, port`;
 }

@@ -23,7 +23,8 @@ const PRIVATE = [
   'fc00::/7',
   'fe80::/10',
 ];
-const isPrivate = (column: string): string =>
+/** Of inside hosts, as detectors have it (detectors/conversation-rows.ts). */
+export const isPrivate = (column: string): string =>
   `(${PRIVATE.map((network) => `${column} <<= '${network}'`).join(' OR ')})`;
 
 /** What a question is asked of: rows of one site and timeline in a time. */

@@ -201,6 +201,7 @@ describe('a hunt', () => {
       at(START, '10.0.0.7', '10.0.0.1', 22),
       at(START + MINUTE, '10.0.0.66', '203.0.113.1'),
       at(START + 2 * MINUTE, '10.0.0.7', '10.0.0.1', 8443),
+      at(START + 3 * MINUTE, '169.254.7.7', '10.0.0.1', 22),
     ]);
     const { events } = await hunt(options());
     const opened = events.filter(({ event }) => event.action === 'open');
@@ -209,9 +210,10 @@ describe('a hunt', () => {
     ).toEqual([
       ['new-host', '10.0.0.66', '203.0.113.1', undefined],
       ['new-service', '10.0.0.7', '10.0.0.1', 8443],
+      ['new-host', '169.254.7.7', '10.0.0.1', undefined],
     ]);
     expect((await hunt(options())).events).toEqual([]);
     const { rows } = await client.query('SELECT count(*)::integer AS rows FROM first_seen');
-    expect(rows).toEqual([{ rows: 6 }]);
+    expect(rows).toEqual([{ rows: 7 }]);
   });
 });

@@ -8,6 +8,7 @@ import { calls } from './data/calls.js';
 import { usePreferences } from './data/preferences.js';
 import { readScope } from './data/scope.js';
 import { useLooked } from './data/use-looked.js';
+import { MayDecideProvider } from './data/use-may-decide.js';
 import { type Workplace, WorkplaceContext } from './data/workplace.js';
 import { findPage } from './pages.js';
 import { Footer, Header } from './parts/header.js';
@@ -136,23 +137,25 @@ function Shell({ api }: { readonly api: Api }) {
   const Page = found?.page.component;
   return (
     <WorkplaceContext.Provider value={workplace}>
-      <a class="skip" href="#main">
-        Skip to the page
-      </a>
-      <Header title={title} />
-      <OutageBanner />
-      {found?.page.isScoped && <ScopeBar />}
-      <main id="main" tabIndex={-1}>
-        {found && Page ? (
-          <Page key={found.page.path + Object.values(found.properties.path).join('/')} {...found.properties} />
-        ) : (
-          <Empty title="There is no such page">
-            Go to the <a href="/">overview</a>, or choose a page above.
-          </Empty>
-        )}
-      </main>
-      <Footer />
-      <Notices notices={notices} onDismiss={dismiss} />
+      <MayDecideProvider>
+        <a class="skip" href="#main">
+          Skip to the page
+        </a>
+        <Header title={title} />
+        <OutageBanner />
+        {found?.page.isScoped && <ScopeBar />}
+        <main id="main" tabIndex={-1}>
+          {found && Page ? (
+            <Page key={found.page.path + Object.values(found.properties.path).join('/')} {...found.properties} />
+          ) : (
+            <Empty title="There is no such page">
+              Go to the <a href="/">overview</a>, or choose a page above.
+            </Empty>
+          )}
+        </main>
+        <Footer />
+        <Notices notices={notices} onDismiss={dismiss} />
+      </MayDecideProvider>
     </WorkplaceContext.Provider>
   );
 }

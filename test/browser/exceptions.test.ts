@@ -16,6 +16,7 @@ beforeAll(async () => {
   await insertAlerts(fixture.api.pool, [
     {
       id: 'force-1',
+      incidentId: 'force',
       ruleId: 'brute-force',
       source: '192.0.2.9',
       destinationPort: 22,
@@ -119,23 +120,37 @@ test('what is made as it was proposed leads to its alert; without an alert it is
   await context.close();
 });
 
-test('a reader sees what is excepted and no button for it', async () => {
+test('a reader sees what is excepted, and no button, bar or key for it or for deciding', async () => {
   const { host, port, user, password, database } = fixture.api.database.connection;
   const owner = new pg.Client({ host, port, user, password, database });
   await owner.connect();
   const token = await createToken(owner, 'eve', 'reader', null, 'cli:test');
   await owner.end();
   const { page, context, complaints } = await fixture.open();
+  const asked: string[] = [];
+  page.on('request', (request) => request.method() === 'POST' && asked.push(new URL(request.url()).pathname));
   await page.goto(`${fixture.url}/alerts/force-1#token=${token}`);
   await page.getByText('Your token reads; those of analysts decide.').waitFor();
   expect(await page.getByRole('button', { name: /Except this|Resolve/ }).count()).toBe(0);
+  for (const key of ['e', 'r', '?']) await page.keyboard.press(key);
+  const help = page.getByRole('dialog', { name: 'Keys and searches' });
+  await help.getByText('next or previous row of a list').waitFor();
+  expect(await help.getByText('resolve the alert').count()).toBe(0);
   await page.goto(`${fixture.url}/alerts?group=rule`);
   await page.locator('#alert-rows').getByText(MESSAGE).waitFor();
   await expect.poll(() => page.getByRole('button', { name: /Resolve/ }).count()).toBe(0);
   expect(await page.locator('[data-tone="group"] [role="cell"]:visible').count()).toBe(1);
+  for (const key of ['j', 'x', 'e', 'r']) await page.keyboard.press(key);
+  await page.locator('.row[data-current="true"]').waitFor();
+  expect(await page.getByText('1 alert selected').count()).toBe(0);
+  await page.goto(`${fixture.url}/incidents/force`);
+  await page.locator('#incident-alerts').getByText(MESSAGE).waitFor();
+  await expect.poll(() => page.getByRole('button', { name: /Acknowledge|Take up|Resolve/ }).count()).toBe(0);
   await page.goto(`${fixture.url}/rules`);
   await page.locator('#exception-rows').getByText('as it is').waitFor();
   await expect.poll(() => page.getByRole('button', { name: /Take back|New exception/ }).count()).toBe(0);
+  expect(asked).toEqual(['/api/session']);
+  expect(await fixture.api.get('/api/alerts/force-1')).toMatchObject({ triage: 'new', resolved: false });
   expect(complaints).toEqual([]);
   await context.close();
 });

@@ -47,6 +47,7 @@ const REFUSED = 'The token was refused. Check it and try again.';
 export class Api {
   reach: Reach = { failures: 0, answeredAt: 0, problem: '' };
   private readonly listeners = new Set<() => void>();
+  private readonly sessionListeners = new Set<() => void>();
   /** While someone is asked for the token; all that need it wait for the same answer. */
   private opening: Promise<boolean> | null = null;
   /** Whether the dialog was closed without one: reads then say so instead of asking again. */
@@ -60,6 +61,12 @@ export class Api {
     return () => this.listeners.delete(listener);
   }
 
+  /** Called whenever the browser's session has begun or ended. */
+  onSession(listener: () => void): () => void {
+    this.sessionListeners.add(listener);
+    return () => this.sessionListeners.delete(listener);
+  }
+
   /** @throws ApiError, or what an aborted signal throws */
   async call<T>(call: Call<T>, signal?: AbortSignal): Promise<T> {
     for (;;) {
@@ -67,6 +74,7 @@ export class Api {
       // What /health answers is an answer in any case.
       if (response.ok || (call.path === '/health' && response.status === 503)) {
         this.reached(null);
+        if (call.path === '/session' && call.method !== 'GET') for (const changed of this.sessionListeners) changed();
         return response.status === 204 ? (null as T) : ((await response.json()) as T);
       }
       const error = await problemOf(response);

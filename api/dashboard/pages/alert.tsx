@@ -11,7 +11,7 @@ import { AlertHistory } from '../parts/alert-history.js';
 import { ConversationTable } from '../parts/conversation-table.js';
 import { DecisionForm } from '../parts/decision-form.js';
 import { ExceptButton } from '../parts/except-button.js';
-import { useKeys } from '../parts/keys.js';
+import { useDecisionKeys } from '../parts/keys.js';
 import { HostLink, Hosts, Severity, Time } from '../parts/links.js';
 import { Facts, Panel } from '../parts/panel.js';
 import { Answered, Empty } from '../parts/states.js';
@@ -50,7 +50,7 @@ export function AlertPage({ path }: PageProperties) {
 function Detail({ alert, onChanged }: { readonly alert: AlertDetail; readonly onChanged: () => void }) {
   const triage = useTriage({ replace: onChanged });
   const mayDecide = useMayDecide();
-  useKeys({
+  useDecisionKeys({
     e: () => triage.decide(alert, { status: 'acknowledged' }),
     r: () => triage.decide(alert, { status: 'resolved' }),
   });

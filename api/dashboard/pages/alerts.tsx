@@ -12,7 +12,7 @@ import { useWorkplace } from '../data/workplace.js';
 import { AlertFilters, readAlertChoices } from '../parts/alert-filters.js';
 import { AlertTable } from '../parts/alert-table.js';
 import { BulkBar } from '../parts/bulk-bar.js';
-import { useKeys } from '../parts/keys.js';
+import { useDecisionKeys, useKeys } from '../parts/keys.js';
 import { Panel } from '../parts/panel.js';
 import { SeverityChart } from '../parts/severity-panel.js';
 import { Answered, Empty, Loading, SearchProblem } from '../parts/states.js';
@@ -170,11 +170,13 @@ function useListKeys(
     j: () => move(1),
     k: () => move(-1),
     Escape: () => setCurrent(null),
+    Enter: () => alert && address.go(address.href(`/alerts/${encodeURIComponent(alert.id)}`)),
+    o: () => alert && address.go(address.href(`/alerts/${encodeURIComponent(alert.id)}`)),
+  });
+  useDecisionKeys({
     x: () => alert && toggle(alert.id),
     e: () => alert && triage.decide(alert, { status: 'acknowledged' }),
     r: () => alert && triage.decide(alert, { status: 'resolved' }),
-    Enter: () => alert && address.go(address.href(`/alerts/${encodeURIComponent(alert.id)}`)),
-    o: () => alert && address.go(address.href(`/alerts/${encodeURIComponent(alert.id)}`)),
   });
 }
 

@@ -1,8 +1,9 @@
-/** Decides about all alerts that are selected at once: all of them or none. */
+/** Decides about all alerts that are selected at once, all of them or none; nothing for those who may not decide. */
 import { useState } from 'preact/hooks';
 import type { Triage } from '../../routes/alert-triage.js';
 import { ApiError } from '../data/api.js';
 import { calls } from '../data/calls.js';
+import { useMayDecide } from '../data/use-may-decide.js';
 import { useWorkplace } from '../data/workplace.js';
 import { VERDICT_CHOICES, VERDICT_NAMES, type Verdict } from '../words/alerts.js';
 import { plural } from '../words/numbers.js';
@@ -22,6 +23,7 @@ export function BulkBar({
 }) {
   const { notify } = useWorkplace();
   const send = useDecide();
+  const mayDecide = useMayDecide();
   const [verdict, setVerdict] = useState<Verdict | ''>('');
   const decide = async (decision: Triage): Promise<void> => {
     try {
@@ -34,6 +36,7 @@ export function BulkBar({
       notify(error.message);
     }
   };
+  if (!mayDecide) return null;
   return (
     <section class="bulk-bar" aria-label="Decide about the selected alerts">
       <b>

@@ -1,15 +1,20 @@
 /** `?`: the keys, and the words of a search. */
 import { useEffect, useRef } from 'preact/hooks';
+import { useMayDecide } from '../data/use-may-decide.js';
 import { isTyping } from './keys.js';
 
 const KEYS = [
   ['j / k', 'next or previous row of a list'],
   ['Enter', 'open the row'],
+  ['/', 'search'],
+  ['?', 'this help'],
+] as const;
+
+/** For those who may decide. */
+const DECISION_KEYS = [
   ['x', 'select an alert for many at once'],
   ['e', 'acknowledge the alert'],
   ['r', 'resolve the alert'],
-  ['/', 'search'],
-  ['?', 'this help'],
 ] as const;
 
 const SEARCHES = [
@@ -23,6 +28,7 @@ const SEARCHES = [
 ] as const;
 
 export function HelpDialog() {
+  const mayDecide = useMayDecide();
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const press = (event: KeyboardEvent): void => {
@@ -44,7 +50,7 @@ export function HelpDialog() {
           </button>
         </div>
         <dl class="facts">
-          {KEYS.map(([key, what]) => (
+          {[...KEYS, ...(mayDecide ? DECISION_KEYS : [])].map(([key, what]) => (
             <div key={key}>
               <dt>
                 <kbd>{key}</kbd>

@@ -1,5 +1,6 @@
 /** Keys that act on the page, where nobody is typing. */
 import { useEffect, useRef } from 'preact/hooks';
+import { useMayDecide } from '../data/use-may-decide.js';
 
 /** Whether a key is meant for a field, or goes with a key that makes it the browser's. */
 export function isTyping(event: KeyboardEvent): boolean {
@@ -25,4 +26,11 @@ export function useKeys(keys: Readonly<Record<string, () => void>>): void {
     addEventListener('keydown', press);
     return () => removeEventListener('keydown', press);
   }, []);
+}
+
+const NONE: Readonly<Record<string, () => void>> = {};
+
+/** Keys that decide, or lead to deciding: for those who may, as the buttons that do the same are. */
+export function useDecisionKeys(keys: Readonly<Record<string, () => void>>): void {
+  useKeys(useMayDecide() ? keys : NONE);
 }

@@ -1,39 +1,29 @@
 /** The alerts in real Chromium: pushed as they come, decided about one by one and many at once, never moved under a reader's eyes. */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { TOKEN } from '../api/api-settings.js';
 import { insertAlerts, insertCaptureNode, insertPackets, rebuildRollups } from '../api/sample-data.js';
-import { requireCondition } from '../support/requirement.js';
 import {
   at,
   type BrowserFixture,
-  createBrowserFixture,
   emptyTables,
-  executablePath,
   insertConversations,
   insertScan,
   type OpenPage,
   SCAN,
+  setUpBrowser,
   storeAlert,
 } from './browser-fixture.js';
-import { HIDE_PAGE, PAGE_STATE } from './page-probes.js';
+import { HIDE_PAGE } from './page-probes.js';
 
 let fixture: BrowserFixture;
 let opened: OpenPage;
 
-beforeAll(async () => {
-  if (executablePath !== undefined) fixture = await createBrowserFixture(executablePath);
+setUpBrowser((made) => {
+  fixture = made;
 });
-afterAll(() => fixture?.remove());
-beforeEach(async (test) => {
-  requireCondition(test, executablePath !== undefined, 'not installed: chromium');
+beforeEach(async () => {
   await emptyTables(fixture.api.pool);
   opened = await fixture.open();
-});
-afterEach(async ({ task }) => {
-  const failed = task.result?.state === 'fail';
-  if (failed && opened) console.error(`the page says: ${await opened.page.evaluate<string>(PAGE_STATE)}`);
-  await opened?.context.close();
-  expect(opened?.complaints ?? []).toEqual([]);
 });
 
 const alertRows = (): Promise<string[]> => opened.page.locator('#alert-rows .message').allTextContents();

@@ -1,19 +1,17 @@
 /** How every page looks in real Chromium: nothing is cut at any width, light or dark, axe finds nothing, charts show in forced colours. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { insertCaptureNode, insertPackets, rebuildRollups } from '../api/sample-data.js';
-import { requireCondition } from '../support/requirement.js';
 import {
   at,
   axeFindings,
   type BrowserFixture,
-  createBrowserFixture,
   emptyTables,
-  executablePath,
   insertConversations,
   insertScan,
   SCAN,
+  setUpBrowser,
 } from './browser-fixture.js';
 import { CHART_HAS_INK, PAGE_WIDTH } from './page-probes.js';
 
@@ -23,9 +21,8 @@ const SCREENSHOTS = process.env['NTA_SCREENSHOTS'];
 let fixture: BrowserFixture;
 let conversation = '';
 
-beforeAll(async () => {
-  if (executablePath === undefined) return;
-  fixture = await createBrowserFixture(executablePath);
+setUpBrowser(async (made) => {
+  fixture = made;
   const { api } = fixture;
   await emptyTables(api.pool);
   await insertScan(api.pool);
@@ -53,8 +50,6 @@ beforeAll(async () => {
   const page = await api.get<{ conversations: { id: string }[] }>('/api/conversations?service=ssl&limit=1');
   conversation = page.conversations[0]!.id;
 });
-afterAll(() => fixture?.remove());
-beforeEach((test) => requireCondition(test, executablePath !== undefined, 'not installed: chromium'));
 
 /** What each page has to show before it is looked at. */
 const PAGES: readonly (readonly [name: string, path: () => string, sight: string])[] = [
@@ -84,7 +79,7 @@ const LOOKS = [
 ] as const;
 
 test.each(LOOKS)('at %i px in the %s scheme', async (width, colorScheme) => {
-  const { page, context, complaints } = await fixture.open({ width, height: width > 1000 ? 900 : 844 });
+  const { page } = await fixture.open({ width, height: width > 1000 ? 900 : 844 });
   await page.emulateMedia({ colorScheme });
   const found: string[] = [];
   for (const [name, path, sight] of PAGES) {
@@ -99,12 +94,10 @@ test.each(LOOKS)('at %i px in the %s scheme', async (width, colorScheme) => {
     found.push(...(await axeFindings(page)).map((finding) => `${name}: ${finding}`));
   }
   expect(found).toEqual([]);
-  expect(complaints).toEqual([]);
-  await context.close();
 });
 
 test('in forced colours and on paper the charts are there', async () => {
-  const { page, context } = await fixture.open();
+  const { page } = await fixture.open();
   await page.emulateMedia({ forcedColors: 'active' });
   await page.goto(fixture.url);
   await page.locator('#traffic .legend').waitFor();
@@ -112,15 +105,13 @@ test('in forced colours and on paper the charts are there', async () => {
   await page.emulateMedia({ forcedColors: 'none', media: 'print' });
   expect(await page.locator('.top').isVisible()).toBe(false);
   expect(await page.locator('#traffic .chart').isVisible()).toBe(true);
-  await context.close();
 });
 
 test('on a phone the menu opens and leads on', async () => {
-  const { page, context } = await fixture.open({ width: 390, height: 844 });
+  const { page } = await fixture.open({ width: 390, height: 844 });
   await page.goto(fixture.url);
   await page.getByRole('button', { name: /Overview/ }).click();
   await page.getByRole('link', { name: 'Packets', exact: true }).click();
   await page.locator('#packet-rows .time button').first().waitFor();
   expect(await page.getByRole('link', { name: 'Nodes' }).isVisible()).toBe(false);
-  await context.close();
 });

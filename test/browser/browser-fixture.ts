@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type pg from 'pg';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { type ApiService, createApi } from '../../api/server.js';
 import type { ApiSettings } from '../../api/settings.js';
 import { createRegistry, type Registry } from '../../runtime/process/metrics.js';
@@ -17,9 +18,9 @@ import { alertEvent } from '../support/alert-events.js';
 import { conversationBlock, type TestConversation } from '../support/conversation-blocks.js';
 import { createOrigin, storeRows } from '../support/conversation-rows.js';
 import { testLog } from '../support/local-stack.js';
+import { requireCondition } from '../support/requirement.js';
 import { CHROMIUM_ARGUMENTS, findChromium } from './chromium.js';
-
-export const executablePath = findChromium();
+import { PAGE_STATE } from './page-probes.js';
 
 export interface BrowserFixture {
   readonly api: ApiFixture;
@@ -27,12 +28,14 @@ export interface BrowserFixture {
   readonly registry: Registry;
   /** Another server over the same database. */
   start(port?: number, host?: string, changes?: Partial<ApiSettings>): Promise<ApiService>;
-  /** A page in a browser without cookies, which notes what it complains of. */
+  /** A page in a browser without cookies. It is closed after the test, and must not have complained of anything. */
   open(options?: {
     readonly width?: number;
     readonly height?: number;
     readonly timezoneId?: string;
   }): Promise<OpenPage>;
+  /** Pages of the running test. */
+  readonly opened: OpenPage[];
   remove(): Promise<void>;
 }
 
@@ -48,7 +51,34 @@ const TABLES =
 
 export const emptyTables = (pool: pg.Pool): Promise<unknown> => pool.query(`TRUNCATE ${TABLES} CASCADE`);
 
-export async function createBrowserFixture(path: string): Promise<BrowserFixture> {
+/**
+ * Real Chromium over a real server for the tests of a file.
+ *
+ * @param prepare what is there before the first test
+ */
+export function setUpBrowser(prepare: (fixture: BrowserFixture) => Promise<void> | void): void {
+  const executablePath = findChromium();
+  let fixture: BrowserFixture | undefined;
+  beforeAll(async () => {
+    if (executablePath === undefined) return;
+    fixture = await createBrowserFixture(executablePath);
+    await prepare(fixture);
+  });
+  afterAll(() => fixture?.remove());
+  beforeEach((test) => requireCondition(test, executablePath !== undefined, 'not installed: chromium'));
+  afterEach(async ({ task }) => {
+    const opened = fixture?.opened.splice(0) ?? [];
+    for (const { page, context } of opened) {
+      const isTold = task.result?.state === 'fail' && !page.isClosed();
+      if (isTold) console.error(`the page says: ${await page.evaluate<string>(PAGE_STATE)}`);
+      await context.close();
+    }
+    expect(opened.flatMap(({ complaints }) => complaints)).toEqual([]);
+  });
+}
+
+async function createBrowserFixture(path: string): Promise<BrowserFixture> {
+  const opened: OpenPage[] = [];
   const api = await createApiFixture();
   const registry = createRegistry();
   const start = async (
@@ -69,6 +99,7 @@ export async function createBrowserFixture(path: string): Promise<BrowserFixture
     url: service.url,
     registry,
     start,
+    opened,
     open: async ({ width = 1440, height = 900, timezoneId = 'UTC' } = {}) => {
       const context = await browser.newContext({ viewport: { width, height }, acceptDownloads: true, timezoneId });
       const page = await context.newPage();
@@ -78,6 +109,7 @@ export async function createBrowserFixture(path: string): Promise<BrowserFixture
         const isComplaint = message.type() === 'error' && !/Failed to load resource/.test(message.text());
         if (isComplaint) complaints.push(message.text());
       });
+      opened.push({ page, context, complaints });
       return { page, context, complaints };
     },
     remove: async () => {

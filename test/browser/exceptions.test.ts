@@ -1,18 +1,16 @@
 /** "Except this" in real Chromium: proposed by an alert, changed, refused in the API's words, made, listed and taken back; not for readers. */
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { createToken } from '../../api/tokens/token-store.js';
 import { TOKEN } from '../api/api-settings.js';
 import { insertAlerts } from '../api/sample-data.js';
-import { requireCondition } from '../support/requirement.js';
-import { at, axeFindings, type BrowserFixture, createBrowserFixture, executablePath } from './browser-fixture.js';
+import { at, axeFindings, type BrowserFixture, setUpBrowser } from './browser-fixture.js';
 
 const MESSAGE = '192.0.2.9 tried 40 passwords';
 let fixture: BrowserFixture;
 
-beforeAll(async () => {
-  if (executablePath === undefined) return;
-  fixture = await createBrowserFixture(executablePath);
+setUpBrowser(async (made) => {
+  fixture = made;
   await insertAlerts(fixture.api.pool, [
     {
       id: 'force-1',
@@ -26,14 +24,12 @@ beforeAll(async () => {
     },
   ]);
 });
-afterAll(() => fixture?.remove());
-beforeEach((test) => requireCondition(test, executablePath !== undefined, 'not installed: chromium'));
 
 const inForce = async (): Promise<object[]> =>
   (await fixture.api.get<{ exceptions: object[] }>('/api/exceptions')).exceptions;
 
 test('an alert proposes an exception, which is changed, made, listed and taken back', async () => {
-  const { page, context, complaints } = await fixture.open();
+  const { page } = await fixture.open();
   await page.goto(`${fixture.url}/alerts/force-1#token=${TOKEN}`);
   await page.getByRole('button', { name: 'Except this…' }).click();
   const dialog = page.getByRole('dialog', { name: 'Except this' });
@@ -86,12 +82,10 @@ test('an alert proposes an exception, which is changed, made, listed and taken b
   expect(await inForce()).toEqual([]);
   await page.getByLabel('also those that are over').check();
   await page.getByText('taken back by api').waitFor();
-  expect(complaints).toEqual([]);
-  await context.close();
 });
 
 test('what is made as it was proposed leads to its alert; without an alert it is made on the page of rules', async () => {
-  const { page, context, complaints } = await fixture.open();
+  const { page } = await fixture.open();
   await page.goto(`${fixture.url}/alerts/force-1#token=${TOKEN}`);
   await page.getByRole('button', { name: 'Except this…' }).click();
   await page.getByRole('dialog').getByLabel('Note').fill('as it is');
@@ -116,8 +110,6 @@ test('what is made as it was proposed leads to its alert; without an alert it is
     .toMatchObject([{ sites: ['lab'], expires_at: null, alert_id: null }, { alert_id: 'force-1' }]);
   await page.getByRole('button', { name: 'Undo' }).click();
   await expect.poll(inForce).toMatchObject([{ alert_id: 'force-1' }]);
-  expect(complaints).toEqual([]);
-  await context.close();
 });
 
 test('a reader sees what is excepted, and no button, bar or key for it or for deciding', async () => {
@@ -126,11 +118,15 @@ test('a reader sees what is excepted, and no button, bar or key for it or for de
   await owner.connect();
   const token = await createToken(owner, 'eve', 'reader', null, 'cli:test');
   await owner.end();
-  const { page, context, complaints } = await fixture.open();
+  const { page } = await fixture.open();
+  // Whose token it is turns out on the first decision.
+  await page.goto(`${fixture.url}/alerts/force-1`);
+  await page.getByRole('button', { name: 'Resolve' }).click();
+  await page.locator('#token').fill(token);
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByText('Your token reads; those of analysts decide.').waitFor();
   const asked: string[] = [];
   page.on('request', (request) => request.method() === 'POST' && asked.push(new URL(request.url()).pathname));
-  await page.goto(`${fixture.url}/alerts/force-1#token=${token}`);
-  await page.getByText('Your token reads; those of analysts decide.').waitFor();
   expect(await page.getByRole('button', { name: /Except this|Resolve/ }).count()).toBe(0);
   for (const key of ['e', 'r', '?']) await page.keyboard.press(key);
   const help = page.getByRole('dialog', { name: 'Keys and searches' });
@@ -149,8 +145,6 @@ test('a reader sees what is excepted, and no button, bar or key for it or for de
   await page.goto(`${fixture.url}/rules`);
   await page.locator('#exception-rows').getByText('as it is').waitFor();
   await expect.poll(() => page.getByRole('button', { name: /Take back|New exception/ }).count()).toBe(0);
-  expect(asked).toEqual(['/api/session']);
+  expect(asked).toEqual([]);
   expect(await fixture.api.get('/api/alerts/force-1')).toMatchObject({ triage: 'new', resolved: false });
-  expect(complaints).toEqual([]);
-  await context.close();
 });

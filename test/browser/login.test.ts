@@ -3,22 +3,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import getPort from 'get-port';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { CLIENT_ID, CLIENT_SECRET, startProvider } from '../support/oidc-provider.js';
-import { requireCondition } from '../support/requirement.js';
-import { type BrowserFixture, createBrowserFixture, executablePath, insertScan, SCAN } from './browser-fixture.js';
+import { type BrowserFixture, insertScan, SCAN, setUpBrowser } from './browser-fixture.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'nta-browser-login-'));
 let fixture: BrowserFixture;
 
-beforeAll(async () => {
-  if (executablePath !== undefined) fixture = await createBrowserFixture(executablePath);
+setUpBrowser((made) => {
+  fixture = made;
 });
-afterAll(async () => {
-  await fixture?.remove();
-  rmSync(folder, { recursive: true });
-});
-beforeEach((test) => requireCondition(test, executablePath !== undefined, 'not installed: chromium'));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 test('where there is a provider, people log in there and decide in their own name', async () => {
   await insertScan(fixture.api.pool);
@@ -37,7 +32,7 @@ test('where there is a provider, people log in there and decide in their own nam
     oidcClientSecretFile: secret,
     identityRoles: ['soc=analyst'],
   });
-  const { page, context } = await fixture.open();
+  const { page } = await fixture.open();
   try {
     await page.goto(`${url}/alerts/${SCAN.id}`);
     await page.getByRole('link', { name: 'Log in with your account' }).click();
@@ -52,7 +47,6 @@ test('where there is a provider, people log in there and decide in their own nam
     await page.goto(`${url}/settings`);
     await page.getByText('analyst: reads, and decides about alerts').waitFor();
   } finally {
-    await context.close();
     await own.stop();
     await provider.close();
   }

@@ -1,36 +1,26 @@
 /** The overview in real Chromium: what goes on appears by itself, and the address says what is looked at. */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { insertAlerts, insertCaptureNode, insertPackets, rebuildRollups } from '../api/sample-data.js';
-import { requireCondition } from '../support/requirement.js';
 import {
   type BrowserFixture,
-  createBrowserFixture,
   emptyTables,
-  executablePath,
   insertConversations,
   insertScan,
   type OpenPage,
   SCAN,
+  setUpBrowser,
 } from './browser-fixture.js';
-import { CHART_HAS_INK, HIDE_PAGE, PAGE_STATE } from './page-probes.js';
+import { CHART_HAS_INK, HIDE_PAGE } from './page-probes.js';
 
 let fixture: BrowserFixture;
 let opened: OpenPage;
 
-beforeAll(async () => {
-  if (executablePath !== undefined) fixture = await createBrowserFixture(executablePath);
+setUpBrowser((made) => {
+  fixture = made;
 });
-afterAll(() => fixture?.remove());
-beforeEach(async (test) => {
-  requireCondition(test, executablePath !== undefined, 'not installed: chromium');
+beforeEach(async () => {
   await emptyTables(fixture.api.pool);
   opened = await fixture.open();
-});
-afterEach(async ({ task }) => {
-  const failed = task.result?.state === 'fail';
-  if (failed && opened) console.error(`the page says: ${await opened.page.evaluate<string>(PAGE_STATE)}`);
-  await opened?.context.close();
-  expect(opened?.complaints ?? []).toEqual([]);
 });
 
 test('traffic, alerts and nodes appear by themselves while the page is open', async () => {
@@ -137,7 +127,6 @@ test('times are told in the zone that was chosen, with daylight saving as it was
   const tab = await berlin.context.newPage();
   await tab.goto(`${fixture.url}/alerts/summer`);
   await tab.getByText('2024-07-01 10:00:00.000000').first().waitFor();
-  await berlin.context.close();
 });
 
 test('it asks every few seconds, not while it is paused or hidden', async () => {

@@ -12,6 +12,7 @@ import { HostLink, Hosts, Severity, Time } from '../parts/links.js';
 import { Facts, Panel } from '../parts/panel.js';
 import { Answered } from '../parts/states.js';
 import { type Column, Table } from '../parts/table.js';
+import { isIpAddress } from '../words/addresses.js';
 import { episodeWords, TRIAGE_NAMES, techniqueAddress } from '../words/alerts.js';
 import { plural } from '../words/numbers.js';
 import { techniqueOf } from '../words/techniques.js';
@@ -103,7 +104,7 @@ function IncidentFacts({ incident }: { readonly incident: IncidentDetail }) {
 /** Ways on, each at the time of the incident. */
 function Behind({ incident }: { readonly incident: IncidentDetail }) {
   const { address } = useWorkplace();
-  const hosts = incident.sources.filter((source) => /^[\d.]+$|^[\da-f:]*::?[\da-f:]*$/i.test(source)).slice(0, 20);
+  const hosts = incident.sources.filter(isIpAddress).slice(0, 20);
   if (hosts.length === 0) return null;
   const range = rangeParameters(around(incident.first_seen, incident.last_seen));
   const q = `host ${hosts.join(',')}`;

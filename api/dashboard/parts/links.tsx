@@ -2,13 +2,13 @@
 
 import type { Changes } from '../data/address.js';
 import { useWorkplace } from '../data/workplace.js';
+import { isIpAddress } from '../words/addresses.js';
 
 /** An address that leads to all that is known of the host; anything else as it is. */
 export function HostLink({ host, changes = {} }: { readonly host: string | null; readonly changes?: Changes }) {
   const { address } = useWorkplace();
   if (host === null) return null;
-  if (!/^[\d.]+$|:.*:/.test(host) || /^([\da-f]{2}:){5}[\da-f]{2}$/i.test(host))
-    return <span class="mono">{host}</span>;
+  if (!isIpAddress(host)) return <span class="mono">{host}</span>;
   return (
     <a
       class="mono host"

@@ -8,6 +8,7 @@ import {
   readScope,
   timeQuery,
 } from '../../../api/dashboard/data/scope.js';
+import { isIpAddress } from '../../../api/dashboard/words/addresses.js';
 import { complete, fieldsOf, quoted } from '../../../api/dashboard/words/completion.js';
 import { historyWords } from '../../../api/dashboard/words/conversations.js';
 import {
@@ -44,6 +45,11 @@ it('sizes are by powers of ten, shares and durations as they are spoken of', () 
     '2 d 7 h',
   ]);
   expect([500, 200_000, 10_000_000].map(formatAge)).toEqual(['1 s', '3 min', '3 h']);
+});
+
+it('an IP address is told from what else a party is known by', () => {
+  expect(['192.0.2.7', '2001:db8::7', '::ffff:192.0.2.7', '::'].filter(isIpAddress)).toHaveLength(4);
+  expect(['02:00:5e:00:53:01', 'printer.example', 'cafe', 'unknown', ''].filter(isIpAddress)).toEqual([]);
 });
 
 it('times keep their microseconds, and an input of UTC is read back as it was', () => {

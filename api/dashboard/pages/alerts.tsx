@@ -1,5 +1,5 @@
 /** Alerts as they come: to filter, sort, group, and decide about, one or many at once, by mouse or by keys. */
-import { useCallback, useMemo, useRef, useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { AlertHistogram } from '../../routes/alert-histogram.js';
 import type { Alert } from '../../views/alert-view.js';
 import type { AlertView } from '../data/alert-list.js';
@@ -8,11 +8,13 @@ import { calls } from '../data/calls.js';
 import { rangeWords } from '../data/scope.js';
 import { useAlertList } from '../data/use-alert-list.js';
 import { useAnswer } from '../data/use-answer.js';
+import { useReading } from '../data/use-reading.js';
 import { useWorkplace } from '../data/workplace.js';
 import { AlertFilters, readAlertChoices } from '../parts/alert-filters.js';
 import { AlertTable } from '../parts/alert-table.js';
 import { BulkBar } from '../parts/bulk-bar.js';
-import { useDecisionKeys, useKeys } from '../parts/keys.js';
+import { useDecisionKeys, useRowKeys } from '../parts/keys.js';
+import { useAllDataLink } from '../parts/links.js';
 import { Panel } from '../parts/panel.js';
 import { SeverityChart } from '../parts/severity-panel.js';
 import { Answered, Empty, Loading, SearchProblem } from '../parts/states.js';
@@ -21,20 +23,12 @@ import { arranged } from '../words/alert-order.js';
 import { formatInteger, plural } from '../words/numbers.js';
 import { techniqueOf } from '../words/techniques.js';
 
-/** Scrolled further than this, someone reads what is below. */
-const READING_PX = 40;
-
 export function AlertsPage() {
   const { scope, looked, address } = useWorkplace();
   const choices = readAlertChoices(address.query);
   const [current, setCurrent] = useState<string | null>(null);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const reading = useRef({ current, selected });
-  reading.current = { current, selected };
-  const isRead = useCallback(
-    () => scrollY > READING_PX || reading.current.current !== null || reading.current.selected.size > 0,
-    [],
-  );
+  const isRead = useReading(current !== null || selected.size > 0);
   const query = useMemo(
     () =>
       looked === null
@@ -57,13 +51,13 @@ export function AlertsPage() {
   );
   const alerts = useMemo(() => rows.flatMap((row) => (row.kind === 'alert' ? [row.alert] : [])), [rows]);
   const triage = useTriage(list);
-  useListKeys(alerts, current, setCurrent, (id) => toggle(id), triage);
   const toggle = (id: string): void =>
     setSelected((before) => {
       const after = new Set(before);
       if (!after.delete(id)) after.add(id);
       return after;
     });
+  useListKeys(alerts, current, setCurrent, toggle, triage);
 
   const { counts } = list;
   const subtitle =
@@ -160,19 +154,11 @@ function useListKeys(
   triage: ReturnType<typeof useTriage>,
 ): void {
   const { address } = useWorkplace();
-  const at = alerts.findIndex(({ id }) => id === current);
-  const alert = alerts[at];
-  const move = (step: number): void => {
-    const next = alerts[Math.min(alerts.length - 1, Math.max(0, at < 0 ? 0 : at + step))];
-    if (next !== undefined) setCurrent(next.id);
+  const alert = alerts.find(({ id }) => id === current);
+  const open = (): void => {
+    if (alert) address.go(address.href(`/alerts/${encodeURIComponent(alert.id)}`));
   };
-  useKeys({
-    j: () => move(1),
-    k: () => move(-1),
-    Escape: () => setCurrent(null),
-    Enter: () => alert && address.go(address.href(`/alerts/${encodeURIComponent(alert.id)}`)),
-    o: () => alert && address.go(address.href(`/alerts/${encodeURIComponent(alert.id)}`)),
-  });
+  useRowKeys(alerts, current, setCurrent, { Enter: open, o: open });
   useDecisionKeys({
     x: () => alert && toggle(alert.id),
     e: () => alert && triage.decide(alert, { status: 'acknowledged' }),
@@ -182,11 +168,10 @@ function useListKeys(
 
 function NoAlerts({ status }: { readonly status: string }) {
   const { scope, address } = useWorkplace();
+  const allData = useAllDataLink('/alerts');
   return (
     <Empty title={`No ${status === 'all' ? '' : `${status} `}alerts ${rangeWords(scope.range)}.`}>
-      {scope.range.kind !== 'all' && (
-        <a href={address.href('/alerts', { range: 'all', from: null, to: null })}>Look at all data</a>
-      )}
+      {allData}
       {scope.search !== '' && (
         <>
           {' '}

@@ -5,7 +5,7 @@ import { rangeWords, timeQuery } from '../data/scope.js';
 import { useAnswer } from '../data/use-answer.js';
 import { useWorkplace } from '../data/workplace.js';
 import type { PageProperties } from '../page.js';
-import { HostLink, Severity, Time } from '../parts/links.js';
+import { HostLink, Severity, Time, useAllDataLink } from '../parts/links.js';
 import { Facts, Panel, Segments } from '../parts/panel.js';
 import { Ranking, type Unit } from '../parts/ranking.js';
 import { Answered, Empty } from '../parts/states.js';
@@ -60,15 +60,10 @@ function Ways({ ip }: { readonly ip: string }) {
 function Detail({ host }: { readonly host: Host }) {
   const { scope, address } = useWorkplace();
   const unit: Unit = address.query.get('unit') === 'packets' ? 'packets' : 'bytes';
+  const allData = useAllDataLink(`/hosts/${host.address}`);
   const isSilent = host.first_seen === null && host.alerts.as_source.total + host.alerts.as_target.total === 0;
   if (isSilent && host.macs.length === 0) {
-    return (
-      <Empty title={`Nothing was seen of ${host.address} ${rangeWords(scope.range)}.`}>
-        {scope.range.kind !== 'all' && (
-          <a href={address.href(`/hosts/${host.address}`, { range: 'all', from: null, to: null })}>Look at all data</a>
-        )}
-      </Empty>
-    );
+    return <Empty title={`Nothing was seen of ${host.address} ${rangeWords(scope.range)}.`}>{allData}</Empty>;
   }
   return (
     <div class="host-page">

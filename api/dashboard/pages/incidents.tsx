@@ -1,22 +1,20 @@
 /** Incidents: alerts that belong together, told as one. */
-import { useCallback, useMemo } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import type { IncidentPage } from '../../routes/incidents.js';
 import type { Incident } from '../../views/incident-view.js';
-import { isRefused } from '../data/api.js';
 import { calls } from '../data/calls.js';
 import { rangeWords } from '../data/scope.js';
 import { usePages } from '../data/use-pages.js';
+import { useReading } from '../data/use-reading.js';
 import { useWorkplace } from '../data/workplace.js';
 import { Hosts, Severity, Time } from '../parts/links.js';
-import { Older } from '../parts/older.js';
+import { listed, PagedList } from '../parts/paged-list.js';
 import { Panel, Segments } from '../parts/panel.js';
-import { Empty, Loading, SearchProblem } from '../parts/states.js';
 import { type Column, Table } from '../parts/table.js';
 import { episodeWords } from '../words/alerts.js';
-import { formatInteger, plural } from '../words/numbers.js';
+import { plural } from '../words/numbers.js';
 
 const PAGE = 50;
-const READING_PX = 40;
 const HOSTS_MAX = 4;
 const rowsOf = ({ incidents, next }: IncidentPage) => ({ rows: incidents, next });
 const idOf = ({ id }: Incident): string => id;
@@ -32,7 +30,7 @@ const STATUSES: readonly { readonly value: Status; readonly label: string }[] = 
 export function IncidentsPage() {
   const { scope, looked, address } = useWorkplace();
   const status = STATUSES.find(({ value }) => value === address.query.get('status'))?.value ?? 'unresolved';
-  const isRead = useCallback(() => scrollY > READING_PX, []);
+  const isRead = useReading();
   const query =
     looked === null
       ? null
@@ -50,17 +48,13 @@ export function IncidentsPage() {
     isRead,
   );
   const columns = useColumns();
-  const { rows, problem } = pages;
   return (
     <>
       <h1 class="hidden">Incidents</h1>
       <Panel
         title="Incidents"
         className="list-panel"
-        subtitle={
-          pages.isLoaded &&
-          `${formatInteger(rows.length)}${pages.next === null ? '' : '+'} ${rangeWords(scope.range)}; alerts of one source or target that follow each other`
-        }
+        subtitle={listed(pages, scope.range, '; alerts of one source or target that follow each other')}
         tools={
           <Segments
             legend="Which incidents"
@@ -71,36 +65,14 @@ export function IncidentsPage() {
           />
         }
       >
-        {pages.hasNewer && (
-          <p class="waiting">
-            <button
-              type="button"
-              class="primary"
-              onClick={() => {
-                scrollTo({ top: 0 });
-                pages.reload();
-              }}
-            >
-              Show newer incidents
-            </button>
-          </p>
-        )}
-        {problem !== null && (isRefused(problem) || rows.length === 0) ? (
-          <SearchProblem problem={problem} list="alerts" onRetry={pages.reload} />
-        ) : !pages.isLoaded ? (
-          <Loading what="incidents" />
-        ) : rows.length === 0 ? (
-          <Empty title={`No ${status === 'all' ? '' : `${status} `}incidents ${rangeWords(scope.range)}.`}>
-            {scope.range.kind !== 'all' && (
-              <a href={address.href('/incidents', { range: 'all', from: null, to: null })}>Look at all data</a>
-            )}
-          </Empty>
-        ) : (
-          <>
-            <Table id="incident-rows" label="Incidents" columns={columns} rows={rows} keyOf={idOf} />
-            <Older what="incidents" count={rows.length} next={pages.next} onMore={pages.loadOlder} />
-          </>
-        )}
+        <PagedList
+          pages={pages}
+          what="incidents"
+          searched="alerts"
+          none={`No ${status === 'all' ? '' : `${status} `}incidents ${rangeWords(scope.range)}.`}
+        >
+          <Table id="incident-rows" label="Incidents" columns={columns} rows={pages.rows} keyOf={idOf} />
+        </PagedList>
       </Panel>
     </>
   );

@@ -28,6 +28,21 @@ export function useKeys(keys: Readonly<Record<string, () => void>>): void {
   }, []);
 }
 
+/** Keys of a list: j and k go from row to row, Escape leaves them, and what others do. */
+export function useRowKeys(
+  rows: readonly { readonly id: string }[],
+  current: string | null,
+  setCurrent: (id: string | null) => void,
+  others: Readonly<Record<string, () => void>>,
+): void {
+  const at = rows.findIndex(({ id }) => id === current);
+  const move = (step: number): void => {
+    const row = rows[Math.min(rows.length - 1, Math.max(0, at < 0 ? 0 : at + step))];
+    if (row !== undefined) setCurrent(row.id);
+  };
+  useKeys({ j: () => move(1), k: () => move(-1), Escape: () => setCurrent(null), ...others });
+}
+
 const NONE: Readonly<Record<string, () => void>> = {};
 
 /** Keys that decide, or lead to deciding: for those who may, as the buttons that do the same are. */

@@ -1,5 +1,5 @@
 /** Ways from what is seen to what is behind it. */
-
+import type { ComponentChildren } from 'preact';
 import type { Changes } from '../data/address.js';
 import { useWorkplace } from '../data/workplace.js';
 import { isIpAddress } from '../words/addresses.js';
@@ -16,6 +16,16 @@ export function HostLink({ host, changes = {} }: { readonly host: string | null;
     >
       {host}
     </a>
+  );
+}
+
+/** The way from a page that shows nothing to all data; nothing where that is looked at already. */
+export function useAllDataLink(path: string): ComponentChildren {
+  const { scope, address } = useWorkplace();
+  return (
+    scope.range.kind !== 'all' && (
+      <a href={address.href(path, { range: 'all', from: null, to: null })}>Look at all data</a>
+    )
   );
 }
 

@@ -12,12 +12,12 @@ import { ConversationTable } from '../parts/conversation-table.js';
 import { DecisionForm } from '../parts/decision-form.js';
 import { ExceptButton } from '../parts/except-button.js';
 import { useDecisionKeys } from '../parts/keys.js';
-import { HostLink, Hosts, Severity, Time } from '../parts/links.js';
+import { HostLink, Hosts, Severity, Techniques, Time } from '../parts/links.js';
 import { Facts, Panel } from '../parts/panel.js';
 import { Answered, Empty } from '../parts/states.js';
 import { Timeline } from '../parts/timeline.js';
 import { useTriage } from '../parts/use-triage.js';
-import { episodeWords, TRIAGE_NAMES, techniqueAddress, VERDICT_NAMES } from '../words/alerts.js';
+import { episodeWords, TRIAGE_NAMES, VERDICT_NAMES } from '../words/alerts.js';
 import { formatInteger } from '../words/numbers.js';
 import { portName } from '../words/ports.js';
 import { techniqueOf } from '../words/techniques.js';
@@ -107,21 +107,7 @@ function AlertFacts({ alert }: { readonly alert: AlertDetail }) {
     <Facts
       pairs={[
         ['Rule', `${alert.rule_name} (${alert.rule_id})`],
-        [
-          'ATT&CK',
-          alert.technique_ids.length > 0 && (
-            <ul class="plain">
-              {alert.technique_ids.map((id) => (
-                <li key={id}>
-                  <a href={techniqueAddress(id)} target="_blank" rel="noreferrer">
-                    {id}
-                  </a>{' '}
-                  {techniqueOf(id).name} <span class="muted">{techniqueOf(id).tactic}</span>
-                </li>
-              ))}
-            </ul>
-          ),
-        ],
+        ['ATT&CK', alert.technique_ids.length > 0 && <Techniques techniques={alert.technique_ids.map(techniqueOf)} />],
         ['Source', <HostLink key="source" host={alert.source} />],
         ['Destination', alert.destination_ip && <HostLink host={alert.destination_ip} />],
         ['Port', port !== null && `${port} ${portName(port)}`],

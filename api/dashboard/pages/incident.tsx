@@ -8,12 +8,12 @@ import { useAnswer } from '../data/use-answer.js';
 import { useWorkplace } from '../data/workplace.js';
 import type { PageProperties } from '../page.js';
 import { BulkBar } from '../parts/bulk-bar.js';
-import { HostLink, Hosts, Severity, Time } from '../parts/links.js';
+import { HostLink, Hosts, Severity, Techniques, Time } from '../parts/links.js';
 import { Facts, Panel } from '../parts/panel.js';
 import { Answered } from '../parts/states.js';
 import { type Column, Table } from '../parts/table.js';
 import { isIpAddress } from '../words/addresses.js';
-import { episodeWords, TRIAGE_NAMES, techniqueAddress } from '../words/alerts.js';
+import { episodeWords, TRIAGE_NAMES } from '../words/alerts.js';
 import { plural } from '../words/numbers.js';
 import { techniqueOf } from '../words/techniques.js';
 
@@ -80,21 +80,7 @@ function IncidentFacts({ incident }: { readonly incident: IncidentDetail }) {
             {episodeWords(incident)}
           </span>,
         ],
-        [
-          'ATT&CK',
-          techniques.length > 0 && (
-            <ul class="plain">
-              {techniques.map((id) => (
-                <li key={id}>
-                  <a href={techniqueAddress(id)} target="_blank" rel="noreferrer">
-                    {id}
-                  </a>{' '}
-                  {techniqueOf(id).name} <span class="muted">{techniqueOf(id).tactic}</span>
-                </li>
-              ))}
-            </ul>
-          ),
-        ],
+        ['ATT&CK', techniques.length > 0 && <Techniques techniques={techniques.map(techniqueOf)} />],
         ['Seen by', incident.capture_nodes.join(', ')],
       ]}
     />

@@ -5,11 +5,11 @@ import { calls } from '../data/calls.js';
 import { useAnswer } from '../data/use-answer.js';
 import { useWorkplace } from '../data/workplace.js';
 import { ExceptionList } from '../parts/exception-list.js';
-import { Severity, Time } from '../parts/links.js';
+import { Severity, Techniques, Time } from '../parts/links.js';
 import { Facts, Panel } from '../parts/panel.js';
 import { Answered, Empty } from '../parts/states.js';
 import { type Column, Table } from '../parts/table.js';
-import { severityName, techniqueAddress } from '../words/alerts.js';
+import { severityName } from '../words/alerts.js';
 import { formatAge, formatDuration, formatInteger, plural } from '../words/numbers.js';
 
 type Rule = Rules['rules'][number];
@@ -148,21 +148,7 @@ function RuleDetail({ rule }: { readonly rule: Rule }) {
         ['Id', `${rule.id}, version ${rule.version}`],
         ['Measure', rule.measure],
         ['Exceptions', rule.has_exceptions ? 'its configuration leaves out some traffic' : 'none'],
-        [
-          'ATT&CK',
-          rule.techniques.length > 0 && (
-            <ul class="plain">
-              {rule.techniques.map(({ id, name }) => (
-                <li key={id}>
-                  <a href={techniqueAddress(id)} target="_blank" rel="noreferrer">
-                    {id}
-                  </a>{' '}
-                  {name}
-                </li>
-              ))}
-            </ul>
-          ),
-        ],
+        ['ATT&CK', rule.techniques.length > 0 && <Techniques techniques={rule.techniques} />],
         ...Object.entries(rule.options).map(
           ([name, value]) => [name, Array.isArray(value) ? value.join(', ') || 'none' : String(value)] as const,
         ),

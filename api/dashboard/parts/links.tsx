@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import type { Changes } from '../data/address.js';
 import { useWorkplace } from '../data/workplace.js';
 import { isIpAddress } from '../words/addresses.js';
+import { techniqueAddress } from '../words/alerts.js';
 
 /** An address that leads to all that is known of the host; anything else as it is. */
 export function HostLink({ host, changes = {} }: { readonly host: string | null; readonly changes?: Changes }) {
@@ -40,6 +41,26 @@ export function Time({ iso, micros = false }: { readonly iso: string; readonly m
 
 export function Severity({ severity, name }: { readonly severity: number; readonly name: string }) {
   return <span class={`tag severity-${severity}`}>{name}</span>;
+}
+
+/** Techniques of MITRE ATT&CK, each with the way to what it is. */
+export function Techniques({
+  techniques,
+}: {
+  readonly techniques: readonly { readonly id: string; readonly name: string; readonly tactic?: string }[];
+}) {
+  return (
+    <ul class="plain">
+      {techniques.map(({ id, name, tactic }) => (
+        <li key={id}>
+          <a href={techniqueAddress(id)} target="_blank" rel="noreferrer">
+            {id}
+          </a>{' '}
+          {name} {tactic && <span class="muted">{tactic}</span>}
+        </li>
+      ))}
+    </ul>
+  );
 }
 
 /** Some of them, with how many more there are. */

@@ -31,4 +31,7 @@ const TECHNIQUES: Readonly<Record<string, Technique>> = {
 };
 
 /** Of one that is not known here the number alone. */
-export const techniqueOf = (id: string): Technique => TECHNIQUES[id] ?? { name: '', tactic: 'Other' };
+export const techniqueOf = (id: string): Technique & { readonly id: string } => ({
+  id,
+  ...(TECHNIQUES[id] ?? { name: '', tactic: 'Other' }),
+});

@@ -5,10 +5,12 @@ import { rangeWords, timeQuery } from '../data/scope.js';
 import { useAnswer } from '../data/use-answer.js';
 import { useWorkplace } from '../data/workplace.js';
 import type { PageProperties } from '../page.js';
-import { HostLink, Severity, Time, useAllDataLink } from '../parts/links.js';
-import { Facts, Panel, Segments } from '../parts/panel.js';
+import { AlertLines } from '../parts/alert-lines.js';
+import { HostLink, Time, useAllDataLink } from '../parts/links.js';
+import { Facts, Panel } from '../parts/panel.js';
 import { Ranking, type Unit } from '../parts/ranking.js';
 import { Answered, Empty } from '../parts/states.js';
+import { UnitChoice, useUnit } from '../parts/unit-choice.js';
 import { OUTCOME_MEANINGS, outcomeName } from '../words/conversations.js';
 import { enrichmentWords } from '../words/enrichment.js';
 import { formatBytes, formatInteger, plural } from '../words/numbers.js';
@@ -58,8 +60,8 @@ function Ways({ ip }: { readonly ip: string }) {
 }
 
 function Detail({ host }: { readonly host: Host }) {
-  const { scope, address } = useWorkplace();
-  const unit: Unit = address.query.get('unit') === 'packets' ? 'packets' : 'bytes';
+  const { scope } = useWorkplace();
+  const unit = useUnit();
   const allData = useAllDataLink(`/hosts/${host.address}`);
   const isSilent = host.first_seen === null && host.alerts.as_source.total + host.alerts.as_target.total === 0;
   if (isSilent && host.macs.length === 0) {
@@ -150,22 +152,7 @@ function AlertsOf({
       {alerts.latest.length === 0 ? (
         <Empty title="None." />
       ) : (
-        <ul class="alert-lines">
-          {alerts.latest.slice(0, 8).map((alert) => (
-            <li key={alert.id}>
-              <Severity severity={alert.severity} name={alert.severity_name} />
-              <a class="message" href={address.href(`/alerts/${encodeURIComponent(alert.id)}`)}>
-                {alert.message}
-              </a>
-              {who === 'destination' && (
-                <span class="from">
-                  <HostLink host={alert.source} />
-                </span>
-              )}
-              <Time iso={alert.last_seen} />
-            </li>
-          ))}
-        </ul>
+        <AlertLines alerts={alerts.latest.slice(0, 8)} hasSource={who === 'destination'} />
       )}
     </Panel>
   );
@@ -215,7 +202,7 @@ function SidePanels({ title, side, unit, ip, isOriginator }: SideProperties) {
           {plural(side.conversations, 'conversation')}, {formatBytes(side.bytes_sent)} sent,{' '}
           {formatBytes(side.bytes_received)} received{side.complete ? '' : '; the last of more are summed'}
         </p>
-        {isOriginator && <UnitChoice unit={unit} />}
+        {isOriginator && <UnitChoice />}
       </header>
       <Panel title={isOriginator ? 'Services used' : 'Services offered'}>
         <Ranking
@@ -268,21 +255,5 @@ function SidePanels({ title, side, unit, ip, isOriginator }: SideProperties) {
         )}
       </Panel>
     </section>
-  );
-}
-
-function UnitChoice({ unit }: { readonly unit: Unit }) {
-  const { address } = useWorkplace();
-  return (
-    <Segments
-      legend="What is counted"
-      name="unit"
-      value={unit}
-      choices={[
-        { value: 'bytes', label: 'Bytes' },
-        { value: 'packets', label: 'Packets' },
-      ]}
-      onChange={(value) => address.change({ unit: value === 'bytes' ? null : value })}
-    />
   );
 }

@@ -5,35 +5,23 @@ import { useAnswer } from '../data/use-answer.js';
 import { useWorkplace } from '../data/workplace.js';
 import { AlertSummary } from '../parts/alert-summary.js';
 import { NodeList } from '../parts/node-list.js';
-import { Panel, Segments } from '../parts/panel.js';
-import type { Unit } from '../parts/ranking.js';
+import { Panel } from '../parts/panel.js';
 import { SearchedTraffic } from '../parts/searched-traffic.js';
 import { Answered } from '../parts/states.js';
 import { StoredTraffic } from '../parts/stored-traffic.js';
+import { useUnit } from '../parts/unit-choice.js';
 
 const BUCKETS = 120;
 const TOP = 12;
 
 export function OverviewPage() {
-  const { scope, looked, address, nodes } = useWorkplace();
-  const unit: Unit = address.query.get('unit') === 'packets' ? 'packets' : 'bytes';
+  const { scope, looked, nodes } = useWorkplace();
+  const unit = useUnit();
   const stats = useAnswer(
     useMemo(
       () => (looked === null ? null : calls.stats({ ...looked, buckets: BUCKETS, top: TOP, order_by: unit })),
       [looked, unit],
     ),
-  );
-  const tools = (
-    <Segments
-      legend="What is counted"
-      name="unit"
-      value={unit}
-      choices={[
-        { value: 'bytes', label: 'Bytes' },
-        { value: 'packets', label: 'Packets' },
-      ]}
-      onChange={(value) => address.change({ unit: value === 'bytes' ? null : value })}
-    />
   );
   return (
     <>
@@ -42,9 +30,9 @@ export function OverviewPage() {
         <Answered answer={stats} what="traffic">
           {(data) =>
             scope.search === '' ? (
-              <StoredTraffic stats={data} unit={unit} tools={tools} />
+              <StoredTraffic stats={data} unit={unit} />
             ) : (
-              <SearchedTraffic stats={data} unit={unit} tools={tools} />
+              <SearchedTraffic stats={data} unit={unit} />
             )
           }
         </Answered>

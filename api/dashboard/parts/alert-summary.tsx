@@ -6,7 +6,7 @@ import { useAnswer } from '../data/use-answer.js';
 import { useOnPush } from '../data/use-on-push.js';
 import { useWorkplace } from '../data/workplace.js';
 import { formatInteger } from '../words/numbers.js';
-import { HostLink, Severity, Time } from './links.js';
+import { AlertLines } from './alert-lines.js';
 import { Panel } from './panel.js';
 import { SeverityChart } from './severity-panel.js';
 import { Answered, Empty } from './states.js';
@@ -42,20 +42,7 @@ export function AlertSummary() {
             alerts.length === 0 ? (
               <Empty title={`No unresolved alerts ${rangeWords(scope.range)}.`} />
             ) : (
-              <ul class="alert-lines">
-                {alerts.map((alert) => (
-                  <li key={alert.id}>
-                    <Severity severity={alert.severity} name={alert.severity_name} />
-                    <a class="message" href={address.href(`/alerts/${encodeURIComponent(alert.id)}`)}>
-                      {alert.message}
-                    </a>
-                    <span class="from">
-                      <HostLink host={alert.source} />
-                    </span>
-                    <Time iso={alert.last_seen} />
-                  </li>
-                ))}
-              </ul>
+              <AlertLines alerts={alerts} />
             )
           }
         </Answered>

@@ -1,5 +1,4 @@
 /** The traffic that a search means: summed up from conversations, since the stored sums know no search. */
-import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { ConversationGroups } from '../../routes/conversations.js';
 import type { Stats } from '../../routes/stats.js';
@@ -18,6 +17,7 @@ import { Sankey } from './sankey.js';
 import { Answered, Empty } from './states.js';
 import { Tiles } from './tiles.js';
 import { TrafficChart } from './traffic-panel.js';
+import { UnitChoice } from './unit-choice.js';
 
 const GROUPS_EVERY_MS = 30_000;
 const TOP = 12;
@@ -28,7 +28,6 @@ const POINTS = 1_000;
 interface Properties {
   readonly stats: Stats;
   readonly unit: Unit;
-  readonly tools: ComponentChildren;
 }
 
 function useGroups(asked: GroupsAsked): Answer<ConversationGroups> {
@@ -37,7 +36,7 @@ function useGroups(asked: GroupsAsked): Answer<ConversationGroups> {
   return useAnswer(call, scope.range.kind === 'between' ? null : GROUPS_EVERY_MS);
 }
 
-export function SearchedTraffic({ stats, unit, tools }: Properties) {
+export function SearchedTraffic({ stats, unit }: Properties) {
   const { scope } = useWorkplace();
   const span = useMemo(
     () => ({ from: Date.parse(stats.from ?? '') / 1000 || 0, to: Date.parse(stats.to ?? '') / 1000 || 0 }),
@@ -48,7 +47,7 @@ export function SearchedTraffic({ stats, unit, tools }: Properties) {
   const subtitle = `of what the search means, ${rangeWords(scope.range)}; when conversations ended, by service`;
   return (
     <>
-      <Panel title="Traffic" subtitle={subtitle} tools={tools} className="wide" id="traffic">
+      <Panel title="Traffic" subtitle={subtitle} tools={<UnitChoice />} className="wide" id="traffic">
         <Answered answer={groups} what="conversations" list="conversations">
           {(data) => <Searched groups={data} time={time} span={span} unit={unit} />}
         </Answered>

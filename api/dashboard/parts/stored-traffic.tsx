@@ -1,5 +1,4 @@
 /** All traffic of the time that is looked at, from what the sink summed up. */
-import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { Stats } from '../../routes/stats.js';
 import { rangeWords } from '../data/scope.js';
@@ -16,11 +15,11 @@ import { Sankey } from './sankey.js';
 import { Empty } from './states.js';
 import { Tiles } from './tiles.js';
 import { TrafficChart } from './traffic-panel.js';
+import { UnitChoice } from './unit-choice.js';
 
 interface Properties {
   readonly stats: Stats;
   readonly unit: Unit;
-  readonly tools: ComponentChildren;
 }
 
 /** Why there is nothing, and what to do. */
@@ -30,7 +29,7 @@ function useEmptyWords(stats: Stats): string {
   return `No traffic ${rangeWords(scope.range)}; there is some from ${times.minute(stats.data_from)} to ${times.minute(stats.data_to ?? stats.data_from)}.`;
 }
 
-export function StoredTraffic({ stats, unit, tools }: Properties) {
+export function StoredTraffic({ stats, unit }: Properties) {
   const { scope } = useWorkplace();
   const empty = useEmptyWords(stats);
   const traffic = useMemo(
@@ -40,7 +39,7 @@ export function StoredTraffic({ stats, unit, tools }: Properties) {
   return (
     <>
       <StoredTiles stats={stats} />
-      <Panel title="Traffic" subtitle={rangeWords(scope.range)} tools={tools} className="wide" id="traffic">
+      <Panel title="Traffic" subtitle={rangeWords(scope.range)} tools={<UnitChoice />} className="wide" id="traffic">
         {stats.series.length === 0 ? (
           <NoTraffic title={empty} isAnywhere={stats.data_from !== null} />
         ) : (
@@ -109,7 +108,7 @@ function StoredTiles({ stats: { totals } }: { readonly stats: Stats }) {
   );
 }
 
-function StoredRankings({ stats, unit }: Omit<Properties, 'tools'>) {
+function StoredRankings({ stats, unit }: Properties) {
   const { address } = useWorkplace();
   const order = stats.protocols.map(({ protocol }) => protocol);
   const search = (page: string, q: string, text: string) => <a href={address.href(page, { q })}>{text}</a>;

@@ -196,7 +196,7 @@ function AlertsOverTime() {
             <Empty title={`None ${rangeWords(scope.range)}.`} />
           ) : (
             <>
-              <SeverityChart histogram={data} span={null} height={110} />
+              <SeverityChart histogram={data} height={110} />
               <p class="chips">
                 <span class="hidden">By rule: </span>
                 {data.rules.slice(0, 12).map(({ rule_id: rule, rule_name: name, unresolved, alerts }) => (

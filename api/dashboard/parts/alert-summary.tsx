@@ -48,7 +48,7 @@ export function AlertSummary() {
         </Answered>
         {histogram.data !== null && histogram.problem === null && histogram.data.series.length > 0 && (
           <div>
-            <SeverityChart histogram={histogram.data} span={null} height={chartHeight(list.data?.alerts.length ?? 0)} />
+            <SeverityChart histogram={histogram.data} height={chartHeight(list.data?.alerts.length ?? 0)} />
           </div>
         )}
       </div>

@@ -1,4 +1,4 @@
-/** Alerts over time by severity, with what each colour is. */
+/** Alerts over time by severity, over what they cover, with what each colour is. */
 import { useMemo } from 'preact/hooks';
 import type { AlertHistogram } from '../../routes/alert-histogram.js';
 import { SEVERITIES } from '../words/alerts.js';
@@ -8,21 +8,12 @@ import { Bars } from './bars.js';
 const ignore = (): void => undefined;
 const tick = (value: number): string => (Number.isInteger(value) ? formatCount(value) : '');
 
-export function SeverityChart({
-  histogram,
-  span,
-  height,
-}: {
-  readonly histogram: AlertHistogram;
-  /** Seconds since the epoch; what the alerts themselves cover where it is null. */
-  readonly span: { readonly from: number; readonly to: number } | null;
-  readonly height: number;
-}) {
+export function SeverityChart({ histogram, height }: { readonly histogram: AlertHistogram; readonly height: number }) {
   const { series, bucket_seconds: seconds } = histogram;
   const shown = useMemo(() => {
     const starts = series.map(({ time }) => Date.parse(time) / 1000);
-    const from = Math.floor(Math.min(span?.from ?? Number.POSITIVE_INFINITY, ...starts) / seconds) * seconds;
-    const to = Math.max(span?.to ?? 0, ...starts.map((start) => start + seconds));
+    const from = Math.floor(Math.min(...starts) / seconds) * seconds;
+    const to = Math.max(...starts.map((start) => start + seconds));
     const times: number[] = [];
     for (let time = from; time < to && times.length < 2000; time += seconds) times.push(time);
     if (times.length === 1) times.push(times[0]! + seconds);
@@ -37,7 +28,7 @@ export function SeverityChart({
         return { name, color: `--severity-${value}`, values: times.map((time) => counts.get(time) ?? 0) };
       }),
     };
-  }, [series, seconds, span?.from, span?.to]);
+  }, [series, seconds]);
   const sums = SEVERITIES.map(({ value, name }) => ({
     value,
     name,

@@ -7,13 +7,13 @@ import { around, rangeParameters } from '../data/scope.js';
 import { useAnswer } from '../data/use-answer.js';
 import { useWorkplace } from '../data/workplace.js';
 import type { PageProperties } from '../page.js';
+import { AlertHeadline, AlertState, EpisodeState } from '../parts/alert-cells.js';
 import { BulkBar } from '../parts/bulk-bar.js';
 import { HostLink, Hosts, Severity, Techniques, Time } from '../parts/links.js';
 import { Facts, Panel } from '../parts/panel.js';
 import { Answered } from '../parts/states.js';
 import { type Column, Table } from '../parts/table.js';
 import { isIpAddress } from '../words/addresses.js';
-import { episodeWords, TRIAGE_NAMES } from '../words/alerts.js';
 import { plural } from '../words/numbers.js';
 import { techniqueOf } from '../words/techniques.js';
 
@@ -39,7 +39,6 @@ function Detail({ incident, onChanged }: { readonly incident: IncidentDetail; re
   const { alerts } = incident;
   const worst = alerts.find(({ severity }) => severity === incident.severity);
   const open = useMemo(() => alerts.filter(({ resolved }) => !resolved).map(({ id }) => id), [alerts]);
-  const columns = useColumns();
   return (
     <article>
       <header class="page-title">
@@ -55,7 +54,7 @@ function Detail({ incident, onChanged }: { readonly incident: IncidentDetail; re
         <Table
           id="incident-alerts"
           label="Alerts of the incident"
-          columns={columns}
+          columns={COLUMNS}
           rows={alerts}
           keyOf={({ id }) => id}
         />
@@ -74,12 +73,7 @@ function IncidentFacts({ incident }: { readonly incident: IncidentDetail }) {
         ['Began', <Time key="began" iso={incident.began_at} micros />],
         ['First seen', <Time key="first" iso={incident.first_seen} micros />],
         ['Last seen', <Time key="last" iso={incident.last_seen} micros />],
-        [
-          'State',
-          <span key="state" class="state" data-state={incident.status}>
-            {episodeWords(incident)}
-          </span>,
-        ],
+        ['State', <EpisodeState key="state" status={incident.status} />],
         ['ATT&CK', techniques.length > 0 && <Techniques techniques={techniques.map(techniqueOf)} />],
         ['Seen by', incident.capture_nodes.join(', ')],
       ]}
@@ -109,55 +103,35 @@ function Behind({ incident }: { readonly incident: IncidentDetail }) {
   );
 }
 
-function useColumns(): readonly Column<Alert>[] {
-  const { address } = useWorkplace();
-  return useMemo(
-    () => [
-      { id: 'crossed', title: 'Crossed', width: '9.5rem', cell: (alert: Alert) => <Time iso={alert.crossed_at} /> },
-      {
-        id: 'severity',
-        title: 'Severity',
-        width: '8.6rem',
-        isPlain: true,
-        cell: (alert: Alert) => <Severity severity={alert.severity} name={alert.severity_name} />,
-      },
-      {
-        id: 'what',
-        title: 'What happened',
-        width: 'minmax(14rem, 3fr)',
-        isPlain: true,
-        className: 'message-cell',
-        cell: (alert: Alert) => (
-          <>
-            <a class="message" href={address.href(`/alerts/${encodeURIComponent(alert.id)}`)}>
-              {alert.message}
-            </a>
-            <span class="rule muted">{alert.rule_name}</span>
-          </>
-        ),
-      },
-      {
-        id: 'source',
-        title: 'Source',
-        width: 'minmax(8rem, 1fr)',
-        cell: (alert: Alert) => <HostLink host={alert.source} />,
-      },
-      { id: 'last', title: 'Last seen', width: '9.5rem', cell: (alert: Alert) => <Time iso={alert.last_seen} /> },
-      {
-        id: 'status',
-        title: 'Status',
-        width: '8rem',
-        className: 'words',
-        cell: (alert: Alert) => (
-          <>
-            <span class="state" data-state={alert.status}>
-              {episodeWords(alert)}
-            </span>
-            {alert.triage !== 'new' && <span class="triage">{TRIAGE_NAMES[alert.triage]}</span>}
-          </>
-        ),
-      },
-    ],
-    [address],
-  );
-}
+const COLUMNS: readonly Column<Alert>[] = [
+  { id: 'crossed', title: 'Crossed', width: '9.5rem', cell: (alert) => <Time iso={alert.crossed_at} /> },
+  {
+    id: 'severity',
+    title: 'Severity',
+    width: '8.6rem',
+    isPlain: true,
+    cell: (alert) => <Severity severity={alert.severity} name={alert.severity_name} />,
+  },
+  {
+    id: 'what',
+    title: 'What happened',
+    width: 'minmax(14rem, 3fr)',
+    isPlain: true,
+    className: 'message-cell',
+    cell: (alert) => <AlertHeadline alert={alert} />,
+  },
+  {
+    id: 'source',
+    title: 'Source',
+    width: 'minmax(8rem, 1fr)',
+    cell: (alert) => <HostLink host={alert.source} />,
+  },
+  { id: 'last', title: 'Last seen', width: '9.5rem', cell: (alert) => <Time iso={alert.last_seen} /> },
+  {
+    id: 'status',
+    title: 'Status',
+    width: '8rem',
+    className: 'words',
+    cell: (alert) => <AlertState alert={alert} />,
+  },
+];

@@ -1,5 +1,4 @@
 /** Incidents: alerts that belong together, told as one. */
-import { useMemo } from 'preact/hooks';
 import type { IncidentPage } from '../../routes/incidents.js';
 import type { Incident } from '../../views/incident-view.js';
 import { calls } from '../data/calls.js';
@@ -7,11 +6,11 @@ import { rangeWords } from '../data/scope.js';
 import { usePages } from '../data/use-pages.js';
 import { useReading } from '../data/use-reading.js';
 import { useWorkplace } from '../data/workplace.js';
+import { EpisodeState, Headline } from '../parts/alert-cells.js';
 import { Hosts, Severity, Time } from '../parts/links.js';
 import { listed, PagedList } from '../parts/paged-list.js';
 import { Panel, Segments } from '../parts/panel.js';
 import { type Column, Table } from '../parts/table.js';
-import { episodeWords } from '../words/alerts.js';
 import { plural } from '../words/numbers.js';
 
 const PAGE = 50;
@@ -47,7 +46,6 @@ export function IncidentsPage() {
     idOf,
     isRead,
   );
-  const columns = useColumns();
   return (
     <>
       <h1 class="hidden">Incidents</h1>
@@ -71,7 +69,7 @@ export function IncidentsPage() {
           searched="alerts"
           none={`No ${status === 'all' ? '' : `${status} `}incidents ${rangeWords(scope.range)}.`}
         >
-          <Table id="incident-rows" label="Incidents" columns={columns} rows={pages.rows} keyOf={idOf} />
+          <Table id="incident-rows" label="Incidents" columns={COLUMNS} rows={pages.rows} keyOf={idOf} />
         </PagedList>
       </Panel>
     </>
@@ -87,62 +85,49 @@ function headline({ alerts }: Incident): string {
   return worst?.message ?? '';
 }
 
-function useColumns(): readonly Column<Incident>[] {
-  const { address } = useWorkplace();
-  return useMemo(
-    () => [
-      {
-        id: 'severity',
-        title: 'Severity',
-        width: '8.6rem',
-        isPlain: true,
-        cell: (row: Incident) => <Severity severity={row.severity} name={row.severity_name} />,
-      },
-      {
-        id: 'what',
-        title: 'What happened',
-        width: 'minmax(14rem, 3fr)',
-        isPlain: true,
-        className: 'message-cell',
-        cell: (row: Incident) => (
-          <>
-            <a class="message" href={address.href(`/incidents/${encodeURIComponent(row.id)}`)}>
-              {headline(row)}
-            </a>
-            <span class="rule muted">
-              {plural(row.alert_count, 'alert')}: {row.rule_ids.join(', ')}
-            </span>
-          </>
-        ),
-      },
-      {
-        id: 'sources',
-        title: 'Sources',
-        width: 'minmax(8rem, 1fr)',
-        cell: (row: Incident) => <Hosts hosts={row.sources} most={HOSTS_MAX} />,
-      },
-      {
-        id: 'targets',
-        title: 'Targets',
-        width: 'minmax(8rem, 1fr)',
-        cell: (row: Incident) => <Hosts hosts={row.targets} most={HOSTS_MAX} />,
-      },
-      { id: 'began', title: 'Began', width: '9.5rem', cell: (row: Incident) => <Time iso={row.began_at} /> },
-      { id: 'last', title: 'Last seen', width: '9.5rem', cell: (row: Incident) => <Time iso={row.last_seen} /> },
-      {
-        id: 'status',
-        title: 'Status',
-        width: '7rem',
-        cell: (row: Incident) => (
-          <>
-            <span class="state" data-state={row.status}>
-              {episodeWords(row)}
-            </span>
-            {row.resolved && <span class="triage"> resolved</span>}
-          </>
-        ),
-      },
-    ],
-    [address],
-  );
-}
+const COLUMNS: readonly Column<Incident>[] = [
+  {
+    id: 'severity',
+    title: 'Severity',
+    width: '8.6rem',
+    isPlain: true,
+    cell: (row) => <Severity severity={row.severity} name={row.severity_name} />,
+  },
+  {
+    id: 'what',
+    title: 'What happened',
+    width: 'minmax(14rem, 3fr)',
+    isPlain: true,
+    className: 'message-cell',
+    cell: (row) => (
+      <Headline path={`/incidents/${encodeURIComponent(row.id)}`} message={headline(row)}>
+        {plural(row.alert_count, 'alert')}: {row.rule_ids.join(', ')}
+      </Headline>
+    ),
+  },
+  {
+    id: 'sources',
+    title: 'Sources',
+    width: 'minmax(8rem, 1fr)',
+    cell: (row) => <Hosts hosts={row.sources} most={HOSTS_MAX} />,
+  },
+  {
+    id: 'targets',
+    title: 'Targets',
+    width: 'minmax(8rem, 1fr)',
+    cell: (row) => <Hosts hosts={row.targets} most={HOSTS_MAX} />,
+  },
+  { id: 'began', title: 'Began', width: '9.5rem', cell: (row) => <Time iso={row.began_at} /> },
+  { id: 'last', title: 'Last seen', width: '9.5rem', cell: (row) => <Time iso={row.last_seen} /> },
+  {
+    id: 'status',
+    title: 'Status',
+    width: '7rem',
+    cell: (row) => (
+      <>
+        <EpisodeState status={row.status} />
+        {row.resolved && <span class="triage"> resolved</span>}
+      </>
+    ),
+  },
+];

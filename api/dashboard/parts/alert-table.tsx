@@ -2,10 +2,9 @@
 import { useMemo } from 'preact/hooks';
 import type { Alert } from '../../views/alert-view.js';
 import { useMayDecide } from '../data/use-may-decide.js';
-import { useWorkplace } from '../data/workplace.js';
 import type { AlertRow } from '../words/alert-order.js';
-import { episodeWords, TRIAGE_NAMES } from '../words/alerts.js';
 import { formatInteger } from '../words/numbers.js';
+import { AlertHeadline, AlertState } from './alert-cells.js';
 import { HostLink, Severity, Time } from './links.js';
 import { type Column, Table } from './table.js';
 
@@ -60,7 +59,6 @@ function useColumns({
   onSelect,
   onResolve,
 }: Omit<Properties, 'rows' | 'current' | 'onCurrent' | 'onSelectAll'>) {
-  const { address } = useWorkplace();
   return useMemo((): Column<AlertRow>[] => {
     const of = (cell: Column<Alert>['cell']) => (row: AlertRow) => (row.kind === 'alert' ? cell(row.alert) : null);
     return [
@@ -99,14 +97,7 @@ function useColumns({
         width: 'minmax(14rem, 3fr)',
         isPlain: true,
         className: 'message-cell',
-        cell: of((alert) => (
-          <>
-            <a class="message" href={address.href(`/alerts/${encodeURIComponent(alert.id)}`)}>
-              {alert.message}
-            </a>
-            <span class="rule muted">{alert.rule_name}</span>
-          </>
-        )),
+        cell: of((alert) => <AlertHeadline alert={alert} />),
       },
       {
         id: 'source',
@@ -130,10 +121,7 @@ function useColumns({
         className: 'words',
         cell: of((alert) => (
           <>
-            <span class="state" data-state={alert.status}>
-              {episodeWords(alert)}
-            </span>
-            {alert.triage !== 'new' && <span class="triage">{TRIAGE_NAMES[alert.triage]}</span>}
+            <AlertState alert={alert} />
             {alert.assignee && <span class="muted">{alert.assignee}</span>}
           </>
         )),
@@ -153,5 +141,5 @@ function useColumns({
         ),
       },
     ];
-  }, [address, selected, onSelect, onResolve]);
+  }, [selected, onSelect, onResolve]);
 }

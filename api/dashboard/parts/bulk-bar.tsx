@@ -5,10 +5,11 @@ import { ApiError } from '../data/api.js';
 import { calls } from '../data/calls.js';
 import { useMayDecide } from '../data/use-may-decide.js';
 import { useWorkplace } from '../data/workplace.js';
-import { VERDICT_CHOICES, VERDICT_NAMES, type Verdict } from '../words/alerts.js';
+import type { Verdict } from '../words/alerts.js';
 import { plural } from '../words/numbers.js';
 import { useDecide } from './use-decide.js';
 import { wordsOf } from './use-triage.js';
+import { VerdictSelect } from './verdict-select.js';
 
 export function BulkBar({
   ids,
@@ -48,17 +49,7 @@ export function BulkBar({
       <button type="button" onClick={() => decide({ status: 'in_progress' })}>
         Take up
       </button>
-      <label class="field">
-        Verdict
-        <select value={verdict} onChange={(event) => setVerdict(event.currentTarget.value as Verdict | '')}>
-          <option value="">none</option>
-          {VERDICT_CHOICES.map((choice) => (
-            <option key={choice} value={choice}>
-              {VERDICT_NAMES[choice]}
-            </option>
-          ))}
-        </select>
-      </label>
+      <VerdictSelect className="field" none="none" value={verdict} onChange={setVerdict} />
       <button
         type="button"
         class="primary"

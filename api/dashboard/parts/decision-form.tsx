@@ -2,8 +2,9 @@
 import { useState } from 'preact/hooks';
 import type { Triage } from '../../routes/alert-triage.js';
 import type { AlertDetail } from '../../views/alert-view.js';
-import { VERDICT_CHOICES, VERDICT_NAMES, type Verdict } from '../words/alerts.js';
+import type { Verdict } from '../words/alerts.js';
 import type { useTriage } from './use-triage.js';
+import { VerdictSelect } from './verdict-select.js';
 
 const NOTE_MAX = 4_000;
 
@@ -39,21 +40,7 @@ export function DecisionForm({
       }}
     >
       <div class="decision-fields">
-        <label class="field-block">
-          Verdict
-          <select
-            id="verdict"
-            value={verdict}
-            onChange={(event) => setVerdict(event.currentTarget.value as Verdict | '')}
-          >
-            <option value="">none yet</option>
-            {VERDICT_CHOICES.map((choice) => (
-              <option key={choice} value={choice}>
-                {VERDICT_NAMES[choice]}
-              </option>
-            ))}
-          </select>
-        </label>
+        <VerdictSelect className="field-block" none="none yet" value={verdict} onChange={setVerdict} />
         <label class="field-block">
           Assignee
           <input

@@ -1,23 +1,13 @@
 /** The columns that packets may be listed by: those of Wireshark first, and what else a capture knows. */
-import type { ComponentChildren } from 'preact';
 import type { Packet } from '../../views/packet-view.js';
 import { formatInteger } from '../words/numbers.js';
 import { HostLink, Time } from './links.js';
-
-export interface PacketColumn {
-  readonly id: string;
-  readonly title: string;
-  readonly width: string;
-  readonly align?: 'end';
-  readonly className?: string;
-  readonly isPlain?: boolean;
-  readonly cell: (packet: Packet) => ComponentChildren;
-}
+import type { Column } from './table.js';
 
 const host = (address: string | null, mac: string | null) =>
   address === null ? <span class="mono">{mac ?? ''}</span> : <HostLink host={address} />;
 
-export const PACKET_COLUMNS: readonly PacketColumn[] = [
+export const PACKET_COLUMNS: readonly Column<Packet>[] = [
   {
     id: 'source',
     title: 'Source',
@@ -69,7 +59,7 @@ export const PACKET_COLUMNS: readonly PacketColumn[] = [
 
 export const DEFAULT_COLUMNS: readonly string[] = ['source', 'destination', 'protocol', 'length', 'info', 'node'];
 
-export const timeColumn = (isOpen: (packet: Packet) => boolean, onOpen: (packet: Packet) => void): PacketColumn => ({
+export const timeColumn = (isOpen: (packet: Packet) => boolean, onOpen: (packet: Packet) => void): Column<Packet> => ({
   id: 'time',
   isPlain: true,
   title: 'Time',

@@ -18,6 +18,7 @@ import { useAllDataLink } from '../parts/links.js';
 import { Panel } from '../parts/panel.js';
 import { SeverityChart } from '../parts/severity-panel.js';
 import { Answered, Empty, Loading, SearchProblem } from '../parts/states.js';
+import { resolvedOf } from '../parts/status-choice.js';
 import { useTriage } from '../parts/use-triage.js';
 import { arranged } from '../words/alert-order.js';
 import { formatInteger, plural } from '../words/numbers.js';
@@ -36,7 +37,7 @@ export function AlertsPage() {
         : {
             ...looked,
             q: scope.search,
-            resolved: choices.status === 'all' ? undefined : String(choices.status === 'resolved'),
+            resolved: resolvedOf(choices.status),
             min_severity: choices.minSeverity > 1 ? choices.minSeverity : undefined,
             rule: choices.rule,
             technique: choices.technique,

@@ -9,7 +9,8 @@ import { useWorkplace } from '../data/workplace.js';
 import { EpisodeState, Headline } from '../parts/alert-cells.js';
 import { Hosts, Severity, Time } from '../parts/links.js';
 import { listed, PagedList } from '../parts/paged-list.js';
-import { Panel, Segments } from '../parts/panel.js';
+import { Panel } from '../parts/panel.js';
+import { readStatus, resolvedOf, StatusChoice } from '../parts/status-choice.js';
 import { type Column, Table } from '../parts/table.js';
 import { plural } from '../words/numbers.js';
 
@@ -18,27 +19,11 @@ const HOSTS_MAX = 4;
 const rowsOf = ({ incidents, next }: IncidentPage) => ({ rows: incidents, next });
 const idOf = ({ id }: Incident): string => id;
 
-type Status = 'unresolved' | 'resolved' | 'all';
-
-const STATUSES: readonly { readonly value: Status; readonly label: string }[] = [
-  { value: 'unresolved', label: 'Unresolved' },
-  { value: 'resolved', label: 'Resolved' },
-  { value: 'all', label: 'All' },
-];
-
 export function IncidentsPage() {
   const { scope, looked, address } = useWorkplace();
-  const status = STATUSES.find(({ value }) => value === address.query.get('status'))?.value ?? 'unresolved';
+  const status = readStatus(address.query);
   const isRead = useReading();
-  const query =
-    looked === null
-      ? null
-      : {
-          ...looked,
-          q: scope.search,
-          limit: PAGE,
-          ...(status === 'all' ? {} : { resolved: String(status === 'resolved') }),
-        };
+  const query = looked === null ? null : { ...looked, q: scope.search, limit: PAGE, resolved: resolvedOf(status) };
   const pages = usePages(
     query && ((next) => calls.incidents({ ...query, next })),
     rowsOf,
@@ -53,15 +38,7 @@ export function IncidentsPage() {
         title="Incidents"
         className="list-panel"
         subtitle={listed(pages, scope.range, '; alerts of one source or target that follow each other')}
-        tools={
-          <Segments
-            legend="Which incidents"
-            name="incident-status"
-            value={status}
-            choices={STATUSES}
-            onChange={(value) => address.change({ status: value === 'unresolved' ? null : value })}
-          />
-        }
+        tools={<StatusChoice legend="Which incidents" name="incident-status" />}
       >
         <PagedList
           pages={pages}

@@ -5,24 +5,16 @@ import { useWorkplace } from '../data/workplace.js';
 import { GROUPINGS, type Grouping, SORTS, type Sort } from '../words/alert-order.js';
 import { SEVERITIES } from '../words/alerts.js';
 import { techniqueOf } from '../words/techniques.js';
-import { Segments } from './panel.js';
-
-export type AlertStatus = 'unresolved' | 'resolved' | 'all';
+import { readStatus, type Status, StatusChoice } from './status-choice.js';
 
 export interface AlertChoices {
-  readonly status: AlertStatus;
+  readonly status: Status;
   readonly minSeverity: number;
   readonly rule: string;
   readonly technique: string;
   readonly sort: Sort;
   readonly group: Grouping;
 }
-
-const STATUSES = [
-  { value: 'unresolved', label: 'Unresolved' },
-  { value: 'resolved', label: 'Resolved' },
-  { value: 'all', label: 'All' },
-] as const;
 
 const SORT_NAMES: Readonly<Record<Sort, string>> = {
   time: 'newest',
@@ -39,7 +31,7 @@ const oneOf = <T extends string>(choices: readonly T[], value: string | null, ot
 export function readAlertChoices(query: URLSearchParams): AlertChoices {
   const severity = Number(query.get('severity') ?? 1);
   return {
-    status: oneOf(['unresolved', 'resolved', 'all'], query.get('status'), 'unresolved'),
+    status: readStatus(query),
     minSeverity: severity >= 1 && severity <= 5 ? Math.floor(severity) : 1,
     rule: query.get('rule') ?? '',
     technique: query.get('technique') ?? '',
@@ -85,13 +77,7 @@ export function AlertFilters({ choices }: { readonly choices: AlertChoices }) {
   );
   return (
     <div class="filters">
-      <Segments
-        legend="Which alerts"
-        name="alert-status"
-        value={choices.status}
-        choices={STATUSES}
-        onChange={(status) => address.change({ status: status === 'unresolved' ? null : status })}
-      />
+      <StatusChoice legend="Which alerts" name="alert-status" />
       {select(
         'Severity',
         'severity',

@@ -18,7 +18,14 @@ import {
   GROUPING_NAMES,
   groupConversations,
 } from '../queries/conversation-query.js';
-import { isBigint, limitSchema, pageOf, type TimePosition, timePositionSchema } from '../queries/cursor.js';
+import {
+  isBigint,
+  LIMIT_DEFAULT,
+  limitSchema,
+  pageOf,
+  type TimePosition,
+  timePositionSchema,
+} from '../queries/cursor.js';
 import { searchBody } from '../queries/filter-shapes.js';
 import {
   hoursSchema,
@@ -189,7 +196,9 @@ export function conversationRoutes({ pool, now, enricher }: RouteDependencies) {
       return c.json(await page(condition, { from, to, hours }, limit, next, reverseDns), 200);
     })
     .openapi(searchRoute, async (c) => {
-      const { filter = {}, q, from, to, hours, limit, next, group_by, order_by } = c.req.valid('json');
+      const body = c.req.valid('json');
+      // A request without a body is taken as it is, without the defaults of the schema.
+      const { filter = {}, q, from, to, hours, limit = LIMIT_DEFAULT, next, group_by, order_by } = body;
       const condition = withSearch(conversationCondition(filter), q);
       if (group_by === undefined) return c.json(await page(condition, { from, to, hours }, limit, next), 200);
       const range = resolveTimeRange({ from, to, hours }, now());

@@ -4,7 +4,7 @@ import { allOf, type PacketCondition } from '../../schemas/tables/packet-conditi
 import { readPacketSearch } from '../../schemas/tables/packet-search.js';
 import { searchSchema } from '../http/search-schema.js';
 import { strictObject } from '../http/strict-object.js';
-import { limitSchema, pageOf, type TimePosition, timePositionSchema } from '../queries/cursor.js';
+import { LIMIT_DEFAULT, limitSchema, pageOf, type TimePosition, timePositionSchema } from '../queries/cursor.js';
 import { searchBody } from '../queries/filter-shapes.js';
 import {
   packetBodyShape,
@@ -120,7 +120,8 @@ export function packetRoutes({ pool, now }: RouteDependencies) {
       return c.json(await page(joined(packetCondition(expression), q), { from, to, hours }, limit, next), 200);
     })
     .openapi(searchRoute, async (c) => {
-      const { filter, from, to, hours, limit, next, q, ...fields } = c.req.valid('json');
+      // A request without a body is taken as it is, without the defaults of the schema.
+      const { filter, from, to, hours, limit = LIMIT_DEFAULT, next, q, ...fields } = c.req.valid('json');
       const expression = Object.keys(fields).length === 0 ? (filter ?? {}) : { ...fields, and: [filter ?? {}] };
       return c.json(await page(joined(packetCondition(expression), q), { from, to, hours }, limit, next), 200);
     });

@@ -279,6 +279,12 @@ describe('POST /api/conversations/search', () => {
     expect(namesOf(body.conversations)).toEqual(['ssh', 'web']);
   });
 
+  it('without a body gives the first page of all', async () => {
+    const { status, body } = await api.post<Page>('/api/conversations/search');
+    expect(status, JSON.stringify(body)).toBe(200);
+    expect(body).toEqual(await api.get<Page>('/api/conversations'));
+  });
+
   it('sums by fields', async () => {
     const { status, body } = await api.post('/api/conversations/search', {
       filter: { originator: '10.0.0.0/24' },

@@ -268,6 +268,7 @@ describe('pages', () => {
 describe('POST /api/packets/search', () => {
   test('takes the fields of the query, as texts, numbers and lists', async () => {
     expect(await search({})).toHaveLength(9);
+    expect(await search(undefined)).toHaveLength(9);
     expect(await search({ filter: { port: 443 } })).toEqual([102, 101]);
     expect(await search({ filter: { port: [22, '443'] } })).toEqual([106, 102, 101]);
     expect(await search({ filter: { source: ['192.0.2.0/24'], protocol: 'udp' } })).toEqual([108, 103]);

@@ -8,6 +8,7 @@ import {
 } from '../../schemas/tables/alert-fields.js';
 import type { Condition } from '../../schemas/tables/sql-values.js';
 import { type FilterTable, queryShapeOf } from './filter-shapes.js';
+import type { TimeRange } from './time-range.js';
 
 const TABLE: FilterTable<AlertFilterName, AlertFieldName, Condition> = {
   names: ALERT_FILTER_NAMES,
@@ -22,6 +23,14 @@ const NAMES = Object.keys(ALERT_FILTER_NAMES) as AlertFilterName[];
 
 /** The fields as parameters of a query string. */
 export const alertQueryShape = queryShapeOf(TABLE);
+
+/** Episodes that touch the range. */
+export function rangeConditions({ from, to }: TimeRange): Condition[] {
+  const conditions: Condition[] = [];
+  if (from !== null) conditions.push((p) => `last_seen >= ${p.add(from, 'timestamptz')}`);
+  if (to !== null) conditions.push((p) => `first_seen < ${p.add(to, 'timestamptz')}`);
+  return conditions;
+}
 
 /** What alerts of a filter meet, but for fields that are left out. */
 export function alertConditions(filter: AlertFilter, without: readonly AlertFilterName[] = []): Condition[] {

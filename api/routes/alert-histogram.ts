@@ -3,10 +3,15 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { readAlertSearch } from '../../schemas/tables/alert-search.js';
 import { searchSchema } from '../http/search-schema.js';
 import { strictObject } from '../http/strict-object.js';
-import { alertConditions, alertQueryShape } from '../queries/alert-filter.js';
+import { alertConditions, alertQueryShape, rangeConditions } from '../queries/alert-filter.js';
 import { findAlertHistogram, HISTOGRAM_MAX } from '../queries/alert-histogram-query.js';
-import { isoMicros, refineTimeRange, timeRangeShape, timestampSchema } from '../queries/time-range.js';
-import { rangeConditions } from './alerts.js';
+import {
+  isoMicros,
+  refineTimeRange,
+  resolveTimeRange,
+  timeRangeShape,
+  timestampSchema,
+} from '../queries/time-range.js';
 import { createRouter, jsonContent, type RouteDependencies, readSecurity, sharedErrors } from './route.js';
 
 const BUCKETS = 'must be a whole number from 1 to 1000';
@@ -60,7 +65,7 @@ export function alertHistogramRoutes({ pool, now }: RouteDependencies) {
   return createRouter().openapi(histogramRoute, async (c) => {
     const { from, to, hours, q, buckets, ...filter } = c.req.valid('query');
     const conditions = [
-      ...rangeConditions({ from, to, hours }, now()),
+      ...rangeConditions(resolveTimeRange({ from, to, hours }, now())),
       ...(q === undefined ? [] : [q]),
       ...alertConditions(filter),
     ];

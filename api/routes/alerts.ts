@@ -1,21 +1,14 @@
 /** `GET /api/alerts`, and one alert with its history. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { readAlertSearch } from '../../schemas/tables/alert-search.js';
-import type { Condition } from '../../schemas/tables/sql-values.js';
 import { reverseDnsSchema } from '../enrichment/enricher.js';
 import { ApiProblem } from '../http/problem.js';
 import { searchSchema } from '../http/search-schema.js';
 import { strictObject } from '../http/strict-object.js';
-import { alertConditions, alertQueryShape } from '../queries/alert-filter.js';
+import { alertConditions, alertQueryShape, rangeConditions } from '../queries/alert-filter.js';
 import { COUNT_MAX, findAlert, findAlerts } from '../queries/alert-query.js';
 import { decodeCursor, limitSchema, pageOf } from '../queries/cursor.js';
-import {
-  normaliseTime,
-  refineTimeRange,
-  resolveTimeRange,
-  type TimeRangeInput,
-  timeRangeShape,
-} from '../queries/time-range.js';
+import { normaliseTime, refineTimeRange, resolveTimeRange, timeRangeShape } from '../queries/time-range.js';
 import { alertDetailSchema, alertSchema, viewAlert, viewAlertEvent } from '../views/alert-view.js';
 import {
   createRouter,
@@ -98,15 +91,6 @@ const detailRoute = createRoute({
   responses: { 200: jsonContent(alertDetailSchema, 'The alert.'), ...sharedErrors, ...notFoundError },
 });
 
-/** Episodes that touch the range. */
-export function rangeConditions(range: TimeRangeInput, now: number): Condition[] {
-  const { from, to } = resolveTimeRange(range, now);
-  const conditions: Condition[] = [];
-  if (from !== null) conditions.push((p) => `last_seen >= ${p.add(from, 'timestamptz')}`);
-  if (to !== null) conditions.push((p) => `first_seen < ${p.add(to, 'timestamptz')}`);
-  return conditions;
-}
-
 export function noSuchAlert(id: string): ApiProblem {
   return new ApiProblem(404, 'NO_SUCH_ALERT', `id: there is no alert "${id}"; GET /api/alerts lists them`, {
     errors: [{ input: 'id', reason: 'there is no such alert' }],
@@ -128,7 +112,10 @@ export function alertRoutes(dependencies: RouteDependencies) {
   return createRouter()
     .openapi(listRoute, async (c) => {
       const { from, to, hours, limit, next: after, q, reverse_dns: reverseDns, ...filter } = c.req.valid('query');
-      const inRange = [...rangeConditions({ from, to, hours }, now()), ...(q === undefined ? [] : [q])];
+      const inRange = [
+        ...rangeConditions(resolveTimeRange({ from, to, hours }, now())),
+        ...(q === undefined ? [] : [q]),
+      ];
       const { rows, counts } = await findAlerts(pool, {
         conditions: [...inRange, ...alertConditions(filter)],
         counted: [...inRange, ...alertConditions(filter, ['resolved'])],

@@ -4,10 +4,10 @@ import ipaddr from 'ipaddr.js';
 import { OUTCOMES } from '../../schemas/conversations/conversation.js';
 import { protocolName } from '../../schemas/packets/protocols.js';
 import { parseAlertField } from '../../schemas/tables/alert-fields.js';
-import type { Condition } from '../../schemas/tables/sql-values.js';
 import { enrichmentSchema, reverseDnsSchema } from '../enrichment/enricher.js';
 import { vendorOf } from '../enrichment/mac-vendors.js';
 import { strictObject } from '../http/strict-object.js';
+import { rangeConditions } from '../queries/alert-filter.js';
 import { findAlerts } from '../queries/alert-query.js';
 import {
   findHostMacs,
@@ -120,12 +120,8 @@ function extreme(times: readonly (string | null)[], latest: boolean): string | n
 }
 
 export function hostRoutes({ pool, now, enricher }: RouteDependencies) {
-  const alertsOf = async (field: 'source' | 'destination', ip: string, { from, to }: TimeRange) => {
-    const conditions: Condition[] = [
-      parseAlertField(field, [ip]),
-      ...(from === null ? [] : ([(sql) => `last_seen >= ${sql.add(from, 'timestamptz')}`] as Condition[])),
-      ...(to === null ? [] : ([(sql) => `first_seen < ${sql.add(to, 'timestamptz')}`] as Condition[])),
-    ];
+  const alertsOf = async (field: 'source' | 'destination', ip: string, range: TimeRange) => {
+    const conditions = [parseAlertField(field, [ip]), ...rangeConditions(range)];
     const { rows, counts } = await findAlerts(pool, {
       conditions,
       counted: conditions,

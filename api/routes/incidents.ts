@@ -4,12 +4,12 @@ import { readAlertSearch } from '../../schemas/tables/alert-search.js';
 import { ApiProblem } from '../http/problem.js';
 import { searchSchema } from '../http/search-schema.js';
 import { strictObject } from '../http/strict-object.js';
-import { alertConditions, alertQueryShape } from '../queries/alert-filter.js';
+import { alertConditions, alertQueryShape, rangeConditions } from '../queries/alert-filter.js';
 import { decodeCursor, encodeCursor } from '../queries/cursor.js';
 import { findAlertsOfIncidents, findIncident, findIncidents } from '../queries/incident-query.js';
-import { normaliseTime, refineTimeRange, timeRangeShape } from '../queries/time-range.js';
+import { normaliseTime, refineTimeRange, resolveTimeRange, timeRangeShape } from '../queries/time-range.js';
 import { incidentDetailSchema, incidentSchema, viewIncident, viewIncidentDetail } from '../views/incident-view.js';
-import { pathId, rangeConditions } from './alerts.js';
+import { pathId } from './alerts.js';
 import {
   createRouter,
   jsonContent,
@@ -92,7 +92,7 @@ export function incidentRoutes({ pool, now, enricher }: RouteDependencies) {
       const { from, to, hours, limit, next: after, q, ...filter } = c.req.valid('query');
       const rows = await findIncidents(pool, {
         conditions: [
-          ...rangeConditions({ from, to, hours }, now()),
+          ...rangeConditions(resolveTimeRange({ from, to, hours }, now())),
           ...(q === undefined ? [] : [q]),
           ...alertConditions(filter),
         ],

@@ -3,12 +3,7 @@ import type pg from 'pg';
 import { allOf, type Condition, QueryParameters, type SqlValues } from '../../schemas/tables/sql-values.js';
 import { query } from '../pool.js';
 import { ALERT_COLUMNS, type AlertEventRow, type AlertRow } from '../views/alert-view.js';
-
-/** When the threshold was crossed, which of an episode never changes: it is part of its id. */
-export interface AlertPosition {
-  readonly crossed: string;
-  readonly id: string;
-}
+import type { TimePosition } from './cursor.js';
 
 export interface AlertPage {
   readonly rows: AlertRow[];
@@ -28,7 +23,8 @@ export interface AlertQuery {
   readonly conditions: readonly Condition[];
   /** What is counted meets these: the same without whether it is resolved. */
   readonly counted: readonly Condition[];
-  readonly after: AlertPosition | null;
+  /** When the last one given crossed its threshold, which of an episode never changes: it is part of its id. */
+  readonly after: TimePosition | null;
   readonly limit: number;
 }
 
@@ -39,7 +35,7 @@ export async function findAlerts(pool: pg.Pool, wanted: AlertQuery): Promise<Ale
     ...wanted.conditions,
     ...(after === null
       ? []
-      : [(p: SqlValues) => `(crossed_at, id) < (${p.add(after.crossed, 'timestamptz')}, ${p.add(after.id, 'text')})`]),
+      : [(p: SqlValues) => `(crossed_at, id) < (${p.add(after.time, 'timestamptz')}, ${p.add(after.id, 'text')})`]),
   ])(list);
   const counted = new QueryParameters();
   const [{ rows }, counts] = await Promise.all([

@@ -34,25 +34,32 @@ export function decodeCursor(text: string, kinds: readonly ('string' | 'number')
 export interface TimePosition {
   /** Normalised. */
   readonly time: string;
-  /** A bigint of Postgres. */
+  /** A bigint of Postgres, or a text. */
   readonly id: string;
 }
 
 export const isBigint = (text: string): boolean =>
   /^-?\d{1,19}$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
 
-export const timePositionSchema = z
-  .string()
-  .max(200)
-  .transform((text, context): TimePosition => {
-    const position = decodeCursor(text, ['string', 'string']);
-    const [time, id] = (position ?? []) as string[];
-    if (time === undefined || id === undefined || normaliseTime(time) !== time || !isBigint(id)) {
-      context.addIssue({ code: 'custom', message: 'is no cursor of this list; start again without it' });
-      return z.NEVER;
-    }
-    return { time, id };
-  });
+const positionSchema = (lengthMax: number, isId: (text: string) => boolean) =>
+  z
+    .string()
+    .max(lengthMax)
+    .transform((text, context): TimePosition => {
+      const position = decodeCursor(text, ['string', 'string']);
+      const [time, id] = (position ?? []) as string[];
+      if (time === undefined || id === undefined || normaliseTime(time) !== time || !isId(id)) {
+        context.addIssue({ code: 'custom', message: 'is no cursor of this list; start again without it' });
+        return z.NEVER;
+      }
+      return { time, id };
+    });
+
+/** Of rows whose id is a bigint. */
+export const timePositionSchema = positionSchema(200, isBigint);
+
+/** Of alerts and incidents, whose ids are texts. */
+export const alertPositionSchema = positionSchema(500, (id) => !id.includes('\0'));
 
 /**
  * A page of rows, of which one more than the limit was read: that tells whether there is a next page.

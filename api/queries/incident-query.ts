@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { allOf, type Condition, QueryParameters } from '../../schemas/tables/sql-values.js';
 import { query } from '../pool.js';
 import { ALERT_COLUMNS, type AlertRow } from '../views/alert-view.js';
+import type { TimePosition } from './cursor.js';
 
 export interface IncidentRow {
   readonly id: string;
@@ -16,15 +17,11 @@ export interface IncidentRow {
   readonly last_seen: string;
 }
 
-export interface IncidentPosition {
-  readonly began: string;
-  readonly id: string;
-}
-
 export interface IncidentQuery {
   /** What at least one alert of an incident meets. */
   readonly conditions: readonly Condition[];
-  readonly after: IncidentPosition | null;
+  /** When the last one given began. */
+  readonly after: TimePosition | null;
   readonly limit: number;
 }
 
@@ -42,7 +39,7 @@ export async function findIncidents(
   const having =
     after === null
       ? ''
-      : `HAVING (min(crossed_at), incident_id) < (${p.add(after.began, 'timestamptz')}, ${p.add(after.id, 'text')})`;
+      : `HAVING (min(crossed_at), incident_id) < (${p.add(after.time, 'timestamptz')}, ${p.add(after.id, 'text')})`;
   const { rows } = await query<IncidentRow>(
     pool,
     `SELECT ${INCIDENT_COLUMNS} FROM alerts WHERE incident_id IN (SELECT incident_id FROM alerts WHERE ${matching})

@@ -7,8 +7,8 @@ import { searchSchema } from '../http/search-schema.js';
 import { strictObject } from '../http/strict-object.js';
 import { alertConditions, alertQueryShape, rangeConditions } from '../queries/alert-filter.js';
 import { COUNT_MAX, findAlert, findAlerts } from '../queries/alert-query.js';
-import { decodeCursor, limitSchema, pageOf } from '../queries/cursor.js';
-import { normaliseTime, refineTimeRange, resolveTimeRange, timeRangeShape } from '../queries/time-range.js';
+import { alertPositionSchema, limitSchema, pageOf } from '../queries/cursor.js';
+import { refineTimeRange, resolveTimeRange, timeRangeShape } from '../queries/time-range.js';
 import { alertDetailSchema, alertSchema, viewAlert, viewAlertEvent } from '../views/alert-view.js';
 import {
   createRouter,
@@ -39,18 +39,6 @@ const alertPageSchema = z
   .openapi('AlertPage');
 export type AlertPage = z.infer<typeof alertPageSchema>;
 
-const positionSchema = z
-  .string()
-  .max(500)
-  .transform((text, context) => {
-    const [crossed, id] = (decodeCursor(text, ['string', 'string']) ?? []) as string[];
-    if (crossed === undefined || id === undefined || normaliseTime(crossed) !== crossed || id.includes('\0')) {
-      context.addIssue({ code: 'custom', message: 'is no cursor of this list; start again without it' });
-      return z.NEVER;
-    }
-    return { crossed, id };
-  });
-
 export const pathId = z.object({
   id: z
     .string()
@@ -74,7 +62,7 @@ const listRoute = createRoute({
       q: searchSchema(readAlertSearch, 'severity >= 3 and not (rule syn-flood or src 10.0.0.0/8)'),
       reverse_dns: reverseDnsSchema,
       limit: limitSchema.openapi({ param: { description: 'Most alerts of the page, 1 to 1000.' } }),
-      next: positionSchema.optional().openapi({ param: { description: '`next` of the page before.' } }),
+      next: alertPositionSchema.optional().openapi({ param: { description: '`next` of the page before.' } }),
     }).superRefine(refineTimeRange),
   },
   responses: { 200: jsonContent(alertPageSchema, 'A page of alerts.'), ...sharedErrors },
@@ -122,7 +110,7 @@ export function alertRoutes(dependencies: RouteDependencies) {
         after: after ?? null,
         limit: limit + 1,
       });
-      const { shown, next } = pageOf(rows, limit, ({ crossed_at: crossed, id }) => [crossed, id]);
+      const { shown, next } = pageOf(rows, limit, ({ crossed_at: time, id }) => [time, id]);
       const addresses = () =>
         shown.flatMap(({ source_ip: source, destination_ip: destination }) => [source, destination]);
       const byDns = await enricher.namesByDns(reverseDns, addresses);

@@ -5,7 +5,7 @@ import { requireRole } from '../http/access.js';
 import { strictObject } from '../http/strict-object.js';
 import { oneLine } from '../http/text-schemas.js';
 import { query } from '../pool.js';
-import { decodeCursor, encodeCursor, limitSchema } from '../queries/cursor.js';
+import { decodeCursor, limitSchema, pageOf } from '../queries/cursor.js';
 import { refineTimeRange, resolveTimeRange, timeRangeShape, timestampSchema } from '../queries/time-range.js';
 import { adminSecurity, createRouter, jsonContent, nextSchema, type RouteDependencies, sharedErrors } from './route.js';
 
@@ -61,22 +61,21 @@ const auditRoute = createRoute({
 
 export function auditRoutes({ pool, now }: RouteDependencies) {
   return createRouter().openapi(auditRoute, async (c) => {
-    const { actor, limit, next, ...asked } = c.req.valid('query');
+    const { actor, limit, next: after, ...asked } = c.req.valid('query');
     const { from, to } = resolveTimeRange(asked, now());
     const p = new QueryParameters();
     const conditions: Condition[] = [];
     if (from !== null) conditions.push((sql) => `at >= ${sql.add(from, 'timestamptz')}`);
     if (to !== null) conditions.push((sql) => `at < ${sql.add(to, 'timestamptz')}`);
     if (actor !== undefined) conditions.push((sql) => `actor = ${sql.add(actor, 'text')}`);
-    if (next !== undefined) conditions.push((sql) => `id < ${sql.add(next, 'bigint')}`);
+    if (after !== undefined) conditions.push((sql) => `id < ${sql.add(after, 'bigint')}`);
     const { rows } = await query<z.infer<typeof entrySchema>>(
       pool,
       `SELECT id, at, actor, role, address, method, path, status, request_id FROM audit_log
        WHERE ${allOf(conditions)(p)} ORDER BY id DESC LIMIT ${p.add(limit + 1, 'integer')}`,
       p.values,
     );
-    const entries = rows.slice(0, limit);
-    const last = entries.at(-1);
-    return c.json({ entries, next: rows.length > limit && last ? encodeCursor([last.id]) : null }, 200);
+    const { shown, next } = pageOf(rows, limit, ({ id }) => [id]);
+    return c.json({ entries: [...shown], next }, 200);
   });
 }

@@ -5,9 +5,9 @@ import { ApiProblem } from '../http/problem.js';
 import { searchSchema } from '../http/search-schema.js';
 import { strictObject } from '../http/strict-object.js';
 import { alertConditions, alertQueryShape, rangeConditions } from '../queries/alert-filter.js';
-import { decodeCursor, encodeCursor } from '../queries/cursor.js';
+import { alertPositionSchema, pageOf } from '../queries/cursor.js';
 import { findAlertsOfIncidents, findIncident, findIncidents } from '../queries/incident-query.js';
-import { normaliseTime, refineTimeRange, resolveTimeRange, timeRangeShape } from '../queries/time-range.js';
+import { refineTimeRange, resolveTimeRange, timeRangeShape } from '../queries/time-range.js';
 import { incidentDetailSchema, incidentSchema, viewIncident, viewIncidentDetail } from '../views/incident-view.js';
 import { pathId } from './alerts.js';
 import {
@@ -32,18 +32,6 @@ const limitSchema = z
   .default(50)
   .openapi({ type: 'integer', param: { description: `Most incidents of the page, 1 to ${LIMIT_MAX}.` } });
 
-const positionSchema = z
-  .string()
-  .max(500)
-  .transform((text, context) => {
-    const [began, id] = (decodeCursor(text, ['string', 'string']) ?? []) as string[];
-    if (began === undefined || id === undefined || normaliseTime(began) !== began || id.includes('\0')) {
-      context.addIssue({ code: 'custom', message: 'is no cursor of this list; start again without it' });
-      return z.NEVER;
-    }
-    return { began, id };
-  });
-
 const pageSchema = z.object({ incidents: z.array(incidentSchema), next: nextSchema }).openapi('IncidentPage');
 export type IncidentPage = z.infer<typeof pageSchema>;
 
@@ -60,7 +48,7 @@ const listRoute = createRoute({
       ...alertQueryShape,
       q: searchSchema(readAlertSearch, 'severity >= 3 and not (rule syn-flood or src 10.0.0.0/8)'),
       limit: limitSchema,
-      next: positionSchema.optional().openapi({ param: { description: '`next` of the page before.' } }),
+      next: alertPositionSchema.optional().openapi({ param: { description: '`next` of the page before.' } }),
     }).superRefine(refineTimeRange),
   },
   responses: {
@@ -99,14 +87,12 @@ export function incidentRoutes({ pool, now, enricher }: RouteDependencies) {
         after: after ?? null,
         limit: limit + 1,
       });
-      const shown = rows.slice(0, limit);
+      const { shown, next } = pageOf(rows, limit, ({ began_at: time, id }) => [time, id]);
       const alerts = await findAlertsOfIncidents(
         pool,
         shown.map(({ id }) => id),
         ALERTS_LISTED,
       );
-      const last = shown.at(-1);
-      const next = rows.length > limit && last ? encodeCursor([last.began_at, last.id]) : null;
       return c.json({ incidents: shown.map((row) => viewIncident(row, alerts.get(row.id)!)), next }, 200);
     })
     .openapi(detailRoute, async (c) => {

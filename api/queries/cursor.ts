@@ -3,17 +3,13 @@
  * the top meanwhile. The text is opaque to clients; it carries nothing that they could not have asked for.
  */
 import { z } from '@hono/zod-openapi';
+import { wholeNumber } from '../http/whole-number.js';
 import { normaliseTime } from './time-range.js';
 
 export const LIMIT_MAX = 1000;
 export const LIMIT_DEFAULT = 100;
 
-export const limitSchema = z.coerce
-  .number(`must be a whole number from 1 to ${LIMIT_MAX}`)
-  .int(`must be a whole number from 1 to ${LIMIT_MAX}`)
-  .min(1, `must be a whole number from 1 to ${LIMIT_MAX}`)
-  .max(LIMIT_MAX, `must be a whole number from 1 to ${LIMIT_MAX}`)
-  .default(LIMIT_DEFAULT);
+export const limitSchema = wholeNumber(LIMIT_MAX).default(LIMIT_DEFAULT);
 
 export function encodeCursor(position: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url');

@@ -3,6 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { readAlertSearch } from '../../schemas/tables/alert-search.js';
 import { searchSchema } from '../http/search-schema.js';
 import { strictObject } from '../http/strict-object.js';
+import { wholeNumber } from '../http/whole-number.js';
 import { alertConditions, alertQueryShape, rangeConditions } from '../queries/alert-filter.js';
 import { findAlertHistogram, HISTOGRAM_MAX } from '../queries/alert-histogram-query.js';
 import {
@@ -13,8 +14,6 @@ import {
   timestampSchema,
 } from '../queries/time-range.js';
 import { createRouter, jsonContent, type RouteDependencies, readSecurity, sharedErrors } from './route.js';
-
-const BUCKETS = 'must be a whole number from 1 to 1000';
 
 const histogramSchema = z
   .object({
@@ -49,11 +48,7 @@ const histogramRoute = createRoute({
       ...timeRangeShape,
       ...alertQueryShape,
       q: searchSchema(readAlertSearch, 'severity >= 3'),
-      buckets: z.coerce
-        .number(BUCKETS)
-        .int(BUCKETS)
-        .min(1, BUCKETS)
-        .max(1000, BUCKETS)
+      buckets: wholeNumber(1000)
         .default(100)
         .openapi({ param: { description: 'Most points in time, 1 to 1000.' } }),
     }).superRefine(refineTimeRange),

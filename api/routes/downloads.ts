@@ -11,17 +11,14 @@ import { packetQuery } from '../export/packet-selection.js';
 import { DOWNLOAD_TYPES, type DownloadFormat, type Downloads, ROWS_MAX } from '../http/download.js';
 import { searchSchema } from '../http/search-schema.js';
 import { strictObject } from '../http/strict-object.js';
+import { wholeNumber } from '../http/whole-number.js';
 import { alertConditions, alertQueryShape } from '../queries/alert-filter.js';
 import { conversationCondition, conversationQueryShape } from '../queries/conversation-filter.js';
 import { packetCondition, packetQueryShape } from '../queries/packet-filter.js';
 import { refineTimeRange, resolveTimeRange, timeRangeShape } from '../queries/time-range.js';
 import { createRouter, type RouteDependencies, readSecurity, sharedErrors } from './route.js';
 
-const limitSchema = z.coerce
-  .number(`must be a whole number from 1 to ${ROWS_MAX}`)
-  .int(`must be a whole number from 1 to ${ROWS_MAX}`)
-  .min(1, `must be a whole number from 1 to ${ROWS_MAX}`)
-  .max(ROWS_MAX, `must be a whole number from 1 to ${ROWS_MAX}`)
+const limitSchema = wholeNumber(ROWS_MAX)
   .default(1_000_000)
   .openapi({ param: { description: `Most rows, 1 to ${ROWS_MAX}; the oldest come first.` } });
 

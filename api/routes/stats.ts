@@ -3,6 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { fieldValues } from '../../schemas/tables/field-values.js';
 import { invalidInput } from '../http/problem.js';
 import { strictObject } from '../http/strict-object.js';
+import { wholeNumber } from '../http/whole-number.js';
 import { findConversationStats } from '../queries/conversation-stats.js';
 import {
   findExtent,
@@ -120,6 +121,15 @@ const statsSchema = z
 
 export type Stats = z.infer<typeof statsSchema>;
 
+const namesSchema = (description: string) =>
+  z
+    .string('is given twice')
+    .max(10_000)
+    .refine((text) => !text.includes('\0'), 'must not contain a NUL character')
+    .transform(fieldValues)
+    .optional()
+    .openapi({ param: { description }, type: 'string' });
+
 const statsRoute = createRoute({
   method: 'get',
   path: '/stats',
@@ -130,44 +140,18 @@ const statsRoute = createRoute({
   request: {
     query: strictObject({
       ...timeRangeShape,
-      capture_node: z
-        .string('is given twice')
-        .max(10_000)
-        .refine((text) => !text.includes('\0'), 'must not contain a NUL character')
-        .transform(fieldValues)
-        .optional()
-        .openapi({
-          param: { description: 'Only what this capture node saw; several are separated by commas.' },
-          type: 'string',
-        }),
-      buckets: z.coerce
-        .number('must be a whole number from 1 to 1000')
-        .int('must be a whole number from 1 to 1000')
-        .min(1, 'must be a whole number from 1 to 1000')
-        .max(1000, 'must be a whole number from 1 to 1000')
+      capture_node: namesSchema('Only what this capture node saw; several are separated by commas.'),
+      buckets: wholeNumber(1000)
         .default(300)
         .openapi({ param: { description: 'Most points of the series, 1 to 1000.' } }),
-      step: z.coerce
-        .number(`must be a whole number from 1 to ${STEP_MAX}`)
-        .int(`must be a whole number from 1 to ${STEP_MAX}`)
-        .min(1, `must be a whole number from 1 to ${STEP_MAX}`)
-        .max(STEP_MAX, `must be a whole number from 1 to ${STEP_MAX}`)
+      step: wholeNumber(STEP_MAX)
         .optional()
         .openapi({
           param: {
             description: `Seconds of a point of the series, instead of buckets: a divisor of a minute for the last hour, or of whole minutes; at most ${POINTS_MAX} points.`,
           },
         }),
-      site: z
-        .string('is given twice')
-        .max(10_000)
-        .refine((text) => !text.includes('\0'), 'must not contain a NUL character')
-        .transform(fieldValues)
-        .optional()
-        .openapi({
-          param: { description: 'Only what capture nodes of this site saw; several are separated by commas.' },
-          type: 'string',
-        }),
+      site: namesSchema('Only what capture nodes of this site saw; several are separated by commas.'),
       order_by: z
         .enum(['packets', 'bytes'])
         .optional()
@@ -177,11 +161,7 @@ const statsRoute = createRoute({
               'What rankings are ordered by; without it those of conversations by bytes, the others by packets.',
           },
         }),
-      top: z.coerce
-        .number('must be a whole number from 1 to 100')
-        .int('must be a whole number from 1 to 100')
-        .min(1, 'must be a whole number from 1 to 100')
-        .max(100, 'must be a whole number from 1 to 100')
+      top: wholeNumber(100)
         .default(10)
         .openapi({ param: { description: 'Most rows of each ranking, 1 to 100.' } }),
     }).superRefine(refineTimeRange),

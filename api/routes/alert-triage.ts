@@ -8,13 +8,15 @@ import { strictObject } from '../http/strict-object.js';
 import { lines, oneLine } from '../http/text-schemas.js';
 import { type Decision, triageAlerts, undoTriage } from '../queries/triage.js';
 import { alertDetailSchema } from '../views/alert-view.js';
-import { alertDetail, noSuchAlert, pathId } from './alerts.js';
+import { alertDetail } from './alerts.js';
 import {
   bodyErrors,
   conflictError,
   createRouter,
   jsonContent,
+  noSuch,
   notFoundError,
+  pathIdOf,
   type RouteDependencies,
   sharedErrors,
   writeSecurity,
@@ -98,7 +100,7 @@ const triageRoute = <Path extends string, Schema extends z.ZodType>(
     summary,
     tags: ['alerts'],
     security: writeSecurity,
-    request: { params: pathId, body: { required, content: { 'application/json': { schema } } } },
+    request: { params: pathIdOf('alert'), body: { required, content: { 'application/json': { schema } } } },
     responses: {
       200: jsonContent(alertDetailSchema, 'The alert as it is now.'),
       ...sharedErrors,
@@ -137,7 +139,7 @@ const undoRoute = createRoute({
   tags: ['alerts'],
   security: writeSecurity,
   request: {
-    params: pathId,
+    params: pathIdOf('alert'),
     body: { content: { 'application/json': { schema: strictObject({ by: bySchema }).openapi('AlertUndo') } } },
   },
   responses: {
@@ -174,7 +176,7 @@ export function alertTriageRoutes(dependencies: RouteDependencies) {
   const { pool } = dependencies;
   const decide = async (id: string, decision: Decision): Promise<z.infer<typeof alertDetailSchema>> => {
     const { missing } = await triageAlerts(pool, [id], decision);
-    if (missing.length > 0) throw noSuchAlert(id);
+    if (missing.length > 0) throw noSuch('alert', id);
     return alertDetail(dependencies, id);
   };
 
@@ -199,7 +201,7 @@ export function alertTriageRoutes(dependencies: RouteDependencies) {
     })
     .openapi(undoRoute, async (c) => {
       const { id } = c.req.valid('param');
-      if (!(await undoTriage(pool, id, actorOf(c, c.req.valid('json')?.by)))) throw noSuchAlert(id);
+      if (!(await undoTriage(pool, id, actorOf(c, c.req.valid('json')?.by)))) throw noSuch('alert', id);
       return c.json(await alertDetail(dependencies, id), 200);
     });
 }

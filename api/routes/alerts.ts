@@ -2,7 +2,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { readAlertSearch } from '../../schemas/tables/alert-search.js';
 import { reverseDnsSchema } from '../enrichment/enricher.js';
-import { ApiProblem } from '../http/problem.js';
 import { searchSchema } from '../http/search-schema.js';
 import { strictObject } from '../http/strict-object.js';
 import { alertConditions, alertQueryShape, rangeConditions } from '../queries/alert-filter.js';
@@ -14,7 +13,9 @@ import {
   createRouter,
   jsonContent,
   nextSchema,
+  noSuch,
   notFoundError,
+  pathIdOf,
   type RouteDependencies,
   readSecurity,
   sharedErrors,
@@ -38,15 +39,6 @@ const alertPageSchema = z
   })
   .openapi('AlertPage');
 export type AlertPage = z.infer<typeof alertPageSchema>;
-
-export const pathId = z.object({
-  id: z
-    .string()
-    .min(1)
-    .max(200)
-    .refine((text) => !text.includes('\0'), 'must not contain a NUL character')
-    .openapi({ param: { name: 'id', in: 'path', description: 'Id of the alert.' } }),
-});
 
 const listRoute = createRoute({
   method: 'get',
@@ -75,15 +67,9 @@ const detailRoute = createRoute({
   summary: 'One alert with its history',
   tags: ['alerts'],
   security: readSecurity,
-  request: { params: pathId },
+  request: { params: pathIdOf('alert') },
   responses: { 200: jsonContent(alertDetailSchema, 'The alert.'), ...sharedErrors, ...notFoundError },
 });
-
-export function noSuchAlert(id: string): ApiProblem {
-  return new ApiProblem(404, 'NO_SUCH_ALERT', `id: there is no alert "${id}"; GET /api/alerts lists them`, {
-    errors: [{ input: 'id', reason: 'there is no such alert' }],
-  });
-}
 
 /** @throws ApiProblem 404 */
 export async function alertDetail(
@@ -91,7 +77,7 @@ export async function alertDetail(
   id: string,
 ): Promise<z.infer<typeof alertDetailSchema>> {
   const found = await findAlert(pool, id);
-  if (!found) throw noSuchAlert(id);
+  if (!found) throw noSuch('alert', id);
   return { ...viewAlert(found.alert, enricher), history: found.history.map(viewAlertEvent) };
 }
 

@@ -23,13 +23,14 @@ import {
   viewException,
 } from '../views/exception-view.js';
 import { actorOf } from './alert-triage.js';
-import { noSuchAlert, pathId } from './alerts.js';
 import {
   bodyErrors,
   conflictError,
   createRouter,
   jsonContent,
+  noSuch,
   notFoundError,
+  pathIdOf,
   type RouteDependencies,
   readSecurity,
   sharedErrors,
@@ -86,7 +87,7 @@ const deleteRoute = createRoute({
   summary: 'Take an exception back',
   tags: ['exceptions'],
   security: writeSecurity,
-  request: { params: pathId },
+  request: { params: pathIdOf('exception') },
   responses: {
     200: jsonContent(exceptionSchema, 'The exception as it was.'),
     ...sharedErrors,
@@ -102,7 +103,7 @@ const proposeRoute = createRoute({
   tags: ['exceptions'],
   security: writeSecurity,
   request: {
-    params: pathId,
+    params: pathIdOf('alert'),
     body: { required: true, content: { 'application/json': { schema: proposalRequestSchema } } },
   },
   responses: {
@@ -123,12 +124,6 @@ function proposalOf(alert: AlertRow): NewException['parts'] {
     ...(source === null ? {} : { sources: [source] }),
     ...(alert.destination_ip === null ? {} : { targets: [alert.destination_ip] }),
     ...(alert.destination_port === null ? {} : { ports: [alert.destination_port] }),
-  });
-}
-
-function noSuchException(id: string): ApiProblem {
-  return new ApiProblem(404, 'NO_SUCH_EXCEPTION', `id: there is no exception "${id}"; GET /api/exceptions lists them`, {
-    errors: [{ input: 'id', reason: 'there is no such exception' }],
   });
 }
 
@@ -168,7 +163,7 @@ export function exceptionRoutes({ pool, now, exceptions }: RouteDependencies) {
     })
     .openapi(deleteRoute, async (c) => {
       const { id } = c.req.valid('param');
-      if (!(await deleteException(pool, id, actorOf(c, undefined)))) throw noSuchException(id);
+      if (!(await deleteException(pool, id, actorOf(c, undefined)))) throw noSuch('exception', id);
       await exceptions.publish();
       return c.json(viewException((await findException(pool, id))!), 200);
     })
@@ -176,7 +171,7 @@ export function exceptionRoutes({ pool, now, exceptions }: RouteDependencies) {
       const { id } = c.req.valid('param');
       const { note, create, by, expires_at } = c.req.valid('json');
       const found = await findAlert(pool, id);
-      if (found === null) throw noSuchAlert(id);
+      if (found === null) throw noSuch('alert', id);
       const parts = proposalOf(found.alert);
       const expiresAt = expires_at ?? new Date(now() + DAYS_PROPOSED * DAY_MS).toISOString();
       if (!create)

@@ -1,7 +1,6 @@
 /** `GET /api/incidents`, and one incident with its alerts. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { readAlertSearch } from '../../schemas/tables/alert-search.js';
-import { ApiProblem } from '../http/problem.js';
 import { searchSchema } from '../http/search-schema.js';
 import { strictObject } from '../http/strict-object.js';
 import { alertConditions, alertQueryShape, rangeConditions } from '../queries/alert-filter.js';
@@ -9,12 +8,13 @@ import { alertPositionSchema, pageOf } from '../queries/cursor.js';
 import { findAlertsOfIncidents, findIncident, findIncidents } from '../queries/incident-query.js';
 import { refineTimeRange, resolveTimeRange, timeRangeShape } from '../queries/time-range.js';
 import { incidentDetailSchema, incidentSchema, viewIncident, viewIncidentDetail } from '../views/incident-view.js';
-import { pathId } from './alerts.js';
 import {
   createRouter,
   jsonContent,
   nextSchema,
+  noSuch,
   notFoundError,
+  pathIdOf,
   type RouteDependencies,
   readSecurity,
   sharedErrors,
@@ -64,15 +64,9 @@ const detailRoute = createRoute({
   summary: 'One incident with its alerts',
   tags: ['incidents'],
   security: readSecurity,
-  request: { params: pathId },
+  request: { params: pathIdOf('incident') },
   responses: { 200: jsonContent(incidentDetailSchema, 'The incident.'), ...sharedErrors, ...notFoundError },
 });
-
-function noSuchIncident(id: string): ApiProblem {
-  return new ApiProblem(404, 'NO_SUCH_INCIDENT', `id: there is no incident "${id}"; GET /api/incidents lists them`, {
-    errors: [{ input: 'id', reason: 'there is no such incident' }],
-  });
-}
 
 export function incidentRoutes({ pool, now, enricher }: RouteDependencies) {
   return createRouter()
@@ -98,7 +92,7 @@ export function incidentRoutes({ pool, now, enricher }: RouteDependencies) {
     .openapi(detailRoute, async (c) => {
       const { id } = c.req.valid('param');
       const row = await findIncident(pool, id);
-      if (row === null) throw noSuchIncident(id);
+      if (row === null) throw noSuch('incident', id);
       const alerts = await findAlertsOfIncidents(pool, [id], ALERTS_SHOWN);
       return c.json(viewIncidentDetail(row, alerts.get(id)!, enricher), 200);
     });

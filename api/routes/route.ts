@@ -4,7 +4,7 @@ import type pg from 'pg';
 import type { AlertFeed } from '../alert-feed.js';
 import type { Enricher } from '../enrichment/enricher.js';
 import type { ExceptionPublisher } from '../exception-publisher.js';
-import { type InputError, invalidInput, PROBLEM_MEDIA_TYPE, problemSchema } from '../http/problem.js';
+import { ApiProblem, type InputError, invalidInput, PROBLEM_MEDIA_TYPE, problemSchema } from '../http/problem.js';
 import type { ApiBindings } from '../http/request.js';
 
 export interface RouteDependencies {
@@ -65,6 +65,28 @@ export const sharedErrors = {
   500: problem('A defect of the server; its log has the details.'),
   503: problem('The database is away, busy, outdated or too slow for this query.'),
 };
+
+/** What has an id of text, and a list at `/api/…s`. */
+type Listed = 'alert' | 'incident' | 'exception';
+
+export const pathIdOf = (what: Listed) =>
+  z.object({
+    id: z
+      .string()
+      .min(1)
+      .max(200)
+      .refine((text) => !text.includes('\0'), 'must not contain a NUL character')
+      .openapi({ param: { name: 'id', in: 'path', description: `Id of the ${what}.` } }),
+  });
+
+export function noSuch(what: Listed, id: string): ApiProblem {
+  return new ApiProblem(
+    404,
+    `NO_SUCH_${what.toUpperCase()}`,
+    `id: there is no ${what} "${id}"; GET /api/${what}s lists them`,
+    { errors: [{ input: 'id', reason: `there is no such ${what}` }] },
+  );
+}
 
 export const notFoundError = { 404: problem('There is no such thing.') };
 

@@ -7,15 +7,12 @@ import type { Kafka, Producer } from 'kafkajs';
 import type pg from 'pg';
 import { messageOf } from '../runtime/process/failure.js';
 import type { Logger } from '../runtime/process/log.js';
-import type { AlertException } from '../schemas/exceptions/alert-exception.js';
+import type { ExceptionRow } from './queries/exception-query.js';
 
 const INTERVAL_MS = 2_000;
 const BATCH = 100;
 
-interface PendingRow {
-  readonly id: string;
-  readonly parts: Omit<AlertException, 'id' | 'expires_at'>;
-  readonly expires_at: string | null;
+interface PendingRow extends Pick<ExceptionRow, 'id' | 'parts' | 'expires_at'> {
   readonly deleted: boolean;
 }
 

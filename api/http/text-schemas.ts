@@ -18,6 +18,12 @@ export const oneLine = (maximum: number) =>
     .max(maximum, `must have at most ${maximum} characters`)
     .regex(ONE_LINE, 'must not contain control characters');
 
+/** Who decides something. */
+export const bySchema = oneLine(200).optional().openapi({
+  description: 'Who decides, with the server’s own token; a token of a name is whose it is.',
+  example: 'ada',
+});
+
 export const lines = (maximum: number) =>
   z
     .string()

@@ -1,11 +1,9 @@
 /** Exceptions as people made them. */
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import { type AlertException, EXCEPTIONS_MAX } from '../../schemas/exceptions/alert-exception.js';
+import { EXCEPTIONS_MAX, type ExceptionParts } from '../../schemas/exceptions/alert-exception.js';
 import { RULE_PARTS } from '../../schemas/nodes/rules-in-force.js';
 import { query } from '../pool.js';
-
-export type ExceptionParts = Omit<AlertException, 'id' | 'expires_at'>;
 
 export interface ExceptionRow {
   readonly id: string;

@@ -5,7 +5,7 @@ import { TRIAGE_STATES, VERDICTS } from '../../schemas/alerts/triage.js';
 import { invalidInput } from '../http/problem.js';
 import type { ApiBindings } from '../http/request.js';
 import { strictObject } from '../http/strict-object.js';
-import { lines, oneLine } from '../http/text-schemas.js';
+import { bySchema, lines, oneLine } from '../http/text-schemas.js';
 import { type Decision, triageAlerts, undoTriage } from '../queries/triage.js';
 import { alertDetailSchema } from '../views/alert-view.js';
 import { alertDetail } from './alerts.js';
@@ -25,10 +25,6 @@ import {
 const ALERTS_MAX = 1_000;
 
 const noteSchema = lines(4000).optional().openapi({ description: 'Why, for the history.', example: 'Our own scanner' });
-const bySchema = oneLine(200).optional().openapi({
-  description: 'Who decides, with the server’s own token; a token of a name is whose it is.',
-  example: 'ada',
-});
 const verdictSchema = z
   .enum(VERDICTS, `must be ${VERDICTS.join(', ')}`)
   .nullable()

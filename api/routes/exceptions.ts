@@ -1,10 +1,10 @@
 /** Exceptions: alerts that are not to be published; shown, made, made from an alert, and taken back. */
 import { createRoute, z } from '@hono/zod-openapi';
 import type pg from 'pg';
-import { EXCEPTIONS_MAX } from '../../schemas/exceptions/alert-exception.js';
+import { EXCEPTIONS_MAX, type ExceptionParts } from '../../schemas/exceptions/alert-exception.js';
 import { ApiProblem, invalidInput } from '../http/problem.js';
 import { strictObject } from '../http/strict-object.js';
-import { findAlert } from '../queries/alert-query.js';
+import { findAlertsById } from '../queries/alert-query.js';
 import {
   addException,
   deleteException,
@@ -117,7 +117,7 @@ const proposeRoute = createRoute({
 });
 
 /** The narrowest exception that an alert meets and its like will: its rule and who did it, to whom, on which port. */
-function proposalOf(alert: AlertRow): NewException['parts'] {
+function proposalOf(alert: AlertRow): ExceptionParts {
   const source = alert.source_ip ?? alert.source_mac;
   return partsOf({
     rules: [alert.rule_id],
@@ -170,9 +170,9 @@ export function exceptionRoutes({ pool, now, exceptions }: RouteDependencies) {
     .openapi(proposeRoute, async (c) => {
       const { id } = c.req.valid('param');
       const { note, create, by, expires_at } = c.req.valid('json');
-      const found = await findAlert(pool, id);
-      if (found === null) throw noSuch('alert', id);
-      const parts = proposalOf(found.alert);
+      const [alert] = await findAlertsById(pool, [id]);
+      if (alert === undefined) throw noSuch('alert', id);
+      const parts = proposalOf(alert);
       const expiresAt = expires_at ?? new Date(now() + DAYS_PROPOSED * DAY_MS).toISOString();
       if (!create)
         return c.json({ ...parts, expires_at: expiresAt, note: note ?? '' } as z.infer<typeof proposalSchema>, 200);

@@ -1,17 +1,16 @@
 /** Exceptions as they are asked for and shown. */
 import { z } from '@hono/zod-openapi';
 import {
-  type AlertException,
   EXCEPTION_LIST_MAX,
   EXCEPTION_PARTS,
-  type ExceptionHours,
+  type ExceptionParts,
   WEEKDAYS,
 } from '../../schemas/exceptions/alert-exception.js';
 import { isMac, parseAddress } from '../../schemas/tables/address-match.js';
 import { strictObject } from '../http/strict-object.js';
-import { lines, oneLine } from '../http/text-schemas.js';
+import { bySchema, lines, oneLine } from '../http/text-schemas.js';
 import type { ExceptionRow } from '../queries/exception-query.js';
-import { normaliseTime, timestampSchema } from '../queries/time-range.js';
+import { timeSchema, timestampSchema } from '../queries/time-range.js';
 
 const list = <Entry extends z.ZodType>(entry: Entry, description: string) =>
   z
@@ -70,20 +69,10 @@ const partsShape = {
   hours: hoursSchema.optional().openapi({ description: 'A part of the day in a time zone, by the time of capture.' }),
 };
 
-const expirySchema = z
-  .string()
-  .transform((text, context) => {
-    const time = normaliseTime(text);
-    if (time !== null) return time;
-    context.addIssue({ code: 'custom', message: 'must be a time, such as 2026-12-31T18:00:00Z' });
-    return z.NEVER;
-  })
+const expirySchema = timeSchema
   .optional()
   .openapi({ type: 'string', description: 'Not for what is captured from then on; never expires when left out.' });
 
-export const bySchema = oneLine(200).optional().openapi({
-  description: 'Who decides, with the server’s own token; a token of a name is whose it is.',
-});
 const noteSchema = lines(4000)
   .refine((note) => note !== '', 'must say why')
   .openapi({ example: 'Our own scanner' });
@@ -139,8 +128,8 @@ export function viewException({ parts, published_at, ...row }: ExceptionRow): Ex
 }
 
 /** The parts of what was asked for, without what was left out. */
-export function partsOf(given: Partial<AlertException> & { readonly hours?: ExceptionHours | undefined }) {
+export function partsOf(given: ExceptionParts): ExceptionParts {
   return Object.fromEntries(
     EXCEPTION_PARTS.flatMap((part) => (given[part] === undefined ? [] : [[part, given[part]]])),
-  ) as Omit<AlertException, 'id' | 'expires_at'>;
+  ) as ExceptionParts;
 }

@@ -39,6 +39,7 @@ export interface AlertException {
 
 /** What of an exception says which alerts it is about. */
 export const EXCEPTION_PARTS = ['rules', 'sources', 'targets', 'ports', 'capture_nodes', 'sites', 'hours'] as const;
+export type ExceptionParts = Pick<AlertException, (typeof EXCEPTION_PARTS)[number]>;
 
 /** Exceptions at once, and entries of one list of theirs: each alert is compared with all. */
 export const EXCEPTIONS_MAX = 1000;

@@ -18,6 +18,13 @@ export const oneLine = (maximum: number) =>
     .max(maximum, `must have at most ${maximum} characters`)
     .regex(ONE_LINE, 'must not contain control characters');
 
+/** An id that is a text. */
+export const idSchema = z
+  .string()
+  .min(1)
+  .max(200)
+  .regex(/^[^\0]*$/, 'must not contain a NUL character');
+
 /** Who decides something. */
 export const bySchema = oneLine(200).optional().openapi({
   description: 'Who decides, with the server’s own token; a token of a name is whose it is.',

@@ -5,7 +5,7 @@ import { TRIAGE_STATES, VERDICTS } from '../../schemas/alerts/triage.js';
 import { invalidInput } from '../http/problem.js';
 import type { ApiBindings } from '../http/request.js';
 import { strictObject } from '../http/strict-object.js';
-import { bySchema, lines, oneLine } from '../http/text-schemas.js';
+import { bySchema, idSchema, lines, oneLine } from '../http/text-schemas.js';
 import { type Decision, triageAlerts, undoTriage } from '../queries/triage.js';
 import { alertDetailSchema } from '../views/alert-view.js';
 import { alertDetail } from './alerts.js';
@@ -57,16 +57,7 @@ const NOTHING = 'says nothing; give a status, a verdict, an assignee or a note';
 const triageSchema = strictObject(triageShape).refine(says, NOTHING).openapi('AlertTriage', { anyOf: SAYING });
 export type Triage = z.input<typeof triageSchema>;
 const bulkSchema = strictObject({
-  ids: z
-    .array(
-      z
-        .string()
-        .min(1)
-        .max(200)
-        .regex(/^[^\0]*$/, 'must not contain a NUL character'),
-    )
-    .min(1, 'must not be empty')
-    .max(ALERTS_MAX, `must be at most ${ALERTS_MAX} alerts`),
+  ids: z.array(idSchema).min(1, 'must not be empty').max(ALERTS_MAX, `must be at most ${ALERTS_MAX} alerts`),
   ...triageShape,
 })
   .refine(says, NOTHING)

@@ -156,10 +156,12 @@ export function exceptionRoutes({ pool, now, exceptions }: RouteDependencies) {
       return c.json({ exceptions: rows.map(viewException) }, 200);
     })
     .openapi(addRoute, async (c) => {
-      const { by, note, expires_at, ...given } = c.req.valid('json');
+      const { by, note, expires_at: expiresAt = null, alert_id: alertId = null, ...given } = c.req.valid('json');
       await refuseUnknownRules(pool, given.rules ?? []);
-      const expiresAt = expires_at ?? null;
-      return c.json(await add({ parts: partsOf(given), expiresAt, note, alertId: null, by: actorOf(c, by) }), 201);
+      if (alertId !== null && (await findAlertsById(pool, [alertId])).length === 0) {
+        throw invalidInput([{ input: 'body.alert_id', reason: 'there is no such alert' }]);
+      }
+      return c.json(await add({ parts: partsOf(given), expiresAt, note, alertId, by: actorOf(c, by) }), 201);
     })
     .openapi(deleteRoute, async (c) => {
       const { id } = c.req.valid('param');
@@ -175,7 +177,10 @@ export function exceptionRoutes({ pool, now, exceptions }: RouteDependencies) {
       const parts = proposalOf(alert);
       const expiresAt = expires_at ?? new Date(now() + DAYS_PROPOSED * DAY_MS).toISOString();
       if (!create)
-        return c.json({ ...parts, expires_at: expiresAt, note: note ?? '' } as z.infer<typeof proposalSchema>, 200);
+        return c.json(
+          { ...parts, expires_at: expiresAt, note: note ?? '', alert_id: id } as z.infer<typeof proposalSchema>,
+          200,
+        );
       if (!note) throw invalidInput([{ input: 'body.note', reason: 'must say why' }]);
       return c.json(await add({ parts, expiresAt, note, alertId: id, by: actorOf(c, by) }), 201);
     });

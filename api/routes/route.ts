@@ -6,6 +6,7 @@ import type { Enricher } from '../enrichment/enricher.js';
 import type { ExceptionPublisher } from '../exception-publisher.js';
 import { ApiProblem, type InputError, invalidInput, PROBLEM_MEDIA_TYPE, problemSchema } from '../http/problem.js';
 import type { ApiBindings } from '../http/request.js';
+import { idSchema } from '../http/text-schemas.js';
 
 export interface RouteDependencies {
   readonly pool: pg.Pool;
@@ -71,12 +72,7 @@ type Listed = 'alert' | 'incident' | 'exception';
 
 export const pathIdOf = (what: Listed) =>
   z.object({
-    id: z
-      .string()
-      .min(1)
-      .max(200)
-      .refine((text) => !text.includes('\0'), 'must not contain a NUL character')
-      .openapi({ param: { name: 'id', in: 'path', description: `Id of the ${what}.` } }),
+    id: idSchema.openapi({ param: { name: 'id', in: 'path', description: `Id of the ${what}.` } }),
   });
 
 export function noSuch(what: Listed, id: string): ApiProblem {

@@ -8,7 +8,7 @@ import {
 } from '../../schemas/exceptions/alert-exception.js';
 import { isMac, parseAddress } from '../../schemas/tables/address-match.js';
 import { strictObject } from '../http/strict-object.js';
-import { bySchema, lines, oneLine } from '../http/text-schemas.js';
+import { bySchema, idSchema, lines, oneLine } from '../http/text-schemas.js';
 import type { ExceptionRow } from '../queries/exception-query.js';
 import { timeSchema, timestampSchema } from '../queries/time-range.js';
 
@@ -81,6 +81,7 @@ export const newExceptionSchema = strictObject({
   ...partsShape,
   expires_at: expirySchema,
   note: noteSchema,
+  alert_id: idSchema.optional().openapi({ description: 'The alert that it is made from.' }),
   by: bySchema,
 })
   .refine(
@@ -98,7 +99,7 @@ export const proposalRequestSchema = strictObject({
 }).openapi('ExceptionFromAlert');
 
 export const proposalSchema = z
-  .object({ ...partsShape, expires_at: timestampSchema.optional(), note: z.string() })
+  .object({ ...partsShape, expires_at: timestampSchema.optional(), note: z.string(), alert_id: z.string().optional() })
   .openapi('ProposedException');
 
 export const exceptionSchema = z

@@ -32,6 +32,7 @@ test.each([
   [{ hours: { from: '22:00', to: '05:00', zone: 'Mars' }, note: 'x' }, 'body.hours.zone', 'must be a time zone'],
   [{ rules: ['port-scan'], expires_at: 'soon', note: 'x' }, 'body.expires_at', 'must be a time'],
   [{ source: ['10.0.0.1'], note: 'x' }, 'body.source', ''],
+  [{ rules: ['port-scan'], alert_id: 'none', note: 'x' }, 'body.alert_id', 'there is no such alert'],
 ])('%j is refused', async (body, input, reason) => {
   const { status, body: answer } = await api.post<Refusal>('/api/exceptions', body);
   expect(status).toBe(400);
@@ -96,10 +97,17 @@ test('an alert proposes the narrowest exception, and makes it when it is told wh
     sources: ['192.0.2.9'],
     ports: [22],
     expires_at: '2026-03-31T13:00:00.000Z',
+    alert_id: 'force',
   };
   expect(await api.post('/api/alerts/force/except', {})).toMatchObject({ status: 200, body: proposal });
   expect((await api.post('/api/alerts/force/except', { create: true })).status).toBe(400);
   const made = await api.post('/api/alerts/force/except', { create: true, note: 'our backup' });
   expect(made).toMatchObject({ status: 201, body: { rules: ['brute-force'], alert_id: 'force', note: 'our backup' } });
   expect((await api.post('/api/alerts/none/except', {})).status).toBe(404);
+
+  const changed = { ...proposal, sources: ['192.0.2.0/24'], note: 'all of it' };
+  expect(await api.post('/api/exceptions', changed)).toMatchObject({
+    status: 201,
+    body: { sources: ['192.0.2.0/24'], alert_id: 'force', note: 'all of it' },
+  });
 });

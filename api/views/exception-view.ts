@@ -121,7 +121,6 @@ export const exceptionSchema = z
 
 export type NewExceptionRequest = z.input<typeof newExceptionSchema>;
 export type ExceptionProposal = z.infer<typeof proposalSchema>;
-export type ExceptionFromAlert = z.input<typeof proposalRequestSchema>;
 export type ExceptionView = z.infer<typeof exceptionSchema>;
 
 export function viewException({ parts, published_at, ...row }: ExceptionRow): ExceptionView {

@@ -66,6 +66,7 @@ test('an alert proposes an exception, which is changed, made, listed and taken b
       hours: { from: '22:00', to: '05:00', days: ['sat'], zone: 'Europe/Berlin' },
       expires_at: '2100-01-01T00:00:00.000000Z',
       note: 'our own backup',
+      alert_id: 'force-1',
     },
   ]);
 

@@ -16,12 +16,7 @@ import type { SessionIdentity } from '../../routes/session.js';
 import type { Stats } from '../../routes/stats.js';
 import type { AlertDetail } from '../../views/alert-view.js';
 import type { Conversation } from '../../views/conversation-view.js';
-import type {
-  ExceptionFromAlert,
-  ExceptionProposal,
-  ExceptionView,
-  NewExceptionRequest,
-} from '../../views/exception-view.js';
+import type { ExceptionProposal, ExceptionView, NewExceptionRequest } from '../../views/exception-view.js';
 import type { IncidentDetail } from '../../views/incident-view.js';
 
 export type Query = Readonly<Record<string, string | number | undefined>>;
@@ -73,7 +68,6 @@ export const calls = {
   packets: (query: Query) => get<PacketPage>('/packets', query),
   exceptions: (query: Query) => get<{ exceptions: ExceptionView[] }>('/exceptions', query),
   proposeException: (id: string) => post<ExceptionProposal>(`/alerts/${part(id)}/except`, {}),
-  exceptAlert: (id: string, body: ExceptionFromAlert) => post<ExceptionView>(`/alerts/${part(id)}/except`, body),
   addException: (body: NewExceptionRequest) => post<ExceptionView>('/exceptions', body),
   deleteException: (id: string): Call<ExceptionView> => ({
     method: 'DELETE',

@@ -30,7 +30,6 @@ export function ExceptButton({ alertId }: { readonly alertId: string }) {
       {proposal !== null && (
         <ExceptionDialog
           proposal={proposal}
-          alertId={alertId}
           onClose={() => setProposal(null)}
           onMade={({ id, note }) => {
             setProposal(null);

@@ -8,7 +8,6 @@ import { useWorkplace } from '../data/workplace.js';
 import {
   draftOf,
   type ExceptionDraft,
-  isAsProposed,
   LIST_PARTS,
   type ListPart,
   PART_NAMES,
@@ -31,17 +30,14 @@ const HINTS: Readonly<Record<ListPart, string>> = {
 
 interface Properties {
   readonly proposal: ExceptionProposal;
-  /** Of the alert that proposed it; null where none did. */
-  readonly alertId: string | null;
   readonly onMade: (made: ExceptionView) => void;
   readonly onClose: () => void;
 }
 
-export function ExceptionDialog({ proposal, alertId, onMade, onClose }: Properties) {
+export function ExceptionDialog({ proposal, onMade, onClose }: Properties) {
   const { times } = useWorkplace();
   const send = useDecide();
-  const [proposed] = useState(() => draftOf(proposal, times, browserZone()));
-  const [draft, setDraft] = useState(proposed);
+  const [draft, setDraft] = useState(() => draftOf(proposal, times, browserZone()));
   const [problem, setProblem] = useState<ApiError | null>(null);
   const [isSent, setSent] = useState(false);
   const dialog = useRef<HTMLDialogElement>(null);
@@ -50,17 +46,10 @@ export function ExceptionDialog({ proposal, alertId, onMade, onClose }: Properti
   }, []);
   const change = (changes: Partial<ExceptionDraft>): void => setDraft((before) => ({ ...before, ...changes }));
   const make = async (): Promise<void> => {
-    const request = requestOf(draft, times);
-    const { note, expires_at } = request;
+    const { alert_id } = proposal;
     setSent(true);
     try {
-      onMade(
-        await send(
-          alertId !== null && isAsProposed(draft, proposed)
-            ? calls.exceptAlert(alertId, { note, expires_at, create: true })
-            : calls.addException(request),
-        ),
-      );
+      onMade(await send(calls.addException({ ...requestOf(draft, times), ...(alert_id ? { alert_id } : {}) })));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       setProblem(error);
@@ -85,7 +74,7 @@ export function ExceptionDialog({ proposal, alertId, onMade, onClose }: Properti
           void make();
         }}
       >
-        <h2 id="exception-title">{alertId === null ? 'New exception' : 'Except this'}</h2>
+        <h2 id="exception-title">{proposal.alert_id === undefined ? 'New exception' : 'Except this'}</h2>
         <p class="hint">
           From then on, alerts that meet all of this are not published. A field that is left empty is met by every
           alert; several values are separated by commas.

@@ -68,7 +68,6 @@ export function ExceptionList() {
       {proposal !== null && (
         <ExceptionDialog
           proposal={proposal}
-          alertId={null}
           onClose={() => setProposal(null)}
           onMade={({ id, note }) => {
             setProposal(null);

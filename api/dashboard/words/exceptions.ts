@@ -72,12 +72,6 @@ export function requestOf(draft: ExceptionDraft, times: TimeWords): NewException
   };
 }
 
-/** Whether nothing but its note and its end differs from what the alert proposed: then the API knows which alert it was. */
-export function isAsProposed(draft: ExceptionDraft, proposed: ExceptionDraft): boolean {
-  const parts = ({ note, expires, ...rest }: ExceptionDraft): string => JSON.stringify(rest);
-  return draft.expires !== '' && parts(draft) === parts(proposed);
-}
-
 /** Names and values of what it is about: "Rules": "port-scan". */
 export function exceptionParts(exception: ExceptionView): readonly (readonly [name: string, value: string])[] {
   const { hours } = exception;

@@ -2,7 +2,7 @@
 import { CONNECTION_STATES, OUTCOMES } from '../../schemas/conversations/conversation.js';
 import { CONVERSATION_FILTER_NAMES, parseConversationField } from '../../schemas/tables/conversation-fields.js';
 import { readConversationSearch } from '../../schemas/tables/conversation-search.js';
-import { HOST_NAME_KEYS } from '../../schemas/tables/conversation-table.js';
+import { HOST_NAME } from '../../schemas/tables/conversation-table.js';
 import { allOf, type Condition, QuotedValues } from '../../schemas/tables/sql-values.js';
 import { type FieldText, parseFields, readSearch } from './export-filter.js';
 import { textFor } from './packet-columns.js';
@@ -24,7 +24,7 @@ const SHOWN = `started_at, coalesce(last_at, ended_at) AS last_at, NOT isfinite(
   vlan, begun, service, ${word('state', CONNECTION_STATES)}, ${word('outcome', OUTCOMES)}, history, originator_packets,
   responder_packets, originator_bytes, responder_bytes, originator_payload, responder_payload,
   coalesce(logins_failed, 0) AS logins_failed, coalesce(logins_succeeded, 0) AS logins_succeeded,
-  lower(coalesce(${HOST_NAME_KEYS.map((key) => `names ->> '${key}'`).join(', ')})) AS name, names`;
+  ${HOST_NAME} AS name, names`;
 
 /**
  * What conversations of conditions and of a search meet; an empty search asks nothing.

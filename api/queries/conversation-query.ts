@@ -4,7 +4,7 @@
  */
 import type pg from 'pg';
 import { CONNECTION_STATES, OUTCOMES } from '../../schemas/conversations/conversation.js';
-import { HOST_NAME_KEYS } from '../../schemas/tables/conversation-table.js';
+import { HOST_NAME } from '../../schemas/tables/conversation-table.js';
 import { type Condition, QueryParameters, type SqlValues } from '../../schemas/tables/sql-values.js';
 import { query } from '../pool.js';
 import { CONVERSATION_SELECT, type ConversationRow } from '../views/conversation-view.js';
@@ -82,7 +82,7 @@ export const GROUPINGS = {
   service: `coalesce(service, 'unknown')`,
   state: words('state', CONNECTION_STATES),
   outcome: words('outcome', OUTCOMES),
-  name: `lower(coalesce(${HOST_NAME_KEYS.map((key) => `names ->> '${key}'`).join(', ')}))`,
+  name: HOST_NAME,
   ja4: `names ->> 'ja4'`,
   vlan: 'vlan',
   capture_node: '(SELECT capture_node FROM origins WHERE origins.id = origin_id)',

@@ -45,8 +45,11 @@ export const HOST_NAME_KEYS = [
   'dhcpHostName',
 ] as const satisfies readonly (keyof ConversationNames)[];
 
-/** The name of a conversation in SQL, reversed as the index has it, so that the names of a domain lie together. */
-export const REVERSED_HOST_NAME = `reverse(lower(coalesce(${HOST_NAME_KEYS.map((key) => `names ->> '${key}'`).join(', ')})))`;
+/** The name of a conversation in SQL. */
+export const HOST_NAME = `lower(coalesce(${HOST_NAME_KEYS.map((key) => `names ->> '${key}'`).join(', ')}))`;
+
+/** The same, reversed as the index has it, so that the names of a domain lie together. */
+export const REVERSED_HOST_NAME = `reverse(${HOST_NAME})`;
 
 /** Of addresses as text. */
 export function communityIdOf(

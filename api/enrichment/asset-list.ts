@@ -8,9 +8,8 @@
  * An empty site is any. Of several that hold an address the narrowest network is taken, and of these that of the site.
  */
 import { parse } from 'csv-parse/sync';
-import ipaddr from 'ipaddr.js';
 import { messageOf } from '../../runtime/process/failure.js';
-import { type AddressMatch, parseAddress } from '../../schemas/tables/address-match.js';
+import { networkAddress, parseAddress } from '../../schemas/tables/address-match.js';
 
 const ROWS_MAX = 200_000;
 const NAME_MAX = 200;
@@ -41,7 +40,7 @@ export class AssetList {
         const key = `${match.bits} ${match.prefix}`;
         const group = byPrefix.get(key) ?? { bits: match.bits, prefix: match.prefix, names: new Map<string, Names>() };
         byPrefix.set(key, group);
-        const network = networkOf(match.text, match);
+        const network = networkAddress(match.text, match.bits, match.prefix).toString();
         const names = group.names.get(network) ?? new Map<string, string>();
         group.names.set(network, names);
         names.set(site, name);
@@ -58,7 +57,7 @@ export class AssetList {
     const bits = address.includes(':') ? 128 : 32;
     for (const group of this.prefixes) {
       if (group.bits !== bits) continue;
-      const names = group.names.get(networkOf(address, group));
+      const names = group.names.get(networkAddress(address, bits, group.prefix).toString());
       if (names === undefined) continue;
       const only = names.size === 1 ? names.values().next().value : undefined;
       const name = (site === null ? only : names.get(site)) ?? names.get('');
@@ -86,9 +85,4 @@ function readRows(text: string): Partial<Record<(typeof COLUMNS)[number], string
   }) as Partial<Record<(typeof COLUMNS)[number], string>>[];
   if (rows.length > ROWS_MAX) throw new Error(`it has more than ${ROWS_MAX} lines`);
   return rows;
-}
-
-function networkOf(address: string, { bits, prefix }: Pick<AddressMatch, 'bits' | 'prefix'>): string {
-  const family = bits === 32 ? ipaddr.IPv4 : ipaddr.IPv6;
-  return family.networkAddressFromCIDR(`${address}/${prefix}`).toString();
 }

@@ -69,7 +69,7 @@ function networksOf({ text, bits, prefix }: AddressMatch, indexed: readonly [num
   });
 }
 
-function networkAddress(text: string, bits: AddressMatch['bits'], prefix: number): ipaddr.IPv4 | ipaddr.IPv6 {
+export function networkAddress(text: string, bits: AddressMatch['bits'], prefix: number): ipaddr.IPv4 | ipaddr.IPv6 {
   return (bits === 32 ? ipaddr.IPv4 : ipaddr.IPv6).networkAddressFromCIDR(`${text}/${prefix}`);
 }
 

@@ -4,14 +4,16 @@ import type pg from 'pg';
 import { messageOf } from '../../runtime/process/failure.js';
 import type { Logger } from '../../runtime/process/log.js';
 import { query } from '../pool.js';
+import { DOWNLOAD_TYPES } from './download.js';
 import { CALLBACK_PATH } from './oidc-login.js';
 import { type ApiBindings, isRead } from './request.js';
 
 const PATH_MAX = 500;
 
+const DOWNLOAD_PATH = new RegExp(`^/api/\\w+\\.(${Object.keys(DOWNLOAD_TYPES).join('|')})$`);
+
 /** Rows out as a file are a copy that nobody can take back. */
-export const isDownload = (path: string): boolean =>
-  /^\/api\/\w+\.(pcap|csv|json|zeek)$/.test(path) && path !== '/api/openapi.json';
+export const isDownload = (path: string): boolean => DOWNLOAD_PATH.test(path) && path !== '/api/openapi.json';
 
 export function audit(pool: pg.Pool, log: Logger): MiddlewareHandler<ApiBindings> {
   return async (c, next) => {

@@ -5,7 +5,7 @@ import {
   RULE_PARTS,
   RULES_SILENT_INTERVALS,
   type RuleInForce,
-  type RulePart,
+  type RulesInForce,
 } from '../../schemas/nodes/rules-in-force.js';
 import { strictObject } from '../http/strict-object.js';
 import { query } from '../pool.js';
@@ -75,15 +75,8 @@ const rulesRoute = createRoute({
   responses: { 200: jsonContent(rulesSchema, 'The rules.'), ...sharedErrors },
 });
 
-interface Row {
-  readonly processor: string;
-  readonly part: RulePart;
-  readonly configuration: string;
-  readonly version: string;
-  readonly sent_at: string;
-  readonly interval_ms: number;
+interface Row extends RulesInForce {
   readonly age_ms: number;
-  readonly rules: readonly RuleInForce[];
 }
 
 export async function findRules(pool: pg.Pool): Promise<Rules> {

@@ -41,32 +41,38 @@ export interface SeriesPoint extends Volume {
   readonly protocols: Readonly<Record<string, Volume>>;
 }
 
+/** Of a column and an interval. */
+const within = (column: string, { start, end }: Interval, p: QueryParameters): string => {
+  const time = (milliseconds: number): string => p.add(new Date(milliseconds).toISOString(), 'timestamptz');
+  return `${column} >= ${time(start)} AND ${column} < ${time(end)}`;
+};
+
+/** What a WHERE clause ends with. */
+const ofNodes = (captureNodes: StatsQuery['captureNodes'], p: QueryParameters): string =>
+  captureNodes === null ? '' : ` AND capture_node = ANY(${p.add(captureNodes, 'text[]')})`;
+
 /** The rows of the range; each segment reads a run of the primary key. */
 export function rowsOf(
   segments: readonly { resolution: number; start: number; end: number }[],
   { captureNodes }: StatsQuery,
   p: QueryParameters,
 ): string {
-  const time = (milliseconds: number): string => p.add(new Date(milliseconds).toISOString(), 'timestamptz');
   const ranges = segments.map(
-    ({ resolution, start, end }) =>
-      `(resolution = ${p.add(resolution, 'smallint')} AND bucket >= ${time(start)} AND bucket < ${time(end)})`,
+    (segment) => `(resolution = ${p.add(segment.resolution, 'smallint')} AND ${within('bucket', segment, p)})`,
   );
-  const node = captureNodes === null ? '' : ` AND capture_node = ANY(${p.add(captureNodes, 'text[]')})`;
-  return `(${ranges.join(' OR ')})${node}`;
+  return `(${ranges.join(' OR ')})${ofNodes(captureNodes, p)}`;
 }
 
 const VOLUME = 'sum(packets)::bigint AS packets, sum(bytes)::bigint AS bytes';
 
 /** First and last minute that hold traffic, with how far the last reaches; null when there is none. */
 export async function findExtent(pool: pg.Pool, captureNodes: StatsQuery['captureNodes']): Promise<Interval | null> {
-  const node = captureNodes === null ? '' : ' AND capture_node = ANY($1::text[])';
-  const values = captureNodes === null ? [] : [captureNodes];
+  const p = new QueryParameters();
   const { rows } = await query<{ first: number | null; last: number | null }>(
     pool,
     `SELECT (extract(epoch FROM min(bucket)) * 1000)::float8 AS first, (extract(epoch FROM max(bucket)) * 1000)::float8 AS last
-     FROM traffic_totals WHERE resolution = 1${node}`,
-    values,
+     FROM traffic_totals WHERE resolution = 1${ofNodes(captureNodes, p)}`,
+    p.values,
   );
   const { first, last } = rows[0]!;
   return first === null || last === null ? null : { start: first, end: last + 60_000 };
@@ -158,12 +164,10 @@ async function findSeconds(pool: pg.Pool, wanted: StatsQuery, seconds: number): 
   const { range, captureNodes } = wanted;
   const p = new QueryParameters();
   const width = p.add(seconds, 'integer');
-  const time = (milliseconds: number): string => p.add(new Date(milliseconds).toISOString(), 'timestamptz');
-  const node = captureNodes === null ? '' : ` AND capture_node = ANY(${p.add(captureNodes, 'text[]')})`;
   const { rows } = await query<ProtocolVolume>(
     pool,
     `SELECT (floor(extract(epoch FROM second) / ${width}) * ${width})::bigint AS start, protocol, ${VOLUME}
-     FROM traffic_seconds WHERE second >= ${time(range.start)} AND second < ${time(range.end)}${node}
+     FROM traffic_seconds WHERE ${within('second', range, p)}${ofNodes(captureNodes, p)}
      GROUP BY 1, 2 ORDER BY 1`,
     p.values,
   );

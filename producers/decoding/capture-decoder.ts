@@ -153,7 +153,7 @@ class BlockFiller implements CaptureConsumer {
       dissection,
     );
     const window = this.copies === null ? 0 : copyWindow(this.options.dedupeWindow!, this.origins[interfaceIndex]!);
-    if (window > 0 && this.copies!.isCopy(block, row, dissection.payloadLength, window)) {
+    if (window > 0 && this.copies!.isCopy(block, row, dissection, window)) {
       this.copiesLeftOut++;
       this.frames++;
       block.truncate(row, ipv6Count, extras, applicationsLength);

@@ -1,8 +1,9 @@
 /**
  * The same packet seen twice by one node: a mirror port that shows it before and after the router (TTL one lower, other MACs),
  * a container host captured on all its interfaces. A copy has the same addresses, ports, identification, sequence number,
- * flags and length, comes within the window, and came another way: other MACs, VLAN, TTL or interface. What is sent again
- * unchanged on the same way is no copy. The latest packet of each of so many hashes is remembered, no more.
+ * flags and length, comes within the window, and came another way: other MACs, VLAN, TTL or interface; of `any` that is the
+ * interface of the kernel's number, as what a bridge passes on is otherwise the same. What is sent again unchanged on the
+ * same way is no copy. The latest packet of each of so many hashes is remembered, no more.
  */
 import {
   ADDRESS_IPV4,
@@ -32,8 +33,16 @@ const ORIGINS_MAX = 4096;
 /** The window of an origin, µs; 0 is none. */
 export function copyWindow(asked: number, { linkType, timeline }: PacketOrigin): number {
   if (asked > 0) return asked;
-  const isAny = linkType === LINKTYPE_LINUX_SLL || linkType === LINKTYPE_LINUX_SLL2;
-  return isAny || timeline !== '' ? COPY_WINDOW_DEFAULT : 0;
+  return isCooked(linkType) || timeline !== '' ? COPY_WINDOW_DEFAULT : 0;
+}
+
+const isCooked = (linkType: number): boolean => linkType === LINKTYPE_LINUX_SLL || linkType === LINKTYPE_LINUX_SLL2;
+
+/** What is looked at beside the row: fields of the dissection that decoded it. */
+interface Layers {
+  readonly payloadLength: number;
+  /** Looked at where the link is that of `any`. */
+  readonly cookedInterface: number;
 }
 
 export class CopyFilter {
@@ -44,7 +53,7 @@ export class CopyFilter {
   private readonly times = new Float64Array(SLOTS).fill(Number.NEGATIVE_INFINITY);
 
   /** Whether the packet of a row, just decoded, is a copy of one that came within `window` µs. */
-  isCopy(block: PacketBlock, row: number, payloadLength: number, window: number): boolean {
+  isCopy(block: PacketBlock, row: number, { payloadLength, cookedInterface }: Layers, window: number): boolean {
     const present = block.present[row]!;
     if ((present & HAS_IP) === 0 || (present & (HAS_IP_ID | HAS_TCP)) === 0) return false;
     // Two hashes of 32 bits each: one names the slot, both the packet.
@@ -52,7 +61,7 @@ export class CopyFilter {
     const timeline = this.timelineNumber(origin.timeline);
     const first = hashPacket(block, row, payloadLength, mix(0x9e3779b9, timeline));
     const second = hashPacket(block, row, payloadLength, mix(0x7f4a7c15, timeline));
-    const way = hashWay(block, row, this.numberOf(origin));
+    const way = hashWay(block, row, mix(this.numberOf(origin), isCooked(origin.linkType) ? cookedInterface : 0));
     const slot = first & (SLOTS - 1);
     const { packets, ways, times } = this;
     const time = block.timestamp[row]!;
@@ -111,8 +120,8 @@ function hashPacket(block: PacketBlock, row: number, payloadLength: number, seed
 }
 
 /** The way a packet came. */
-function hashWay(block: PacketBlock, row: number, origin: number): number {
-  let hash = mix(mix(0x3c6ef372, block.ttl[row]!), origin);
+function hashWay(block: PacketBlock, row: number, device: number): number {
+  let hash = mix(mix(0x3c6ef372, block.ttl[row]!), device);
   hash = mix(hash, block.vlan[row]! | (block.innerVlan[row]! << 16));
   if ((block.present[row]! & HAS_MACS) !== 0) {
     for (let word = 0; word < 3; word++) hash = mix(hash, block.macWords[row * 3 + word]!);

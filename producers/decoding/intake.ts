@@ -100,7 +100,7 @@ export class Intake {
       this.dissection,
     );
     const window = copyWindow(this.options.dedupeWindow ?? 0, origin);
-    if (window > 0 && this.copies.isCopy(block, row, this.dissection.payloadLength, window)) {
+    if (window > 0 && this.copies.isCopy(block, row, this.dissection, window)) {
       counts.dropped.duplicate++;
       block.truncate(row, ipv6Count, extras, applicationsLength);
       return;

@@ -24,6 +24,7 @@ const STANDARD_OUTPUT = 1;
 const FULLY_BUFFERED = 0;
 const NETMASK_UNKNOWN = 0xffffffff;
 const POLLIN = 1;
+const DLT_LINUX_SLL2 = 276;
 const PCAP_ERROR = -1;
 
 function fail(message: string): never {
@@ -47,6 +48,8 @@ function openCapture(pcap: Libpcap, options: EngineOptions): Pointer {
     const meaning = status === PCAP_ERROR ? detail : pcap.statusText(status);
     fail(`${name}: ${meaning}${detail === '' || detail === meaning ? '' : ` (${detail})`}`);
   }
+  // Of what passes several interfaces it tells which each was. Only `any` has it, from libpcap 1.10 on.
+  if (name === 'any') pcap.setLinkType(capture, DLT_LINUX_SLL2);
   if (options.packetFilter !== '') {
     const program = Buffer.alloc(16); // struct bpf_program
     const refused =

@@ -38,6 +38,8 @@ export function loadLibpcap() {
     setTimeout: setter('pcap_set_timeout'),
     setBufferSize: setter('pcap_set_buffer_size'),
     activate: pcap.func<[Pointer], number>('int pcap_activate(void *)'),
+    /** Of the link types that the interface has; -1 where it has not that one. */
+    setLinkType: setter('pcap_set_datalink'),
     /** What a status of `activate` means. */
     statusText: pcap.func<[number], string>('const char *pcap_statustostr(int)'),
     errorText: pcap.func<[Pointer], string>('const char *pcap_geterr(void *)'),

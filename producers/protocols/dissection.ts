@@ -77,6 +77,8 @@ export class Dissection {
   tunnelDepth = 0;
   /** Headers below the network layer passed so far. */
   linkHeaders = 0;
+  /** Of a frame of `any`: the kernel's number of the interface that it passed, or, in v1, which knows none, its direction. */
+  cookedInterface = 0;
   /**
    * What the packet in the columns carries above TCP or UDP: bytes `payloadStart … payloadEnd - 1` of `payloadBuffer` were
    * captured; on the wire it was `payloadLength` bytes. All 0 when there is none. Of the segment that ends a TLS ClientHello

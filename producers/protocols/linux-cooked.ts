@@ -5,10 +5,11 @@
  */
 import { decodeFailureCode } from '../../schemas/packets/decode-failure.js';
 import { HAS_MACS, type PacketBlock } from '../../schemas/packets/packet-block.js';
-import { uint16 } from './bytes.js';
+import { uint16, uint32 } from './bytes.js';
 import { type Dissection, truncated } from './dissection.js';
 import { decodeEtherType, ETHERTYPE_MIN } from './ethertype.js';
 
+const V1_PACKET_TYPE = 0;
 const V1_HARDWARE_TYPE = 2;
 const V1_ADDRESS_LENGTH = 4;
 const V1_ADDRESS = 6;
@@ -16,6 +17,7 @@ const V1_PROTOCOL = 14;
 const V1_HEADER_LENGTH = 16;
 
 const V2_PROTOCOL = 0;
+const V2_INTERFACE_INDEX = 4;
 const V2_HARDWARE_TYPE = 8;
 const V2_ADDRESS_LENGTH = 11;
 const V2_ADDRESS = 12;
@@ -32,6 +34,7 @@ export function decodeLinuxCooked(dissection: Dissection, offset: number, end: n
   const { block, row, buffer } = dissection;
   const payload = offset + V1_HEADER_LENGTH;
   if (end < payload) return truncated(dissection, payload, TRUNCATED);
+  dissection.cookedInterface = uint16(buffer, offset + V1_PACKET_TYPE);
   if (uint16(buffer, offset + V1_ADDRESS_LENGTH) === 6) copySourceMac(block, row, buffer, offset + V1_ADDRESS);
   const hardware = uint16(buffer, offset + V1_HARDWARE_TYPE);
   return decodePayload(dissection, payload, end, hardware, uint16(buffer, offset + V1_PROTOCOL));
@@ -41,6 +44,7 @@ export function decodeLinuxCooked2(dissection: Dissection, offset: number, end: 
   const { block, row, buffer } = dissection;
   const payload = offset + V2_HEADER_LENGTH;
   if (end < payload) return truncated(dissection, payload, TRUNCATED);
+  dissection.cookedInterface = uint32(buffer, offset + V2_INTERFACE_INDEX);
   if (buffer[offset + V2_ADDRESS_LENGTH] === 6) copySourceMac(block, row, buffer, offset + V2_ADDRESS);
   const hardware = uint16(buffer, offset + V2_HARDWARE_TYPE);
   return decodePayload(dissection, payload, end, hardware, uint16(buffer, offset + V2_PROTOCOL));

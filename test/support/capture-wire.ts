@@ -17,6 +17,8 @@ export interface CaptureWire {
   run(tool: string, args: readonly string[]): Promise<void>;
   /** Plays a capture file into the far end; resolves when all of it is sent. */
   replay(file: string, options: { readonly packetsPerSecond: number; readonly loops?: number }): Promise<void>;
+  /** Makes our end a port of a bridge that listens to everything, as a host of containers has one. */
+  bridge(): void;
   /** Takes our end down or up. */
   set(state: 'up' | 'down'): void;
   /** May be called twice. */
@@ -28,7 +30,7 @@ export function createCaptureWire(): CaptureWire {
   const name = `nta${randomBytes(4).toString('hex')}`;
   const remove = (): void => {
     spawnSync(findTool('ip')!, ['netns', 'delete', name]);
-    spawnSync(findTool('ip')!, ['link', 'delete', name]);
+    for (const link of [name, `${name}b`]) spawnSync(findTool('ip')!, ['link', 'delete', link]);
     process.off('exit', remove);
   };
   process.once('exit', remove);
@@ -71,6 +73,13 @@ export function createCaptureWire(): CaptureWire {
     run,
     replay: (file, { packetsPerSecond, loops = 1 }) =>
       run('tcpreplay', ['-q', '-K', '-i', FAR_END, `--pps=${packetsPerSecond}`, `--loop=${loops}`, file]),
+    bridge: () => {
+      const bridge = `${name}b`;
+      ip('link', 'add', 'name', bridge, 'type', 'bridge', 'mcast_snooping', '0');
+      ip('link', 'set', bridge, 'addrgenmode', 'none');
+      ip('link', 'set', bridge, 'up', 'promisc', 'on');
+      ip('link', 'set', name, 'master', bridge);
+    },
     set: (state) => ip('link', 'set', name, state),
     remove,
   };

@@ -8,7 +8,7 @@ import { Dissection, decodeFrame } from '../../../producers/decoding/decoder.js'
 import { Intake } from '../../../producers/decoding/intake.js';
 import { Registry } from '../../../runtime/process/metrics.js';
 import { PacketBlock, type PacketOrigin } from '../../../schemas/packets/packet-block.js';
-import { ethernet, LINK_TYPE } from '../../support/frames.js';
+import { ethernet, LINK_TYPE, linuxCooked, linuxCooked2 } from '../../support/frames.js';
 import { ipv4, ipv6, type NetworkPacket } from '../../support/ip-packets.js';
 import { requireSharedCaptures, sharedCaptureFolder } from '../../support/shared-captures.js';
 import { tcp, udp } from '../../support/transport-segments.js';
@@ -39,7 +39,7 @@ class Node {
     const bytes = ethernet(macs, packet);
     const origin = block.originIndex(ORIGIN);
     const row = decodeFrame(block, 1, bytes, 0, bytes.length, bytes.length, time, origin, this.dissection);
-    return this.filter.isCopy(block, row, this.dissection.payloadLength, WINDOW);
+    return this.filter.isCopy(block, row, this.dissection, WINDOW);
   }
 }
 
@@ -66,6 +66,27 @@ it('what is sent again is none: on the same way, with another identification, se
   expect(node.isCopy(ipv4({ ...ENDS, id: 8, ttl: 63 }, tcp(PORTS)), BEHIND, START + 20)).toBe(false);
   expect(node.isCopy(ipv4({ ...ENDS, id: 7 }, tcp({ ...PORTS, sequence: 2 })), BEHIND, START + 30)).toBe(false);
   expect(node.isCopy(ipv4({ ...ENDS, id: 7 }, tcp(PORTS, Buffer.from('x'))), BEHIND, START + 40)).toBe(false);
+});
+
+it.each([
+  ['v2, by the interface', LINK_TYPE.linuxCooked2, linuxCooked2, { interfaceIndex: 3 }, { interfaceIndex: 4 }],
+  ['v1, by the direction', LINK_TYPE.linuxCooked, linuxCooked, { packetType: 3 }, { packetType: 0 }],
+] as const)('what a bridge passes on, captured on any, counts once: cooked %s', (_, linkType, cooked, port, bridge) => {
+  const balance = new Balance(new Registry());
+  let packets = 0;
+  const intake = new Intake({ captureNode: 'node', sampling: { kind: 'none', rate: 1 } }, balance, (record) => {
+    packets += record.packets;
+  });
+  const source = intake.source({ name: 'any', timeline: '' });
+  source.onInterface({ index: 0, linkType, name: 'any' } as Parameters<typeof source.onInterface>[0]);
+  const packet = ipv4({ ...ENDS, id: 7 }, tcp(PORTS));
+  // Sent twice, and each time seen at the port of the bridge and at the bridge itself.
+  for (const at of [port, bridge, port, bridge]) {
+    const bytes = cooked(at, packet);
+    source.onFrame(bytes, 0, bytes.length, bytes.length, START, 0);
+  }
+  intake.flush();
+  expect([packets, balance.total().dropped.duplicate]).toEqual([2, 2]);
 });
 
 it('is off on one interface, and on where nobody asked only on any and in replays', () => {

@@ -132,6 +132,25 @@ describe('a live capture', () => {
   );
 
   it.for(['libpcap', 'tcpdump'] as const)(
+    'with %s counts once on any what passes a bridge and a port of it',
+    async (engine, context) => {
+      requireEngine(context, engine);
+      const on = createWire(context);
+      on.bridge();
+      const destination = `198.19.${randomInt(1, 255)}.${randomInt(1, 255)}`;
+      const own = join(folder, `${engine}-bridge.pcap`);
+      writeFileSync(own, sequencedCapture(SOURCES, LENGTH, { destination }));
+      const { service } = node({ interface: ['any'], engine, packetFilter: `dst host ${destination}` });
+      await service.start();
+      await on.replay(own, { packetsPerSecond: 2_000 });
+      await until('all packets are seen twice', () => service.balance().seen >= 2 * PACKETS);
+      await service.stop();
+      expect(service.balance().dropped).toMatchObject({ kernel_dropped: 0, duplicate: PACKETS });
+      expect(await published()).toMatchObject({ packets: PACKETS, sources: SOURCES, others: 0, breaks: [] });
+    },
+  );
+
+  it.for(['libpcap', 'tcpdump'] as const)(
     'with %s goes on after its engine was killed and its interface was down, and counts the gap',
     async (engine, context) => {
       requireEngine(context, engine);

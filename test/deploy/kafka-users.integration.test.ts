@@ -2,56 +2,20 @@
  * The Kafka users of the manifests, each with its list of what it may do, on a broker that holds them to it: the whole
  * pipeline runs, every part as its own user, and none may do another's work.
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import getPort from 'get-port';
-import {
-  AclOperationTypes,
-  AclPermissionTypes,
-  AclResourceTypes,
-  Kafka,
-  logLevel,
-  ResourcePatternTypes,
-} from 'kafkajs';
+import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { parseAllDocuments } from 'yaml';
 import { projectRoot } from '../../runtime/process/project.js';
+import { grantLists, kafkaUsers } from '../support/kafka-users.js';
 import { type PrivateStack, startPrivateStack } from '../support/local-stack.js';
 import { type RunningCommand, runNta, startNta } from '../support/nta-command.js';
 import { StoredRows } from '../support/sink-rows.js';
 
-interface KafkaUser {
-  readonly metadata: { readonly name: string };
-  readonly spec: {
-    readonly authorization: {
-      readonly acls: readonly {
-        readonly resource: { readonly type: string; readonly name?: string; readonly patternType?: string };
-        readonly operations: readonly string[];
-      }[];
-    };
-  };
-}
-
 const PASSWORD = 'of-the-test';
-const users = parseAllDocuments(
-  readFileSync(join(projectRoot, 'deploy', 'kubernetes', 'components', 'strimzi', 'users.yaml'), 'utf8'),
-).map((document) => document.toJS() as KafkaUser);
-
 let stack: PrivateStack;
 let port: number;
 const running: RunningCommand[] = [];
-
-/** Strimzi's words for what the broker's API has numbers for. */
-const RESOURCES: Readonly<Record<string, AclResourceTypes>> = {
-  topic: AclResourceTypes.TOPIC,
-  group: AclResourceTypes.GROUP,
-  cluster: AclResourceTypes.CLUSTER,
-  transactionalId: AclResourceTypes.TRANSACTIONAL_ID,
-};
-function operationOf(name: string): AclOperationTypes {
-  const key = name.replace(/(?<!^)([A-Z])/g, '_$1').toUpperCase();
-  return AclOperationTypes[key as keyof typeof AclOperationTypes];
-}
 
 function clientOf(part: string): Kafka {
   return new Kafka({
@@ -74,12 +38,14 @@ function environmentOf(part: string): NodeJS.ProcessEnv {
     DB_NAME: database,
     DB_USER: user,
     DB_PASSWORD: password,
+    // As on Kubernetes: what a part waits for it must be allowed to see.
+    NTA_SETUP_WAIT: '15s',
   };
 }
 
 beforeAll(async () => {
   port = await getPort({ host: '127.0.0.1' });
-  const logins = users.map(({ metadata }) => `user_${metadata.name}="${PASSWORD}"`).join(' ');
+  const logins = kafkaUsers.map(({ metadata }) => `user_${metadata.name}="${PASSWORD}"`).join(' ');
   stack = await startPrivateStack({
     kafka: true,
     postgres: true,
@@ -97,22 +63,7 @@ beforeAll(async () => {
     logLevel: logLevel.NOTHING,
   }).admin();
   await admin.connect();
-  await admin.createAcls({
-    acl: users.flatMap(({ metadata, spec }) =>
-      spec.authorization.acls.flatMap(({ resource, operations }) =>
-        operations.map((operation) => ({
-          principal: `User:${metadata.name}`,
-          host: '*',
-          operation: operationOf(operation),
-          permissionType: AclPermissionTypes.ALLOW,
-          resourceType: RESOURCES[resource.type]!,
-          resourceName: resource.name ?? 'kafka-cluster',
-          resourcePatternType:
-            resource.patternType === 'prefix' ? ResourcePatternTypes.PREFIXED : ResourcePatternTypes.LITERAL,
-        })),
-      ),
-    ),
-  });
+  await grantLists(admin, (name) => `User:${name}`);
   await admin.disconnect();
 });
 afterAll(async () => {

@@ -15,7 +15,6 @@ import type { KeyTable } from './key-table.js';
 /** Attempts waiting at once; beyond, the oldest are given up without a verdict. A flood of 100,000 SYN/s for the wait. */
 const WAITING_MAX = 131_072;
 const TCP = 6;
-
 const REFUSED = 2;
 
 export const NO_ATTEMPT = -1;
@@ -23,6 +22,8 @@ export const NO_ATTEMPT = -1;
 const NOT_CHAINED = -2;
 /** Of a key (`KeyTable.failure`): watchers have seen its first failure. */
 export const FAILURE_SHOWN = -2;
+/** The first failure is the attempt of the key's first packet (first-packets.ts). */
+export const FAILURE_FIRST = -3;
 
 const BYTES_PER_ENTRY = 79;
 const CAPACITY_AT_FIRST = 256;
@@ -209,7 +210,7 @@ export class Attempts {
     for (let entry = this.keys.attempt[slot]!; entry !== NO_ATTEMPT; entry = this.keys.attempt[slot]!) this.drop(entry);
   }
 
-  /** Keeps an entry that is being settled as the first failure of its key. */
+  /** Keeps an entry that does not wait as the first failure of its key. */
   keepFailure(entry: number, isRefused: boolean): void {
     this.keys.failure[this.slot[entry]!] = entry;
     this.answered[entry] = isRefused ? REFUSED : 0;
@@ -311,7 +312,8 @@ export class Attempts {
     return queue;
   }
 
-  private take(): number {
+  /** An entry that waits for nothing yet. */
+  take(): number {
     const entry = this.free;
     if (entry !== NO_ATTEMPT) {
       this.free = this.hashNext[entry]!;

@@ -10,6 +10,13 @@ import type { Watcher, WatcherSettings, WatcherText } from '../contract/watch.js
 import type { DetectorStatistics } from './engine.js';
 import { type WindowShape, windowShape } from './window-shape.js';
 
+/** A rule and its number, which is part of the keys of its windows. */
+export interface RuleAt {
+  readonly rule: CompiledRule;
+  readonly index: number;
+  readonly detector: Detector;
+}
+
 export class CompiledRule {
   readonly kinds: number;
   readonly observe: PacketObserver;
@@ -21,6 +28,8 @@ export class CompiledRule {
   /** Its severity depends on what became of the attempts in its window. */
   readonly judges: boolean;
   readonly settings: WatcherSettings;
+  /** Its bit in what is kept of first packets (first-packets.ts); 0 for none. */
+  firstBit = 0;
   countedPackets = 0;
   exceptedPackets = 0;
   exceptedAlerts = 0;

@@ -8,13 +8,14 @@ import type { DetectionRule, DetectionRules } from '../contract/rule.js';
 import type { AttemptOutcome } from '../contract/watch.js';
 import { AddressPool } from './address-pool.js';
 import type { CloseReason } from './alert-document.js';
-import { Attempts, FAILURE_SHOWN } from './attempts.js';
+import { Attempts, FAILURE_FIRST, FAILURE_SHOWN } from './attempts.js';
 import { stateEntryKey, windowEntryKey } from './changelog.js';
-import { CompiledRule } from './compiled-rule.js';
+import { CompiledRule, type RuleAt } from './compiled-rule.js';
 import { DuplicateFilter } from './duplicate-filter.js';
 import type { EngineLimits } from './engine.js';
 import { type Episode, type EpisodeKey, TEXT_MARK } from './episode.js';
 import { EpisodeBook } from './episode-book.js';
+import { FirstPackets } from './first-packets.js';
 import { IncidentBook } from './incidents.js';
 import { KeyRuns } from './key-runs.js';
 import { KeyTable, NONE } from './key-table.js';
@@ -35,13 +36,6 @@ const NODES_TOLD_APART = 65_535;
 const SLIGHT_MICROS = 900e6;
 /** What a text of a key takes, with its entry. */
 const KEY_TEXT_BYTES = 150;
-
-/** A rule and its number, which is part of the keys of its windows. */
-export interface RuleAt {
-  readonly rule: CompiledRule;
-  readonly index: number;
-  readonly detector: Detector;
-}
 
 /** A companion has thresholds of its own, which its detector's options leave alone. */
 function companionSettings(companion: Detector): Pick<DetectionRule, 'threshold' | 'windowMicros'> {
@@ -87,6 +81,7 @@ export class EngineState implements StateBudget {
   /** Texts of the keys that are texts, by slot. */
   readonly keyTexts = new Map<number, string>();
   readonly attempts: Attempts;
+  readonly firsts: FirstPackets;
   /** What becomes of an attempt, an entry of `attempts`, once it is known; set by the engine. */
   onSettled: (attempt: number, outcome: AttemptOutcome) => void = () => undefined;
   /** Called before an episode closes; set by the engine. */
@@ -108,6 +103,7 @@ export class EngineState implements StateBudget {
     this.runs = new KeyRuns(limits.allowedLatenessMicros);
     this.windows = new WindowStore(this, this.addresses);
     this.attempts = new Attempts(this.keys, this.addresses, (attempt, outcome) => this.onSettled(attempt, outcome));
+    this.firsts = new FirstPackets(this);
     this.episodes = new EpisodeBook(this.windows, (episode) => {
       this.onClose(episode);
       this.incidents.leave(episode);
@@ -119,7 +115,7 @@ export class EngineState implements StateBudget {
     const duplicates = this.duplicates?.bytes ?? 0;
     const { keys, runs, windows, addresses, episodes, lateSources, watched, attempts, keyTexts } = this;
     const marks = runs.bytes + lateSources.bytes + duplicates + keyTexts.size * KEY_TEXT_BYTES;
-    const pools = keys.bytes + windows.bytes + addresses.stateBytes + episodes.bytes;
+    const pools = keys.bytes + windows.bytes + this.firsts.bytes + addresses.stateBytes + episodes.bytes;
     return pools + marks + watched.bytes + attempts.bytes + this.incidents.bytes;
   }
 
@@ -144,6 +140,7 @@ export class EngineState implements StateBudget {
     this.packetRules = Array.from({ length: 32 }, (_, zeros) =>
       all.filter(({ rule }) => (rule.kinds & (0x8000_0000 >>> zeros)) !== 0),
     );
+    this.firsts.compile(all);
     this.attemptRules = all.filter(({ detector }) => detector.attempts === true);
     this.conversationRules = all.filter(({ detector }) => detector.conversations === true);
     this.receivedRules = all.filter(({ detector }) => detector.received === true);
@@ -185,11 +182,11 @@ export class EngineState implements StateBudget {
   }
 
   windowOf(slot: number, key: number): number {
-    const first = this.keys.windows[slot]!;
-    const known = this.windows.find(first, key);
+    if (this.keys.first[slot] !== NONE) this.firsts.unfold(slot);
+    const known = this.windows.find(this.keys.windows[slot]!, key);
     if (known !== NONE) return known;
     const window = this.windows.create(slot, key);
-    this.windows.next[window] = first;
+    this.windows.next[window] = this.keys.windows[slot]!;
     this.keys.windows[slot] = window;
     return window;
   }
@@ -230,7 +227,8 @@ export class EngineState implements StateBudget {
   /** How long what a key has matters after its last packet, but for lateness, µs. */
   private horizonOf(slot: number): number {
     let horizon = this.longestReplayedWindow;
-    if (this.keys.failure[slot]! >= 0) horizon = Math.max(horizon, this.failureHorizon);
+    const failure = this.keys.failure[slot]!;
+    if (failure >= 0 || failure === FAILURE_FIRST) horizon = Math.max(horizon, this.failureHorizon);
     for (let window = this.keys.windows[slot]!; window !== NONE; window = this.windows.next[window]!) {
       const rule = this.rules[this.windows.key[window]! >>> 16]!;
       const isSlight = rule.watcher !== null && rule.durable && !this.isWorthKeeping(window, rule);
@@ -298,6 +296,7 @@ export class EngineState implements StateBudget {
 
   dropWindows(slot: number): void {
     this.attempts.forgetFailure(slot);
+    this.firsts.forget(slot);
     let window = this.keys.windows[slot]!;
     this.keys.windows[slot] = NONE;
     while (window !== NONE) {
@@ -323,6 +322,7 @@ export class EngineState implements StateBudget {
   /** Empties the windows that a rebuild fills, and leaves what came from the changelog. */
   emptyReplayedWindows(slot: number): void {
     if (this.keys.failure[slot] !== FAILURE_SHOWN) this.attempts.forgetFailure(slot);
+    this.firsts.forget(slot);
     for (let window = this.keys.windows[slot]!; window !== NONE; window = this.windows.next[window]!) {
       const { durable, watcher } = this.rules[this.windows.key[window]! >>> 16]!;
       if (durable && (watcher === null || this.watched.find(window)?.logged === true)) continue;

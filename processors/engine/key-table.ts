@@ -15,7 +15,7 @@ export const KEY_TEXT = 64;
 const MANY = 8;
 
 /** Bytes a key takes in the columns and, at its fullest, in the index. */
-const BYTES_PER_KEY = 88;
+const BYTES_PER_KEY = 92;
 
 /** Columns begin with nothing and grow at once, for the reason that WindowStore gives. */
 export class KeyTable {
@@ -45,6 +45,8 @@ export class KeyTable {
   attempt = new Int32Array(0);
   lastAttempt = new Int32Array(0);
   failure = new Int32Array(0);
+  /** What is kept of its first packet (first-packets.ts). */
+  first = new Int32Array(0);
   private newer = new Int32Array(0);
   private older = new Int32Array(0);
   private newest = NONE;
@@ -126,6 +128,7 @@ export class KeyTable {
     this.attempt[slot] = NONE;
     this.lastAttempt[slot] = NONE;
     this.failure[slot] = NONE;
+    this.first[slot] = NONE;
     this.linkNewest(slot);
     this.size++;
     this.insertIndex(slot);
@@ -254,6 +257,7 @@ export class KeyTable {
     this.attempt = grown(this.attempt, capacity);
     this.lastAttempt = grown(this.lastAttempt, capacity);
     this.failure = grown(this.failure, capacity);
+    this.first = grown(this.first, capacity);
     this.newer = grown(this.newer, capacity);
     this.older = grown(this.older, capacity);
     this.capacity = capacity;

@@ -5,6 +5,7 @@ import type { CompiledRule } from './compiled-rule.js';
 import { packetCommunity } from './conversation-ids.js';
 import type { EngineState } from './engine-state.js';
 import { Episode } from './episode.js';
+import { NONE } from './key-table.js';
 import type { Outcomes } from './outcomes.js';
 import { addIpv4Target, addIpv6Target } from './sighting-target.js';
 import type { Timeline } from './timelines.js';
@@ -45,6 +46,7 @@ export class Offering {
       this.outcomes.beginAttempt(block, row, packet, slot, node, time, timeline.serial);
     }
     const rules = this.state.packetRules[Math.clz32(packet)]!;
+    const isFirst = this.state.keys.windows[slot] === NONE && this.state.keys.first[slot] === NONE;
     for (let at = 0; at < rules.length; at++) {
       const { rule, index } = rules[at]!;
       if (this.state.rebuilding && rule.durable && rule.watcher === null) continue; // the changelog has these windows whole
@@ -65,9 +67,34 @@ export class Offering {
         if (!this.state.rebuilding) rule.exceptedPackets++;
         continue;
       }
+      if (isFirst && this.keepFirst(rule, slot, block, row, time, value, node)) continue;
       const key = ((index << 16) | (rule.perPort ? block.destinationPort[row]! : 0)) >>> 0;
       this.count(rule, key, slot, block, row, time, value, node);
     }
+  }
+
+  /** Keeps a packet that is the first of its source to be counted; false when that cannot be, and windows have to be made. */
+  private keepFirst(
+    rule: CompiledRule,
+    slot: number,
+    block: PacketBlock,
+    row: number,
+    time: number,
+    value: number,
+    node: number,
+  ): boolean {
+    const { keys, firsts, addresses, rebuilding } = this.state;
+    if (rule.firstBit === 0 || keys.windows[slot] !== NONE) return false;
+    if (keys.first[slot] === NONE) {
+      const address = block.destinationAddress[row]!;
+      const port = block.destinationPort[row]!;
+      if (block.destinationKind[row] === ADDRESS_IPV4) firsts.begin(slot, time, address, TARGET_IPV4, port, node);
+      else if (block.destinationKind[row] !== ADDRESS_IPV6) firsts.begin(slot, time, 0, TARGET_NONE, port, node);
+      else firsts.begin(slot, time, addresses.hold(block.ipv6, address * 16), TARGET_IPV6, port, node);
+    }
+    if (!firsts.count(slot, rule, value)) return false;
+    if (!rebuilding) rule.countedPackets++;
+    return true;
   }
 
   private count(

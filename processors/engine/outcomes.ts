@@ -262,7 +262,11 @@ export class Outcomes {
     flag: number,
     time: number,
   ): void {
-    const { windows, keys } = this.state;
+    const { windows, keys, firsts } = this.state;
+    if (keys.first[slot] !== NONE) {
+      if (firsts.mark(slot, rule, port, attemptTime, flag)) return;
+      firsts.unfold(slot);
+    }
     const window = windows.find(keys.windows[slot]!, ((index << 16) | (rule.perPort ? port : 0)) >>> 0);
     if (window === NONE || !markOutcome(windows, window, rule.shape, port, attemptTime, flag)) return;
     if (windows.open[window] === 1 && !this.state.rebuilding)

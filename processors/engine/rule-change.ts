@@ -7,6 +7,7 @@ import { NONE } from './key-table.js';
 
 export function changeRules(state: EngineState, rules: DetectionRules): void {
   const before = state.rules;
+  unfoldAll(state);
   state.compile(rules);
   const kept = before.map((old) => state.rules.findIndex((rule) => rule.sharesWindows(old)));
   const successorOf = (episode: Episode): CompiledRule | undefined =>
@@ -28,6 +29,16 @@ export function changeRules(state: EngineState, rules: DetectionRules): void {
   for (let slot = 0; slot < state.keys.slots; slot++) {
     if (state.keys.kind[slot] !== 0) renumberWindows(state, slot, kept, before);
   }
+}
+
+/** Their first packets are kept by numbers of the rules of before. */
+function unfoldAll(state: EngineState): void {
+  for (let slot = 0; slot < state.keys.slots; slot++) {
+    if (state.keys.kind[slot] === 0 || state.keys.first[slot] === NONE) continue;
+    state.current = slot;
+    state.firsts.unfold(slot);
+  }
+  state.current = NONE;
 }
 
 /** Gives a source's windows the numbers of the new rules and drops those that have none. */

@@ -5,7 +5,7 @@ import type { Observation } from '../../schemas/observations/observation.js';
 import { linkName } from '../../schemas/observations/party.js';
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { AttemptOutcome, Watch } from '../contract/watch.js';
-import { FAILURE_SHOWN, NO_ATTEMPT } from './attempts.js';
+import { FAILURE_FIRST, FAILURE_SHOWN, NO_ATTEMPT } from './attempts.js';
 import type { CompiledRule } from './compiled-rule.js';
 import type { EngineState } from './engine-state.js';
 import { Episode } from './episode.js';
@@ -104,13 +104,21 @@ export class Watching implements Watch<unknown> {
     if (kept === NO_ATTEMPT) {
       const isRefused = outcome === 'refused';
       if (isRefused || outcome === 'unanswered') {
-        attempts.keepFailure(entry, isRefused);
+        this.keepFailure(slot, entry, isRefused);
         return;
       }
     } else if (kept !== FAILURE_SHOWN) {
+      if (kept === FAILURE_FIRST) state.firsts.unfold(slot);
       attempts.showFailure(slot, (failure, failed) => this.showAttempt(failure, failed));
     }
     this.showAttempt(entry, outcome);
+  }
+
+  private keepFailure(slot: number, entry: number, isRefused: boolean): void {
+    const { attempts, keys, firsts } = this.state;
+    const isFirst = keys.first[slot] !== NONE && firsts.keepFailure(slot, entry, isRefused);
+    if (isFirst) keys.failure[slot] = FAILURE_FIRST;
+    else attempts.keepFailure(entry, isRefused);
   }
 
   private showAttempt(entry: number, outcome: AttemptOutcome): void {

@@ -3,9 +3,12 @@
  * is bounded. Times in µs; what comes late by less than the window still counts.
  */
 
+/** What sets begin with, and never write to: many keys have several sets of which they use one, and a map of its own takes 200 bytes. */
+const NOTHING_SEEN = new Map<never, number>();
+
 /** Distinct values within the window, at most `most` of them; beyond, the one seen longest ago goes. */
 export class WindowedSet<V extends string | number = string | number> {
-  private readonly lastSeen = new Map<V, number>();
+  private lastSeen: Map<V, number> = NOTHING_SEEN;
   private newest = Number.NEGATIVE_INFINITY;
   /** When the first in order was seen, or −∞ where that is not known: most of the time nothing is to be forgotten. */
   private first = Number.NEGATIVE_INFINITY;
@@ -26,6 +29,7 @@ export class WindowedSet<V extends string | number = string | number> {
     if (last === undefined || time > last) {
       if (last !== undefined) this.remove(value, last);
       if (this.lastSeen.size === 0) this.first = time;
+      if (this.lastSeen === NOTHING_SEEN) this.lastSeen = new Map();
       this.lastSeen.set(value, time);
     }
     this.advance(time);
@@ -82,10 +86,13 @@ function placeOf(slice: number): number {
   return slice - SLICES * Math.floor(slice / SLICES);
 }
 
+/** Of a sum that lies in its newest slice alone: most keys are heard of once. */
+const ONE_SLICE = new Float64Array(0);
+
 /** A sum over the window, cut into sixtieths: never overstated by more than what one sixtieth holds. */
 export class WindowedSum {
   /** By the number of the slice modulo theirs; those of before the window are 0. */
-  private readonly slices = new Float64Array(SLICES);
+  private slices = ONE_SLICE;
   private newest = Number.NEGATIVE_INFINITY;
   private total = 0;
 
@@ -95,8 +102,9 @@ export class WindowedSum {
   add(time: number, amount: number): number {
     const slice = Math.floor((time * SLICES) / this.windowMicros);
     if (slice > this.newest) this.advance(slice);
-    if (slice > this.newest - SLICES) {
-      this.slices[placeOf(slice)]! += amount;
+    if (amount !== 0 && slice > this.newest - SLICES) {
+      if (slice < this.newest && this.slices === ONE_SLICE) this.spread();
+      if (this.slices !== ONE_SLICE) this.slices[placeOf(slice)]! += amount;
       this.total += amount;
     }
     return this.total;
@@ -109,6 +117,7 @@ export class WindowedSum {
   entries(): (readonly [number, number])[] {
     const entries: [number, number][] = [];
     if (this.total === 0) return entries;
+    if (this.slices === ONE_SLICE) return [[this.newest, this.total]];
     for (let slice = this.newest - SLICES + 1; slice <= this.newest; slice++) {
       const amount = this.slices[slice % SLICES]!;
       if (amount !== 0) entries.push([slice, amount]);
@@ -121,7 +130,17 @@ export class WindowedSum {
     return this;
   }
 
+  /** Gives the newest slice its place among others. */
+  private spread(): void {
+    this.slices = new Float64Array(SLICES);
+    this.slices[placeOf(this.newest)] = this.total;
+  }
+
   private advance(slice: number): void {
+    if (this.slices === ONE_SLICE) {
+      if (slice >= this.newest + SLICES) this.total = 0;
+      else if (this.total !== 0) this.spread();
+    }
     const from = Math.max(this.newest + 1, slice - SLICES + 1);
     if (this.total !== 0) {
       const { slices } = this;

@@ -17,7 +17,6 @@ interface Flood {
   readonly bare: WindowedSum;
   readonly attempts: WindowedSum;
   readonly answered: WindowedSum;
-  readonly packets: WindowedSum;
   readonly sources: WindowedSet<number>;
   protocol: string;
   mostSources: number;
@@ -56,7 +55,6 @@ export const distributedFlood = defineWatcher<Flood>()({
       bare: new WindowedSum(windowMicros),
       attempts: new WindowedSum(windowMicros),
       answered: new WindowedSum(windowMicros),
-      packets: new WindowedSum(windowMicros),
       sources: new WindowedSet<number>(windowMicros, 4 * minimumSources),
       protocol: '',
       mostSources: 0,

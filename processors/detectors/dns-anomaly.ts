@@ -20,6 +20,7 @@ const QUESTIONS_MAX = 512;
 const ANSWERED_MICROS = 10e6;
 
 interface Question {
+  readonly name: string;
   asked: number;
   answered: number;
   digest: number;
@@ -31,8 +32,9 @@ interface Answers {
   forged: string;
   readonly missing: WindowedSet<string>;
   readonly existing: WindowedSet<string>;
-  readonly questions: Map<string, Question>;
-  readonly conflicts: WindowedSet<string>;
+  /** By `numberOf`. */
+  readonly questions: Map<number, Question>;
+  readonly conflicts: WindowedSet<number>;
 }
 
 export const dnsAnomaly = defineWatcher<Answers>()({
@@ -77,8 +79,8 @@ export const dnsAnomaly = defineWatcher<Answers>()({
       const { question, response, responseCode, time, transactionId, clientPort, type, answerDigest } = observation;
       const client = response ? observation.destination : observation.source;
       const server = response ? observation.source : observation.destination;
-      const name = `${transactionId} ${clientPort} ${type} ${question}`;
-      const found = compare(watch, client, server, name, time, response ? answerDigest : null);
+      const number = numberOf(transactionId, clientPort, type, question);
+      const found = compare(watch, client, server, number, question, time, response ? answerDigest : null);
       if (found !== null) {
         found.forged = question;
         watch.measure(found.conflicts.size >= conflicts ? Math.max(threshold, found.conflicts.size) : 0, server);
@@ -114,6 +116,14 @@ export const dnsAnomaly = defineWatcher<Answers>()({
   }),
 });
 
+/** Tells questions apart, with their name: identifier and port, and 21 bits of type and name. A text for each cost more than all else. */
+function numberOf(transactionId: number, clientPort: number, type: number, name: string): number {
+  let hash = type;
+  for (let at = 0; at < name.length; at++) hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193);
+  const low = (hash ^ (hash >>> 15)) & 0x1f_ffff;
+  return (transactionId * 0x1_0000 + clientPort) * 0x20_0000 + low;
+}
+
 /**
  * Notes a question (`digest` null) or an answer of the pair.
  *
@@ -123,6 +133,7 @@ function compare(
   watch: Watch<Answers>,
   client: string,
   server: string,
+  number: number,
   name: string,
   time: number,
   digest: number | null,
@@ -132,13 +143,13 @@ function compare(
   pair.client = client;
   pair.server = server;
   const { questions } = pair;
-  const known = questions.get(name);
+  const known = questions.get(number);
   const question =
-    known !== undefined && time - known.last <= ANSWERED_MICROS
+    known !== undefined && known.name === name && time - known.last <= ANSWERED_MICROS
       ? known
-      : { asked: 0, answered: 0, digest: 0, last: time };
-  questions.delete(name);
-  questions.set(name, question);
+      : { name, asked: 0, answered: 0, digest: 0, last: time };
+  questions.delete(number);
+  questions.set(number, question);
   if (questions.size > QUESTIONS_MAX) questions.delete(questions.keys().next().value!);
   question.last = time;
   if (digest === null) {
@@ -149,6 +160,6 @@ function compare(
   const contradicts = question.digest !== 0 && question.digest !== digest && question.answered > question.asked;
   question.digest = digest;
   if (!contradicts) return null;
-  pair.conflicts.add(time, name);
+  pair.conflicts.add(time, number);
   return pair;
 }

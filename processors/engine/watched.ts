@@ -36,14 +36,14 @@ const RECENT_BYTES = 80;
 
 export class WatchedStates {
   bytes = 0;
-  private readonly byWindow = new Map<number, Watched>();
+  private readonly byWindow: (Watched | undefined)[] = [];
 
   find(window: number): Watched | undefined {
-    return this.byWindow.get(window);
+    return this.byWindow[window];
   }
 
   of(window: number, rule: CompiledRule): Watched {
-    let watched = this.byWindow.get(window);
+    let watched = this.byWindow[window];
     if (watched === undefined) {
       watched = {
         state: rule.watcher!.newState(),
@@ -53,7 +53,9 @@ export class WatchedStates {
         recent: [],
         logged: false,
       };
-      this.byWindow.set(window, watched);
+      // windows are numbered from 0 on, and a gap would make a dictionary of the array
+      while (this.byWindow.length < window) this.byWindow.push(undefined);
+      this.byWindow[window] = watched;
       this.bytes += ENTRY_BYTES;
       this.weigh(watched, rule);
     }
@@ -69,9 +71,9 @@ export class WatchedStates {
   }
 
   delete(window: number): void {
-    const watched = this.byWindow.get(window);
+    const watched = this.byWindow[window];
     if (watched === undefined) return;
     this.bytes -= watched.bytes;
-    this.byWindow.delete(window);
+    this.byWindow[window] = undefined;
   }
 }

@@ -9,31 +9,33 @@
  * the way or from aside.
  */
 
-import type { Watch } from '../contract/watch.js';
 import { defineWatcher } from '../contract/watcher.js';
 import { WindowedSet } from '../contract/windowed.js';
 import { isReverse, registeredDomain } from './dns-names.js';
 
 const NO_SUCH_NAME = 3;
 const DOMAINS_MAX = 1024;
-const QUESTIONS_MAX = 512;
+const QUESTIONS_MAX = 1024;
 const ANSWERED_MICROS = 10e6;
 
 interface Question {
+  readonly server: string;
   readonly name: string;
   asked: number;
   answered: number;
   digest: number;
   last: number;
 }
+/** Of a client, and of a client and a server where answers contradict one another. */
 interface Answers {
   client: string;
   server: string;
   forged: string;
   readonly missing: WindowedSet<string>;
   readonly existing: WindowedSet<string>;
-  /** By `numberOf`. */
+  /** Of a client; by `numberOf`. */
   readonly questions: Map<number, Question>;
+  /** Of a client and a server. */
   readonly conflicts: WindowedSet<number>;
 }
 
@@ -79,17 +81,23 @@ export const dnsAnomaly = defineWatcher<Answers>()({
       const { question, response, responseCode, time, transactionId, clientPort, type, answerDigest } = observation;
       const client = response ? observation.destination : observation.source;
       const server = response ? observation.source : observation.destination;
-      const number = numberOf(transactionId, clientPort, type, question);
-      const found = compare(watch, client, server, number, question, time, response ? answerDigest : null);
-      if (found !== null) {
-        found.forged = question;
-        watch.measure(found.conflicts.size >= conflicts ? Math.max(threshold, found.conflicts.size) : 0, server);
+      const number = numberOf(transactionId, clientPort, type, question, server);
+      const state = watch.key(client);
+      state.client = client;
+      // without addresses there is nothing to forge
+      const isCompared = !response || answerDigest !== 0;
+      if (isCompared && contradicts(state.questions, number, server, question, time, response ? answerDigest : null)) {
+        const pair = watch.key(`${client} ${server}`);
+        pair.client = client;
+        pair.server = server;
+        pair.forged = question;
+        const disputed = pair.conflicts.add(time, number);
+        watch.measure(disputed >= conflicts ? Math.max(threshold, disputed) : 0, server);
+        watch.key(client);
       }
       if (!response || isReverse(question)) return;
       const domain = registeredDomain(question);
       if (domain === '') return;
-      const state = watch.key(client);
-      state.client = client;
       state.server = server;
       if (responseCode !== NO_SUCH_NAME) {
         if (responseCode === 0) state.existing.add(time, domain);
@@ -116,50 +124,45 @@ export const dnsAnomaly = defineWatcher<Answers>()({
   }),
 });
 
-/** Tells questions apart, with their name: identifier and port, and 21 bits of type and name. A text for each cost more than all else. */
-function numberOf(transactionId: number, clientPort: number, type: number, name: string): number {
-  let hash = type;
-  for (let at = 0; at < name.length; at++) hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193);
-  const low = (hash ^ (hash >>> 15)) & 0x1f_ffff;
-  return (transactionId * 0x1_0000 + clientPort) * 0x20_0000 + low;
+/** Tells questions of a client apart: identifier and port, and 21 bits of the rest. A text for each cost more than all else. */
+function numberOf(transactionId: number, clientPort: number, type: number, name: string, server: string): number {
+  const hash = hashed(hashed(type, name), server);
+  return (transactionId * 0x1_0000 + clientPort) * 0x20_0000 + ((hash ^ (hash >>> 15)) & 0x1f_ffff);
+}
+
+function hashed(start: number, text: string): number {
+  let hash = start;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return hash;
 }
 
 /**
- * Notes a question (`digest` null) or an answer of the pair.
+ * Notes a question (`digest` null) or an answer of a server.
  *
- * @returns the state of the pair's conflicts when the answer contradicts one before, else null
+ * @returns whether the answer contradicts one before, and there are more answers than questions
  */
-function compare(
-  watch: Watch<Answers>,
-  client: string,
-  server: string,
+function contradicts(
+  questions: Map<number, Question>,
   number: number,
+  server: string,
   name: string,
   time: number,
   digest: number | null,
-): Answers | null {
-  if (digest === 0) return null; // without addresses there is nothing to forge
-  const pair = watch.key(`${client} ${server}`);
-  pair.client = client;
-  pair.server = server;
-  const { questions } = pair;
+): boolean {
   const known = questions.get(number);
-  const question =
-    known !== undefined && known.name === name && time - known.last <= ANSWERED_MICROS
-      ? known
-      : { name, asked: 0, answered: 0, digest: 0, last: time };
+  const isKnown =
+    known !== undefined && known.name === name && known.server === server && time - known.last <= ANSWERED_MICROS;
+  const question = isKnown ? known : { server, name, asked: 0, answered: 0, digest: 0, last: time };
   questions.delete(number);
   questions.set(number, question);
   if (questions.size > QUESTIONS_MAX) questions.delete(questions.keys().next().value!);
   question.last = time;
   if (digest === null) {
     question.asked++;
-    return null;
+    return false;
   }
   question.answered++;
-  const contradicts = question.digest !== 0 && question.digest !== digest && question.answered > question.asked;
+  const isOther = question.digest !== 0 && question.digest !== digest;
   question.digest = digest;
-  if (!contradicts) return null;
-  pair.conflicts.add(time, number);
-  return pair;
+  return isOther && question.answered > question.asked;
 }

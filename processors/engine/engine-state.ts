@@ -216,6 +216,8 @@ export class EngineState implements StateBudget {
       const slot = this.keys.leastRecent;
       if (slot === NONE || slot === this.current) return;
       const { slowestClock } = this.timelines.scopeAt(this.keys.scope[slot]!).group;
+      // So young nothing is idle, and those behind it are younger.
+      if (this.keys.clock[slot]! + this.longestReplayedWindow >= slowestClock) return;
       const horizon = this.horizonOf(slot) + 2 * this.limits.allowedLatenessMicros;
       if (this.keys.clock[slot]! + horizon < slowestClock && !this.hasOpenEpisode(slot)) this.forget(slot);
       // What is remembered for hours must not keep those behind it that are not.

@@ -11,7 +11,7 @@ export function grown<C extends Column>(column: C, capacity: number): C {
 /** Entries beyond which a pool grows in smaller steps, so that a budget is used to its end. */
 const LARGE = 500_000;
 
-/** The next capacity of a pool, a part more than before, so that copying stays rare. */
+/** The next capacity of a pool: twice what it was, so that copying stays rare, and a fifth more of large ones. */
 export function nextCapacity(capacity: number): number {
-  return Math.max(1024, Math.ceil(capacity * (capacity < LARGE ? 1.5 : 1.2)));
+  return Math.max(1024, Math.ceil(capacity * (capacity < LARGE ? 2 : 1.2)));
 }

@@ -9,6 +9,9 @@ export class KeyWords {
   kind = 0;
   readonly words = new Uint32Array(4);
   private readonly masks: Uint32Array;
+  /** The text that was set last, and its words: rows of one host come together. */
+  private text: string | null = null;
+  private readonly textWords = new Uint32Array(4);
 
   /** IPv6 addresses are cut to so many bits, 1 … 128. */
   constructor(private readonly ipv6PrefixBits: number) {
@@ -61,6 +64,12 @@ export class KeyWords {
   /** 128 bits of a text: four runs of FNV-1a with a finaliser, from different beginnings. */
   setText(text: string): void {
     this.kind = KEY_TEXT;
+    if (text !== this.text) this.hashText(text);
+    for (let i = 0; i < 4; i++) this.words[i] = this.textWords[i]!;
+  }
+
+  private hashText(text: string): void {
+    this.text = text;
     let h0 = (0x811c9dc5 ^ 0x9e3779b1) | 0;
     let h1 = (0x811c9dc5 ^ Math.imul(2, 0x9e3779b1)) | 0;
     let h2 = (0x811c9dc5 ^ Math.imul(3, 0x9e3779b1)) | 0;
@@ -72,10 +81,10 @@ export class KeyWords {
       h2 = Math.imul(h2 ^ character, 0x01000197);
       h3 = Math.imul(h3 ^ character, 0x01000199);
     }
-    this.words[0] = finished(h0);
-    this.words[1] = finished(h1);
-    this.words[2] = finished(h2);
-    this.words[3] = finished(h3);
+    this.textWords[0] = finished(h0);
+    this.textWords[1] = finished(h1);
+    this.textWords[2] = finished(h2);
+    this.textWords[3] = finished(h3);
   }
 
   /** Reads what `format` wrote; false when the text is no such source. */

@@ -4,6 +4,7 @@ import type { Severity } from '../../schemas/alerts/alert.js';
 import { EVENT_ENDED, EVENT_UPDATED } from '../../schemas/conversations/conversation.js';
 import type { ConversationBlock } from '../../schemas/conversations/conversation-block.js';
 import type { Detector } from '../contract/detector.js';
+import { TARGETS_MAX } from '../contract/evidence.js';
 import type { Watch } from '../contract/watch.js';
 import { defineWatcher } from '../contract/watcher.js';
 import { WindowedSet, WindowedSum } from '../contract/windowed.js';
@@ -88,11 +89,13 @@ export function compileRule(rule: RuleDefinition): Detector {
     windowSeconds: { default: windowSeconds, minimum: 1, maximum: 604_800, help: 'length of the window' },
     options: {},
     createWatcher: (_, settings) => {
+      // So many are told apart, no more: an alert says how many there were, not only that there were enough.
+      const most = Math.max(2 * settings.threshold, TARGETS_MAX);
       const newState = (): Measured => ({
         source: '',
         target: '',
         name: '',
-        values: new WindowedSet(settings.windowMicros, 2 * settings.threshold),
+        values: new WindowedSet(settings.windowMicros, most),
         sum: new WindowedSum(settings.windowMicros),
         counted: new Map(),
       });
@@ -118,7 +121,7 @@ export function compileRule(rule: RuleDefinition): Detector {
             source: rule.key === 'target' && targets.distinct > 1 ? `${targets.distinct} sources` : source,
             target: rule.key === 'source' && targets.distinct > 1 ? `${targets.distinct} targets` : target,
             name,
-            value: String(peak),
+            value: peak >= most && !rule.measure.startsWith('sum') ? `at least ${peak}` : String(peak),
             threshold: String(threshold),
             window: formatDuration(windowSeconds * 1000),
           };

@@ -102,8 +102,8 @@ export function parseRuleFile(text: string, fileName: string, known: ReadonlySet
   const detectors = result.data.rules.flatMap((rule, index) => {
     if (taken.has(rule.id))
       errors.push(file.fault(['rules', index, 'id'], `there is a rule ${rule.id} already; give it another id`));
-    else if (rule.measure.startsWith('distinct') && rule.threshold > DISTINCT_MAX)
-      errors.push(file.fault(['rules', index, 'threshold'], `must be at most ${DISTINCT_MAX} for what is told apart`));
+    else if (!rule.measure.startsWith('sum') && rule.threshold > DISTINCT_MAX)
+      errors.push(file.fault(['rules', index, 'threshold'], `must be at most ${DISTINCT_MAX} for what is not a sum`));
     taken.add(rule.id);
     return [
       compileRule({

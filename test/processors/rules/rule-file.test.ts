@@ -31,11 +31,12 @@ const SMB = `rules:
     technique: T1021.002
 `;
 
-function alertsOf(text: string, conversations: readonly TestConversation[]): readonly AlertDocument[] {
+function alertsOf(text: string, conversations: readonly TestConversation[], end?: number): readonly AlertDocument[] {
   const result = parseRuleFile(text, 'rules.yaml', new Set());
   if (!result.ok) throw new Error(result.errors.join('\n'));
   const engine = new DetectionEngine(defaultRules(result.detectors), DEFAULT_ENGINE_LIMITS);
   for (const conversation of conversations) engine.process(new PacketBlock(0), 0, 0, conversationBlock([conversation]));
+  if (end !== undefined) engine.endTimeline('', end);
   return engine.takeAlerts();
 }
 
@@ -75,6 +76,13 @@ describe('a rule of a file', () => {
     ).toEqual([['open', 'smb-outside', 3, '10.0.0.1', '10.0.0.1 spoke SMB to 3 hosts in 1m', ['T1021.002']]]);
     // Its window: three within two minutes are none.
     expect(alertsOf(SMB, [call(1), call(50), call(100)])).toEqual([]);
+  });
+
+  it('says how many there were, far beyond its threshold too', () => {
+    const calls = Array.from({ length: 40 }, (_, i) => call(i, { responder: `198.51.100.${i}` }));
+    expect(alertsOf(SMB, calls, START + 60e6).at(-1)?.message).toBe('10.0.0.1 spoke SMB to 40 hosts in 1m');
+    const many = Array.from({ length: 1_100 }, (_, i) => call(0, { responder: `198.51.${i >> 8}.${i & 255}` }));
+    expect(alertsOf(SMB, many, START + 60e6).at(-1)?.message).toBe('10.0.0.1 spoke SMB to at least 1024 hosts in 1m');
   });
 
   it.each([

@@ -13,18 +13,29 @@ const INTEGRATION = [
   'test/quality/quality.test.ts',
 ];
 
-/** Pure, but at it for seconds: left out of `npm run test:unit`, which is for the loop of a change. */
+/** Pure, but at it for seconds, or in need of a build: left out of `npm run test:unit`, which is for the loop of a change. */
 const LONG = [
   'test/**/*.fuzz.test.ts',
   'test/**/*.random.test.ts',
-  'test/fixtures/fixtures.test.ts',
+  'test/deploy/container.test.ts',
   'test/deploy/kubernetes.test.ts',
+  'test/deploy/local-stack/guarded-process.test.ts',
+  'test/fixtures/fixtures.test.ts',
+  'test/processors/analysis.test.ts',
   'test/processors/fleet-parity.test.ts',
   'test/processors/worker/partition-input.test.ts',
+  'test/producers/conversation-agreement.test.ts',
+  'test/producers/conversations/random-conversations.test.ts',
   'test/producers/decoding/decode-report.test.ts',
   'test/producers/decoding/decoder.test.ts',
+  'test/producers/live/engine-choice.test.ts',
+  'test/producers/live/tcpdump-engine.test.ts',
   'test/producers/tshark-agreement.test.ts',
+  'test/runtime/process/navigator.test.ts',
+  'test/support/capture-file.test.ts',
+  'test/support/network-namespace.test.ts',
   'test/support/reference-detection.test.ts',
+  'test/support/run-folder.test.ts',
   'test/support/traffic.test.ts',
 ];
 const quick = process.env['npm_lifecycle_event'] === 'test:unit';
@@ -40,6 +51,7 @@ export default defineConfig({
           globalSetup: 'test/support/run-folder.ts',
           exclude: [...configDefaults.exclude, ...INTEGRATION, ...(quick ? LONG : [])],
           testTimeout: 20_000,
+          maxWorkers: '100%',
           sequence: { groupOrder: 0 },
         },
       },

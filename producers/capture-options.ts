@@ -32,7 +32,7 @@ export const captureOptions = defineOptions({
     kind: 'boolean',
     env: null,
     default: false,
-    help: 'move the timestamps of a replay so that it begins now',
+    help: 'move the timestamps of a replay so that it begins now; without --pace its later packets are ahead of the clock',
   },
   timeline: {
     kind: 'string',

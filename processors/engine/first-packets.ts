@@ -7,10 +7,10 @@
 import type { AddressPool } from './address-pool.js';
 import { type Attempts, FAILURE_FIRST, NO_ATTEMPT } from './attempts.js';
 import type { CompiledRule, RuleAt } from './compiled-rule.js';
-import { grown, nextCapacity } from './growth.js';
+import { grown, nextCapacity, reservedFor } from './growth.js';
 import { type KeyTable, NONE } from './key-table.js';
 import { ipv6Key } from './sighting-target.js';
-import type { StateBudget } from './window-shape.js';
+import { CELL_FAILED, type StateBudget } from './window-shape.js';
 import { TARGET_IPV6, type WindowStore } from './window-store.js';
 
 /** Where packets are put when a second one comes. */
@@ -28,13 +28,14 @@ const RULES_MAX = 16;
 const UNANSWERED = 1;
 const REFUSED = 2;
 
-const BYTES_PER_ENTRY = 41;
+const BYTES_PER_ENTRY = 34;
 const CAPACITY_AT_FIRST = 1024;
 
 export class FirstPackets {
   private time = new Float64Array(0);
   /** What the rules of `counted` count it as but those of `zeros`, which count it as 0. */
   private value = new Uint32Array(0);
+  /** Of a free entry the number of the next one. */
   private target = new Uint32Array(0);
   private targetKind = new Uint8Array(0);
   private node = new Uint16Array(0);
@@ -43,8 +44,8 @@ export class FirstPackets {
   private counted = new Uint16Array(0);
   private zeros = new Uint16Array(0);
   private marked = new Uint16Array(0);
-  /** What became of its attempt, a flag of window-shape.ts. */
-  private flag = new Uint32Array(0);
+  /** What became of its attempt, a flag of window-shape.ts without the bits below. */
+  private flag = new Uint8Array(0);
   /** Its attempt, where that is the first failure of the source. */
   private failure = new Uint8Array(0);
   private ttl = new Uint8Array(0);
@@ -52,9 +53,8 @@ export class FirstPackets {
   private sourcePort = new Uint16Array(0);
   private kind = new Uint16Array(0);
   private run = new Uint32Array(0);
-  /** The next free entry. */
-  private next = new Int32Array(0);
   private capacity = 0;
+  private reserved = 0;
   private used = 0;
   private free = NONE;
   /** Rules that have a bit. */
@@ -117,8 +117,9 @@ export class FirstPackets {
     if ((this.counted[entry]! & bit) === 0 || this.time[entry]! < time) return true;
     if (rule.perPort && this.port[entry] !== port) return true;
     if (rule.shape.distinct ? this.valueOf(entry, bit) !== port : this.time[entry] !== time) return true;
-    if (this.flag[entry] !== 0 && this.flag[entry] !== flag) return false;
-    this.flag[entry] = flag;
+    const said = flag / CELL_FAILED;
+    if (this.flag[entry] !== 0 && this.flag[entry] !== said) return false;
+    this.flag[entry] = said;
     this.marked[entry]! |= bit;
     return true;
   }
@@ -153,7 +154,7 @@ export class FirstPackets {
       if (targetKind === TARGET_IPV6) addresses.retain(target);
       const value = this.valueOf(entry, bit);
       windows.add(window, rule.shape, this.time[entry]!, value, target, targetKind, this.node[entry]!);
-      if ((this.marked[entry]! & bit) !== 0) windows.cellTag[windows.tail[window]!]! |= this.flag[entry]!;
+      if ((this.marked[entry]! & bit) !== 0) windows.cellTag[windows.tail[window]!]! |= this.flag[entry]! * CELL_FAILED;
     }
     if (keys.failure[slot] === FAILURE_FIRST) this.unfoldFailure(slot, entry);
     this.release(entry);
@@ -205,34 +206,35 @@ export class FirstPackets {
     }
     const entry = this.free;
     if (entry === NONE) return this.used++;
-    this.free = this.next[entry]!;
+    this.free = this.target[entry]! | 0;
     return entry;
   }
 
   private release(entry: number): void {
     if (this.targetKind[entry] === TARGET_IPV6) this.state.addresses.release(this.target[entry]!);
-    this.next[entry] = this.free;
+    this.target[entry] = this.free;
     this.free = entry;
   }
 
   private growTo(capacity: number): void {
-    this.time = grown(this.time, capacity);
-    this.value = grown(this.value, capacity);
-    this.target = grown(this.target, capacity);
-    this.targetKind = grown(this.targetKind, capacity);
-    this.node = grown(this.node, capacity);
-    this.port = grown(this.port, capacity);
-    this.counted = grown(this.counted, capacity);
-    this.zeros = grown(this.zeros, capacity);
-    this.marked = grown(this.marked, capacity);
-    this.flag = grown(this.flag, capacity);
-    this.failure = grown(this.failure, capacity);
-    this.ttl = grown(this.ttl, capacity);
-    this.ipProtocol = grown(this.ipProtocol, capacity);
-    this.sourcePort = grown(this.sourcePort, capacity);
-    this.kind = grown(this.kind, capacity);
-    this.run = grown(this.run, capacity);
-    this.next = grown(this.next, capacity);
     this.capacity = capacity;
+    if (capacity <= this.reserved) return;
+    this.reserved = reservedFor(capacity);
+    this.time = grown(this.time, this.reserved);
+    this.value = grown(this.value, this.reserved);
+    this.target = grown(this.target, this.reserved);
+    this.targetKind = grown(this.targetKind, this.reserved);
+    this.node = grown(this.node, this.reserved);
+    this.port = grown(this.port, this.reserved);
+    this.counted = grown(this.counted, this.reserved);
+    this.zeros = grown(this.zeros, this.reserved);
+    this.marked = grown(this.marked, this.reserved);
+    this.flag = grown(this.flag, this.reserved);
+    this.failure = grown(this.failure, this.reserved);
+    this.ttl = grown(this.ttl, this.reserved);
+    this.ipProtocol = grown(this.ipProtocol, this.reserved);
+    this.sourcePort = grown(this.sourcePort, this.reserved);
+    this.kind = grown(this.kind, this.reserved);
+    this.run = grown(this.run, this.reserved);
   }
 }

@@ -2,7 +2,7 @@
  * The keys an engine watches (hosts, by scope and address, or texts): flat columns under one open-addressing index, with a list from
  * the most to the least recently active for eviction. IPv4 and IPv6 share the layout: an address is four words.
  */
-import { grown, nextCapacity } from './growth.js';
+import { grown, nextCapacity, reservedFor } from './growth.js';
 
 export const NONE = -1;
 
@@ -15,7 +15,7 @@ export const KEY_TEXT = 64;
 const MANY = 8;
 
 /** Bytes a key takes in the columns and, at its fullest, in the index. */
-const BYTES_PER_KEY = 92;
+const BYTES_PER_KEY = 88;
 
 /** Columns begin with nothing and grow at once, for the reason that WindowStore gives. */
 export class KeyTable {
@@ -25,8 +25,6 @@ export class KeyTable {
   clock = new Float64Array(0);
   /** Index of its scope: timeline group and site. */
   scope = new Uint32Array(0);
-  /** Tells the key from others that had its slot before. */
-  serial = new Uint32Array(0);
   /** 1 when the input says what became of its attempts. */
   outcomes = new Uint8Array(0);
   /** Event time after which something is to be settled before its next packet, µs (attempts.ts); ∞ when there is nothing. */
@@ -53,8 +51,8 @@ export class KeyTable {
   private oldest = NONE;
   private free = NONE;
   private used = 0;
-  private serials = 0;
   private capacity = 0;
+  private reserved = 0;
   /**
    * Slots by hash, above each the part of the hash that its place does not tell: most keys that are looked up in a flood are new,
    * and to read the words of each slot on the way costs a miss of the cache. A slot is always below the length of the index.
@@ -118,7 +116,6 @@ export class KeyTable {
     this.words[word + 3] = w3;
     this.kind[slot] = kind;
     this.scope[slot] = scope;
-    this.serial[slot] = ++this.serials;
     this.outcomes[slot] = 0;
     this.due[slot] = Number.POSITIVE_INFINITY;
     this.run[slot] = run;
@@ -131,7 +128,7 @@ export class KeyTable {
     this.first[slot] = NONE;
     this.linkNewest(slot);
     this.size++;
-    this.insertIndex(slot);
+    this.insertIndex(slot, hash(scope, w0, w1, w2, w3));
     return slot;
   }
 
@@ -198,20 +195,19 @@ export class KeyTable {
     return hash(this.scope[slot]!, words[word]!, words[word + 1]!, words[word + 2]!, words[word + 3]!);
   }
 
-  private putIndex(slot: number): void {
+  private putIndex(slot: number, whole: number): void {
     const { index, indexMask } = this;
-    const whole = this.hashOf(slot);
     let at = whole & indexMask;
     while (index[at] !== NONE) at = (at + 1) & indexMask;
     index[at] = (whole & ~indexMask) | slot;
   }
 
-  private insertIndex(slot: number): void {
+  private insertIndex(slot: number, whole: number): void {
     if (this.size > this.index.length * 0.7) {
       this.rebuildIndex(this.index.length * 2);
       return;
     }
-    this.putIndex(slot);
+    this.putIndex(slot, whole);
   }
 
   private rebuildIndex(length: number): void {
@@ -219,7 +215,7 @@ export class KeyTable {
     else this.index = new Int32Array(length).fill(NONE);
     this.indexMask = length - 1;
     for (let slot = 0; slot < this.used; slot++) {
-      if (this.kind[slot] !== 0) this.putIndex(slot);
+      if (this.kind[slot] !== 0) this.putIndex(slot, this.hashOf(slot));
     }
   }
 
@@ -244,23 +240,24 @@ export class KeyTable {
   }
 
   private growTo(capacity: number): void {
-    this.clock = grown(this.clock, capacity);
-    this.scope = grown(this.scope, capacity);
-    this.serial = grown(this.serial, capacity);
-    this.outcomes = grown(this.outcomes, capacity);
-    this.due = grown(this.due, capacity);
-    this.run = grown(this.run, capacity);
-    this.founder = grown(this.founder, capacity);
-    this.kind = grown(this.kind, capacity);
-    this.words = grown(this.words, capacity * 4);
-    this.windows = grown(this.windows, capacity);
-    this.attempt = grown(this.attempt, capacity);
-    this.lastAttempt = grown(this.lastAttempt, capacity);
-    this.failure = grown(this.failure, capacity);
-    this.first = grown(this.first, capacity);
-    this.newer = grown(this.newer, capacity);
-    this.older = grown(this.older, capacity);
     this.capacity = capacity;
+    if (capacity <= this.reserved) return;
+    this.reserved = reservedFor(capacity);
+    this.clock = grown(this.clock, this.reserved);
+    this.scope = grown(this.scope, this.reserved);
+    this.outcomes = grown(this.outcomes, this.reserved);
+    this.due = grown(this.due, this.reserved);
+    this.run = grown(this.run, this.reserved);
+    this.founder = grown(this.founder, this.reserved);
+    this.kind = grown(this.kind, this.reserved);
+    this.words = grown(this.words, this.reserved * 4);
+    this.windows = grown(this.windows, this.reserved);
+    this.attempt = grown(this.attempt, this.reserved);
+    this.lastAttempt = grown(this.lastAttempt, this.reserved);
+    this.failure = grown(this.failure, this.reserved);
+    this.first = grown(this.first, this.reserved);
+    this.newer = grown(this.newer, this.reserved);
+    this.older = grown(this.older, this.reserved);
   }
 }
 

@@ -11,7 +11,7 @@
  */
 
 import type { AddressPool } from './address-pool.js';
-import { grown, nextCapacity } from './growth.js';
+import { grown, nextCapacity, reservedFor } from './growth.js';
 import type { StateBudget, WindowShape } from './window-shape.js';
 
 export const NONE = -1;
@@ -52,6 +52,7 @@ export class WindowStore {
   private held = new Int32Array(0);
   private counting = new Int32Array(0);
   private windowCapacity = 0;
+  private windowReserved = 0;
   private windowsUsed = 0;
   private freeWindow = NONE;
 
@@ -64,6 +65,7 @@ export class WindowStore {
   cellNext = new Int32Array(0);
   cellBefore = new Int32Array(0);
   private cellCapacity = 0;
+  private cellReserved = 0;
   private cellsUsed = 0;
   private freeCell = NONE;
 
@@ -366,26 +368,30 @@ export class WindowStore {
   }
 
   private growWindows(capacity: number): void {
-    this.key = grown(this.key, capacity);
-    this.slot = grown(this.slot, capacity);
-    this.next = grown(this.next, capacity);
-    this.open = grown(this.open, capacity);
-    this.head = grown(this.head, capacity);
-    this.tail = grown(this.tail, capacity);
-    this.edge = grown(this.edge, capacity);
-    this.held = grown(this.held, capacity);
-    this.counting = grown(this.counting, capacity);
     this.windowCapacity = capacity;
+    if (capacity <= this.windowReserved) return;
+    this.windowReserved = reservedFor(capacity);
+    this.key = grown(this.key, this.windowReserved);
+    this.slot = grown(this.slot, this.windowReserved);
+    this.next = grown(this.next, this.windowReserved);
+    this.open = grown(this.open, this.windowReserved);
+    this.head = grown(this.head, this.windowReserved);
+    this.tail = grown(this.tail, this.windowReserved);
+    this.edge = grown(this.edge, this.windowReserved);
+    this.held = grown(this.held, this.windowReserved);
+    this.counting = grown(this.counting, this.windowReserved);
   }
 
   private growCells(capacity: number): void {
-    this.cellTime = grown(this.cellTime, capacity);
-    this.cellValue = grown(this.cellValue, capacity);
-    this.cellTarget = grown(this.cellTarget, capacity);
-    this.cellTag = grown(this.cellTag, capacity);
-    this.cellSightings = grown(this.cellSightings, capacity);
-    this.cellNext = grown(this.cellNext, capacity);
-    this.cellBefore = grown(this.cellBefore, capacity);
     this.cellCapacity = capacity;
+    if (capacity <= this.cellReserved) return;
+    this.cellReserved = reservedFor(capacity);
+    this.cellTime = grown(this.cellTime, this.cellReserved);
+    this.cellValue = grown(this.cellValue, this.cellReserved);
+    this.cellTarget = grown(this.cellTarget, this.cellReserved);
+    this.cellTag = grown(this.cellTag, this.cellReserved);
+    this.cellSightings = grown(this.cellSightings, this.cellReserved);
+    this.cellNext = grown(this.cellNext, this.cellReserved);
+    this.cellBefore = grown(this.cellBefore, this.cellReserved);
   }
 }

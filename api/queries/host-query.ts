@@ -8,7 +8,7 @@ import { HOST_NAME_KEYS } from '../../schemas/tables/conversation-table.js';
 import { parsePacketField } from '../../schemas/tables/packet-fields.js';
 import { QueryParameters, type SqlValues } from '../../schemas/tables/sql-values.js';
 import { query } from '../pool.js';
-import { newestSql } from './conversation-query.js';
+import { newestSql } from './newest-conversations.js';
 import { findPackets } from './packet-query.js';
 import type { TimeRange } from './time-range.js';
 
@@ -38,19 +38,14 @@ export interface HostPeer extends HostVolume {
   readonly address: string;
 }
 
-export interface HostName {
-  readonly name: string;
-  /** Whether others asked for it as a server, or it said so itself. */
-  readonly given_by: 'peers' | 'host';
-  readonly conversations: number;
-}
-
 export interface HostSide extends HostVolume {
   readonly first_seen: string | null;
   readonly last_seen: string | null;
   readonly services: HostService[];
   readonly peers: HostPeer[];
   readonly outcomes: Readonly<Record<Outcome, number>>;
+  /** What others asked for on the side of the responder; on the other, what it said of itself. */
+  readonly names: { readonly name: string; readonly conversations: number }[];
   /** Whether these are all; otherwise the last `HOST_CONVERSATIONS_MAX`. */
   readonly complete: boolean;
 }
@@ -58,6 +53,18 @@ export interface HostSide extends HostVolume {
 const VOLUME = `count(*) AS conversations, coalesce(sum(packets_sent), 0)::bigint AS packets_sent,
   coalesce(sum(packets_received), 0)::bigint AS packets_received, coalesce(sum(bytes_sent), 0)::bigint AS bytes_sent,
   coalesce(sum(bytes_received), 0)::bigint AS bytes_received`;
+/** Of rows that are volumes. */
+const VOLUME_OF_VOLUMES = ['conversations', 'packets_sent', 'packets_received', 'bytes_sent', 'bytes_received']
+  .map((column) => `sum(${column})::bigint AS ${column}`)
+  .join(', ');
+
+/** What servers are asked for by name, and what a client says of itself. */
+const NAMES = {
+  responder: `coalesce(${HOST_NAME_KEYS.filter((key) => key === 'serverName' || key === 'httpHost')
+    .map((key) => `names ->> '${key}'`)
+    .join(', ')})`,
+  originator: `names ->> 'dhcpHostName'`,
+} as const;
 
 const list = (select: string): string => `(SELECT coalesce(json_agg(t), '[]') FROM (${select}) AS t)`;
 
@@ -71,21 +78,24 @@ export async function findHostSide(
   const sql = new QueryParameters();
   const peer = side === 'originator' ? 'responder' : 'originator';
   const ofHost = (values: SqlValues): string => `${side} = ${values.add(address, 'inet')}`;
-  const newest = newestSql(ofHost, range, null, HOST_CONVERSATIONS_MAX, sql);
+  const newest = newestSql(ofHost, range, HOST_CONVERSATIONS_MAX, sql, 'address');
   const { rows } = await query<HostSide & { readonly counted: { outcome: number; conversations: number }[] }>(
     pool,
     `WITH own AS MATERIALIZED (
        SELECT ${peer} AS peer, service, ip_protocol, responder_port AS port, outcome, started_at, heard_last,
          ${side}_packets AS packets_sent, ${peer}_packets AS packets_received, ${side}_bytes AS bytes_sent,
-         ${peer}_bytes AS bytes_received
+         ${peer}_bytes AS bytes_received, ${NAMES[side]} AS name
        FROM (${newest}) AS newest ORDER BY heard_last DESC LIMIT ${sql.add(HOST_CONVERSATIONS_MAX, 'integer')}
      )
      SELECT ${VOLUME}, min(started_at) AS first_seen, max(heard_last) AS last_seen,
        count(*) < ${HOST_CONVERSATIONS_MAX} AS complete,
-       ${list(`SELECT coalesce(service, 'unknown') AS service, ip_protocol, port, count(DISTINCT peer) AS peers, ${VOLUME}
-         FROM own GROUP BY 1, 2, 3 ORDER BY conversations DESC, port LIMIT ${LIST_MAX}`)} AS services,
+       ${list(`SELECT coalesce(service, 'unknown') AS service, ip_protocol, port, count(*) AS peers, ${VOLUME_OF_VOLUMES}
+         FROM (SELECT service, ip_protocol, port, peer, ${VOLUME} FROM own GROUP BY 1, 2, 3, 4) AS of_peers
+         GROUP BY 1, 2, 3 ORDER BY conversations DESC, port LIMIT ${LIST_MAX}`)} AS services,
        ${list(`SELECT host(peer) AS address, ${VOLUME} FROM own GROUP BY peer
          ORDER BY sum(bytes_sent + bytes_received) DESC, peer LIMIT ${LIST_MAX}`)} AS peers,
+       ${list(`SELECT lower(name) AS name, count(*) AS conversations FROM own WHERE name IS NOT NULL
+         GROUP BY 1 ORDER BY conversations DESC, name LIMIT ${LIST_MAX}`)} AS names,
        ${list('SELECT outcome, count(*) AS conversations FROM own GROUP BY 1')} AS counted
      FROM own`,
     sql.values,
@@ -94,31 +104,6 @@ export async function findHostSide(
   const outcomes = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, 0])) as Record<Outcome, number>;
   for (const { outcome, conversations } of counted) outcomes[OUTCOMES[outcome] ?? OUTCOMES[0]] += conversations;
   return { ...found, outcomes };
-}
-
-/** What servers are asked for by name, and what a client says of itself. */
-const NAMES = {
-  responder: `coalesce(${HOST_NAME_KEYS.filter((key) => key === 'serverName' || key === 'httpHost')
-    .map((key) => `names ->> '${key}'`)
-    .join(', ')})`,
-  originator: `names ->> 'dhcpHostName'`,
-} as const;
-
-export async function findHostNames(pool: pg.Pool, address: string, range: TimeRange): Promise<HostName[]> {
-  const sql = new QueryParameters();
-  const part = (side: keyof typeof NAMES, givenBy: HostName['given_by']): string => {
-    const named = (values: SqlValues): string => `${side} = ${values.add(address, 'inet')} AND names IS NOT NULL`;
-    return `SELECT lower(${NAMES[side]}) AS name, '${givenBy}' AS given_by
-      FROM (${newestSql(named, range, null, HOST_CONVERSATIONS_MAX, sql)}) AS ${side}s`;
-  };
-  const { rows } = await query<HostName>(
-    pool,
-    `SELECT name, given_by, count(*) AS conversations
-     FROM (${part('responder', 'peers')} UNION ALL ${part('originator', 'host')}) AS given
-     WHERE name IS NOT NULL GROUP BY 1, 2 ORDER BY conversations DESC, name LIMIT ${LIST_MAX}`,
-    sql.values,
-  );
-  return rows;
 }
 
 /** The MACs that its latest packets came from: its own, or a router's. */

@@ -166,9 +166,10 @@ async function findSeconds(pool: pg.Pool, wanted: StatsQuery, seconds: number): 
   const width = p.add(seconds, 'integer');
   const { rows } = await query<ProtocolVolume>(
     pool,
-    `SELECT (floor(extract(epoch FROM second) / ${width}) * ${width})::bigint AS start, protocol, ${VOLUME}
-     FROM traffic_seconds WHERE ${within('second', range, p)}${ofNodes(captureNodes, p)}
-     GROUP BY 1, 2 ORDER BY 1`,
+    `SELECT extract(epoch FROM start)::bigint AS start, protocol, packets, bytes FROM (
+       SELECT date_bin(${width} * interval '1 second', second, 'epoch') AS start, protocol, ${VOLUME}
+       FROM traffic_seconds WHERE ${within('second', range, p)}${ofNodes(captureNodes, p)} GROUP BY 1, 2 ORDER BY 1
+     ) AS binned`,
     p.values,
   );
   return rows;
@@ -181,8 +182,10 @@ async function findMinutes(pool: pg.Pool, wanted: StatsQuery, seconds: number): 
   const segments = seconds % 3600 === 0 ? segmentsOf(wanted.range) : [{ resolution: 1, ...wanted.range }];
   const { rows } = await query<{ start: number; ether_type: number; ip_protocol: number } & Volume>(
     pool,
-    `SELECT (floor(extract(epoch FROM bucket) / ${width}) * ${width})::bigint AS start, ether_type, ip_protocol, ${VOLUME}
-     FROM traffic_protocols WHERE ${rowsOf(segments, wanted, p)} GROUP BY 1, 2, 3 ORDER BY 1`,
+    `SELECT extract(epoch FROM start)::bigint AS start, ether_type, ip_protocol, packets, bytes FROM (
+       SELECT date_bin(${width} * interval '1 second', bucket, 'epoch') AS start, ether_type, ip_protocol, ${VOLUME}
+       FROM traffic_protocols WHERE ${rowsOf(segments, wanted, p)} GROUP BY 1, 2, 3 ORDER BY 1
+     ) AS binned`,
     p.values,
   );
   return rows.map(({ start, ether_type, ip_protocol, packets, bytes }) => {

@@ -11,13 +11,7 @@ import {
   conversationExpressionSchema,
   conversationQueryShape,
 } from '../queries/conversation-filter.js';
-import {
-  findConversations,
-  GROUP_ORDERS,
-  GROUPED_MAX,
-  GROUPING_NAMES,
-  groupConversations,
-} from '../queries/conversation-query.js';
+import { GROUP_ORDERS, GROUPED_MAX, GROUPING_NAMES, groupConversations } from '../queries/conversation-groups.js';
 import {
   isBigint,
   LIMIT_DEFAULT,
@@ -27,6 +21,7 @@ import {
   timePositionSchema,
 } from '../queries/cursor.js';
 import { searchBody } from '../queries/filter-shapes.js';
+import { findConversation, findConversations } from '../queries/newest-conversations.js';
 import {
   hoursSchema,
   refineTimeRange,
@@ -206,9 +201,8 @@ export function conversationRoutes({ pool, now, enricher }: RouteDependencies) {
     })
     .openapi(oneRoute, async (c) => {
       const { id } = c.req.valid('param');
-      const always = { from: null, to: null };
-      const [row] = await findConversations(pool, (sql) => `id = ${sql.add(id, 'bigint')}`, always, null, 1);
-      if (row === undefined) {
+      const row = await findConversation(pool, id);
+      if (row === null) {
         throw new ApiProblem(404, 'NO_SUCH_CONVERSATION', `id: there is no conversation ${id}; its time may be over`, {
           errors: [{ input: 'id', reason: 'there is no such conversation' }],
         });

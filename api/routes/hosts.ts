@@ -9,13 +9,7 @@ import { vendorOf } from '../enrichment/mac-vendors.js';
 import { strictObject } from '../http/strict-object.js';
 import { rangeConditions } from '../queries/alert-filter.js';
 import { findAlerts } from '../queries/alert-query.js';
-import {
-  findHostMacs,
-  findHostNames,
-  findHostSide,
-  HOST_CONVERSATIONS_MAX,
-  type HostSide,
-} from '../queries/host-query.js';
+import { findHostMacs, findHostSide, HOST_CONVERSATIONS_MAX, type HostSide } from '../queries/host-query.js';
 import {
   refineTimeRange,
   resolveTimeRange,
@@ -104,7 +98,7 @@ const hostRoute = createRoute({
   responses: { 200: jsonContent(hostSchema, 'The host, empty where nothing was seen of it.'), ...sharedErrors },
 });
 
-function viewSide({ services, first_seen: _first, last_seen: _last, ...side }: HostSide) {
+function viewSide({ services, names: _names, first_seen: _first, last_seen: _last, ...side }: HostSide) {
   return {
     ...side,
     services: services.map(({ ip_protocol: protocol, ...service }) => ({
@@ -112,6 +106,14 @@ function viewSide({ services, first_seen: _first, last_seen: _last, ...side }: H
       protocol: protocolName(null, protocol),
     })),
   };
+}
+
+/** The most frequent first. */
+function namesOf(used: HostSide, offered: HostSide): Host['names'] {
+  return [
+    ...offered.names.map((name) => ({ ...name, given_by: 'peers' as const })),
+    ...used.names.map((name) => ({ ...name, given_by: 'host' as const })),
+  ].sort((a, b) => b.conversations - a.conversations || (a.name < b.name ? -1 : 1));
 }
 
 function extreme(times: readonly (string | null)[], latest: boolean): string | null {
@@ -141,10 +143,9 @@ export function hostRoutes({ pool, now, enricher }: RouteDependencies) {
     const range = resolveTimeRange(asked, now());
     const byDns = enricher.namesByDns(reverseDns, () => [ip]);
     byDns.catch(() => undefined); // awaited below, when what is stored has been read
-    const [used, offered, names, macs, asSource, asTarget] = await Promise.all([
+    const [used, offered, macs, asSource, asTarget] = await Promise.all([
       findHostSide(pool, ip, 'originator', range),
       findHostSide(pool, ip, 'responder', range),
-      findHostNames(pool, ip, range),
       findHostMacs(pool, ip, range),
       alertsOf('source', ip, range),
       alertsOf('destination', ip, range),
@@ -154,7 +155,7 @@ export function hostRoutes({ pool, now, enricher }: RouteDependencies) {
         address: ip,
         first_seen: extreme([used.first_seen, offered.first_seen], false),
         last_seen: extreme([used.last_seen, offered.last_seen], true),
-        names,
+        names: namesOf(used, offered),
         macs,
         mac_vendors: Object.fromEntries(
           macs

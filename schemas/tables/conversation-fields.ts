@@ -41,7 +41,7 @@ function addressField(columns: readonly ('originator' | 'responder')[]): Convers
 function numberField(
   columns: readonly string[],
   maximum: number,
-  type: 'integer' | 'bigint' | 'double precision' = 'integer',
+  type: 'smallint' | 'integer' | 'bigint' = 'integer',
 ): ConversationField['parse'] {
   return (values) => {
     const ranges = values.map((value) => parseNumberRange(value, maximum));
@@ -55,10 +55,11 @@ function boundField(
   operator: '>=' | '<=',
   pattern: RegExp,
   unit: string,
+  type: 'bigint' | 'numeric',
 ): ConversationField['parse'] {
   return ([value = '', ...more]) => {
     if (more.length > 0 || !pattern.test(value)) throw new Refusal(`must be one number of ${unit}`);
-    return (sql) => `${expression} ${operator} ${sql.add(value, 'double precision')}`;
+    return (sql) => `${expression} ${operator} ${sql.add(value, type)}`;
   };
 }
 
@@ -66,7 +67,20 @@ const WHOLE = /^\d{1,15}$/;
 const DECIMAL = /^\d{1,9}(\.\d{1,6})?$/;
 const BYTES = '(originator_bytes + responder_bytes)';
 const PACKETS = '(originator_packets::bigint + responder_packets)';
+/** As the index has it. */
 export const DURATION = 'extract(epoch FROM coalesce(last_at, ended_at) - started_at)';
+
+/** In whole seconds, compared as they stand so that the index serves. */
+function durationField(values: readonly string[]): Condition {
+  const ranges = values.map((value) => parseNumberRange(value, CONVERSATION_MAXIMA.duration));
+  return (sql) =>
+    ranges
+      .map(
+        ({ low, high }) =>
+          `(${DURATION} >= ${sql.add(low, 'numeric')} AND ${DURATION} < ${sql.add(high + 1, 'numeric')})`,
+      )
+      .join(' OR ');
+}
 
 // --- Words
 
@@ -153,14 +167,18 @@ function communityField(values: readonly string[]): Condition {
 
 function openField([value = '', ...more]: readonly string[]): Condition {
   if (more.length > 0 || (value !== 'true' && value !== 'false')) throw new Refusal('must be true or false');
-  return () => `isfinite(ended_at) IS ${value === 'true' ? 'FALSE' : 'TRUE'}`;
+  // What tells Postgres which partitions to leave out.
+  return () => (value === 'true' ? `ended_at = 'infinity'` : `ended_at < 'infinity'`);
 }
 
 const originField =
   (column: 'capture_node' | 'interface' | 'timeline' | 'site'): ConversationField['parse'] =>
   (values) =>
-  (sql) =>
-    `origin_id = ANY(ARRAY(SELECT id FROM origins WHERE ${column} = ANY(${sql.add(values, 'text[]')})))`;
+  (sql) => {
+    const origins = `SELECT id FROM origins WHERE ${column} = ANY(${sql.add(values, 'text[]')})`;
+    // Where there is none, Postgres does not look at conversations at all.
+    return `EXISTS (${origins}) AND origin_id = ANY(ARRAY(${origins}))`;
+  };
 
 // --- The fields
 
@@ -260,39 +278,43 @@ export const CONVERSATION_FIELDS = {
   duration: {
     description: `Whole seconds that it took, or a range of them. ${LIST}`,
     example: '3600-86400',
-    parse: numberField([`floor(${DURATION})`], CONVERSATION_MAXIMA.duration, 'double precision'),
+    parse: durationField,
   },
   min_bytes: {
     description: 'Least bytes on the wire, both ways.',
     example: '1000000',
-    parse: boundField(BYTES, '>=', WHOLE, 'bytes'),
+    parse: boundField(BYTES, '>=', WHOLE, 'bytes', 'bigint'),
   },
   max_bytes: {
     description: 'Most bytes on the wire, both ways.',
     example: '1000',
-    parse: boundField(BYTES, '<=', WHOLE, 'bytes'),
+    parse: boundField(BYTES, '<=', WHOLE, 'bytes', 'bigint'),
   },
   min_packets: {
     description: 'Least packets, both ways.',
     example: '10',
-    parse: boundField(PACKETS, '>=', WHOLE, 'packets'),
+    parse: boundField(PACKETS, '>=', WHOLE, 'packets', 'bigint'),
   },
   max_packets: {
     description: 'Most packets, both ways.',
     example: '1',
-    parse: boundField(PACKETS, '<=', WHOLE, 'packets'),
+    parse: boundField(PACKETS, '<=', WHOLE, 'packets', 'bigint'),
   },
   min_duration: {
     description: 'Least duration, seconds.',
     example: '3600',
-    parse: boundField(DURATION, '>=', DECIMAL, 'seconds'),
+    parse: boundField(DURATION, '>=', DECIMAL, 'seconds', 'numeric'),
   },
   max_duration: {
     description: 'Greatest duration, seconds.',
     example: '0.5',
-    parse: boundField(DURATION, '<=', DECIMAL, 'seconds'),
+    parse: boundField(DURATION, '<=', DECIMAL, 'seconds', 'numeric'),
   },
-  vlan: { description: `VLAN id. ${LIST}`, example: '42', parse: numberField(['vlan'], CONVERSATION_MAXIMA.vlan) },
+  vlan: {
+    description: `VLAN id. ${LIST}`,
+    example: '42',
+    parse: numberField(['vlan'], CONVERSATION_MAXIMA.vlan, 'smallint'),
+  },
   open: {
     description: 'true for those that had not ended when last heard of, false for those that have.',
     example: 'true',

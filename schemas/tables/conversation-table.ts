@@ -51,6 +51,9 @@ export const HOST_NAME = `lower(coalesce(${HOST_NAME_KEYS.map((key) => `names ->
 /** The same, reversed as the index has it, so that the names of a domain lie together. */
 export const REVERSED_HOST_NAME = `reverse(${HOST_NAME})`;
 
+/** The ten minutes in which one ended, as the indexes of addresses have them; they are in the order of time. */
+export const tenMinutesOf = (time: string): string => `date_bin('10 minutes', ${time}, '2000-01-01Z'::timestamptz)`;
+
 /** Of addresses as text. */
 export function communityIdOf(
   originator: string,

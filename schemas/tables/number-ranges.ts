@@ -26,7 +26,7 @@ export function parseNumberRange(value: string, maximum: number): NumberRange {
 export function rangeTests(
   ranges: readonly NumberRange[],
   sql: SqlValues,
-  type: 'integer' | 'bigint' | 'double precision' = 'integer',
+  type: 'smallint' | 'integer' | 'bigint' = 'integer',
 ): string[] {
   const single = ranges.filter(({ low, high }) => low === high).map(({ low }) => low);
   const tests = ranges

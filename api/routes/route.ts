@@ -4,6 +4,7 @@ import type pg from 'pg';
 import type { AlertFeed } from '../alert-feed.js';
 import type { Enricher } from '../enrichment/enricher.js';
 import type { ExceptionPublisher } from '../exception-publisher.js';
+import { reasonOf } from '../http/issue-words.js';
 import { ApiProblem, type InputError, invalidInput, PROBLEM_MEDIA_TYPE, problemSchema } from '../http/problem.js';
 import type { ApiBindings } from '../http/request.js';
 import { idSchema } from '../http/text-schemas.js';
@@ -27,11 +28,11 @@ function placeOf(params: Record<string, unknown> | undefined): Pick<InputError, 
   return typeof at === 'number' && typeof length === 'number' ? { at, length } : {};
 }
 
-function inputErrors(issue: z.core.$ZodIssue, root: readonly string[]): InputError[] {
+function inputErrors(issue: z.core.$ZodIssue, root: readonly string[], input: unknown): InputError[] {
   const path = [...root, ...issue.path.map(String)];
   if (issue.code !== 'unrecognized_keys') {
     const place = issue.code === 'custom' ? placeOf(issue.params) : {};
-    return [{ input: path.join('.'), reason: issue.message, ...place }];
+    return [{ input: path.join('.'), reason: reasonOf(issue, input), ...place }];
   }
   const reasons = issue.message.split('\n');
   return issue.keys.map((key, index) => ({
@@ -46,7 +47,8 @@ export function createRouter(): OpenAPIHono<ApiBindings> {
     defaultHook: (result) => {
       if (result.success) return;
       const root = result.target === 'json' ? ['body'] : [];
-      throw invalidInput(result.error.issues.flatMap((issue) => inputErrors(issue, root)).slice(0, ERRORS_MAX));
+      const input = 'data' in result ? result.data : undefined;
+      throw invalidInput(result.error.issues.flatMap((issue) => inputErrors(issue, root, input)).slice(0, ERRORS_MAX));
     },
   });
 }

@@ -25,7 +25,7 @@ afterAll(() => api?.remove());
 
 test.each([
   [{ note: 'all' }, 'body', 'must have at least one of'],
-  [{ sources: ['10.0.0.1'] }, 'body.note', ''],
+  [{ sources: ['10.0.0.1'] }, 'body.note', 'is missing; it must be a text'],
   [{ sources: ['10.0.0.300'], note: 'x' }, 'body.sources.0', ''],
   [{ ports: ['90-80'], note: 'x' }, 'body.ports.0', 'must be a port'],
   [{ hours: { from: '25:00', to: '05:00', zone: 'UTC' }, note: 'x' }, 'body.hours.from', 'must be a time of day'],

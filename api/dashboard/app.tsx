@@ -3,7 +3,8 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { CaptureNode } from '../routes/nodes.js';
 import { useAddressBar } from './data/address.js';
 import { AlertStream } from './data/alert-stream.js';
-import { Api, takeTokenFromAddress } from './data/api.js';
+import type { Answer } from './data/answer.js';
+import { Api, ApiError, isRefused, takeTokenFromAddress } from './data/api.js';
 import { calls } from './data/calls.js';
 import { usePreferences } from './data/preferences.js';
 import { readScope } from './data/scope.js';
@@ -63,25 +64,37 @@ function useIsVisible(): boolean {
   return isVisible;
 }
 
-function useNodes(api: Api, isLive: boolean): readonly CaptureNode[] | null {
-  const [nodes, setNodes] = useState<readonly CaptureNode[] | null>(null);
+/** The capture nodes, asked for by the shell since every page needs them. */
+function useNodes(api: Api, isLive: boolean): Answer<readonly CaptureNode[]> {
+  const [state, setState] = useState<Pick<Answer<readonly CaptureNode[]>, 'data' | 'problem'>>({
+    data: null,
+    problem: null,
+  });
+  const [round, setRound] = useState(0);
+  const reload = useCallback(() => setRound((before) => before + 1), []);
+  // What was refused for want of a token is asked for again once there is one.
+  useEffect(() => api.onSession(reload), [api, reload]);
   useEffect(() => {
     if (!isLive) return;
     const controller = new AbortController();
-    const load = (): void => {
-      api.call(calls.nodes(), controller.signal).then(
-        (answer) => setNodes(answer.nodes),
-        () => undefined, // the pages' own calls say what is wrong
-      );
+    const load = async (): Promise<void> => {
+      try {
+        const { nodes } = await api.call(calls.nodes(), controller.signal);
+        setState({ data: nodes, problem: null });
+      } catch (error) {
+        if (controller.signal.aborted) return;
+        if (!(error instanceof ApiError)) throw error;
+        setState((before) => ({ data: isRefused(error) ? null : before.data, problem: error }));
+      }
     };
-    load();
+    void load();
     const timer = setInterval(load, NODES_EVERY_MS);
     return () => {
       controller.abort();
       clearInterval(timer);
     };
-  }, [api, isLive]);
-  return nodes;
+  }, [api, isLive, round]);
+  return useMemo(() => ({ ...state, isStale: false, reload }), [state, reload]);
 }
 
 function useNotices(): { notices: readonly Notice[]; notify: Workplace['notify']; dismiss: (id: number) => void } {
@@ -121,16 +134,17 @@ function Shell({ api }: { readonly api: Api }) {
     else stream.close();
   }, [stream, isLive]);
   useEffect(() => () => stream.close(), [stream]);
-  const nodes = useNodes(api, isLive);
+  const nodesAnswer = useNodes(api, isLive);
+  const nodes = nodesAnswer.data;
   const asked = useMemo(() => readScope(address.query), [address.query]);
   const { scope, looked } = useLooked(api, asked, nodes);
   const times = useMemo(() => createTimeWords(preferences.zone), [preferences.zone]);
   const workplace = useMemo(
     (): Workplace => ({
       ...{ api, stream, address, scope, looked, times, preferences, setPreferences },
-      ...{ isLive, isPaused, setPaused, notify, nodes: nodes ?? [] },
+      ...{ isLive, isPaused, setPaused, notify, nodes: nodes ?? [], nodesAnswer },
     }),
-    [api, stream, address, scope, looked, times, preferences, setPreferences, isLive, isPaused, notify, nodes],
+    [api, stream, address, scope, looked, times, preferences, setPreferences, isLive, isPaused, notify, nodesAnswer],
   );
   const found = findPage(address.path);
   const title = found?.page.title ?? 'No such page';

@@ -181,3 +181,39 @@ test('what is not looked at any more is not waited for', async () => {
   await page.getByRole('link', { name: 'Nodes' }).click();
   expect((await failed).failure()?.errorText).toContain('ABORTED');
 });
+
+test('a part of the overview that is loading, refused or empty says so, each in its own words', async () => {
+  const { page } = opened;
+  const panel = page.locator('.nodes-panel');
+  let answer = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  await page.route('**/api/nodes', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.route('**/api/stats?*buckets=120*', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto(fixture.url);
+  await panel.getByText('Loading capture nodes…').waitFor();
+  expect(await panel.textContent()).not.toContain('No capture node');
+  // It stands over the whole width, not in one column of the twelve.
+  const loading = page.getByText('Loading traffic…');
+  await loading.waitFor();
+  const [own, whole] = [await loading.boundingBox(), await page.locator('.overview').boundingBox()];
+  expect(own!.width).toBeGreaterThan(whole!.width * 0.9);
+  answer();
+  await panel.getByText('No capture node has reported yet.').waitFor();
+
+  await page.unroute('**/api/nodes');
+  await page.route('**/api/nodes', (route) =>
+    route.fulfill({ status: 403, json: { code: 'FORBIDDEN', detail: 'this token may not see nodes', errors: [] } }),
+  );
+  await page.reload();
+  await panel.getByRole('alert').getByText('this token may not see nodes').waitFor();
+  expect(await panel.textContent()).not.toContain('No capture node');
+  expect(await page.locator('#tiles').textContent()).toMatch(/Nodes–not known/);
+});

@@ -1,18 +1,10 @@
 /** Asks the API for what a part of the page shows, again as often as it may have changed, and not at all once it is gone. */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import type { Answer } from './answer.js';
 import { ApiError, isRefused } from './api.js';
 import type { Call } from './calls.js';
 import { refreshEvery } from './scope.js';
 import { useWorkplace } from './workplace.js';
-
-export interface Answer<T> {
-  /** The last that came; of a call before, while `isStale`. */
-  readonly data: T | null;
-  readonly problem: ApiError | null;
-  /** Whether `data` answers another call than the one that is asked now. */
-  readonly isStale: boolean;
-  readonly reload: () => void;
-}
 
 /** After failures the pause grows up to this, so that a server in trouble is left some air. */
 const RETRY_MAX_MS = 30_000;

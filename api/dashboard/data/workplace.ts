@@ -5,6 +5,7 @@ import type { CaptureNode } from '../../routes/nodes.js';
 import type { TimeWords } from '../words/times.js';
 import type { Address } from './address.js';
 import type { AlertStream } from './alert-stream.js';
+import type { Answer } from './answer.js';
 import type { Api } from './api.js';
 import type { Query } from './calls.js';
 import type { Preferences } from './preferences.js';
@@ -18,8 +19,10 @@ export interface Workplace {
   readonly scope: Scope;
   /** The same as parameters of calls: time, nodes; without the search. Null while it is not known yet. */
   readonly looked: Query | null;
-  /** Capture nodes as they were asked for last. */
+  /** Capture nodes as they were asked for last; none while they are not known. */
   readonly nodes: readonly CaptureNode[];
+  /** The same, with whether they are known. */
+  readonly nodesAnswer: Answer<readonly CaptureNode[]>;
   readonly times: TimeWords;
   readonly preferences: Preferences;
   readonly setPreferences: (changes: Partial<Preferences>) => void;

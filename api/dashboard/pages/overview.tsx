@@ -15,7 +15,7 @@ const BUCKETS = 120;
 const TOP = 12;
 
 export function OverviewPage() {
-  const { scope, looked, nodes } = useWorkplace();
+  const { scope, looked, nodesAnswer } = useWorkplace();
   const unit = useUnit();
   const stats = useAnswer(
     useMemo(
@@ -39,7 +39,9 @@ export function OverviewPage() {
         <AlertSummary />
         {scope.search === '' && (
           <Panel title="Capture nodes" className="nodes-panel">
-            <NodeList nodes={nodes} />
+            <Answered answer={nodesAnswer} what="capture nodes">
+              {(nodes) => <NodeList nodes={nodes} />}
+            </Answered>
           </Panel>
         )}
       </div>

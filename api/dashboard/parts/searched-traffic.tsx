@@ -2,10 +2,11 @@
 import { useMemo } from 'preact/hooks';
 import type { ConversationGroups } from '../../routes/conversations.js';
 import type { Stats } from '../../routes/stats.js';
+import type { Answer } from '../data/answer.js';
 import { isRefused } from '../data/api.js';
 import { calls, type GroupsAsked } from '../data/calls.js';
 import { rangeWords } from '../data/scope.js';
-import { type Answer, useAnswer } from '../data/use-answer.js';
+import { useAnswer } from '../data/use-answer.js';
 import { useWorkplace } from '../data/workplace.js';
 import { outcomeName } from '../words/conversations.js';
 import { formatBytes, formatCount } from '../words/numbers.js';

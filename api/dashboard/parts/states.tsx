@@ -1,8 +1,9 @@
 /** Where there is nothing to show: because it is not there yet, because there is none, because something is wrong. Each says what to do. */
 import type { ComponentChildren } from 'preact';
+import type { Answer } from '../data/answer.js';
 import { type ApiError, isRefused } from '../data/api.js';
 import { calls } from '../data/calls.js';
-import { type Answer, useAnswer } from '../data/use-answer.js';
+import { useAnswer } from '../data/use-answer.js';
 import { useWorkplace } from '../data/workplace.js';
 import { foreignField, type Searched } from '../words/search-fields.js';
 

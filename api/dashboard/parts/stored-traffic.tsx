@@ -66,8 +66,11 @@ function NoTraffic({ title, isAnywhere }: { readonly title: string; readonly isA
   );
 }
 
+const UNKNOWN = '–';
+
 function StoredTiles({ stats: { totals } }: { readonly stats: Stats }) {
-  const { nodes } = useWorkplace();
+  const { nodes, nodesAnswer } = useWorkplace();
+  const isKnown = nodesAnswer.data !== null;
   const dropped = nodes.reduce((sum, node) => sum + lossOf(node), 0);
   const ailing = nodes.filter(({ state }) => state === 'stale' || state === 'offline').length;
   return (
@@ -93,14 +96,20 @@ function StoredTiles({ stats: { totals } }: { readonly stats: Stats }) {
         },
         {
           name: 'Lost by nodes',
-          value: formatCount(dropped),
-          note: 'since they started',
+          value: isKnown ? formatCount(dropped) : UNKNOWN,
+          note: isKnown ? 'since they started' : 'nodes are not known',
           ...(dropped > 0 ? { tone: 'bad' } : {}),
         },
         {
           name: 'Nodes',
-          value: `${nodes.length - ailing} of ${nodes.length}`,
-          note: ailing > 0 ? 'some are silent' : nodes.length === 0 ? 'none has reported' : 'as they should be',
+          value: isKnown ? `${nodes.length - ailing} of ${nodes.length}` : UNKNOWN,
+          note: !isKnown
+            ? 'not known'
+            : ailing > 0
+              ? 'some are silent'
+              : nodes.length === 0
+                ? 'none has reported'
+                : 'as they should be',
           ...(ailing > 0 ? { tone: 'bad' } : {}),
         },
       ]}

@@ -201,13 +201,13 @@ function reasonOf(episode: Episode, action: AlertAction, closeReason: CloseReaso
   }
 }
 
-const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
+export const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
   quiet: 'below the threshold for a whole window',
   end_of_timeline: 'the replayed capture ended',
   cut_off: 'its packets broke off: the capture node was killed, or the topic packets was made anew',
   superseded: 'its source began again: a capture of the same time was replayed, or its clock had been ahead',
   evicted: 'forgotten to stay within the state budget',
-  disabled: 'the detection or this source was taken out of the rules',
+  disabled: 'the detection, or this by an exception, was taken out',
 };
 
 function evidenceDocument(

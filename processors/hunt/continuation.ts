@@ -4,6 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { type AlertDocument, formatTimestamp } from '../../schemas/alerts/alert.js';
+import type { AlertExceptions } from '../contract/alert-exceptions.js';
+import { CLOSE_REASONS } from '../engine/alert-document.js';
 
 /** An episode that was told of, as the table hunt_episodes has it. */
 export interface ToldEpisode {
@@ -56,6 +58,15 @@ export class Continuation {
     for (const events of episodes.values()) this.takeEpisode(events, timeline);
   }
 
+  /** What is open and excepted by now is over, as it is for workers. */
+  closeExcepted(exceptions: AlertExceptions): void {
+    for (const episode of this.told) {
+      if (!episode.open || exceptions.find(episode.document, episode.lastSeen) === null) continue;
+      this.publish(episode, closed(episode.document, episode.lastSeen, 'disabled'), episode.timeline);
+      this.met.add(episode.id);
+    }
+  }
+
   /**
    * What is open and was not found any more is over, once a whole window behind it has been looked through.
    *
@@ -67,16 +78,7 @@ export class Continuation {
       const window = document.nta.alert.window_seconds * 1e6;
       if (!episode.open || this.met.has(episode.id) || episode.timeline !== timeline) continue;
       if ((document.nta.site ?? '') !== site || lastSeen + window >= end) continue;
-      const quiet = {
-        ...document,
-        '@timestamp': formatTimestamp(lastSeen + window),
-        event: { ...document.event, action: 'close' as const, reason: 'below the threshold for a whole window' },
-        nta: {
-          ...document.nta,
-          alert: { ...document.nta.alert, status: 'closed' as const, close_reason: 'quiet' },
-        },
-      };
-      this.publish(episode, quiet, timeline);
+      this.publish(episode, closed(document, lastSeen + window, 'quiet'), timeline);
     }
   }
 
@@ -101,8 +103,10 @@ export class Continuation {
     const lastSeen = microsOf(evidence.last_seen);
     const before = known.document;
     const isMore = lastSeen > known.lastSeen && evidence.packets >= 2 * before.nta.alert.evidence.packets && known.open;
+    // An exception had ended it, and is no more.
+    const isAgain = before.nta.alert.close_reason === 'disabled' && last.event.action !== 'close';
     if (last.event.action === 'close' && known.open) this.publish(known, last, timeline);
-    else if (last.event.severity > before.event.severity || isMore)
+    else if (isAgain || last.event.severity > before.event.severity || isMore)
       this.publish(known, { ...last, event: { ...last.event, action: 'update' } }, timeline);
     else if (lastSeen > known.lastSeen) this.change({ ...known, lastSeen });
   }
@@ -165,6 +169,16 @@ export class Continuation {
     else own.push(episode);
     this.changed.set(episode.id, episode);
   }
+}
+
+/** The event that ends an episode. @param time µs */
+function closed(document: AlertDocument, time: number, reason: 'quiet' | 'disabled'): AlertDocument {
+  return {
+    ...document,
+    '@timestamp': formatTimestamp(time),
+    event: { ...document.event, action: 'close', reason: CLOSE_REASONS[reason] },
+    nta: { ...document.nta, alert: { ...document.nta.alert, status: 'closed', close_reason: reason } },
+  };
 }
 
 function toldOf(document: AlertDocument, timeline: string): ToldEpisode {

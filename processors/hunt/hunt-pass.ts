@@ -2,6 +2,7 @@
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import type { ConversationBlock } from '../../schemas/conversations/conversation-block.js';
 import { PacketBlock } from '../../schemas/packets/packet-block.js';
+import type { AlertExceptions } from '../contract/alert-exceptions.js';
 import type { DetectionRules } from '../contract/rule.js';
 import { DetectionEngine } from '../engine/detection-engine.js';
 import type { EngineLimits } from '../engine/engine.js';
@@ -21,8 +22,10 @@ export class HuntPass {
     limits: EngineLimits,
     private readonly timeline: string,
     private readonly captureNodes: readonly string[],
+    exceptions: AlertExceptions,
   ) {
     this.engine = new DetectionEngine(rules, limits);
+    this.engine.setExceptions(exceptions);
   }
 
   /** Takes in a block of one row, so that all hosts are in one order. */

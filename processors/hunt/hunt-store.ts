@@ -2,9 +2,11 @@
 import type pg from 'pg';
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import { OUTCOME_ANSWERED } from '../../schemas/conversations/conversation.js';
+import type { ExceptionParts } from '../../schemas/exceptions/alert-exception.js';
 import { QuotedValues } from '../../schemas/tables/sql-values.js';
 import type { DetectionRule } from '../contract/rule.js';
 import { EPHEMERAL_PORT_MIN, SERVICE_PROTOCOLS } from '../detectors/first-seen.js';
+import { AlertExceptionList } from '../rules/alert-exceptions.js';
 import type { News, ToldEpisode } from './continuation.js';
 import type { OutboxEvent } from './hunt-publisher.js';
 import { isPrivate, questionOf } from './questions.js';
@@ -186,6 +188,17 @@ export class HuntStore {
        FROM hunt_episodes ORDER BY id`,
     );
     return rows.map(({ first, last, ...row }) => ({ ...row, firstSeen: Number(first), lastSeen: Number(last) }));
+  }
+
+  /** Those that people made through the API, and have not deleted. */
+  async exceptions(onRefused: (id: string, reason: string) => void): Promise<AlertExceptionList> {
+    const { rows } = await this.client.query<{ id: string; parts: ExceptionParts; expires: Date | null }>(
+      'SELECT id, parts, expires_at AS expires FROM exceptions WHERE deleted_at IS NULL ORDER BY id',
+    );
+    return new AlertExceptionList(
+      rows.map(({ id, parts, expires }) => ({ id, ...parts, expires_at: expires?.toISOString() })),
+      onRefused,
+    );
   }
 
   /** Runs whose events are still in the outbox, the oldest first. */

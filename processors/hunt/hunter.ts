@@ -10,6 +10,7 @@ import type { Logger } from '../../runtime/process/log.js';
 import type { AlertDocument } from '../../schemas/alerts/alert.js';
 import type { PacketOrigin } from '../../schemas/packets/packet-block.js';
 import { groupName, topicName } from '../../schemas/topics.js';
+import type { AlertExceptions } from '../contract/alert-exceptions.js';
 import type { DetectionRules } from '../contract/rule.js';
 import type { EngineLimits } from '../engine/engine.js';
 import { Continuation } from './continuation.js';
@@ -78,9 +79,14 @@ async function lookThrough(
 ): Promise<HuntResult> {
   const rules = await options.rules();
   const continuation = new Continuation(await store.told());
+  const exceptions = await store.exceptions((id, reason) =>
+    options.log.error({ exception: id }, `an exception cannot be used: ${reason}`),
+  );
+  continuation.closeExcepted(exceptions);
   const scopes = await store.scopes(options.hours, options.endReplays);
   let conversations = 0;
-  for (const scope of scopes) conversations += await huntScope(store, scope, rules, options, continuation);
+  for (const scope of scopes)
+    conversations += await huntScope(store, scope, { ...options, ...rules, exceptions }, continuation);
   const { news } = continuation;
   const ended = scopes.filter(({ over }) => over);
   if (news.episodes.length > 0 || ended.length > 0) {
@@ -97,8 +103,7 @@ async function lookThrough(
 async function huntScope(
   store: HuntStore,
   scope: Scope,
-  { rules }: DetectionRules,
-  { limits }: HunterOptions,
+  { rules, limits, exceptions }: DetectionRules & Pick<HunterOptions, 'limits'> & { exceptions: AlertExceptions },
   continuation: Continuation,
 ): Promise<number> {
   const slow = rules.filter(({ detector }) => !FIRST_SEEN_RULES.has(detector.id));
@@ -108,7 +113,7 @@ async function huntScope(
   if (slow.length > 0) passes.push([{ rules: slow }, store.conversations(scope, slow)]);
   if (firsts.length > 0) passes.push([{ rules: firsts }, store.firstSeen(scope)]);
   for (const [own, rows] of passes) {
-    const { alerts, taken } = await runPass(rows, own, limits, scope);
+    const { alerts, taken } = await runPass(rows, own, limits, scope, exceptions);
     conversations += taken;
     // What is remembered is older than what is looked through, and was told of then.
     continuation.take(
@@ -126,8 +131,9 @@ export async function runPass(
   rules: DetectionRules,
   limits: EngineLimits,
   scope: Scope,
+  exceptions: AlertExceptions,
 ): Promise<{ readonly alerts: readonly AlertDocument[]; readonly taken: number }> {
-  const pass = new HuntPass(rules, limits, scope.timeline, [...new Set(scope.nodes.values())]);
+  const pass = new HuntPass(rules, limits, scope.timeline, [...new Set(scope.nodes.values())], exceptions);
   const origins = new Map([...scope.nodes].map(([id, node]) => [id, originOf(scope, node)]));
   const row = new ConversationRow();
   let taken = 0;

@@ -21,7 +21,7 @@ BEGIN
       EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), role_name);
     END IF;
     IF role_name = 'nta_hunter' THEN
-      GRANT SELECT ON origins, conversations, conversations_open, nta_migrations TO nta_hunter;
+      GRANT SELECT ON origins, conversations, conversations_open, exceptions, nta_migrations TO nta_hunter;
       GRANT SELECT, INSERT, UPDATE, DELETE ON first_seen, hunt_episodes, hunt_outbox, hunted_timelines TO nta_hunter;
       CONTINUE;
     END IF;

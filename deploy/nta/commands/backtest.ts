@@ -1,5 +1,6 @@
 import type { Detector } from '../../../processors/contract/detector.js';
 import type { DetectionRule, DetectionRules } from '../../../processors/contract/rule.js';
+import { microsOf } from '../../../processors/hunt/continuation.js';
 import { HuntStore } from '../../../processors/hunt/hunt-store.js';
 import { runPass } from '../../../processors/hunt/hunter.js';
 import { FIRST_SEEN_RULES } from '../../../processors/hunt/questions.js';
@@ -158,14 +159,19 @@ async function overStored(
     const said = new Map<string, AlertDocument>();
     const would: AlertDocument[] = [];
     const store = new HuntStore(client);
+    // What is excepted by now is no news in either.
+    const exceptions = await store.exceptions((id, reason) =>
+      process.stderr.write(`nta: exception ${id} cannot be used: ${reason}\n`),
+    );
     for (const scope of own.length === 0 ? [] : await store.scopes(settings.hours, true, false)) {
       const { rows } = await client.query<{ id: string; document: AlertDocument }>(
         `SELECT id, document FROM alerts WHERE rule_id = ANY($1) AND last_seen >= to_timestamp($2) AND first_seen <= to_timestamp($3)`,
         [[...runnable], scope.from / 1e6, scope.to / 1e6],
       );
-      for (const { id, document } of rows) said.set(id, document);
+      for (const { id, document } of rows)
+        if (exceptions.find(document, microsOf(document.nta.alert.evidence.last_seen)) === null) said.set(id, document);
       const limits = toEngineLimits(settings as DetectionSettings, 1);
-      const { alerts } = await runPass(store.conversations(scope, own), { rules: own }, limits, scope);
+      const { alerts } = await runPass(store.conversations(scope, own), { rules: own }, limits, scope, exceptions);
       would.push(...alerts);
     }
     return [[...said.values()], would];

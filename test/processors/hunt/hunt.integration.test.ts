@@ -129,6 +129,33 @@ describe('a hunt', () => {
     expect(new Set((await alerts()).map(({ nta }) => nta.alert.id)).size).toBe(1);
   });
 
+  it('keeps to the exceptions of the API: ends what one covers, and goes on with it once it is deleted', async () => {
+    await store(beacon(25));
+    await hunt(options());
+    const except = (id: string, source: string) =>
+      client.query("INSERT INTO exceptions (id, parts, note, created_by) VALUES ($1, $2, 'known', 'test')", [
+        id,
+        JSON.stringify({ rules: ['beacon'], sources: [source] }),
+      ]);
+    await except('another', '10.0.0.99');
+    expect((await hunt(options())).events).toEqual([]);
+    await except('this', '10.0.0.7');
+    const ended = await hunt(options());
+    expect(ended.events.map(({ event, nta }) => [event.action, nta.alert.close_reason])).toEqual([
+      ['close', 'disabled'],
+    ]);
+    // Nothing of it any more, nor of what is new; but of another host.
+    await store([...beacon(15, START + 100 * MINUTE + 20e6), ...beacon(25, START, '10.0.0.9')]);
+    const others = await hunt(options());
+    expect(new Set(others.events.map(({ source }) => source.ip))).toEqual(new Set(['10.0.0.9']));
+    await client.query("UPDATE exceptions SET deleted_at = now() WHERE id = 'this'");
+    const again = await hunt(options());
+    expect(again.events.map(({ event, nta }) => [event.action, nta.alert.id, nta.alert.status])).toEqual([
+      ['update', ended.events[0]!.nta.alert.id, 'open'],
+    ]);
+    expect((await hunt(options())).events).toEqual([]);
+  });
+
   it('publishes what a hunt had kept when it was killed, once', async () => {
     await store(beacon(25));
     // One that ends between its transaction in Postgres and that in Kafka …

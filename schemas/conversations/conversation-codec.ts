@@ -259,12 +259,27 @@ function readNumber(reader: AvroReader, text: string): number {
 function readSources(reader: AvroReader): Uint8Array {
   const count = reader.blockCount(5);
   if (count === 0) return NO_SOURCES;
-  const slots = new Uint8Array(Math.min(count, RECEIVED_SOURCES_MAX) * ADDRESS_SLOT_BYTES);
+  const slots = freshSlots(Math.min(count, RECEIVED_SOURCES_MAX) * ADDRESS_SLOT_BYTES);
   if (count > RECEIVED_SOURCES_MAX) reader.fail('invalid');
   for (let source = 0; source < count && reader.fault === null; source++) readAddress(reader, slots, source);
   // More blocks than one nobody needs for so few.
   if (reader.blockCount(5) !== 0) reader.fail('invalid');
   return slots;
+}
+
+/** Slots of several rows, which share memory: to make an array of its own for each costs as much as to read a row. */
+let slab = new Uint8Array(0);
+let slabUsed = 0;
+const SLAB_BYTES = 32_768;
+
+function freshSlots(length: number): Uint8Array {
+  if (slabUsed + length > slab.length) {
+    slab = new Uint8Array(SLAB_BYTES);
+    slabUsed = 0;
+  }
+  const from = slabUsed;
+  slabUsed += length;
+  return slab.subarray(from, slabUsed);
 }
 
 function readAddress(reader: AvroReader, slots: Uint8Array, index: number): void {
@@ -276,11 +291,11 @@ function readAddress(reader: AvroReader, slots: Uint8Array, index: number): void
 
 function setSlot(slots: Uint8Array, index: number, bytes: Uint8Array, from: number, length: number): void {
   const slot = index * ADDRESS_SLOT_BYTES;
-  slots[slot] = length === 4 ? ADDRESS_IPV4 : ADDRESS_IPV6;
   const to = slot + 1;
-  let i = 0;
-  for (; i < length; i++) slots[to + i] = bytes[from + i]!;
-  for (; i < 16; i++) slots[to + i] = 0;
+  // behind an IPv4 address there are zeros already
+  if (length === 4 && slots[slot]! > ADDRESS_IPV4) slots.fill(0, to + 4, to + 16);
+  slots[slot] = length === 4 ? ADDRESS_IPV4 : ADDRESS_IPV6;
+  for (let i = 0; i < length; i++) slots[to + i] = bytes[from + i]!;
 }
 
 function readIndex(reader: AvroReader, length: number): number {

@@ -179,20 +179,29 @@ export class AvroReader {
   long(): number {
     if (this.at >= this.end) return this.fail('truncated');
     const first = this.bytes[this.at++]!;
+    if (first < 0x80) return (first >>> 1) ^ -(first & 1);
+    return this.longTail(first);
+  }
+
+  private longTail(first: number): number {
     let magnitude = (first & 0x7e) >>> 1;
-    if (first >= 0x80) {
-      let scale = 64;
-      for (;;) {
-        if (this.at >= this.end) return this.fail('truncated');
-        const byte = this.bytes[this.at++]!;
-        magnitude += (byte & 0x7f) * scale;
-        if (byte < 0x80) break;
-        scale *= 128;
-        if (scale > 2 ** 62) return this.fail('invalid');
-      }
-      if (magnitude > Number.MAX_SAFE_INTEGER) return this.fail('invalid');
+    let scale = 64;
+    for (;;) {
+      if (this.at >= this.end) return this.fail('truncated');
+      const byte = this.bytes[this.at++]!;
+      magnitude += (byte & 0x7f) * scale;
+      if (byte < 0x80) break;
+      scale *= 128;
+      if (scale > 2 ** 62) return this.fail('invalid');
     }
+    if (magnitude > Number.MAX_SAFE_INTEGER) return this.fail('invalid');
     return (first & 1) === 0 ? magnitude : -magnitude - 1;
+  }
+
+  /** Four bytes at `at`, which has to be within, as an unsigned number. */
+  word(at: number): number {
+    const { bytes } = this;
+    return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
   }
 
   /** Moves past `length` bytes and returns where they start; 0 with a fault when there are fewer. */
@@ -229,6 +238,12 @@ export class AvroReader {
 
   /** The number of items of the next block of an array or map, whose items take `bytesMin` each at least; 0 at the end. */
   blockCount(bytesMin: number): number {
+    // Nearly all arrays are empty, or short and of one block.
+    const first = this.at < this.end ? this.bytes[this.at]! : 1;
+    if ((first & 0x81) === 0 && (first >>> 1) * bytesMin < this.end - this.at) {
+      this.at++;
+      return first >>> 1;
+    }
     let count = this.long();
     if (count < 0) {
       // The size in bytes follows.

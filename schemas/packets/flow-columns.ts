@@ -133,7 +133,7 @@ export class FlowColumns {
     if (reader.fault !== null || length === 0) this.destinationKind[flow] = ADDRESS_NONE;
     else if (length === 4) {
       this.destinationKind[flow] = ADDRESS_IPV4;
-      this.destinationAddress[flow] = reader.bytes.readUInt32BE(from);
+      this.destinationAddress[flow] = reader.word(from);
     } else {
       this.destinationKind[flow] = ADDRESS_IPV6;
       this.destinationAddress[flow] = block.addIpv6(reader.bytes, from);

@@ -246,7 +246,7 @@ class HostReader {
       }
       if (kind < 0) {
         kind = kindOf(sourceLength);
-        if (kind === ADDRESS_IPV4) address = reader.bytes.readUInt32BE(sourceStart);
+        if (kind === ADDRESS_IPV4) address = reader.word(sourceStart);
         else if (kind === ADDRESS_IPV6) address = block.addIpv6(reader.bytes, sourceStart);
       }
       for (const end = row + count; row < end; row++) {

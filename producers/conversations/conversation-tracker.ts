@@ -45,6 +45,7 @@ import {
   HISTORY,
   LAST,
   NEXT_UPDATE,
+  NO_PLACE,
   ORIGINATOR_SAYS_NO_MORE,
   PACKETS,
   PAYLOAD,
@@ -147,6 +148,16 @@ export class ConversationTracker {
     return this.table.capacity;
   }
 
+  /**
+   * Of the rows classified last, at most `LOOKAHEAD`: of which direction of which conversation each is, as a number below
+   * `directionCount`; -1 where it is of none. A direction has its number as long as its conversation is remembered.
+   */
+  readonly directions: Int32Array = new Int32Array(LOOKAHEAD);
+
+  get directionCount(): number {
+    return 2 * this.table.capacity;
+  }
+
   /** Conversations that had to be forgotten early for lack of room. */
   get evicted(): number {
     return this.table.evicted;
@@ -174,6 +185,10 @@ export class ConversationTracker {
       table.prepare(block, start, count, payloads);
       table.locate(count);
       this.take(block, start, count, payloads);
+      const { places, orders } = table;
+      for (let index = 0; index < count; index++) {
+        this.directions[index] = places[index]! < 0 ? NO_PLACE : 2 * places[index]! - orders[index]!;
+      }
     }
   }
 
@@ -310,6 +325,7 @@ export class ConversationTracker {
     const { table, words, doubles } = this;
     const time = block.timestamp[row]!;
     const place = table.place(block, row, index);
+    table.places[index] = place;
     const sender = END_SECOND + table.orders[index]!;
     const flags = connectionFlags(block, row);
     this.originators.payloads = payloads;

@@ -49,10 +49,10 @@ const LATENESS_MICROS = 1_000_000;
 export class Intake {
   /** Packets that are decoded and not encoded yet: few, so that their columns stay in the processor's first cache. */
   private readonly block = new PacketBlock(ROWS_MAX);
-  private readonly records = new RecordAccumulator(this.block);
   private readonly conversations = new ConversationTracker({
     deliver: (conversations, received) => this.takeRows(conversations, received),
   });
+  private readonly records = new RecordAccumulator(this.block, this.conversations.directionCount);
   private readonly payloads = new Payloads();
   private readonly copies = new CopyFilter();
   private readonly dissection: Dissection;
@@ -174,7 +174,7 @@ export class Intake {
     const rows = block.count;
     this.conversations.classify(block, 0, rows, this.payloads);
     if (records.isFull) this.flushRecords();
-    records.add(0, rows);
+    records.add(0, rows, this.conversations.directions);
     for (const observation of block.observations) {
       if (records.isFull) this.flushRecords();
       records.addObservation(observation, block.origins[observation.origin]!);

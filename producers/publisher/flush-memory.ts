@@ -4,19 +4,24 @@
  * and the kernel as many pages. What is never given back is left to the garbage collector.
  */
 
+import type { Memory } from './copy-run.js';
+
 /** Less is not worth keeping, bytes. */
 const KEPT_BYTES_MIN = 256 * 1024;
 /** All that is kept while nobody uses it, bytes. */
 const KEPT_BYTES_MAX = 32 * 1024 * 1024;
 
 /** In the hands of whoever takes it, and of everyone it is shared with. */
-export class FlushMemory {
+export class FlushMemory implements Memory {
   private holders = 1;
+  readonly view: DataView;
 
   constructor(
     readonly bytes: Buffer,
     private readonly pool: FlushMemoryPool,
-  ) {}
+  ) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
 
   share(): void {
     this.holders++;

@@ -1,5 +1,5 @@
 /** The encoded packets of a flush, each behind the others of its source: runs of bytes in one arena, chained by source. */
-import { copyRun } from './copy-run.js';
+import { BEYOND_RUN_BYTES, copyRun, type Memory, memoryOf } from './copy-run.js';
 import { BYTES, END, FIRST_RUN, LAST_RUN, NEXT } from './source-words.js';
 
 /** Sizes of the runs of a source, bytes: each as long as all before it, within these. */
@@ -8,21 +8,21 @@ export const RUN_BYTES_MAX = 4096;
 
 export class PacketRuns {
   used = 0;
-  readonly arena: Buffer;
-  private readonly start: Uint32Array;
-  private readonly end: Uint32Array;
+  readonly arena: Memory;
+  private readonly start: Int32Array;
+  private readonly end: Int32Array;
   private readonly next: Int32Array;
   private count = 0;
 
   /** @param sources what is known of each source, in words */
   constructor(
-    private readonly sources: Uint32Array,
+    private readonly sources: Int32Array,
     bytes: number,
     runs: number,
   ) {
-    this.arena = Buffer.allocUnsafeSlow(bytes);
-    this.start = new Uint32Array(runs);
-    this.end = new Uint32Array(runs);
+    this.arena = memoryOf(bytes + BEYOND_RUN_BYTES);
+    this.start = new Int32Array(runs);
+    this.end = new Int32Array(runs);
     this.next = new Int32Array(runs);
   }
 
@@ -58,13 +58,13 @@ export class PacketRuns {
   }
 
   /** Copies the packets of a source that has some. */
-  put(bytes: Buffer, start: number, source: number): number {
+  put(to: Memory, start: number, source: number): number {
     const { sources } = this;
     let at = start;
     const last = sources[source + LAST_RUN]!;
     this.end[last] = sources[source + NEXT]!;
     for (let run = sources[source + FIRST_RUN]!; ; run = this.next[run]!) {
-      at = copyRun(this.arena, this.start[run]!, this.end[run]!, bytes, at);
+      at = copyRun(this.arena, this.start[run]!, this.end[run]!, to, at);
       if (run === last) return at;
     }
   }

@@ -26,6 +26,8 @@ import {
 import {
   ADDRESS_IPV4,
   ADDRESS_IPV6,
+  HAS_ICMP,
+  HAS_PORTS,
   originIndex,
   type PacketBlock,
   type PacketOrigin,
@@ -39,14 +41,15 @@ import {
   safeTimestamp,
 } from '../../schemas/packets/packet-encoding.js';
 import { EXTRA_BYTES_MAX } from '../../schemas/packets/packet-extra-codec.js';
-import { FlowTable, NO_FLOW } from './flow-table.js';
+import { FlowTable, NO_DIRECTION, NO_FLOW } from './flow-table.js';
 import { type FlushMemory, FlushMemoryPool } from './flush-memory.js';
 import type { Sharing } from './lane.js';
+import { NO_LINK } from './link-table.js';
 import { PacketRuns, RUN_BYTES_MAX } from './packet-runs.js';
 import { RecordRows, ROW_COUNT_MAX, rowBytesMax } from './record-rows.js';
 import { RecordWriter } from './record-writer.js';
 import { isSmall, SharedRecords } from './shared-records.js';
-import { ADDRESS_TEXT, addressBytes, addressLength, addressStart, hashBytes, hashIpv4 } from './source-key.js';
+import { ADDRESS_TEXT, addressBytes, addressStart, hashBytes, hashIpv4, hashOfSource } from './source-key.js';
 import { NO_SOURCE, SourceTable } from './source-table.js';
 import {
   BYTES,
@@ -59,7 +62,6 @@ import {
   LAST_FLOW,
   LAST_ROW,
   LAST_TIMESTAMP,
-  LATEST_FLOW,
   NEXT,
   PACKETS,
   ROW_COUNT,
@@ -111,8 +113,10 @@ export class RecordAccumulator {
   private readonly encoder: PacketEncoder;
   private readonly writer: RecordWriter;
   /** Of the rows being added. */
-  private readonly identities = new Uint32Array(ROWS_MAX);
-  private readonly hashes = new Uint32Array(ROWS_MAX);
+  private readonly identities = new Int32Array(ROWS_MAX);
+  private readonly directions = new Int32Array(ROWS_MAX);
+  /** The flows that they go on with. */
+  private readonly latest = new Int32Array(ROWS_MAX);
   /** Of no meaning: V8 would leave out loads whose value goes nowhere. */
   touched = 0;
   private readonly origins: PacketOrigin[] = [];
@@ -121,11 +125,17 @@ export class RecordAccumulator {
   private packetBytesMax = RECORD_BYTES_MAX;
   private readonly memory = new FlushMemoryPool();
 
-  /** @param block of which rows are added */
-  constructor(private readonly block: PacketBlock) {
-    this.flows = new FlowTable(block, PACKETS_MAX);
-    this.encoder = new PacketEncoder(block, this.runs.arena);
-    this.writer = new RecordWriter(this.table, this.flows, this.runs, this.rows, PACKETS_MAX);
+  /**
+   * @param block of which rows are added
+   * @param directions of conversations there can be
+   */
+  constructor(
+    private readonly block: PacketBlock,
+    directions = 0,
+  ) {
+    this.flows = new FlowTable(block, this.sources, PACKETS_MAX, directions);
+    this.encoder = new PacketEncoder(block, this.runs.arena.bytes);
+    this.writer = new RecordWriter(this.table, this.flows, this.runs, this.rows);
   }
 
   /** Whether the next rows need a flush first. */
@@ -135,58 +145,58 @@ export class RecordAccumulator {
     );
   }
 
-  /** Adds the packets of these rows, at most `ROWS_MAX`, which have a source each; not while `isFull`. */
-  add(from: number, to: number): void {
+  /**
+   * Adds the packets of these rows, at most `ROWS_MAX`, which have a source each; not while `isFull`.
+   *
+   * @param directions of their conversations, the first row's first, or `NO_DIRECTION`
+   */
+  add(from: number, to: number, directions: Int32Array | null = null): void {
     const { block } = this;
+    let origin = -1;
+    let originBits = 0;
     for (let row = from; row < to; row++) {
-      const kind = block.sourceKind[row]!;
-      const identity = (this.originIndex(block.origins[block.origin[row]!]!) << 8) | kind;
-      this.identities[row - from] = identity;
-      this.hashes[row - from] =
-        kind === ADDRESS_IPV4
-          ? hashIpv4(block.sourceAddress[row]!, identity)
-          : hashBytes(addressBytes(block, kind), addressStart(block, row, kind), addressLength(kind), identity);
+      const index = row - from;
+      if (block.origin[row] !== origin) {
+        origin = block.origin[row]!;
+        originBits = this.originIndex(block.origins[origin]!) << 8;
+      }
+      this.identities[index] = originBits | block.sourceKind[row]!;
+      const has = block.present[row]! & (HAS_PORTS | HAS_ICMP);
+      this.directions[index] = directions === null || has !== HAS_PORTS ? NO_DIRECTION : directions[index]!;
     }
-    this.fetch(to - from);
-    for (let row = from; row < to; row++) this.addRow(row, this.identities[row - from]!, this.hashes[row - from]!);
+    this.lookUp(from, to);
+    for (let row = from; row < to; row++) this.addRow(row, row - from);
   }
 
   /**
-   * Touches what the packets will be added to: their sources, and the arena where each goes on. A loop this short keeps
-   * many loads under way at once, where adding one packet after the other waits for each.
+   * Looks which packets go on with a flow, and touches what each will be added to: its source, and the arena where that goes on.
+   * A loop this short keeps many loads under way at once, where adding one packet after the other waits for each.
    */
-  private fetch(rows: number): void {
-    const { hashes, table, sources } = this;
-    const { arena } = this.runs;
+  private lookUp(from: number, to: number): void {
+    const { block, flows, table, sources, identities, directions } = this;
+    const arena = this.runs.arena.bytes;
     let touched = 0;
-    for (let index = 0; index < rows; index++) {
-      const source = table.peek(hashes[index]!);
+    for (let row = from; row < to; row++) {
+      const index = row - from;
+      const direction = directions[index]!;
+      const flow = direction === NO_DIRECTION ? NO_FLOW : flows.latest(row, direction, identities[index]!);
+      this.latest[index] = flow;
+      const source = flow === NO_FLOW ? table.peek(hashOfSource(block, row, identities[index]!)) : flows.ownerOf(flow);
       if (source !== NO_SOURCE) touched ^= arena[sources[source + NEXT]!]!;
     }
     this.touched = touched;
   }
 
-  private addRow(row: number, identity: number, hash: number): void {
+  private addRow(row: number, index: number): void {
     const { block, sources, table, flows } = this;
     const room = packetBytesMax(block, row);
     const time = safeTimestamp(block.timestamp[row]!);
-    const kind = identity & 0xff;
-    const isIpv4 = kind === ADDRESS_IPV4;
-    const bytes = isIpv4 ? EMPTY_BYTES : addressBytes(block, kind);
-    const from = isIpv4 ? 0 : addressStart(block, row, kind);
-    const value = isIpv4 ? block.sourceAddress[row]! : 0;
-    // Without the time, of which V8 would make an object for every packet on the way to `find`.
-    let source = table.find(identity, hash, bytes, from, value);
-    if (source === NO_SOURCE) source = this.begin(table.add(identity, hash, bytes, from, value), time);
-    if (
-      sources[source + PACKETS] === MAX_BATCH_PACKETS ||
-      sources[source + BYTES]! + room + NEW_FLOW_BYTES_MAX > this.packetBytesMax
-    ) {
-      source = this.begin(table.addAgain(source), time);
+    let flow = this.latest[index]!;
+    let source = flow === NO_FLOW ? NO_SOURCE : flows.ownerOf(flow);
+    if (source === NO_SOURCE || !this.hasRoom(source, room)) {
+      source = this.sourceOf(row, index, room);
+      flow = this.flowOf(row, source, this.directions[index]!);
     }
-    const flow = flows.find(row, source, sources[source + FLOW_COUNT]! > 0 ? sources[source + LATEST_FLOW]! : NO_FLOW);
-    if (flows.isNew) this.addFlow(source, flow);
-    sources[source + LATEST_FLOW] = flow;
     let at = sources[source + NEXT]!;
     if (sources[source + END]! - at < room) at = this.runs.makeRoom(source, room);
     const latest = (source + LAST_TIMESTAMP) >>> 1;
@@ -200,13 +210,43 @@ export class RecordAccumulator {
     this.packets++;
   }
 
-  private addFlow(source: number, flow: number): void {
+  /** The source of a row, added when it is new, and once more when its record has no room for another packet. */
+  private sourceOf(row: number, index: number, room: number): number {
+    const { block } = this;
+    const identity = this.identities[index]!;
+    const kind = identity & 0xff;
+    const isIpv4 = kind === ADDRESS_IPV4;
+    const bytes = isIpv4 ? EMPTY_BYTES : addressBytes(block, kind);
+    const from = isIpv4 ? 0 : addressStart(block, row, kind);
+    const time = safeTimestamp(block.timestamp[row]!);
+    const value = isIpv4 ? block.sourceAddress[row]! : 0;
+    const source = this.find(identity, hashOfSource(block, row, identity), bytes, from, value, time);
+    return this.hasRoom(source, room) ? source : this.begin(this.table.addAgain(source), time);
+  }
+
+  /** Whether a record may have one more packet, of so many bytes. */
+  private hasRoom(source: number, room: number): boolean {
+    const { sources } = this;
+    return (
+      sources[source + PACKETS] !== MAX_BATCH_PACKETS &&
+      sources[source + BYTES]! + room + NEW_FLOW_BYTES_MAX <= this.packetBytesMax
+    );
+  }
+
+  /** The flow of a row, added to those of its source when it is new. */
+  private flowOf(row: number, source: number, direction: number): number {
     const { sources, flows } = this;
-    if (sources[source + FLOW_COUNT] === 0) sources[source + FIRST_FLOW] = flow;
+    const isFirst = sources[source + FLOW_COUNT] === 0;
+    const link = isFirst ? NO_LINK : flows.linkOf(sources[source + LAST_FLOW]!);
+    const flow =
+      direction === NO_DIRECTION ? flows.find(row, source, link) : flows.findInDirection(row, source, direction, link);
+    if (!flows.isNew) return flow;
+    if (isFirst) sources[source + FIRST_FLOW] = flow;
     else flows.next[sources[source + LAST_FLOW]!] = flow;
     sources[source + LAST_FLOW] = flow;
     flows.numbers[flow] = sources[source + FLOW_COUNT]!++;
     sources[source + BYTES]! += NEW_FLOW_BYTES_MAX;
+    return flow;
   }
 
   /** Adds a conversation to what its originator's record says; not while `isFull`. */
@@ -288,7 +328,7 @@ export class RecordAccumulator {
     const emit = (first: number, hosts: number, packets: number, sharing: Sharing | null): void => {
       const origin = sources[first + IDENTITY]! >>> 8;
       const keyEnd = sharing === null ? table.putKey(bytes, at, first) : at;
-      const valueEnd = this.writer.put(bytes, keyEnd, first, hosts, this.heads[origin]!);
+      const valueEnd = this.writer.put(memory, keyEnd, first, hosts, this.heads[origin]!);
       memory.share();
       const key = bytes.subarray(at, keyEnd);
       take(key, bytes.subarray(keyEnd, valueEnd), packets, origins[origin]!, memory, sharing);

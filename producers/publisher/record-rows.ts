@@ -11,7 +11,7 @@ import {
 import type { Observation } from '../../schemas/observations/observation.js';
 import { putObservation } from '../../schemas/observations/observation-codec.js';
 import { putInt } from '../../schemas/packets/avro-bytes.js';
-import { copyRun } from './copy-run.js';
+import { BEYOND_RUN_BYTES, copyRun, type Memory, memoryOf } from './copy-run.js';
 
 /** Rows that may wait for a flush. */
 export const ROW_COUNT_MAX = 16_384;
@@ -25,12 +25,13 @@ const ROW_OBSERVATION = 2;
 export class RecordRows {
   bytesUsed = 0;
   count = 0;
-  private readonly bytes = Buffer.allocUnsafeSlow(BYTES);
-  private readonly ends = new Uint32Array(ROW_COUNT_MAX + 1);
-  private readonly next = new Uint32Array(ROW_COUNT_MAX + 1);
+  private readonly memory = memoryOf(BYTES + BEYOND_RUN_BYTES);
+  private readonly bytes = this.memory.bytes;
+  private readonly ends = new Int32Array(ROW_COUNT_MAX + 1);
+  private readonly next = new Int32Array(ROW_COUNT_MAX + 1);
   private readonly kinds = new Uint8Array(ROW_COUNT_MAX + 1);
   /** How many there are of each kind, of the host at hand. */
-  private readonly counts = new Uint32Array(ROW_OBSERVATION + 1);
+  private readonly counts = new Int32Array(ROW_OBSERVATION + 1);
 
   /** Whether the next row needs a flush first. */
   get isFull(): boolean {
@@ -68,23 +69,23 @@ export class RecordRows {
   }
 
   /** Writes the three arrays of the rows that are chained to `first`; 0: empty ones. */
-  putArrays(to: Buffer, start: number, first: number): number {
+  putArrays(to: Memory, start: number, first: number): number {
     const { kinds, next, counts } = this;
     counts.fill(0);
     for (let row = first; row !== 0; row = next[row]!) counts[kinds[row]!]!++;
     let at = start;
     for (let kind = ROW_CONVERSATION; kind <= ROW_OBSERVATION; kind++) {
-      if (counts[kind] !== 0) at = this.putItems(to, putInt(to, at, counts[kind]!), first, kind);
-      to[at++] = 0; // no further block of rows
+      if (counts[kind] !== 0) at = this.putItems(to, putInt(to.bytes, at, counts[kind]!), first, kind);
+      to.bytes[at++] = 0; // no further block of rows
     }
     return at;
   }
 
-  private putItems(to: Buffer, start: number, first: number, kind: number): number {
+  private putItems(to: Memory, start: number, first: number, kind: number): number {
     const { kinds, next, ends } = this;
     let at = start;
     for (let row = first; row !== 0; row = next[row]!) {
-      if (kinds[row] === kind) at = copyRun(this.bytes, ends[row - 1]!, ends[row]!, to, at);
+      if (kinds[row] === kind) at = copyRun(this.memory, ends[row - 1]!, ends[row]!, to, at);
     }
     return at;
   }

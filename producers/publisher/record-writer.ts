@@ -2,7 +2,7 @@
 import { putInt } from '../../schemas/packets/avro-bytes.js';
 import { putBatchStart, putHostStart } from '../../schemas/packets/packet-batch.js';
 import { ADDRESS_IPV4 } from '../../schemas/packets/packet-block.js';
-import { copyRun } from './copy-run.js';
+import type { Memory } from './copy-run.js';
 import { type FlowTable, NO_FLOW } from './flow-table.js';
 import type { PacketRuns } from './packet-runs.js';
 import type { RecordRows } from './record-rows.js';
@@ -12,10 +12,10 @@ import { ADDRESS, FIRST_FLOW, FIRST_ROW, FLOW_COUNT, IDENTITY, NEXT_HOST, PACKET
 
 export class RecordWriter {
   /** The number of each link in the record at hand, and the record it was given in. */
-  private readonly linkNumbers: Uint32Array;
-  private readonly linkRecords: Uint32Array;
+  private readonly linkNumbers: Int32Array;
+  private readonly linkRecords: Int32Array;
   private record = 0;
-  private readonly links: Uint32Array;
+  private readonly links: Int32Array;
   private linkCount = 0;
 
   constructor(
@@ -23,11 +23,11 @@ export class RecordWriter {
     private readonly flows: FlowTable,
     private readonly runs: PacketRuns,
     private readonly rows: RecordRows,
-    links: number,
   ) {
-    this.linkNumbers = new Uint32Array(links);
-    this.linkRecords = new Uint32Array(links);
-    this.links = new Uint32Array(links);
+    const links = flows.links.capacity;
+    this.linkNumbers = new Int32Array(links);
+    this.linkRecords = new Int32Array(links);
+    this.links = new Int32Array(links);
   }
 
   /**
@@ -35,16 +35,17 @@ export class RecordWriter {
    *
    * @param head what every record of its origin begins with
    */
-  put(bytes: Buffer, start: number, first: number, hosts: number, head: Buffer): number {
+  put(to: Memory, start: number, first: number, hosts: number, head: Buffer): number {
+    const { bytes } = to;
     const { words } = this.table;
     const time = this.table.timeOf(first);
-    let at = putBatchStart(bytes, copyRun(head, 0, head.length, bytes, start), time);
+    let at = putBatchStart(bytes, start + head.copy(bytes, start), time);
     this.collectLinks(first, hosts);
-    at = this.putLinks(bytes, at);
+    at = this.putLinks(to, at);
     at = putInt(bytes, at, hosts);
     let source = first;
     for (let host = 0; host < hosts; host++) {
-      at = this.putHost(bytes, at, source, time);
+      at = this.putHost(to, at, source, time);
       source = words[source + NEXT_HOST]!;
     }
     bytes[at] = 0; // no further host
@@ -54,13 +55,14 @@ export class RecordWriter {
   private collectLinks(first: number, hosts: number): void {
     const { flows, linkNumbers, linkRecords, links } = this;
     const { words } = this.table;
-    const record = ++this.record;
+    const record = (this.record + 1) | 0;
+    this.record = record;
     let count = 0;
     let source = first;
     for (let host = 0; host < hosts; host++) {
       if (words[source + FLOW_COUNT]! > 0) {
         for (let flow = words[source + FIRST_FLOW]!; flow !== NO_FLOW; flow = flows.next[flow]!) {
-          const link = flows.linkOfFlow(flow);
+          const link = flows.linkOf(flow);
           if (linkRecords[link] === record) continue;
           linkRecords[link] = record;
           linkNumbers[link] = count;
@@ -72,17 +74,19 @@ export class RecordWriter {
     this.linkCount = count;
   }
 
-  private putLinks(bytes: Buffer, start: number): number {
+  private putLinks(to: Memory, start: number): number {
+    const { links } = this.flows;
     let at = start;
     if (this.linkCount > 0) {
-      at = putInt(bytes, at, this.linkCount);
-      for (let index = 0; index < this.linkCount; index++) at = this.flows.putLink(bytes, at, this.links[index]!);
+      at = putInt(to.bytes, at, this.linkCount);
+      for (let index = 0; index < this.linkCount; index++) at = links.put(to, at, this.links[index]!);
     }
-    bytes[at] = 0; // no further block of links
+    to.bytes[at] = 0; // no further block of links
     return at + 1;
   }
 
-  private putHost(bytes: Buffer, start: number, source: number, time: number): number {
+  private putHost(to: Memory, start: number, source: number, time: number): number {
+    const { bytes } = to;
     const { words, bytes: sourceBytes } = this.table;
     const kind = words[source + IDENTITY]! & 0xff;
     const address = (source + ADDRESS) * 4;
@@ -94,19 +98,19 @@ export class RecordWriter {
     let at = putHostStart(bytes, start, sourceBytes, address, length, this.table.timeOf(source) - time);
     const packets = words[source + PACKETS]!;
     if (packets > 0) {
-      at = putInt(bytes, this.putFlows(bytes, at, source), packets);
-      at = this.runs.put(bytes, at, source);
+      at = putInt(bytes, this.putFlows(to, at, source), packets);
+      at = this.runs.put(to, at, source);
     } else bytes[at++] = 0; // no flows
     bytes[at] = 0; // no further block of packets
-    return this.rows.putArrays(bytes, at + 1, words[source + FIRST_ROW]!);
+    return this.rows.putArrays(to, at + 1, words[source + FIRST_ROW]!);
   }
 
-  private putFlows(bytes: Buffer, start: number, source: number): number {
+  private putFlows({ bytes, view }: Memory, start: number, source: number): number {
     const { flows, linkNumbers } = this;
     const { words } = this.table;
     let at = putInt(bytes, start, words[source + FLOW_COUNT]!);
     for (let flow = words[source + FIRST_FLOW]!; flow !== NO_FLOW; flow = flows.next[flow]!) {
-      at = flows.putFlow(bytes, putInt(bytes, at, linkNumbers[flows.linkOfFlow(flow)]!), flow);
+      at = flows.put(view, putInt(bytes, at, linkNumbers[flows.linkOf(flow)]!), flow);
     }
     bytes[at] = 0; // no further block of flows
     return at + 1;

@@ -18,7 +18,7 @@ const OWN_RECORD_BYTES = 4096;
 const KEY_BYTES_MAX = 16_384;
 
 /** Whether a source is one of those that share. What does not fit one record is never small. */
-export function isSmall(words: Uint32Array, source: number): boolean {
+export function isSmall(words: Int32Array, source: number): boolean {
   return words[source + PACKETS]! < OWN_RECORD_PACKETS && words[source + BYTES]! < OWN_RECORD_BYTES;
 }
 

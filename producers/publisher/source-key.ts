@@ -19,6 +19,14 @@ export function addressLength(kind: number): number {
   return kind === ADDRESS_IPV6 ? 16 : 6;
 }
 
+/** Of a row's source, as `hashIpv4` and `hashBytes` make it. */
+export function hashOfSource(block: PacketBlock, row: number, identity: number): number {
+  const kind = identity & 0xff;
+  return kind === ADDRESS_IPV4
+    ? hashIpv4(block.sourceAddress[row]!, identity)
+    : hashBytes(addressBytes(block, kind), addressStart(block, row, kind), addressLength(kind), identity);
+}
+
 export function hashIpv4(address: number, identity: number): number {
   return finish(Math.imul(Math.imul(identity, 0x9e3779b1) ^ address, 0x85ebca6b));
 }
@@ -32,7 +40,7 @@ export function hashBytes(bytes: Uint8Array, from: number, length: number, ident
 /** The finish of MurmurHash3: neighbouring addresses must not fall into neighbouring slots. */
 function finish(hash: number): number {
   const mixed = Math.imul(hash ^ (hash >>> 16), 0xc2b2ae35);
-  return (mixed ^ (mixed >>> 13)) >>> 0;
+  return mixed ^ (mixed >>> 13);
 }
 
 /** Writes an address that is none of IPv4 as text. */

@@ -12,11 +12,11 @@ export const NO_SOURCE = -1;
 const TEXT_BYTES_A_CHARACTER = 3;
 const SLOTS_MIN = 4096;
 /** In place of a slot: it is another's, of the same address. */
-const NO_SLOT = 0xffffffff;
+const NO_SLOT = -1;
 
 export class SourceTable {
   count = 0;
-  readonly words: Uint32Array;
+  readonly words: Int32Array;
   /** The same memory. */
   readonly bytes: Uint8Array;
   readonly times: Float64Array;
@@ -32,7 +32,7 @@ export class SourceTable {
 
   /** @param slots a power of two, above the number of sources, and not below `SLOTS_MIN` */
   constructor(sources: number, slots: number) {
-    this.words = new Uint32Array(sources * WORDS);
+    this.words = new Int32Array(sources * WORDS);
     this.bytes = new Uint8Array(this.words.buffer);
     this.times = new Float64Array(this.words.buffer);
     this.slots = new Int32Array(slots).fill(NO_SOURCE);
@@ -58,7 +58,7 @@ export class SourceTable {
       if (
         words[source + HASH] === hash &&
         words[source + IDENTITY] === identity &&
-        (isNumber ? words[source + ADDRESS] === value : this.hasAddress(source, bytes, from, identity))
+        (isNumber ? (words[source + ADDRESS]! ^ value) === 0 : this.hasAddress(source, bytes, from, identity))
       ) {
         return source;
       }
@@ -153,7 +153,7 @@ export class SourceTable {
   /** Writes the key of a source's record. */
   putKey(bytes: Buffer, at: number, source: number): number {
     const kind = this.words[source + IDENTITY]! & 0xff;
-    if (kind === ADDRESS_IPV4) return putIpv4Text(bytes, at, this.words[source + ADDRESS]!);
+    if (kind === ADDRESS_IPV4) return putIpv4Text(bytes, at, this.words[source + ADDRESS]! >>> 0);
     if (kind === ADDRESS_TEXT) return at + bytes.write(this.texts[this.words[source + ADDRESS]!]!, at);
     return putAddressText(bytes, at, kind, this.bytes, (source + ADDRESS) * 4);
   }

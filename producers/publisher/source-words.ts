@@ -19,14 +19,13 @@ export const BYTES = 13;
 export const FIRST_RUN = 14;
 export const LAST_RUN = 15;
 export const SLOT = 16;
-/** Its flows: the first, the last that was new, that of its latest packet, and how many. */
+/** Its flows: the first, the last, and how many. */
 export const FIRST_FLOW = 17;
 export const LAST_FLOW = 18;
-export const LATEST_FLOW = 19;
-export const FLOW_COUNT = 20;
+export const FLOW_COUNT = 19;
 /** Its rows of all kinds: numbers of the first and the last, from 1; 0: none. */
-export const FIRST_ROW = 21;
-export const LAST_ROW = 22;
-export const ROW_COUNT = 23;
+export const FIRST_ROW = 20;
+export const LAST_ROW = 21;
+export const ROW_COUNT = 22;
 /** The host behind it in a record of several. */
-export const NEXT_HOST = 24;
+export const NEXT_HOST = 23;

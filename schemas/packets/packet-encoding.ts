@@ -192,8 +192,8 @@ function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }
 
-/** Writes 0 to 65,535. */
-function put16(view: DataView, at: number, value: number): number {
+/** Writes 0 to 65,535, and up to two bytes beyond it what does not matter. */
+export function put16(view: DataView, at: number, value: number): number {
   const encoding = VARINT_16[value]!;
   view.setUint32(at, encoding, true);
   return at + (encoding >>> 24);
@@ -225,7 +225,8 @@ export function safeTimestamp(micros: number): number {
   return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, micros));
 }
 
-function putTwoMinusOnes(view: DataView, at: number): number {
+/** Writes two fields that the packet does not have. */
+export function putTwoMinusOnes(view: DataView, at: number): number {
   view.setUint16(at, (MINUS_ONE << 8) | MINUS_ONE);
   return at + 2;
 }

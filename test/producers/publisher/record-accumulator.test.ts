@@ -84,6 +84,34 @@ describe('RecordAccumulator', () => {
     );
   });
 
+  it('makes the same records when told the directions of conversations, though several may share a number', () => {
+    const block = new PacketBlock(512);
+    const directions = 64;
+    const accumulator = new RecordAccumulator(block, directions);
+    fc.assert(
+      fc.property(traffic, (given) => {
+        block.reset();
+        for (const batch of given) fillBlock(block, batch);
+        addRows(accumulator, block, (row) => (block.sourcePort[row]! + 31 * block.destinationPort[row]!) % directions);
+        expect(flush(accumulator).map(asText)).toEqual(expected(block).map(asText));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('says once what frames without a network address share', () => {
+    const block = plainBlock(6, () => 0);
+    for (let row = 0; row < block.count; row++) {
+      block.sourceKind[row] = 48;
+      block.etherType[row] = row & 1;
+      // what another packet left there
+      block.destinationAddress[row] = row;
+    }
+    const accumulator = new RecordAccumulator(block);
+    addRows(accumulator, block);
+    expect(flush(accumulator).map(asText)).toEqual(expected(block).map(asText));
+  });
+
   it('says when it is full, at the latest with 65,536 sources', () => {
     const block = plainBlock(65_536, (index) => index * 65_521);
     const accumulator = new RecordAccumulator(block);

@@ -14,7 +14,11 @@ const LOGIN_PAYLOADS_READ_MAX = 250;
 const LOGIN_SERVICES: ReadonlySet<string> = new Set(['ftp', 'smtp', 'pop3', 'imap', 'telnet', 'smb', 'http', 'rdp']);
 
 /** Names of services in Zeek's words, where these are others. */
-const ZEEK_NAMES: Readonly<Record<string, string>> = { tls: 'ssl', kerberos: 'krb', ftp_data: 'ftp-data' };
+const ZEEK_NAMES: ReadonlyMap<string, string> = new Map([
+  ['tls', 'ssl'],
+  ['kerberos', 'krb'],
+  ['ftp_data', 'ftp-data'],
+]);
 
 /** https://www.iana.org/assignments/dns-parameters: types and response codes that have names worth reading. */
 const DNS_TYPES: Readonly<Record<number, string>> = {
@@ -132,7 +136,7 @@ export class ConversationServices {
     const said = hasSaid ? this.said[place] : null;
     const name =
       said?.service ?? (said?.announced || (hasSpoken ? serviceOfPort(transport, responderPort) : null)) ?? '';
-    return ZEEK_NAMES[name] ?? name;
+    return ZEEK_NAMES.get(name) ?? name;
   }
 
   namesOf(place: number): ConversationNames | null {
@@ -142,6 +146,7 @@ export class ConversationServices {
 
 /** What was said first stays. Rows hold the names that there were, so that more are others. */
 function withMore(names: ConversationNames, more: ConversationNames): ConversationNames {
+  if (isAnswerOf(names, more)) return more;
   let all: Record<string, unknown> | null = null;
   for (const name in more) {
     if (name in names) continue;
@@ -149,6 +154,16 @@ function withMore(names: ConversationNames, more: ConversationNames): Conversati
     all[name] = more[name as keyof ConversationNames];
   }
   return all === null ? names : (all as ConversationNames);
+}
+
+/** Whether a question is all that was said before, and what is said now repeats it: as nearly all answers of DNS do. */
+function isAnswerOf(names: ConversationNames, more: ConversationNames): boolean {
+  return (
+    names.dnsQuestion !== undefined &&
+    names.dnsResponseCode === undefined &&
+    names.dnsQuestion === more.dnsQuestion &&
+    names.dnsType === more.dnsType
+  );
 }
 
 type Writable = { -readonly [Name in keyof ConversationNames]: ConversationNames[Name] };

@@ -100,22 +100,19 @@ export function putConversation(
 }
 
 function putNames(bytes: Buffer, start: number, names: ConversationNames | null): number {
+  if (names === null) return putInt(bytes, start, 0);
   let count = 0;
-  if (names !== null) for (const key in names) if (isSaid(names, key)) count++;
-  if (names === null || count === 0) return putInt(bytes, start, 0);
-  let at = putInt(bytes, start, count);
+  // How many there are is one byte, and known at the end; of none that byte ends the map.
+  let at = start + 1;
   for (const key in names) {
-    if (!isSaid(names, key)) continue;
+    const value = names[key as keyof ConversationNames];
+    if (value == null || !NAMES.has(key)) continue;
+    count++;
     at = putString(bytes, at, key, KEY_BYTES_MAX);
-    const value = names[key as keyof ConversationNames]!;
     at = putString(bytes, at, typeof value === 'string' ? value : String(value), NAME_BYTES_MAX);
   }
-  return putInt(bytes, at, 0);
-}
-
-/** Whether a name is one that rows have, and is there. */
-function isSaid(names: ConversationNames, key: string): boolean {
-  return NAMES.has(key) && names[key as keyof ConversationNames] != null;
+  putInt(bytes, start, count);
+  return count === 0 ? at : putInt(bytes, at, 0);
 }
 
 /** As `putConversation`. */

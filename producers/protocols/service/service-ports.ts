@@ -116,8 +116,15 @@ const OVER_UDP: Readonly<Record<number, string>> = {
   51820: 'wireguard',
 };
 
+const TCP_SERVICES = byNumber(OVER_TCP);
+const UDP_SERVICES = byNumber(OVER_UDP);
+
+function byNumber(services: Readonly<Record<number, string>>): ReadonlyMap<number, string> {
+  return new Map(Object.entries(services).map(([port, service]) => [Number(port), service]));
+}
+
 /** The service that is expected on a responder's port; null when none is. */
 export function serviceOfPort(transport: number, port: number): string | null {
-  if (transport === TCP) return OVER_TCP[port] ?? null;
-  return transport === UDP ? (OVER_UDP[port] ?? null) : null;
+  if (transport === TCP) return TCP_SERVICES.get(port) ?? null;
+  return transport === UDP ? (UDP_SERVICES.get(port) ?? null) : null;
 }

@@ -75,8 +75,13 @@ export class ConversationTable {
   readonly ports: Int32Array = new Int32Array(LOOKAHEAD + 1);
   readonly firsts: Int32Array = new Int32Array(LOOKAHEAD + 1);
   readonly seconds: Int32Array = new Int32Array(LOOKAHEAD + 1);
-  /** Where their conversations lay when `locate` looked: `NO_PLACE` where nothing has their hash. */
+  /** Where their conversations lay when `locate` looked, or `place` put them: `NO_PLACE` where nothing has their hash. */
   readonly places: Int32Array = new Int32Array(LOOKAHEAD + 1);
+  /**
+   * Of which direction of which conversation each is, as a number; `NO_PLACE` where it is of none. A direction has its number as long as
+   * its conversation is remembered.
+   */
+  readonly directions: Int32Array = new Int32Array(LOOKAHEAD);
   /** Of no meaning: V8 would leave out loads whose value goes nowhere. */
   touched = 0;
   /** Whether the conversation that `place` gave was not known. */
@@ -171,6 +176,14 @@ export class ConversationTable {
     this.touched = touched;
   }
 
+  /** Tells the directions of the prepared rows, which have their places by now. */
+  numberDirections(count: number): void {
+    const { directions, places, orders } = this;
+    for (let index = 0; index < count; index++) {
+      directions[index] = places[index]! < 0 ? NO_PLACE : 2 * places[index]! - orders[index]!;
+    }
+  }
+
   /** Whether a place is that of a prepared row's conversation. */
   holds(place: number, block: PacketBlock, row: number, index: number): boolean {
     const { words } = this;
@@ -191,6 +204,7 @@ export class ConversationTable {
     let place = this.search(block, row, index);
     this.isNew = true;
     if (place !== NO_PLACE) {
+      this.places[index] = place;
       const idle = block.timestamp[row]! - this.doubles[place * RECORD_DOUBLES + LAST]!;
       this.isNew = idle > this.idleTimeout;
       if (this.isNew) this.onForget(place);
@@ -204,6 +218,7 @@ export class ConversationTable {
       this.onForget(place);
       this.leave(place);
     }
+    this.places[index] = place;
     const { words } = this;
     const record = place * RECORD_WORDS;
     words[record + TAG] = tag;

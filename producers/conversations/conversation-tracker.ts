@@ -45,7 +45,6 @@ import {
   HISTORY,
   LAST,
   NEXT_UPDATE,
-  NO_PLACE,
   ORIGINATOR_SAYS_NO_MORE,
   PACKETS,
   PAYLOAD,
@@ -148,11 +147,10 @@ export class ConversationTracker {
     return this.table.capacity;
   }
 
-  /**
-   * Of the rows classified last, at most `LOOKAHEAD`: of which direction of which conversation each is, as a number below
-   * `directionCount`; -1 where it is of none. A direction has its number as long as its conversation is remembered.
-   */
-  readonly directions: Int32Array = new Int32Array(LOOKAHEAD);
+  /** Of the rows classified last, at most `LOOKAHEAD`: `ConversationTable.directions`, numbers below `directionCount`. */
+  get directions(): Int32Array {
+    return this.table.directions;
+  }
 
   get directionCount(): number {
     return 2 * this.table.capacity;
@@ -185,10 +183,7 @@ export class ConversationTracker {
       table.prepare(block, start, count, payloads);
       table.locate(count);
       this.take(block, start, count, payloads);
-      const { places, orders } = table;
-      for (let index = 0; index < count; index++) {
-        this.directions[index] = places[index]! < 0 ? NO_PLACE : 2 * places[index]! - orders[index]!;
-      }
+      table.numberDirections(count);
     }
   }
 
@@ -325,7 +320,6 @@ export class ConversationTracker {
     const { table, words, doubles } = this;
     const time = block.timestamp[row]!;
     const place = table.place(block, row, index);
-    table.places[index] = place;
     const sender = END_SECOND + table.orders[index]!;
     const flags = connectionFlags(block, row);
     this.originators.payloads = payloads;

@@ -1,5 +1,7 @@
 /** compose.yaml: every part is there, unprivileged, with flags and variables that `nta` knows and secrets in files. */
-import { readFileSync } from 'node:fs';
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -12,6 +14,8 @@ import { setupCommandOptions } from '../../deploy/nta/commands/setup.js';
 import { postgresSinkOptions } from '../../deploy/nta/commands/sink.js';
 import { flagOf, type OptionTable, variablesOf } from '../../runtime/process/options.js';
 import { projectRoot, projectVersion } from '../../runtime/process/project.js';
+import { composeReader } from '../support/kustomize.js';
+import { requireCondition, type SkippableTest } from '../support/requirement.js';
 
 interface Service {
   readonly image: string;
@@ -35,7 +39,9 @@ const TABLES: Readonly<Record<string, OptionTable>> = {
   cleanup: cleanupServiceOptions,
   hunt: huntCommandOptions,
 };
-const { services } = parse(readFileSync(join(projectRoot, 'deploy', 'compose.yaml'), 'utf8'), { merge: true }) as {
+const FOLDER = join(projectRoot, 'deploy');
+const FILE = join(FOLDER, 'compose.yaml');
+const { services } = parse(readFileSync(FILE, 'utf8'), { merge: true }) as {
   services: Record<string, Service>;
 };
 
@@ -55,6 +61,41 @@ it.each(Object.keys(TABLES))('%s is unprivileged and has what it knows', (part) 
     expect(known).toContain(name);
     expect(secret).not.toContain(name);
     if (name.endsWith('_FILE')) expect(service.secrets).toContain(value.replace('/run/secrets/', ''));
+  }
+});
+
+/** A file as Docker Compose reads it in deploy/, checked against its specification. */
+function readByCompose(context: SkippableTest, file: string): SpawnSyncReturns<string> {
+  const reader = composeReader();
+  requireCondition(
+    context,
+    reader !== undefined,
+    'not installed: compose-go (go install github.com/compose-spec/compose-go/v2/cmd@v2.16.2)',
+  );
+  return spawnSync(reader!, ['-format', 'json', file], { cwd: FOLDER, encoding: 'utf8' });
+}
+
+it('is what Docker Compose’s own reader takes, with its files where the first lines put them', (context) => {
+  const { status, stdout, stderr } = readByCompose(context, FILE);
+  expect(status, stderr).toBe(0);
+  const model = JSON.parse(stdout) as {
+    services: Record<string, { build?: { context: string; dockerfile: string } }>;
+    secrets: Record<string, { file: string }>;
+  };
+  expect(Object.keys(model.services).sort()).toEqual(Object.keys(services).sort());
+  const { context: folder, dockerfile } = model.services['api']!.build!;
+  expect(existsSync(join(folder, dockerfile))).toBe(true);
+  for (const [name, { file }] of Object.entries(model.secrets)) expect(file).toBe(join(projectRoot, 'secrets', name));
+});
+
+it('would be refused for a word that Docker Compose does not know', (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'nta-compose-'));
+  try {
+    const file = join(folder, 'compose.yaml');
+    writeFileSync(file, readFileSync(FILE, 'utf8').replace('read_only', 'read_onli'));
+    expect(readByCompose(context, file).stderr).toContain('read_onli');
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });
 

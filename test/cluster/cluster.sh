@@ -146,7 +146,7 @@ down() {
   ip netns delete $namespace 2>/dev/null
   [ -f "$state/sysctl" ] && sysctl -q -p "$state/sysctl"
   find /sys/fs/cgroup -depth -type d \( -path '*/kubepods*' -o -path '*/k8s.io*' \) -exec rmdir {} + 2>/dev/null
-  rm -rf "$state" /var/lib/nta/spool
+  rm -rf "$state" /var/lib/nta/spool /var/lib/nta/evidence
   true
 }
 

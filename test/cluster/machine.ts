@@ -29,6 +29,13 @@ export function apply(text: string, ...args: readonly string[]): string {
   });
 }
 
+/** A program in the network of the cluster's node. */
+export const inNetwork = (...command: readonly string[]): Promise<string> => script('cluster.sh', 'in', ...command);
+
+/** What kafka-admin.ts does. */
+export const kafkaAdmin = (...args: readonly string[]): Promise<string> =>
+  inNetwork(process.execPath, join(projectRoot, 'dist', 'test', 'cluster', 'kafka-admin.js'), ...args);
+
 /** A program of Postgres as its administrator, beside the server. */
 export async function asAdministrator(program: string, ...args: readonly string[]): Promise<string> {
   const { stdout } = await execute(join(HERE, 'cluster.sh'), ['in', program, ...args], {
@@ -73,13 +80,14 @@ export function secret(part: string, key: string): string {
   return new RegExp(`^${key}=(.*)$`, 'm').exec(text)![1]!;
 }
 
-/** An overlay as kubectl would apply it, with an image of this tag. */
-export function build(overlay: 'cluster' | 'production', tag: string): string {
+/** An overlay as kubectl would apply it, with an image of this tag and, beside its own, components. */
+export function build(overlay: 'cluster' | 'production', tag: string, ...components: readonly string[]): string {
   if (overlay === 'cluster') {
+    const list = ['kafka-tls', ...components].map((name) => `../../components/${name}`).join(', ');
     const text = readFileSync(join(HERE, 'overlay', 'kustomization.yaml'), 'utf8');
     writeFileSync(
       join(FOLDER, 'overlays', 'cluster', 'kustomization.yaml'),
-      `${text}images: [{ name: nta, newTag: ${tag} }]\n`,
+      `${text}components: [${list}]\nimages: [{ name: nta, newTag: ${tag} }]\n`,
     );
   }
   return execFileSync(join(CACHE, 'bin', 'kustomize'), ['build', join(FOLDER, 'overlays', overlay)], {
@@ -88,22 +96,48 @@ export function build(overlay: 'cluster' | 'production', tag: string): string {
   });
 }
 
+/** The sum of the capture pod's metrics that the pattern finds, labels included where it has some. */
+export async function captureMetric(pattern: string): Promise<number> {
+  const token = `Authorization: Bearer ${secret('capture', 'metrics-token')}`;
+  const text = await inNetwork('curl', '-sf', '-H', token, `http://${NODE_IP}:9090/metrics`);
+  const values = [
+    ...text.matchAll(new RegExp(`^${pattern.includes('{') ? pattern : `${pattern}(?:{.*})?`} (\\S+)$`, 'gm')),
+  ];
+  if (values.length === 0) throw new Error(`no metric ${pattern}`);
+  return values.reduce((sum, [, value]) => sum + Number(value), 0);
+}
+
 interface Pod {
-  readonly metadata: { readonly name: string; readonly namespace: string; readonly deletionTimestamp?: string };
+  readonly metadata: {
+    readonly name: string;
+    readonly deletionTimestamp?: string;
+    readonly ownerReferences?: readonly { readonly kind: string }[];
+  };
+  readonly spec: { readonly containers: readonly { readonly image: string }[] };
   readonly status: {
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
     readonly containerStatuses?: readonly { readonly restartCount: number }[];
   };
 }
 
-/** The fleet's pods: whether each is ready, and how often its containers were started again. */
-export async function pods(): Promise<{ readonly name: string; readonly ready: boolean; readonly restarts: number }[]> {
+interface FleetPod {
+  readonly name: string;
+  readonly image: string;
+  readonly ready: boolean;
+  /** How often its containers were started again. */
+  readonly restarts: number;
+}
+
+/** The pods that are there for good: not those of jobs, of which one comes every ten minutes. */
+export async function pods(): Promise<FleetPod[]> {
   const text = await kubectl('get', 'pods', '-A', '-l', 'app.kubernetes.io/name=nta', '-o', 'yaml');
   const { items } = parse(text) as { items: Pod[] };
   return items
     .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
-    .map(({ metadata, status }) => ({
+    .filter(({ metadata }) => !metadata.ownerReferences?.some(({ kind }) => kind === 'Job'))
+    .map(({ metadata, spec, status }) => ({
       name: metadata.name,
+      image: spec.containers[0]!.image,
       ready: status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false,
       restarts: (status.containerStatuses ?? []).reduce((sum, { restartCount }) => sum + restartCount, 0),
     }));

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Kafka and Postgres beside the cluster, in its network namespace, under the names that the base expects (kafka.kafka.svc:9092,
+# Kafka and Postgres beside the cluster, in its network namespace, under the names that the base expects (kafka.kafka.svc,
 # postgres.postgres.svc:5432: Services without selector), and the cluster's DNS: servers.sh up | start NAME | stop NAME [SIGNAL]
-# servers.sh up ROLES_SQL gives Postgres the users that make-secrets.sh has made.
+# Pods find them once the DNS is started. servers.sh up ROLES_SQL gives Postgres the users that make-secrets.sh has made.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")"); . "$here/settings.sh"
 postgres_bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)
@@ -10,12 +10,20 @@ kafka_properties() {
   cat <<X
 process.roles=broker,controller
 node.id=1
-controller.quorum.voters=1@127.0.0.1:9093
-listeners=PLAINTEXT://$node_ip:9092,INTERNAL://127.0.0.1:9094,CONTROLLER://127.0.0.1:9093
+controller.quorum.voters=1@127.0.0.1:9095
+listeners=TLS://$node_ip:9093,INTERNAL://127.0.0.1:9094,CONTROLLER://127.0.0.1:9095
 # The broker talks to itself too (transaction markers), and does not know the cluster's names.
-advertised.listeners=PLAINTEXT://kafka.kafka.svc:9092,INTERNAL://127.0.0.1:9094
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT
+advertised.listeners=TLS://kafka.kafka.svc:9093,INTERNAL://127.0.0.1:9094
+listener.security.protocol.map=TLS:SSL,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=INTERNAL
+# A part is whom its certificate names, and may do what its list says; what comes from the broker's own address is the broker.
+ssl.client.auth=required
+ssl.keystore.type=PEM
+ssl.keystore.location=$state/tls/broker.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$state/tls/ca.crt
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
 controller.listener.names=CONTROLLER
 log.dirs=$state/kafka
 offsets.topic.replication.factor=1
@@ -35,7 +43,7 @@ start_server() {
   case $1 in
     kafka)
       CLASSPATH="$cache/kafka/libs/*" start kafka java -Xmx512m kafka.Kafka "$state/kafka.properties"
-      wait_for 60 kafka inside bash -c "exec 3<>/dev/tcp/$node_ip/9092" ;;
+      wait_for 60 kafka inside bash -c "exec 3<>/dev/tcp/$node_ip/9093" ;;
     postgres)
       start postgres setpriv --reuid=postgres --regid=postgres --clear-groups "$postgres_bin/postgres" -D "$state/postgres/data" \
         -c listen_addresses=$node_ip -c unix_socket_directories="$state/postgres" -c fsync=off
@@ -60,7 +68,7 @@ services() {
   "metadata": { "name": "$name-1", "namespace": "$name", "labels": { "kubernetes.io/service-name": "$name" } },
   "ports": [{ "name": "main", "port": $port }], "endpoints": [{ "addresses": ["$node_ip"] }] },
 X
-  done <<< $'kafka 9092 10.96.10.1\npostgres 5432 10.96.10.2'
+  done <<< $'kafka 9093 10.96.10.1\npostgres 5432 10.96.10.2'
   echo '{ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "monitoring" } } ] }'
 }
 
@@ -78,7 +86,6 @@ up() {
   start_server postgres
   PGPASSWORD=administrator inside psql -q -v ON_ERROR_STOP=1 -h $node_ip -U postgres -f "$1"
   services | inside "$kube" kubectl apply -f - > /dev/null
-  start_server dns
   wait $kafka
 }
 

@@ -1,9 +1,11 @@
 /** The Kafka users of the manifests, and their lists of what each may do as a broker takes them. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, type Admin, ResourcePatternTypes } from 'kafkajs';
+import kafkajs, { type Admin } from 'kafkajs';
 import { parseAllDocuments } from 'yaml';
 import { projectRoot } from '../../runtime/process/project.js';
+
+const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs;
 
 export interface KafkaUser {
   readonly metadata: { readonly name: string };
@@ -22,13 +24,13 @@ export const kafkaUsers: readonly KafkaUser[] = parseAllDocuments(
 ).map((document) => document.toJS() as KafkaUser);
 
 /** Strimzi's words for what the broker's API has numbers for. */
-const RESOURCES: Readonly<Record<string, AclResourceTypes>> = {
+const RESOURCES: Readonly<Record<string, number>> = {
   topic: AclResourceTypes.TOPIC,
   group: AclResourceTypes.GROUP,
   cluster: AclResourceTypes.CLUSTER,
   transactionalId: AclResourceTypes.TRANSACTIONAL_ID,
 };
-function operationOf(name: string): AclOperationTypes {
+function operationOf(name: string): number {
   const key = name.replace(/(?<!^)([A-Z])/g, '_$1').toUpperCase();
   return AclOperationTypes[key as keyof typeof AclOperationTypes];
 }

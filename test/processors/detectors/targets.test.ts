@@ -45,8 +45,8 @@ function slotsOf(addresses: readonly string[]): Uint8Array {
   return slots;
 }
 
-/** Rows of consecutive slots. */
-function received(count: number, rowOf: (slot: number) => Row): ReceivedBlock {
+/** Rows of consecutive slots, the first of them `first`. */
+function received(count: number, rowOf: (slot: number) => Row, first = 0): ReceivedBlock {
   const block = new ReceivedBlock(count);
   block.origins.push(ORIGIN);
   for (let slot = 0; slot < count; slot++) {
@@ -61,7 +61,7 @@ function received(count: number, rowOf: (slot: number) => Row): ReceivedBlock {
       sources,
     } = rowOf(slot);
     const row = block.count++;
-    block.time[row] = START + slot * RECEIVED_SLOT_MICROS;
+    block.time[row] = START + (first + slot) * RECEIVED_SLOT_MICROS;
     block.last[row] = block.time[row]! + RECEIVED_SLOT_MICROS - 1;
     block.target.set(slotsOf([target]), row * ADDRESS_SLOT_BYTES);
     block.ipProtocol[row] = protocol;
@@ -172,6 +172,60 @@ describe('floods', () => {
   test('of ICMP, by one source too', () => {
     const rows = (): Row => ({ protocol: 1, port: 8, packets: 40, sources: ['203.0.113.52'] });
     expect(raised(30, rows)).toEqual(['icmp-flood 3 198.51.100.1']);
+  });
+});
+
+describe('a target that ordinarily gets much', () => {
+  /** Datagrams without an answer, by many sources: so many a slot, then ten slots of five times as much. */
+  const burst =
+    (ordinary: number, from: number) =>
+    (slot: number): Row => {
+      const count = slot < from ? ordinary : 5 * ordinary;
+      return { protocol: 17, port: 53, attempts: count, packets: count, sources: sources(slot, 16) };
+    };
+  /** Slots of six minutes. */
+  const LONG = 3600;
+
+  test('has to get several times as much for a flood', () => {
+    // 250 in ten seconds, of a threshold of 300: a burst to 350 is a flood of another host, and ordinary here
+    expect(raised(120 + 10, burst(2.5, 120))).toEqual(['distributed-flood 4 198.51.100.1']);
+    expect(raised(LONG + 10, burst(2.5, LONG))).toEqual([]);
+    expect(raised(LONG + 100, burst(2.5, LONG))).toEqual(['distributed-flood 4 198.51.100.1']);
+  });
+
+  test('of ICMP too', () => {
+    const rows =
+      (from: number) =>
+      (slot: number): Row => ({ protocol: 1, port: 8, packets: slot < from ? 8 : 30, sources: ['203.0.113.52'] });
+    expect(raised(120 + 20, rows(120))).toEqual(['icmp-flood 3 198.51.100.1']);
+    expect(raised(LONG + 20, rows(LONG))).toEqual([]);
+  });
+
+  test('is reported once when it gets more than the threshold from the beginning, and not for ever', () => {
+    const rows = (slot: number): Row => ({
+      protocol: 17,
+      port: 53,
+      attempts: 5,
+      packets: 5,
+      sources: sources(slot, 16),
+    });
+    const engine = detectionEngine();
+    feed(engine, received(2 * LONG, rows));
+    expect(engine.takeAlerts().at(-1)).toMatchObject({ rule: { id: 'distributed-flood' }, event: { action: 'close' } });
+    expect(engine.statistics.openEpisodes).toBe(0);
+  });
+
+  test('is known to an engine that takes over', () => {
+    const before = detectionEngine();
+    feed(before, received(LONG, burst(2.5, LONG)));
+    const { changelog } = before.take();
+    const after = detectionEngine();
+    expect(after.restore(readChangelog(changelog))).toEqual([]);
+    feed(
+      after,
+      received(30, (slot) => burst(2.5, LONG)(LONG + slot), LONG),
+    );
+    expect(after.takeAlerts()).toEqual([]);
   });
 });
 

@@ -14,11 +14,13 @@ import type { Service } from '../runtime/process/service.js';
 import { topicName } from '../schemas/topics.js';
 import { AlertFeed } from './alert-feed.js';
 import { createApp } from './app.js';
-import { Enricher } from './enrichment/enricher.js';
+import { checkEnrichment, Enricher } from './enrichment/enricher.js';
 import { ExceptionPublisher } from './exception-publisher.js';
 import { createLanes } from './http/admission.js';
 import { BurstLog } from './http/burst-log.js';
 import { CONNECTION_LIMITS, Connections, SERVER_TIMEOUTS } from './http/connections.js';
+import { OidcLogin } from './http/oidc-login.js';
+import { ProxyIdentity } from './http/proxy-identity.js';
 import { RequestMetrics } from './http/request-metrics.js';
 import { isTls, readTls, TlsReload } from './http/tls.js';
 import { createApiPool, createDownloadClient, createFeedClient } from './pool.js';
@@ -143,6 +145,21 @@ class Api implements ApiService {
     }
     await Promise.all([pool?.end(), this.healthPool?.end()]);
   }
+}
+
+const UNHEARD = (): void => undefined;
+
+/**
+ * Whether files and values of the settings can be used, for what can be said before anything is waited for.
+ *
+ * @throws Failure `CONFIGURATION`, `TOKEN_FILE` and the like: what `start` would throw
+ */
+export async function checkApiSettings(settings: ApiSettings): Promise<void> {
+  const token = readApiToken(settings, UNHEARD);
+  new ProxyIdentity(settings);
+  new OidcLogin(settings, token, Date.now, UNHEARD);
+  if (isTls(settings)) readTls(settings);
+  await checkEnrichment(settings);
 }
 
 /**

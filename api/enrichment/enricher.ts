@@ -129,6 +129,12 @@ export class Enricher {
   }
 }
 
+/** @throws Failure `CONFIGURATION` for a file that cannot be read. */
+export async function checkEnrichment({ assets, geoipDatabase }: EnrichmentSettings): Promise<void> {
+  await GeoDatabase.open(geoipDatabase);
+  if (assets !== '') readAssets(assets);
+}
+
 function readAssets(file: string): AssetList {
   try {
     if (statSync(file).size > ASSETS_BYTES_MAX) throw new Error('it has more than 64 MB');

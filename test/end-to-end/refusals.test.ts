@@ -54,6 +54,12 @@ function refusal(result: CommandResult): string {
     .join('\n');
 }
 
+it('a file that the API cannot use is told of at once, not after Postgres was waited for', async () => {
+  const result = await runNta(['api', '--db-host=127.0.0.1', '--db-port=1', `--assets=${join(folder, 'missing.csv')}`]);
+  expect(result.code).toBe(2);
+  expect(refusal(result)).toMatch(/^nta: --assets: .*missing\.csv cannot be used: ENOENT/);
+});
+
 describe('captures', () => {
   it('a file that is no capture', async () => {
     const file = join(folder, 'notes.txt');

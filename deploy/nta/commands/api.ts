@@ -1,4 +1,4 @@
-import { apiOptions, createApi } from '../../../api/server.js';
+import { apiOptions, checkApiSettings, createApi } from '../../../api/server.js';
 import { kafkaOptions } from '../../../runtime/kafka/client.js';
 import { postgresOptions } from '../../../runtime/postgres/client.js';
 import { createRegistry, MetricsServer, metricsOptions } from '../../../runtime/process/metrics.js';
@@ -21,6 +21,7 @@ export function apiCommand(): Command {
     name: 'api',
     options: apiCommandOptions,
     run: async ({ settings, log }) => {
+      await checkApiSettings(settings);
       const registry = createRegistry();
       const wait = new SetupWait(settings, [tablesAreThere(settings)], log);
       const api = createApi(settings, log, registry, settings);

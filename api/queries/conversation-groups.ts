@@ -78,7 +78,7 @@ export async function groupConversations(
   const sql = new QueryParameters();
   const keys = groupings.map((name) => `${GROUPINGS[name].key} AS ${name}`).join(', ');
   const shown = groupings.map((name) => `${GROUPINGS[name].shown(name)} AS ${name}`).join(', ');
-  const newest = newestSql(condition, range, GROUPED_MAX, sql);
+  const newest = newestSql(condition, range, GROUPED_MAX, sql, 'sum');
   const { rows } = await query<ConversationGroup & { readonly total: number }>(
     pool,
     `SELECT ${shown}, conversations, packets, bytes, first_seen, last_seen, total FROM (

@@ -30,13 +30,15 @@ export function timeConditions(column: string, { from, to }: TimeRange, sql: Sql
 
 /**
  * How the newest are come by: `walk` goes back in time and stops at the last that is wanted; `address` does so along the index of the
- * address that the condition names; `gather` takes all that match and sorts them.
+ * address that the condition names; `gather` takes all that match and sorts them; `sum` goes back as `walk` does, for sums, in which
+ * those of one microsecond need no order.
  */
-export type Approach = 'walk' | 'address' | 'gather';
+export type Approach = 'walk' | 'address' | 'gather' | 'sum';
 
 const TEN_MINUTES = tenMinutesOf('ended_at');
 const ORDERS: Readonly<Record<Approach, string>> = {
   walk: 'ended_at DESC, id DESC',
+  sum: 'ended_at DESC',
   address: `${TEN_MINUTES} DESC, ended_at DESC, id DESC`,
   // No index is in the order of an expression.
   gather: `ended_at + interval '0' DESC, id DESC`,

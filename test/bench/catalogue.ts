@@ -18,6 +18,7 @@ import { recovery } from './benches/recovery.js';
 import { scaling } from './benches/scaling.js';
 import { store } from './benches/store.js';
 import { whole } from './benches/whole.js';
+import { workplace } from './benches/workplace.js';
 
 export const BENCHES: readonly Bench[] = [
   inputs,
@@ -36,6 +37,7 @@ export const BENCHES: readonly Bench[] = [
   memory,
   recovery,
   query,
+  workplace,
   scaling,
   cost,
 ];

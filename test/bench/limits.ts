@@ -40,6 +40,8 @@ const LIMITS: Readonly<Record<string, Limit>> = {
     `3 s of it are --session-timeout, after which the broker calls a silent worker dead; then the group forms anew and the windows are rebuilt from the topic.`,
   'drop-day': () =>
     `the file system, which takes most of it to remove a gigabyte of files; nobody waits for it: how long a reader waited stands in the note of the figure.`,
+  'conversation-share': (value) =>
+    `a conversation takes ${formatValue(value('conversation-bytes'))} bytes, half of them of its row and of these a third names; its share is the smaller, the more packets a conversation has.`,
   'query-stats': () =>
     `the rollups of the whole time are read and summed anew at each request; median and largest stand in the note of the figure.`,
 };
@@ -47,6 +49,7 @@ const LIMITS: Readonly<Record<string, Limit>> = {
 /** The words for a figure with a target; undefined when there are none. */
 export function limitOf(name: string): Limit | undefined {
   // Each filter of the API is a figure of its own, and all read segments by an index.
+  if (name.startsWith('workplace-')) return workplaceLimit;
   return LIMITS[name] ?? (name.startsWith('query-') ? queryLimit : undefined);
 }
 
@@ -60,6 +63,10 @@ function wholeLimit(name: string, value: FigureLookup, cores: number): string {
 
 function queryLimit(): string {
   return `the newest segments are looked through, or those that the index leads to, and what the page may need of them unpacked and filtered, 0.05 to 0.1 ms each; a page of what is rare but everywhere takes many of them, and each of some three statements a page costs a millisecond besides. Median and largest stand in the note of the figure.`;
+}
+
+function workplaceLimit(): string {
+  return `one core of Postgres a statement; which question takes longest stands in the note of the figure. What is asked of much is bounded: hosts sum their last 5,000 conversations a side, groups the last 50,000.`;
 }
 
 function rate(packetsPerSecond: number): string {

@@ -15,12 +15,12 @@ import { provideInput } from '../inputs.js';
 import { freePort } from '../metrics.js';
 import { followStage, Pipeline, type StageProgress } from '../pipeline.js';
 import { ProcessMeter } from '../process-meter.js';
-import { median, quantile } from '../statistics.js';
+import { quantile } from '../statistics.js';
+import { describeTimes, timeRequests } from '../timed-requests.js';
 
 const ROWS = 2_000_000;
 const ROWS_FULL = 20_000_000;
 const REQUESTS = 100;
-const WARM_UP = 5;
 const PAGE = 100;
 /** Packets among which it looks for addresses to ask for. */
 const SAMPLED = 200_000;
@@ -118,26 +118,30 @@ export const query: Bench = {
       const table = `${rows.toLocaleString('en-US')} rows${scale.full ? '' : ' (the target is for 20,000,000: --full)'}`;
       const figures: Figure[] = [];
       for (const question of QUESTIONS) {
-        const milliseconds = await ask(port, requests, (request) => packetsPath(question, facts, request));
+        const milliseconds = await timeRequests(port, requests, (request) => ({
+          path: packetsPath(question, facts, request),
+        }));
         const plan = await planOf(pipeline, question, facts);
-        say(`${question.name}: ${describe(milliseconds)}; ${plan}`);
+        say(`${question.name}: ${describeTimes(milliseconds)}; ${plan}`);
         figures.push({
           name: `query-${question.name}`,
           value: quantile(milliseconds, 0.95),
           unit: 'ms',
           better: 'lower',
           target: 50,
-          note: `${question.summary}, a page of ${PAGE} of ${table}: 95th percentile; ${describe(milliseconds)}. Plan: ${plan}.`,
+          note: `${question.summary}, a page of ${PAGE} of ${table}: 95th percentile; ${describeTimes(milliseconds)}. Plan: ${plan}.`,
         });
       }
-      const stats = await ask(port, requests, () => `/api/stats?from=${facts.from}&to=${facts.to}`);
+      const stats = await timeRequests(port, requests, () => ({
+        path: `/api/stats?from=${facts.from}&to=${facts.to}`,
+      }));
       figures.push({
         name: 'query-stats',
         value: quantile(stats, 0.95),
         unit: 'ms',
         better: 'lower',
         target: 20,
-        note: `/api/stats over the whole time, ${table}: 95th percentile; ${describe(stats)}. It reads the rollups alone.`,
+        note: `/api/stats over the whole time, ${table}: 95th percentile; ${describeTimes(stats)}. It reads the rollups alone.`,
       });
       figures.push(
         {
@@ -197,9 +201,6 @@ async function dropDay(pipeline: Pipeline, table: string): Promise<Figure> {
     note: `What nta cleanup says that it took to drop the partitions of ${table}, until their files were gone; from the start of the process to its end ${whole.toFixed(2)} s;${gone} the longest a reader waited meanwhile was ${longestRead.toFixed(0)} ms.`,
   };
 }
-
-const describe = (milliseconds: readonly number[]): string =>
-  `${milliseconds.length} requests one after another, median ${median(milliseconds).toFixed(1)} ms, largest ${Math.max(...milliseconds).toFixed(1)} ms`;
 
 const isIpv4 = (address: string): boolean => address.includes('.');
 
@@ -263,20 +264,6 @@ async function gather(pipeline: Pipeline, samplePercent: number): Promise<Facts>
     sources: await addresses('source'),
     destinations: await addresses('destination'),
   };
-}
-
-/** Milliseconds of each request, as a client sees them. */
-async function ask(port: number, requests: number, path: (request: number) => string): Promise<number[]> {
-  const milliseconds: number[] = [];
-  for (let request = -WARM_UP; request < requests; request++) {
-    const startedAt = performance.now();
-    const response = await fetch(`http://127.0.0.1:${port}${path(request + WARM_UP)}`);
-    const body = await response.text();
-    const taken = performance.now() - startedAt;
-    if (!response.ok) throw new Error(`${path(request + WARM_UP)}: HTTP ${response.status}: ${body.slice(0, 500)}`);
-    if (request >= 0) milliseconds.push(taken);
-  }
-  return milliseconds;
 }
 
 function pick(values: readonly string[], request: number): string {

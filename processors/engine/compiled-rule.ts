@@ -1,6 +1,7 @@
 /** A rule as the packet path wants it, with its counters. */
 
 import { messageOf } from '../../runtime/process/failure.js';
+import type { ObservationKind } from '../../schemas/observations/observation.js';
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { Detector, PacketKind, PacketObserver } from '../contract/detector.js';
 import type { EpisodeEvidence } from '../contract/evidence.js';
@@ -15,6 +16,15 @@ export interface RuleAt {
   readonly rule: CompiledRule;
   readonly index: number;
   readonly detector: Detector;
+}
+
+/** The rules that ask for each kind of observation. */
+export function rulesByKind(rules: readonly RuleAt[]): Map<ObservationKind, RuleAt[]> {
+  const byKind = new Map<ObservationKind, RuleAt[]>();
+  for (const rule of rules) {
+    for (const kind of rule.detector.observations ?? []) byKind.set(kind, [...(byKind.get(kind) ?? []), rule]);
+  }
+  return byKind;
 }
 
 export class CompiledRule {

@@ -2,6 +2,7 @@
  * What an engine holds: the keys it watches, their windows and episodes, timelines and rules, within the state budget.
  * The parts of the engine (packet-intake, offering, recovery, rule-change) share it; it decides nothing about packets.
  */
+import type { ObservationKind } from '../../schemas/observations/observation.js';
 import type { Detector } from '../contract/detector.js';
 import { ATTEMPT_KINDS } from '../contract/packet-kind.js';
 import type { DetectionRule, DetectionRules } from '../contract/rule.js';
@@ -10,7 +11,7 @@ import { AddressPool } from './address-pool.js';
 import type { CloseReason } from './alert-document.js';
 import { Attempts, FAILURE_FIRST, FAILURE_SHOWN } from './attempts.js';
 import { stateEntryKey, windowEntryKey } from './changelog.js';
-import { CompiledRule, type RuleAt } from './compiled-rule.js';
+import { CompiledRule, type RuleAt, rulesByKind } from './compiled-rule.js';
 import { DuplicateFilter } from './duplicate-filter.js';
 import type { EngineLimits } from './engine.js';
 import { type Episode, type EpisodeKey, TEXT_MARK } from './episode.js';
@@ -54,7 +55,7 @@ export class EngineState implements StateBudget {
   attemptRules: readonly RuleAt[] = [];
   conversationRules: readonly RuleAt[] = [];
   receivedRules: readonly RuleAt[] = [];
-  observationRules: readonly RuleAt[] = [];
+  observationRules: ReadonlyMap<ObservationKind, readonly RuleAt[]> = new Map();
   attemptJudges: readonly RuleAt[] = [];
   conversationJudges: readonly RuleAt[] = [];
   /** How long the first failure of a source matters, µs. */
@@ -144,7 +145,7 @@ export class EngineState implements StateBudget {
     this.attemptRules = all.filter(({ detector }) => detector.attempts === true);
     this.conversationRules = all.filter(({ detector }) => detector.conversations === true);
     this.receivedRules = all.filter(({ detector }) => detector.received === true);
-    this.observationRules = all.filter(({ detector }) => detector.observations !== undefined);
+    this.observationRules = rulesByKind(all);
     this.attemptJudges = all.filter(({ rule, detector }) => rule.judges && detector.judgeConversation === undefined);
     this.conversationJudges = all.filter(({ detector }) => detector.judgeConversation !== undefined);
     const horizons = this.attemptRules.map(({ rule }) =>

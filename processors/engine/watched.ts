@@ -23,7 +23,8 @@ export function noteRecent({ recent }: Watched, text: string, time: number): voi
     last[1] = time;
     return;
   }
-  const at = recent.findIndex(([known]) => known === text);
+  let at = recent.length - 1;
+  while (at >= 0 && recent[at]![0] !== text) at--;
   if (at >= 0) recent.splice(at, 1);
   else if (recent.length >= RECENT_MAX) recent.shift();
   recent.push([text, time]);

@@ -175,11 +175,12 @@ export class Watching implements Watch<unknown> {
   }
 
   observation(observation: Observation, place: RowPlace, link: string): void {
+    const rules = this.state.observationRules.get(observation.kind);
+    if (rules === undefined) return;
     const ends = this.observationEnds;
     this.link = link;
     ends.observation = observation;
-    for (const { rule, index, detector } of this.state.observationRules) {
-      if (!detector.observations!.includes(observation.kind)) continue;
+    for (const { rule, index } of rules) {
       this.begin(rule, index, observation.time, place);
       this.ends = ends;
       if (rule.rule.exceptions !== null && this.isExcepted(observation.source, observation.destination, -1)) continue;

@@ -156,10 +156,11 @@ export function observationIdentity(observation: Observation): number {
   return (high >>> 12) * 2 ** 32 + (low >>> 0);
 }
 
+const HEX_BYTES = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 /** 0x02005e100001 → "02:00:5e:10:00:01". */
 export function formatMacNumber(mac: number): string {
-  return mac
-    .toString(16)
-    .padStart(12, '0')
-    .replace(/..(?!$)/g, '$&:');
+  const high = Math.floor(mac / 0x1_0000_0000);
+  const low = mac >>> 0;
+  return `${HEX_BYTES[high >>> 8]}:${HEX_BYTES[high & 255]}:${HEX_BYTES[low >>> 24]}:${HEX_BYTES[(low >>> 16) & 255]}:${HEX_BYTES[(low >>> 8) & 255]}:${HEX_BYTES[low & 255]}`;
 }

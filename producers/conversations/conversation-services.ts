@@ -9,7 +9,7 @@ import type { ServiceFacts, ServiceName, ServicePayload } from '../protocols/ser
 import { serviceOfPort } from '../protocols/service/service-ports.js';
 
 /** Payloads of each direction that are looked into, and of services whose later ones tell of logins. */
-const PAYLOADS_READ_MAX = 6;
+export const PAYLOADS_READ_MAX = 6;
 const LOGIN_PAYLOADS_READ_MAX = 250;
 const LOGIN_SERVICES: ReadonlySet<string> = new Set(['ftp', 'smtp', 'pop3', 'imap', 'telnet', 'smb', 'http', 'rdp']);
 

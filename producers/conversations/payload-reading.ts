@@ -2,6 +2,7 @@
 import type { PacketBlock } from '../../schemas/packets/packet-block.js';
 import type { Payloads } from '../decoding/payloads.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../protocols/ip-protocol.js';
+import { isUnknown } from '../protocols/service/recognition.js';
 import {
   END_FIRST,
   END_SECOND,
@@ -13,6 +14,7 @@ import {
   RESPONDER_SAYS_NO_MORE,
 } from './conversation-record.js';
 import type { Places } from './conversation-rows.js';
+import { PAYLOADS_READ_MAX } from './conversation-services.js';
 import { ftpDataPort } from './opening.js';
 import type { Originators } from './originators.js';
 
@@ -36,23 +38,31 @@ export class PayloadReading {
       words[record + PAYLOADS_READ] = said | end;
       return;
     }
+    const shift = isOriginator ? 0 : 8;
+    const read = Math.min(READ_MAX, ((said >>> shift) & READ_MAX) + 1);
+    let next = (said & ~(READ_MAX << shift)) | (read << shift);
+    const buffer = payloads.bufferOf(index);
+    const start = payloads.start[index]!;
+    const originatorPort = isOriginator ? block.sourcePort[row]! : block.destinationPort[row]!;
+    const responderPort = isOriginator ? block.destinationPort[row]! : block.sourcePort[row]!;
+    if ((said & HAS_SAID) === 0 && isUnknown(protocol, buffer[start]!, originatorPort, responderPort)) {
+      words[record + PAYLOADS_READ] = read < PAYLOADS_READ_MAX ? next : next | end;
+      return;
+    }
     const { payload } = services;
-    payload.buffer = payloads.bufferOf(index);
-    payload.start = payloads.start[index]!;
+    payload.buffer = buffer;
+    payload.start = start;
     payload.end = payloads.end[index]!;
     payload.transport = protocol;
     payload.fromOriginator = isOriginator;
-    payload.originatorPort = isOriginator ? block.sourcePort[row]! : block.destinationPort[row]!;
-    payload.responderPort = isOriginator ? block.destinationPort[row]! : block.sourcePort[row]!;
+    payload.originatorPort = originatorPort;
+    payload.responderPort = responderPort;
     payload.time = block.timestamp[row]!;
     if (payload.responderPort === FTP_CONTROL && protocol === PROTOCOL_TCP) {
       const port = ftpDataPort(payload.buffer, payload.start, payload.end);
       const sender = table.orders[index] === 0 ? END_SECOND : END_FIRST;
       if (port !== 0) this.originators.expectAt(place, sender, payload.time, port);
     }
-    const shift = isOriginator ? 0 : 8;
-    const read = Math.min(READ_MAX, ((said >>> shift) & READ_MAX) + 1);
-    let next = (said & ~(READ_MAX << shift)) | (read << shift);
     if (!services.read(place, (said & HAS_SAID) !== 0, read)) next |= end;
     if (services.hasSaid) next |= HAS_SAID;
     words[record + PAYLOADS_READ] = next;

@@ -5,6 +5,7 @@
  * everything when one of them fails for long, and what the others had written would be there twice.
  */
 
+import type { PacketOrigin } from '../../schemas/packets/packet-block.js';
 import type { FlushMemory } from './flush-memory.js';
 
 /** The partition that all sources of a record are of while the topic has so many. */
@@ -26,6 +27,16 @@ export interface OutgoingRecord {
   /** Of a record of several sources, whose key is empty. */
   readonly sharing?: Sharing | null;
 }
+
+/** Takes a record of a flush. @param memory where key and value lie, with the other records of the flush: each record is to release it once */
+export type RecordTaker = (
+  key: Buffer,
+  value: Buffer,
+  packets: number,
+  origin: PacketOrigin,
+  memory: FlushMemory,
+  sharing: Sharing | null,
+) => void;
 
 /** Whether a record is a tick: worth nothing any more when it cannot be sent at once. */
 export function isTick(record: OutgoingRecord): boolean {

@@ -42,8 +42,8 @@ import {
 } from '../../schemas/packets/packet-encoding.js';
 import { EXTRA_BYTES_MAX } from '../../schemas/packets/packet-extra-codec.js';
 import { FlowTable, NO_DIRECTION, NO_FLOW } from './flow-table.js';
-import { type FlushMemory, FlushMemoryPool } from './flush-memory.js';
-import type { Sharing } from './lane.js';
+import { FlushMemoryPool } from './flush-memory.js';
+import type { RecordTaker, Sharing } from './lane.js';
 import { NO_LINK } from './link-table.js';
 import { PacketRuns, RUN_BYTES_MAX } from './packet-runs.js';
 import { RecordRows, ROW_COUNT_MAX, rowBytesMax } from './record-rows.js';
@@ -92,16 +92,6 @@ const SOURCES_MAX = PACKETS_MAX + ROW_COUNT_MAX;
 const RUNS_MAX = PACKETS_MAX + SOURCES_MAX;
 const SLOTS = 2 * PACKETS_MAX;
 
-/** @param memory where key and value lie, with the other records of the flush: each record is to release it once */
-export type RecordTaker = (
-  key: Buffer,
-  value: Buffer,
-  packets: number,
-  origin: PacketOrigin,
-  memory: FlushMemory,
-  sharing: Sharing | null,
-) => void;
-
 export class RecordAccumulator {
   /** Packets added since the last flush. */
   packets = 0;
@@ -115,6 +105,8 @@ export class RecordAccumulator {
   /** Of the rows being added. */
   private readonly identities = new Int32Array(ROWS_MAX);
   private readonly directions = new Int32Array(ROWS_MAX);
+  /** The hashes of their sources, where these are not known by the flow. */
+  private readonly hashes = new Int32Array(ROWS_MAX);
   /** The flows that they go on with. */
   private readonly latest = new Int32Array(ROWS_MAX);
   /** Of no meaning: V8 would leave out loads whose value goes nowhere. */
@@ -173,7 +165,7 @@ export class RecordAccumulator {
    * A loop this short keeps many loads under way at once, where adding one packet after the other waits for each.
    */
   private lookUp(from: number, to: number): void {
-    const { block, flows, table, sources, identities, directions } = this;
+    const { block, flows, table, sources, identities, hashes, directions } = this;
     const arena = this.runs.arena.bytes;
     let touched = 0;
     for (let row = from; row < to; row++) {
@@ -181,7 +173,12 @@ export class RecordAccumulator {
       const direction = directions[index]!;
       const flow = direction === NO_DIRECTION ? NO_FLOW : flows.latest(row, direction, identities[index]!);
       this.latest[index] = flow;
-      const source = flow === NO_FLOW ? table.peek(hashOfSource(block, row, identities[index]!)) : flows.ownerOf(flow);
+      let source: number;
+      if (flow === NO_FLOW) {
+        const hash = hashOfSource(block, row, identities[index]!);
+        hashes[index] = hash;
+        source = table.peek(hash);
+      } else source = flows.ownerOf(flow);
       if (source !== NO_SOURCE) touched ^= arena[sources[source + NEXT]!]!;
     }
     this.touched = touched;
@@ -220,7 +217,9 @@ export class RecordAccumulator {
     const from = isIpv4 ? 0 : addressStart(block, row, kind);
     const time = safeTimestamp(block.timestamp[row]!);
     const value = isIpv4 ? block.sourceAddress[row]! : 0;
-    const source = this.find(identity, hashOfSource(block, row, identity), bytes, from, value, time);
+    // Of a flow whose record is full the source was not looked for before.
+    const hash = this.latest[index] === NO_FLOW ? this.hashes[index]! : hashOfSource(block, row, identity);
+    const source = this.find(identity, hash, bytes, from, value, time);
     return this.hasRoom(source, room) ? source : this.begin(this.table.addAgain(source), time);
   }
 

@@ -30,6 +30,22 @@ export function recognise(payload: ServicePayload): ServiceName | null {
   return payload.transport === UDP ? recogniseUdp(payload) : null;
 }
 
+/** 1 for each byte with which a payload over TCP may be recognised: of text, and a few others. */
+const TELLING_BYTES = new Uint8Array(256).fill(1, 0x20, 0x7f);
+for (const byte of [0x00, 0x03, 0x16, 0xff]) TELLING_BYTES[byte] = 1;
+
+/**
+ * Whether nothing can be recognised in a payload that begins with this byte, by that and the ports: so it is with nearly all of
+ * conversations that nobody knows, most of which are encrypted.
+ */
+export function isUnknown(transport: number, first: number, originatorPort: number, responderPort: number): boolean {
+  if (transport === TCP) {
+    return TELLING_BYTES[first] === 0 && originatorPort !== DNS_PORT && responderPort !== DNS_PORT;
+  }
+  const isTelling = isDnsPort(responderPort) || isDhcpPort(responderPort) || responderPort === KERBEROS_PORT;
+  return !isTelling && !isDnsPort(originatorPort) && !isDhcpPort(originatorPort) && (first & 0xc0) !== 0xc0;
+}
+
 /** A record of a handshake; SSL 2 and record versions above 3.4 do not exist any more. */
 export function isTlsHandshake({ buffer, start, end }: ServicePayload): boolean {
   return end - start > 5 && buffer[start] === 0x16 && buffer[start + 1] === 0x03 && buffer[start + 2]! <= 0x04;

@@ -24,15 +24,8 @@ export class Offering {
   ) {}
 
   /** Shows a packet to the rules that asked for its kind, unless another node has shown it before. */
-  offer(
-    block: PacketBlock,
-    row: number,
-    packet: number,
-    slot: number,
-    node: number,
-    time: number,
-    timeline: Timeline,
-  ): void {
+  offer(block: PacketBlock, row: number, packet: number, slot: number, node: number, timeline: Timeline): void {
+    const time = block.timestamp[row]!;
     if (this.state.duplicates?.repeats(block, row, this.state.keys.founder[slot]!, node)) {
       if (!this.state.rebuilding) this.duplicatePackets++;
       return;

@@ -132,8 +132,9 @@ export class Outcomes {
     }
   }
 
-  /** Everything of a key that comes before a packet of this time. */
-  settle(slot: number, time: number): void {
+  /** Everything of a key that comes before a packet. */
+  settle(slot: number, packets: PacketBlock, packet: number): void {
+    const time = packets.timestamp[packet]!;
     const { attempts } = this.state;
     for (let row = this.rowOf(slot); row !== NONE && this.block!.time[row]! <= time; row = this.rowNext[row]!) {
       this.firstRow.set(slot, this.rowNext[row]!);

@@ -51,7 +51,8 @@ export class PacketIntake {
 
   /**
    * Takes in the packets from row `from` on that share its source and origin. A function of its own, and of little: most
-   * packets are of no kind that a rule asks for and end here.
+   * packets are of no kind that a rule asks for and end here. What it calls reads the time of a row by itself: V8 would
+   * make an object of the number for each packet, because one of the calls may want it.
    *
    * @returns the row behind them
    */
@@ -77,7 +78,7 @@ export class PacketIntake {
       const time = timestamp[row]!;
       if (meets) {
         keys.clock[slot] = clock;
-        if (!this.state.meet(slot, timeline, node, time)) {
+        if (!this.joins(slot, timeline, node, block, row)) {
           if (!this.state.rebuilding) this.latePackets++;
           continue;
         }
@@ -86,19 +87,20 @@ export class PacketIntake {
       }
       if (time > clock) clock = time;
       else if (time < clock - lateness) {
-        if (!this.isClockWrong(slot, timeline, time, clock)) continue;
+        keys.clock[slot] = clock;
+        if (!this.isClockWrong(slot, timeline, block, row)) continue;
         clock = time;
       }
       if (time > due) {
         keys.clock[slot] = clock;
-        this.outcomes.settle(slot, time);
+        this.outcomes.settle(slot, block, row);
         due = keys.due[slot]!;
       }
       const packet = packetKind(block, row);
       if (packet === KIND_TCP && due !== Number.POSITIVE_INFINITY) this.outcomes.goesOn(block, row, slot);
       if ((packet & kinds) !== 0) {
         keys.clock[slot] = clock;
-        this.offering.offer(block, row, packet, slot, node, time, timeline);
+        this.offering.offer(block, row, packet, slot, node, timeline);
         due = keys.due[slot]!;
       }
     } while (++row < to && sourceAddress[row] === address && sourceKind[row] === kind && origin[row] === originIndex);
@@ -106,8 +108,14 @@ export class PacketIntake {
     return row;
   }
 
+  private joins(slot: number, timeline: Timeline, node: number, block: PacketBlock, row: number): boolean {
+    return this.state.meet(slot, timeline, node, block.timestamp[row]!);
+  }
+
   /** Settles a late packet: whether everything of the source has been late for so long that its clock is to blame. */
-  private isClockWrong(slot: number, timeline: Timeline, time: number, clock: number): boolean {
+  private isClockWrong(slot: number, timeline: Timeline, block: PacketBlock, row: number): boolean {
+    const time = block.timestamp[row]!;
+    const clock = this.state.keys.clock[slot]!;
     const span = Math.min(CLOCK_DOUBT_MICROS, this.state.longestReplayedWindow);
     if (!this.state.lateSources.note(slot, time, clock, span)) {
       if (!this.state.rebuilding) this.latePackets++;

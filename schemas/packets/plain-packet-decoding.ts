@@ -63,8 +63,7 @@ export function readPlainPackets(
   const lastStart = bytes.length - PACKET_BYTES_MAX;
   let row = from;
   while (row < end && reader.at <= lastStart) {
-    const before = row === from ? time : block.timestamp[row - 1]!;
-    const next = readPlainPacket(bytes, view, reader.at, reader.end, block, row, before, flows);
+    const next = readPlainPacket(bytes, view, reader.at, reader.end, block, row, from, time, flows);
     if (next === NOT_PLAIN) break;
     if (next > 0) reader.at = next;
     else {
@@ -80,6 +79,7 @@ export function readPlainPackets(
 /**
  * Reads one packet, at most `PACKET_BYTES_MAX` bytes.
  *
+ * @param from the row that `time` is before
  * @returns where it ends, or the complement of where its rare parts begin, which are left, or `NOT_PLAIN`.
  *
  * Columns are written through typed arrays only, and nearly nothing is called: V8 forgets all that it knows of every
@@ -92,6 +92,7 @@ function readPlainPacket(
   end: number,
   block: PacketBlock,
   row: number,
+  from: number,
   time: number,
   flows: FlowColumns,
 ): number {
@@ -103,7 +104,9 @@ function readPlainPacket(
     byte = bytes[at++]!;
     zigzag |= (byte & 0x7f) << shift;
   }
-  block.timestamp[row] = time + ((zigzag >>> 1) ^ -(zigzag & 1));
+  // Added in both branches: V8 would make an object of the time of the packet before, as it would of an argument.
+  const offset = (zigzag >>> 1) ^ -(zigzag & 1);
+  block.timestamp[row] = row === from ? time + offset : block.timestamp[row - 1]! + offset;
   const frameLength = peek16(bytes, at);
   at += frameLength & 3;
   const cutLength = peek16(bytes, at);

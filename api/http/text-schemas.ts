@@ -16,7 +16,9 @@ export const oneLine = (maximum: number) =>
     .string()
     .trim()
     .max(maximum, `must have at most ${maximum} characters`)
-    .regex(ONE_LINE, 'must not contain control characters');
+    .regex(ONE_LINE, 'must not contain control characters')
+    // Without it the description has the flags as part of the pattern, which then no text meets.
+    .openapi({ pattern: ONE_LINE.source });
 
 /** An id that is a text. */
 export const idSchema = z
@@ -36,4 +38,5 @@ export const lines = (maximum: number) =>
     .string()
     .trim()
     .max(maximum, `must have at most ${maximum} characters`)
-    .regex(LINES, 'must not contain control characters');
+    .regex(LINES, 'must not contain control characters')
+    .openapi({ pattern: LINES.source });

@@ -71,3 +71,14 @@ test('long answers are compressed for who takes that, and say so', async () => {
   expect(etag).toMatch(/^W\//);
   expect((await api.request('/api/openapi.json', { headers: { 'if-none-match': etag } })).status).toBe(304);
 });
+
+test('the patterns of the description are met by what they are for', async () => {
+  const text = await (await api.request('/api/openapi.json')).text();
+  const patterns = new Set(
+    [...text.matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)].map(([, json]) => JSON.parse(json!) as string),
+  );
+  const meant = ['a note of ada', '192.0.2.7', '02:00:00:00:00:01', '22:00', '3fa85f64'];
+  const met = [...patterns].filter((pattern) => meant.some((value) => new RegExp(pattern, 'u').test(value)));
+  expect(met.length).toBeGreaterThan(1);
+  expect([...patterns].filter((pattern) => /\/[a-z]+$/.test(pattern))).toEqual([]);
+});

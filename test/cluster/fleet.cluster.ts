@@ -375,6 +375,15 @@ describe('overlays/production', () => {
       .split('\n---\n')
       .filter((text) => !text.includes('postgresql.cnpg.io'));
     expect(objects.length).toBeGreaterThan(40);
+    // Objects are refused in a namespace that is not there yet.
+    apply(objects.filter((text) => /^kind: Namespace$/m.test(text)).join('\n---\n'));
     expect(apply(objects.join('\n---\n'), '--dry-run=server')).toContain('kafkauser.kafka.strimzi.io');
+    const others = apply(build('cluster', '0.1.0', 'gateway', 'hpa', 'backup', 'evidence'), '--dry-run=server');
+    for (const kind of [
+      'httproute.gateway.networking',
+      'horizontalpodautoscaler.autoscaling',
+      'cronjob.batch/nta-backup',
+    ])
+      expect(others).toContain(kind);
   });
 });

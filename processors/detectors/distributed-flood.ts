@@ -68,7 +68,7 @@ export const distributedFlood = defineWatcher<Flood>()({
       default: 4,
       minimum: 1,
       maximum: 100,
-      help: 'times as much as the target ordinarily gets is asked for, where that is more than the threshold; learned over the last hour',
+      help: 'times as much as the target ordinarily gets is asked for, where that is more than the threshold; learned over the last 360 windows',
     },
   },
   createWatcher: ({ minimumSources, timesUsual }, { windowMicros, threshold }) => {

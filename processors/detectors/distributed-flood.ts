@@ -107,9 +107,10 @@ export const distributedFlood = defineWatcher<Flood>()({
         const unusual = state.usual.measure(time, Math.max(lost, bare));
         watch.measure(state.mostSources < minimumSources ? 0 : unusual, named, block.port[row]!, attempts);
       },
+      // The window at hand may hold few again; the one that reached the threshold did not.
       describe: ({ source, packets, peak }, { protocol, mostSources }) => ({
-        message: `${source} is flooded: ${packets} ${protocol} of at least ${mostSources} sources, at most ${peak} in ${windowMicros / 1e6} s without a conversation`,
-        details: { protocol: protocol.toLowerCase(), sources_at_least: mostSources },
+        message: `${source} is flooded: ${packets} ${protocol} of at least ${Math.max(mostSources, minimumSources)} sources, at most ${peak} in ${windowMicros / 1e6} s without a conversation`,
+        details: { protocol: protocol.toLowerCase(), sources_at_least: Math.max(mostSources, minimumSources) },
       }),
       bytes: ({ sources }) => 3000 + 60 * sources.size,
       save: ({ usual, bare, attempts, answered, sources, protocol, mostSources }) =>

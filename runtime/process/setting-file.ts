@@ -50,12 +50,15 @@ export function renewableFile(read: () => string): () => string {
 
 /**
  * @param what the secret is, for the error: "the token".
- * @param warn told when other users can read it.
+ * @param warn told when other users can read it. A group may where the file is root's, as Kubernetes mounts Secrets, and as Postgres has it
+ *   for its key.
  * @throws Failure `CONFIGURATION` when it cannot be read, which never carries its contents.
  */
 export function readSecretFile(flag: string, file: string, what: string, warn: (message: string) => void): string {
   const secret = read(flag, file, `a file that holds ${what}`).trim();
-  if ((statSync(file).mode & 0o077) !== 0) warn(`${file} can be read by other users: chmod 600 it`);
+  const { mode, uid } = statSync(file);
+  const open = uid === 0 && process.getuid?.() !== 0 ? 0o037 : 0o077;
+  if ((mode & open) !== 0) warn(`${file} can be read by other users: chmod 600 it`);
   return secret;
 }
 

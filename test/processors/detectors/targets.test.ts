@@ -113,6 +113,22 @@ describe('floods', () => {
     expect(raised(60, rows)).toEqual(['distributed-flood 4 198.51.100.1']);
   });
 
+  test('say of their end no fewer sources than they had to have', () => {
+    const row = { protocol: 6, port: 443, attempts: 10, packets: 10 };
+    const engine = detectionEngine();
+    feed(
+      engine,
+      received(60, (slot) => ({ ...row, sources: sources(slot, 10) })),
+    );
+    // What comes later is of one client, which the window holds alone by then.
+    feed(
+      engine,
+      received(1, () => ({ ...row, attempts: 1, packets: 1, sources: sources(0, 1) }), 300),
+    );
+    engine.endTimeline('', 0);
+    expect(engine.takeAlerts().at(-1)!.message).toMatch(/ SYN of at least 20 sources/);
+  });
+
   test('close with the words they had, and not for good, when their input is gone', () => {
     const flood = received(60, (slot) => ({
       protocol: 6,

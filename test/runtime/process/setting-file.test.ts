@@ -1,11 +1,12 @@
 /** Files that settings name and that change while the process runs: certificates that are renewed. */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, expect, it, vi } from 'vitest';
 import { kafkaSecurity } from '../../../runtime/kafka/kafka-security.js';
 import { postgresConfig } from '../../../runtime/postgres/client.js';
+import { readSecretFile } from '../../../runtime/process/setting-file.js';
 import { kafkaSettings, postgresSettings } from '../../support/local-stack.js';
 import { requireTool } from '../../support/requirement.js';
 
@@ -23,6 +24,25 @@ function makeCertificate(name: string): void {
     { stdio: 'ignore' },
   );
 }
+
+it('a secret that others can read is told of, one of root that a group can read is not', (context) => {
+  if (process.getuid?.() !== 0) context.skip('needs root, to give files to others');
+  writeFileSync(path('secret'), 'abc\n');
+  const warnings = (mode: number, owner: number, reader: number): number => {
+    chmodSync(path('secret'), mode);
+    chownSync(path('secret'), owner, owner);
+    vi.spyOn(process, 'getuid').mockReturnValue(reader);
+    const warn = vi.fn();
+    expect(readSecretFile('--api-token-file', path('secret'), 'the token', warn)).toBe('abc');
+    vi.restoreAllMocks();
+    return warn.mock.calls.length;
+  };
+  expect(warnings(0o600, 1000, 1000)).toBe(0);
+  expect(warnings(0o640, 1000, 1000)).toBe(1);
+  expect(warnings(0o440, 0, 1000)).toBe(0);
+  expect(warnings(0o444, 0, 1000)).toBe(1);
+  expect(warnings(0o640, 0, 0)).toBe(1);
+});
 
 it('a renewed certificate is what the next connection shows and trusts, and half a file changes nothing', (context) => {
   requireTool(context, 'openssl');

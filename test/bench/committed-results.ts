@@ -88,7 +88,7 @@ function sizingSection(report: Report): string {
   const costs = COST_PARTS.map((part) => [
     part,
     formatValue(model.cost[part].fixed),
-    formatValue(model.cost[part].perRecord),
+    formatValue(model.cost[part].perSource),
   ]);
   return [
     `Measured with ${describeRun(report.machine)}${loads(report)}.`,
@@ -96,9 +96,9 @@ function sizingSection(report: Report): string {
       ['', ...sizes.map(({ packetsPerSecond }) => `${formatValue(packetsPerSecond)} packets/s`)],
       SIZING_ROWS.map(([label, cell]) => [label, ...sizes.map(cell)]),
     ),
-    `The model behind it is linear in packets and in records, the runs of packets of one source that travel together (${formatValue(1 / model.records[0]!.recordsPerPacket)} packets a record where a capture node sees ${formatValue(model.records[0]!.block)} packets in the 50 ms before it sends, ${formatValue(1 / model.records.at(-1)!.recordsPerPacket)} where it sees ${formatValue(model.records.at(-1)!.block)}). Processor time in µs:`,
-    markdownTable(['', 'a packet', 'and a record'], costs),
-    `A packet takes ${formatValue(model.kafkaBytes.fixed)} bytes on one replica of the topic and ${formatValue(model.kafkaBytes.perRecord)} more a record, and ${formatValue(model.postgresBytes)} bytes in Postgres with its indexes.`,
+    `The model behind it is linear in packets and in the sources of what a capture node sends at once (${formatValue(1 / model.sources[0]!.sourcesPerPacket)} packets a source where it sees ${formatValue(model.sources[0]!.block)} packets in the 50 ms before it sends, ${formatValue(1 / model.sources.at(-1)!.sourcesPerPacket)} where it sees ${formatValue(model.sources.at(-1)!.block)}). Processor time in µs:`,
+    markdownTable(['', 'a packet', 'and a source'], costs),
+    `A packet takes ${formatValue(model.kafkaBytes.fixed)} bytes on one replica of the topic and ${formatValue(model.kafkaBytes.perSource)} more a source, and ${formatValue(model.postgresBytes)} bytes in Postgres with its indexes.`,
   ].join('\n\n');
 }
 
@@ -107,7 +107,7 @@ const SIZING_ROWS: readonly (readonly [string, (sizing: Sizing) => string])[] = 
     `capture nodes, of at most ${formatValue(SIZING_ASSUMPTIONS.nodePacketsPerSecond)} packets/s`,
     ({ captureNodes }) => formatValue(captureNodes),
   ],
-  ['packets a record', ({ packetsPerRecord }) => formatValue(packetsPerRecord)],
+  ['packets a source in 50 ms', ({ packetsPerSource }) => formatValue(packetsPerSource)],
   ['cores for capture', ({ cores }) => coresText(cores.capture)],
   ['cores for Kafka', ({ cores }) => coresText(cores.kafka)],
   ['brokers', ({ brokers }) => formatValue(brokers)],

@@ -1,12 +1,12 @@
 /**
  * How much a fleet needs for so many packets a second: a model fitted to what the bench `cost` measured.
  *
- * The cost of a packet in a process is taken to be linear in the records that packets need:
+ * The cost of a packet in a process is taken to be linear in the sources of what a capture node sends at once:
  *
- *     µs a packet = µs of a packet + records a packet × µs of a record
+ *     µs a packet = µs of a packet + sources a packet × µs of a source
  *
- * and records a packet to depend on how many packets a capture node sees within its flush interval: counted in the mix,
- * straight on logarithmic axes between the counted sizes.
+ * and sources a packet to depend on how many packets a capture node sees within its flush interval: counted in the mix,
+ * straight on logarithmic axes between the counted sizes. (Records would not do: sources of few packets share them.)
  */
 
 /** What all capture nodes of a paced case see together, packets/s. */
@@ -19,7 +19,7 @@ export interface CostCase {
   readonly paced: boolean;
 }
 
-/** From the most packets a record to the fewest. */
+/** From the most packets a source to the fewest. */
 export const COST_CASES: readonly CostCase[] = [
   { name: 'replay', nodes: 1, paced: false },
   { name: '1-node', nodes: 1, paced: true },
@@ -27,10 +27,13 @@ export const COST_CASES: readonly CostCase[] = [
   { name: '16-nodes', nodes: 16, paced: true },
 ];
 
-/** Packets within a flush interval for which the records they need are counted, fewest first. */
+/** Packets within a flush interval for which the sources they are of are counted, fewest first. */
 export const BLOCK_SIZES = [100, 1_000, 10_000, 65_536] as const;
 /** `FLUSH_INTERVAL_MS` of the capture node. */
 const FLUSH_SECONDS = 0.05;
+
+/** Sources a packet by packets within a flush interval of a node, fewest first. */
+export type SourcesByBlock = readonly { readonly block: number; readonly sourcesPerPacket: number }[];
 
 /** What the model leaves to decide. */
 export const SIZING_ASSUMPTIONS = {
@@ -48,10 +51,10 @@ export const SIZING_ASSUMPTIONS = {
 export const COST_PARTS = ['capture', 'kafka-write', 'kafka-read', 'process', 'sink', 'postgres'] as const;
 export type CostPart = (typeof COST_PARTS)[number];
 
-/** y = fixed + perRecord × records a packet. */
+/** y = fixed + perSource × sources a packet. */
 export interface Line {
   readonly fixed: number;
-  readonly perRecord: number;
+  readonly perSource: number;
 }
 
 export interface SizingModel {
@@ -61,8 +64,7 @@ export interface SizingModel {
   readonly kafkaBytes: Line;
   /** Bytes a packet with indexes. */
   readonly postgresBytes: number;
-  /** Records a packet by packets within a flush interval of a node, fewest first. */
-  readonly records: readonly { readonly block: number; readonly recordsPerPacket: number }[];
+  readonly sources: SourcesByBlock;
   /** µs a packet of sink and Postgres when only packets of alerted sources are stored. */
   readonly storeAlerts: number;
 }
@@ -70,7 +72,7 @@ export interface SizingModel {
 export interface Sizing {
   readonly packetsPerSecond: number;
   readonly captureNodes: number;
-  readonly packetsPerRecord: number;
+  readonly packetsPerSource: number;
   /** Cores at the planned utilisation. */
   readonly cores: {
     readonly capture: number;
@@ -90,19 +92,23 @@ export interface Sizing {
 export type FigureLookup = (name: string) => number;
 
 export function fitSizing(figure: FigureLookup): SizingModel {
-  const records = COST_CASES.map(({ name }) => figure(`cost-${name}-records`));
+  const sources = BLOCK_SIZES.map((block) => ({ block, sourcesPerPacket: figure(`cost-block-${block}-sources`) }));
   const lineOf = (part: string): Line =>
-    fitLine(COST_CASES.map(({ name }, index) => [records[index]!, figure(`cost-${name}-${part}`)] as const));
+    fitLine(
+      COST_CASES.map(
+        (costCase) => [sourcesOf(sources, blockOf(costCase)), figure(`cost-${costCase.name}-${part}`)] as const,
+      ),
+    );
   return {
     cost: Object.fromEntries(COST_PARTS.map((part) => [part, lineOf(part)])) as Record<CostPart, Line>,
     kafkaBytes: lineOf('kafka-bytes'),
     postgresBytes: figure('whole-postgres-bytes'),
-    records: BLOCK_SIZES.map((block) => ({ block, recordsPerPacket: figure(`cost-block-${block}-records`) })),
+    sources,
     storeAlerts: figure('whole-store-alerts-sink-cpu') + figure('whole-store-alerts-postgres-cpu'),
   };
 }
 
-/** Least squares; neither part is ever below 0, since no packet and no record gives time back. */
+/** Least squares; neither part is ever below 0, since no packet and no source gives time back. */
 export function fitLine(points: readonly (readonly [x: number, y: number])[]): Line {
   const meanX = points.reduce((sum, [x]) => sum + x, 0) / points.length;
   const meanY = points.reduce((sum, [, y]) => sum + y, 0) / points.length;
@@ -110,17 +116,17 @@ export function fitLine(points: readonly (readonly [x: number, y: number])[]): L
   const covariance = points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0);
   const slope = varianceX === 0 ? 0 : Math.max(0, covariance / varianceX);
   const fixed = meanY - slope * meanX;
-  if (fixed >= 0) return { fixed, perRecord: slope };
+  if (fixed >= 0) return { fixed, perSource: slope };
   const squares = points.reduce((sum, [x]) => sum + x * x, 0);
-  return { fixed: 0, perRecord: points.reduce((sum, [x, y]) => sum + x * y, 0) / squares };
+  return { fixed: 0, perSource: points.reduce((sum, [x, y]) => sum + x * y, 0) / squares };
 }
 
 /** What `packetsPerSecond` need. */
 export function predict(model: SizingModel, packetsPerSecond: number): Sizing {
   const { nodePacketsPerSecond, utilisation, replicas, brokersMin, coresABroker, bytesABroker } = SIZING_ASSUMPTIONS;
   const captureNodes = Math.ceil(packetsPerSecond / nodePacketsPerSecond);
-  const recordsPerPacket = recordsOf(model, (packetsPerSecond / captureNodes) * FLUSH_SECONDS);
-  const at = ({ fixed, perRecord }: Line): number => fixed + perRecord * recordsPerPacket;
+  const sourcesPerPacket = sourcesOf(model.sources, (packetsPerSecond / captureNodes) * FLUSH_SECONDS);
+  const at = ({ fixed, perSource }: Line): number => fixed + perSource * sourcesPerPacket;
   const cores = (microsAPacket: number): number => (packetsPerSecond * microsAPacket) / 1e6 / utilisation;
   const { cost } = model;
   // A replica is fetched and written by the other brokers; two groups read each record, detection and storage.
@@ -129,7 +135,7 @@ export function predict(model: SizingModel, packetsPerSecond: number): Sizing {
   return {
     packetsPerSecond,
     captureNodes,
-    packetsPerRecord: 1 / recordsPerPacket,
+    packetsPerSource: 1 / sourcesPerPacket,
     cores: {
       capture: cores(at(cost.capture)),
       kafka,
@@ -143,12 +149,17 @@ export function predict(model: SizingModel, packetsPerSecond: number): Sizing {
   };
 }
 
+/** Packets that a capture node of the case sends at once. */
+export function blockOf({ nodes, paced }: CostCase): number {
+  return paced ? (COST_PACKETS_PER_SECOND / nodes) * FLUSH_SECONDS : BLOCK_SIZES.at(-1)!;
+}
+
 /** Between the measured points on logarithmic axes; beyond them as at the last one. */
-function recordsOf({ records }: SizingModel, block: number): number {
-  const above = records.findIndex((point) => point.block >= block);
-  if (above === 0) return records[0]!.recordsPerPacket;
-  if (above < 0) return records.at(-1)!.recordsPerPacket;
-  const [low, high] = [records[above - 1]!, records[above]!];
+export function sourcesOf(sources: SourcesByBlock, block: number): number {
+  const above = sources.findIndex((point) => point.block >= block);
+  if (above === 0) return sources[0]!.sourcesPerPacket;
+  if (above < 0) return sources.at(-1)!.sourcesPerPacket;
+  const [low, high] = [sources[above - 1]!, sources[above]!];
   const share = Math.log(block / low.block) / Math.log(high.block / low.block);
-  return low.recordsPerPacket * (high.recordsPerPacket / low.recordsPerPacket) ** share;
+  return low.sourcesPerPacket * (high.sourcesPerPacket / low.sourcesPerPacket) ** share;
 }

@@ -46,7 +46,7 @@ async function measureBlock(block: PacketBlock, summary: string, repeats: number
   const records = encodeAll(block, accumulator);
   const count = block.sourceKind.subarray(0, block.count).filter((kind) => kind !== ADDRESS_NONE).length;
   const type = publishedSchemas()[0]!.type;
-  const objects = records.map((record) => decodePacketBatchObjects(record));
+  const objects = records.map((record) => decodePacketBatchObjects(record).batch);
   checkSame(
     records,
     objects.map((object) => type.toBuffer(object)),

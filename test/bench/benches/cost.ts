@@ -1,6 +1,6 @@
 /**
- * What a packet costs each process, by how many packets share a record: the more capture nodes see a source, the fewer of
- * its packets each of them has in the 50 ms after which it sends. The model of the sizing in deploy/README.md is fitted to these.
+ * What a packet costs each process, by how many packets a source has in what is sent at once: the more capture nodes see a source,
+ * the fewer of its packets each of them has in the 50 ms after which it sends. The model of the sizing in deploy/README.md is fitted to these.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,26 +30,27 @@ export const cost: Bench = {
     const mix = provideInput(context, 'mix', Math.min(context.scale.packets, 500_000));
     await publishOnce(context, mix.path);
     const figures: Figure[] = [];
-    for (const size of BLOCK_SIZES) figures.push(await countRecords(mix, size));
+    for (const size of BLOCK_SIZES) figures.push(await countSources(mix, size));
     for (const costCase of context.scale.quick ? COST_CASES.slice(0, 2) : COST_CASES)
       figures.push(...(await measure(context, costCase)));
     return figures;
   },
 };
 
-/** Records that the mix needs when a capture node sees so many packets between two flushes. */
-async function countRecords({ path, packets }: Input, size: number): Promise<Figure> {
+/** Sources of the mix that a capture node sees among so many packets between two flushes. */
+async function countSources({ path, packets }: Input, size: number): Promise<Figure> {
   let accumulator: RecordAccumulator | undefined;
-  let records = 0;
+  let sources = 0;
   await decodeCapture(path, { blockCapacity: size }, (block) => {
     accumulator ??= new RecordAccumulator(block);
     addRows(accumulator, block);
-    accumulator.flush(() => records++);
+    // Without partitions each source has a record of its own.
+    accumulator.flush(() => sources++);
   });
   return {
-    name: `cost-block-${size}-records`,
-    value: records / packets,
-    unit: 'records/packet',
+    name: `cost-block-${size}-sources`,
+    value: sources / packets,
+    unit: 'sources/packet',
     better: 'lower',
     note: `Sources in ${size.toLocaleString('en-US')} packets of the mix, counted.`,
   };

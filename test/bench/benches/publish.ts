@@ -1,10 +1,9 @@
 /** A capture file to Kafka, acknowledged by all in-sync replicas: decoding, grouping, encoding and publishing in one process. */
-import { readFileSync } from 'node:fs';
 import { decodeCapture } from '../../../producers/decoding/capture-decoder.js';
 import { formatSource } from '../../../schemas/address.js';
 import { encodePacketBatch } from '../../../schemas/packets/packet-batch.js';
 import { ADDRESS_NONE } from '../../../schemas/packets/packet-block.js';
-import type { Bench, BenchContext, BenchServers } from '../bench.js';
+import type { Bench, BenchContext } from '../bench.js';
 import type { Figure, Yardstick } from '../figure.js';
 import { type Input, type InputName, provideInput } from '../inputs.js';
 import { Pipeline } from '../pipeline.js';
@@ -134,8 +133,10 @@ async function producerPerformance(context: BenchContext, recordBytes: number): 
       `--num-records=${records}`,
       `--record-size=${recordBytes}`,
       '--throughput=-1',
-      '--producer-props',
-      ...producerProperties(context.servers()),
+      `--bootstrap-server=${context.servers().brokers.join(',')}`,
+      `--command-config=${context.servers().kafkaClientFile}`,
+      '--command-property',
+      ...['acks=all', 'linger.ms=5', 'batch.size=262144'],
     ]);
     const { stdout } = await timeRun(command, args);
     const rate = /([\d.]+) records\/sec/.exec(stdout.trim().split('\n').at(-1) ?? '')?.[1];
@@ -148,9 +149,4 @@ async function producerPerformance(context: BenchContext, recordBytes: number): 
   } finally {
     await pipeline.remove();
   }
-}
-
-function producerProperties({ kafkaClientFile }: BenchServers): string[] {
-  const login = readFileSync(kafkaClientFile, 'utf8').trim().split('\n');
-  return [...login, 'acks=all', 'linger.ms=5', 'batch.size=262144'];
 }

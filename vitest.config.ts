@@ -52,6 +52,8 @@ export default defineConfig({
           exclude: [...configDefaults.exclude, ...INTEGRATION, ...(quick ? LONG : [])],
           testTimeout: 20_000,
           maxWorkers: '100%',
+          // A process for each file takes longer than what most of them test.
+          isolate: !quick,
           sequence: { groupOrder: 0 },
         },
       },

@@ -14,6 +14,15 @@ const KNOWN_FROM = 30;
 /** Parts of the threshold: where learning begins, and where it is forgotten. */
 const BEGIN = 0.1;
 const FORGET = 0.01;
+/** The option of detectors that ask for so many times the usual. */
+export const TIMES_USUAL = {
+  kind: 'integer',
+  default: 4,
+  minimum: 1,
+  maximum: 100,
+  help: `times as much as the target ordinarily gets is asked for, where that is more than the threshold; learned over the last ${MEMORY} windows`,
+} as const;
+
 /** So many thresholds are asked for at most. */
 const REQUIRED_MAX = 20;
 

@@ -3,7 +3,7 @@
  * do to a busy service is told from it by what follows: they are answered, and say more than one packet. What a target
  * ordinarily gets without an answer (a resolver, an address that everybody scans) is its own measure, above a floor for all.
  */
-import { type SavedUsualRate, UsualRate } from '../contract/usual-rate.js';
+import { type SavedUsualRate, TIMES_USUAL, UsualRate } from '../contract/usual-rate.js';
 import { defineWatcher } from '../contract/watcher.js';
 import { WindowedSet, WindowedSum } from '../contract/windowed.js';
 import { lastSourceOf, sourceKeysOf } from './received-rows.js';
@@ -63,13 +63,7 @@ export const distributedFlood = defineWatcher<Flood>()({
       maximum: 10_000,
       help: 'distinct sources; fewer are floods of their own (syn-flood)',
     },
-    timesUsual: {
-      kind: 'integer',
-      default: 4,
-      minimum: 1,
-      maximum: 100,
-      help: 'times as much as the target ordinarily gets is asked for, where that is more than the threshold; learned over the last 360 windows',
-    },
+    timesUsual: TIMES_USUAL,
   },
   createWatcher: ({ minimumSources, timesUsual }, { windowMicros, threshold }) => {
     const newState = (): Flood => ({
@@ -107,11 +101,14 @@ export const distributedFlood = defineWatcher<Flood>()({
         const unusual = state.usual.measure(time, Math.max(lost, bare));
         watch.measure(state.mostSources < minimumSources ? 0 : unusual, named, block.port[row]!, attempts);
       },
-      // The window at hand may hold few again; the one that reached the threshold did not.
-      describe: ({ source, packets, peak }, { protocol, mostSources }) => ({
-        message: `${source} is flooded: ${packets} ${protocol} of at least ${Math.max(mostSources, minimumSources)} sources, at most ${peak} in ${windowMicros / 1e6} s without a conversation`,
-        details: { protocol: protocol.toLowerCase(), sources_at_least: Math.max(mostSources, minimumSources) },
-      }),
+      describe: ({ source, packets, peak }, { protocol, mostSources }) => {
+        // The window at hand may hold few again; the one that reached the threshold did not.
+        const sources = Math.max(mostSources, minimumSources);
+        return {
+          message: `${source} is flooded: ${packets} ${protocol} of at least ${sources} sources, at most ${peak} in ${windowMicros / 1e6} s without a conversation`,
+          details: { protocol: protocol.toLowerCase(), sources_at_least: sources },
+        };
+      },
       bytes: ({ sources }) => 3000 + 60 * sources.size,
       save: ({ usual, bare, attempts, answered, sources, protocol, mostSources }) =>
         usual.hasLearned

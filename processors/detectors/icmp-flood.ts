@@ -1,5 +1,5 @@
 /** Far more ICMP or ICMPv6 to one host, or to a group, than monitoring and errors make, and than it ordinarily gets. */
-import { type SavedUsualRate, UsualRate } from '../contract/usual-rate.js';
+import { type SavedUsualRate, TIMES_USUAL, UsualRate } from '../contract/usual-rate.js';
 import { defineWatcher } from '../contract/watcher.js';
 import { WindowedSet, WindowedSum } from '../contract/windowed.js';
 import { counted } from './alert-words.js';
@@ -42,13 +42,7 @@ export const icmpFlood = defineWatcher<Flood>()({
   },
   windowSeconds: { default: 5, minimum: 1, maximum: 60, help: 'length of the window' },
   options: {
-    timesUsual: {
-      kind: 'integer',
-      default: 4,
-      minimum: 1,
-      maximum: 100,
-      help: 'times as much as the target ordinarily gets is asked for, where that is more than the threshold; learned over the last 360 windows',
-    },
+    timesUsual: TIMES_USUAL,
   },
   createWatcher: ({ timesUsual }, { windowMicros, threshold }) => {
     const newState = (): Flood => ({

@@ -70,6 +70,7 @@ const COUNTS: Readonly<Record<Measure, string>> = {
 export function compileRule(rule: RuleDefinition): Detector {
   const matches = conversationFilter(rule.filter);
   const { threshold, windowSeconds } = rule;
+  const isSum = rule.measure.startsWith('sum');
   return defineWatcher<Measured>()({
     id: rule.id,
     version: rule.version,
@@ -104,7 +105,6 @@ export function compileRule(rule: RuleDefinition): Detector {
         bytes: ({ values, counted }) => 500 + 80 * values.size + 60 * counted.size,
         conversation: (block, row, watch) => {
           const event = block.event[row];
-          const isSum = rule.measure.startsWith('sum');
           if (event !== EVENT_ENDED && !(isSum && event === EVENT_UPDATED)) return;
           if (!matches(block, row)) return;
           const state = openKey(rule.key, watch);
@@ -121,7 +121,7 @@ export function compileRule(rule: RuleDefinition): Detector {
             source: rule.key === 'target' && targets.distinct > 1 ? `${targets.distinct} sources` : source,
             target: rule.key === 'source' && targets.distinct > 1 ? `${targets.distinct} targets` : target,
             name,
-            value: peak >= most && !rule.measure.startsWith('sum') ? `at least ${peak}` : String(peak),
+            value: peak >= most && !isSum ? `at least ${peak}` : String(peak),
             threshold: String(threshold),
             window: formatDuration(windowSeconds * 1000),
           };

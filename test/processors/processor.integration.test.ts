@@ -10,7 +10,7 @@ import { groupName, topicName } from '../../schemas/topics.js';
 import { progress, readAlerts, readTopic } from '../support/alert-log.js';
 import { attackStream, SPREAD_SCANNER, type StreamRecord, spreadScan } from '../support/attack-stream.js';
 import { createTestTopics, quietKafka, type TestTopics, testLog } from '../support/local-stack.js';
-import { createTopicsFor, publishStream } from '../support/packet-topic.js';
+import { createTopicsFor, publishStream, recreateTopic } from '../support/packet-topic.js';
 import { ProcessorProcess, processSettings } from '../support/processor-process.js';
 import { TRAFFIC_START } from '../support/traffic.js';
 
@@ -171,10 +171,7 @@ describe('processor', () => {
     await expect.poll(async () => (await processed()).left, { timeout: 60_000 }).toBe(0);
     const before = await alertsSent();
     expect(before.map(({ event }) => event.action)).toContain('open');
-    const topic = topicName('packets', topics.prefix);
-    await admin.deleteTopics({ topics: [topic] });
-    await expect.poll(() => admin.listTopics(), { timeout: 30_000 }).not.toContain(topic);
-    await createTopicsFor(topics, PARTITIONS);
+    await recreateTopic(topics, topicName('packets', topics.prefix), PARTITIONS);
     // Fewer records than before: the log ends below the positions of those that read it.
     await publish(spreadScan(12));
     const events = async () => {

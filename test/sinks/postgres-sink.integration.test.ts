@@ -2,7 +2,6 @@ import type { KafkaMessage } from 'kafkajs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createKafka } from '../../runtime/kafka/client.js';
 import { fetchTopicIds } from '../../runtime/kafka/kafka-topic-ids.js';
-import { ensureTopics } from '../../runtime/kafka/topic-setup.js';
 import { createRegistry } from '../../runtime/process/metrics.js';
 import { decodePacketBatch } from '../../schemas/packets/packet-batch.js';
 import { PacketBlock } from '../../schemas/packets/packet-block.js';
@@ -18,6 +17,7 @@ import {
   testLog,
 } from '../support/local-stack.js';
 import { packetRecords, type TrafficOptions } from '../support/packet-blocks.js';
+import { createTopicsFor, recreateTopic } from '../support/packet-topic.js';
 import { publishPackets, StoredRows, until } from '../support/sink-rows.js';
 
 const PARTITIONS = 3;
@@ -35,20 +35,11 @@ let database: TestDatabase;
 let rows: StoredRows;
 const sinks: PostgresSink[] = [];
 
-const createTopics = (): Promise<unknown> =>
-  ensureTopics(createKafka(topics.settings, 'test', testLog()), {
-    partitions: PARTITIONS,
-    replicationFactor: 1,
-    retentionHours: 24,
-    retentionBytes: 0,
-    topicPrefix: topics.prefix,
-  });
-
 beforeEach(async () => {
   topics = createTestTopics();
   database = await createTestDatabase();
   await migrate(database.settings, testLog());
-  await createTopics();
+  await createTopicsFor(topics, PARTITIONS);
   rows = new StoredRows(database.connection);
 });
 
@@ -234,12 +225,7 @@ describe('postgres sink', () => {
     await sinks.pop()!.stop();
     const kafka = createKafka(topics.settings, 'test', testLog());
     const before = (await fetchTopicIds(kafka, [topic, 'missing'])).get(topic);
-    const admin = kafka.admin();
-    await admin.connect();
-    await admin.deleteTopics({ topics: [topic] });
-    await until(async () => !(await admin.listTopics()).includes(topic));
-    await admin.disconnect();
-    await createTopics();
+    await recreateTopic(topics, topic, PARTITIONS);
     const ids = await fetchTopicIds(kafka, [topic, 'missing']);
     expect(ids.get(topic)).toMatch(/^[0-9a-f-]{36}$/);
     expect(ids.get(topic)).not.toBe(before);

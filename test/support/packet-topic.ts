@@ -5,6 +5,7 @@ import { ensureTopics } from '../../runtime/kafka/topic-setup.js';
 import { topicName } from '../../schemas/topics.js';
 import type { StreamRecord } from './attack-stream.js';
 import { quietKafka, type TestTopics } from './local-stack.js';
+import { until } from './sink-rows.js';
 
 /** Creates the topics of the catalogue; a broker that has just started may need more than one attempt. */
 export async function createTopicsFor(
@@ -21,6 +22,20 @@ export async function createTopicsFor(
       await setTimeout(100);
     }
   }
+}
+
+/** Deletes a topic of the catalogue and makes it again, with another id. */
+export async function recreateTopic(
+  topics: Pick<TestTopics, 'brokers' | 'settings'>,
+  topic: string,
+  partitions: number,
+): Promise<void> {
+  const admin = quietKafka(topics.brokers).admin();
+  await admin.connect();
+  await admin.deleteTopics({ topics: [topic] });
+  await until(async () => !(await admin.listTopics()).includes(topic));
+  await admin.disconnect();
+  await createTopicsFor(topics, partitions);
 }
 
 /** Publishes records, ticks to every partition; returns their packets. */

@@ -5,7 +5,7 @@ import { createKafka } from '../../../runtime/kafka/client.js';
 import { CompactedTopic } from '../../../runtime/kafka/compacted-topic.js';
 import { topicName } from '../../../schemas/topics.js';
 import { createTestTopics, quietKafka, type TestTopics, testLog } from '../../support/local-stack.js';
-import { createTopicsFor } from '../../support/packet-topic.js';
+import { createTopicsFor, recreateTopic } from '../../support/packet-topic.js';
 import { until } from '../../support/sink-rows.js';
 
 let topics: TestTopics;
@@ -57,7 +57,7 @@ it.for([
   await publish({ a: 'one', b: 'two' });
   await following.start();
   const before = takes;
-  await remake();
+  await recreateTopic(topics, topic, 1);
   await publish(records);
   await until(async () => takes > before && isDeepStrictEqual(Object.fromEntries(known), records));
 });
@@ -71,13 +71,4 @@ async function publish(records: Readonly<Record<string, string | null>>): Promis
     return true;
   });
   await producer.disconnect();
-}
-
-async function remake(): Promise<void> {
-  const admin = quietKafka(topics.brokers).admin();
-  await admin.connect();
-  await admin.deleteTopics({ topics: [topic] });
-  await until(async () => !(await admin.listTopics()).includes(topic));
-  await admin.disconnect();
-  await createTopicsFor(topics, 1);
 }

@@ -18,7 +18,7 @@ import {
   type TestTopics,
   testLog,
 } from '../../support/local-stack.js';
-import { createTopicsFor } from '../../support/packet-topic.js';
+import { createTopicsFor, recreateTopic } from '../../support/packet-topic.js';
 import { until } from '../../support/sink-rows.js';
 
 let topics: TestTopics;
@@ -85,7 +85,7 @@ it('takes all of a topic that was recreated, and had more records, while nothing
   await reader.start();
   await until(async () => wait.takes === 1);
   const takenAt = performance.now();
-  await remake();
+  await recreateTopic(topics, topicName('packets', topics.prefix), 1);
   await publish(['new 1', 'new 2', 'new 3', 'new 4']);
   await until(async () => performance.now() - takenAt > IDENTITY_MS);
   unit.resolve();
@@ -101,23 +101,12 @@ it('takes nothing for a topic that was recreated after it was fetched and before
   wait.settled = unit.promise; // which is waited for before a position is read
   await reader.start();
   await until(async () => wait.settles === 2); // by joining the group, and by the batch
-  await remake();
+  await recreateTopic(topics, topicName('packets', topics.prefix), 1);
   await publish(['new 1', 'new 2', 'new 3', 'new 4']);
   unit.resolve();
   await until(async () => taken.includes('new 4'));
   expect(taken).toEqual(['new 1', 'new 2', 'new 3', 'new 4']);
 });
-
-/** Deletes the topic and makes it again. */
-async function remake(): Promise<void> {
-  const topic = topicName('packets', topics.prefix);
-  const admin = quietKafka(topics.brokers).admin();
-  await admin.connect();
-  await admin.deleteTopics({ topics: [topic] });
-  await until(async () => !(await admin.listTopics()).includes(topic));
-  await admin.disconnect();
-  await createTopicsFor(topics, 1);
-}
 
 /** A reader whose takers do as they are told; `taken` has the values of the records. */
 function read(from: pg.Pool): {
